@@ -1,0 +1,107 @@
+//! One try of a task, written out in full: `attempt.json` is what a worker gets, `outcome.json` what it leaves.
+//! Both are frozen formats; a worker needs nothing else to know what to do.
+
+use crate::failure::Failure;
+use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
+use crate::key::Fields;
+use crate::manifest::FileEntry;
+use crate::units::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The version of both formats that this build writes.
+pub const VERSION: u32 = 1;
+
+/// What an attempt is to do, and with what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// The format's version. A worker that has another refuses.
+    pub version: u32,
+    /// The attempt's name.
+    pub id: AttemptId,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The task it tries.
+    pub task: TaskId,
+    /// The stage kind.
+    pub kind: String,
+    /// The kind's code version. A worker that has another refuses.
+    pub code: String,
+    /// The key the result will be filed under.
+    pub fingerprint: Fingerprint,
+    /// The key's fields in words.
+    pub key: Fields,
+    /// The stage's settings, templates resolved.
+    pub config: Json,
+    /// Results of other tasks, by the field that names them, in cell order.
+    pub inputs: BTreeMap<String, Vec<Input>>,
+    /// Files outside the store, by the field that names them.
+    pub files: BTreeMap<String, SourceFile>,
+    /// The store's root.
+    pub store: PathBuf,
+    /// The attempt's own folder, from the store's root. It writes nowhere else.
+    pub output: String,
+    /// Threads it may keep busy.
+    pub cpu: u32,
+    /// Memory it may use.
+    pub memory: Bytes,
+}
+
+/// One artifact handed to an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Input {
+    /// The cell of the task that made it.
+    pub cell: Cell,
+    /// The artifact's digest.
+    pub digest: String,
+    /// Its files.
+    pub files: Vec<FileEntry>,
+}
+
+/// A file outside the store handed to an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// As the spec names it.
+    pub written: String,
+    /// Bytes.
+    pub size: u64,
+    /// BLAKE3 of the bytes.
+    pub blake3: String,
+}
+
+/// How an attempt ended, in its worker's own words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// The format's version.
+    pub version: u32,
+    /// The attempt this speaks of.
+    pub id: AttemptId,
+    /// Why it failed; absent when it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// The artifact's files, sorted by path. Empty after a failure.
+    #[serde(default)]
+    pub files: Vec<FileEntry>,
+    /// A few small facts for people and reports.
+    #[serde(default)]
+    pub result: Json,
+    /// Items made by this attempt and items found finished.
+    #[serde(default)]
+    pub items: ItemCount,
+}
+
+/// How many items an attempt made itself and how many it found in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ItemCount {
+    /// Made by this attempt.
+    pub made: u64,
+    /// Found finished.
+    pub reused: u64,
+}

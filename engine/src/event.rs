@@ -1,0 +1,167 @@
+//! Everything a run says. Bars, `--json`, the API and the page read these and nothing else. A frozen format:
+//! types and fields are only added.
+
+use crate::attempt::ItemCount;
+use crate::failure::Failure;
+use crate::ids::{AttemptId, Cell, Fingerprint, RunId};
+use crate::world::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+/// The version of the envelope.
+pub const VERSION: u32 = 1;
+
+/// One thing that happened, in its envelope.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunEvent {
+    /// The envelope's version.
+    pub v: u32,
+    /// Counts the durable events of a run, from 1, without gaps. Passing events have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The task it speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The attempt it speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<AttemptId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What happened. The first group is durable: each is a row of the journal. The rest pass by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// A run began.
+    RunStarted {
+        /// The pipeline's name.
+        pipeline: String,
+        /// The spec's path as it was given.
+        spec: String,
+        /// BLAKE3 of the spec's text.
+        spec_digest: String,
+        /// The parameters after all overrides.
+        params: Map<String, Json>,
+        /// How many tasks the plan has.
+        tasks: u64,
+    },
+    /// Tasks of one stage whose results were found in the store.
+    TasksCached {
+        /// The stage.
+        stage: String,
+        /// Its cells that were found.
+        cells: Vec<Cell>,
+    },
+    /// An attempt began.
+    AttemptStarted {
+        /// Its key.
+        fingerprint: Fingerprint,
+        /// Which try of the task in this run, from 1.
+        number: u32,
+        /// Where it runs.
+        backend: String,
+        /// Why the task was not a hit.
+        reason: String,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// Why it failed; absent when it did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        /// Items it made and found.
+        items: ItemCount,
+    },
+    /// The task will be tried again.
+    RetryPlanned {
+        /// Not before this moment.
+        at: Timestamp,
+    },
+    /// A task's result is in the store.
+    TaskSucceeded {
+        /// Its key.
+        fingerprint: Fingerprint,
+        /// The artifact's digest.
+        digest: String,
+        /// Number of files.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// What the stage tells about it.
+        result: Json,
+    },
+    /// A task failed for good.
+    TaskFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// A task will not run because of another.
+    TaskSkipped {
+        /// The task that failed or was cancelled.
+        because: String,
+    },
+    /// A task was cancelled.
+    TaskCancelled,
+    /// Somebody asked the run to stop.
+    CancelRequested,
+    /// The run ended.
+    RunFinished {
+        /// How its tasks ended.
+        #[serde(flatten)]
+        counts: Counts,
+    },
+    /// How far a task is. Passing.
+    Progress {
+        /// Units done.
+        done: u64,
+        /// Units in all.
+        total: u64,
+        /// What is counted, such as `clips`.
+        unit: String,
+    },
+    /// A line a child wrote. Passing; the attempt's log has them all.
+    Log {
+        /// The line without its end.
+        line: String,
+    },
+    /// A number the work reports. Passing.
+    Metric {
+        /// What it measures.
+        name: String,
+        /// The step it belongs to, such as the epoch.
+        step: u64,
+        /// Its value.
+        value: f64,
+    },
+    /// A type that a newer version writes.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Body {
+    /// Whether this belongs in the journal.
+    pub fn is_durable(&self) -> bool {
+        !matches!(self, Self::Progress { .. } | Self::Log { .. } | Self::Metric { .. } | Self::Unknown)
+    }
+}
+
+/// How the tasks of a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Ran and published.
+    pub succeeded: u64,
+    /// Found in the store.
+    pub cached: u64,
+    /// Failed for good.
+    pub failed: u64,
+    /// Not run because of another.
+    pub skipped: u64,
+    /// Stopped, or never started, because the run was cancelled.
+    pub cancelled: u64,
+}

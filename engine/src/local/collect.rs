@@ -1,0 +1,125 @@
+//! A child that ended -> an outcome. A worker has left its own; a program's output folder is looked at.
+
+use super::process::End;
+use super::{Prepared, sweep};
+use crate::attempt::{ItemCount, Outcome, VERSION};
+use crate::failure::Failure;
+use crate::manifest::FileEntry;
+use crate::stage::Launch;
+use crate::store::Folder;
+use crate::work::entry;
+use crate::worker::{OUTCOME, write_whole};
+use serde_json::Value as Json;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+/// The outcome of an attempt whose process ended, also written into its folder. What a failed attempt left half
+/// written is removed.
+pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome {
+    let outcome = match &prepared.launch {
+        Launch::Worker => worker_outcome(prepared, &end),
+        Launch::Program { outputs, .. } => program_outcome(store, prepared, &end, outputs),
+    };
+    if outcome.failure.is_some() {
+        sweep::sweep_output(store, &prepared.attempt.output);
+    }
+    // The journal decides what happened; this file is for people and for the sweep of a later run.
+    if let Err(failure) = write_whole(&prepared.folder.join(OUTCOME), &outcome) {
+        tracing::warn!(%failure, "the outcome was not kept");
+    }
+    for folder in ["work", "inputs"] {
+        let _ = fs::remove_dir_all(prepared.folder.join(folder));
+    }
+    outcome
+}
+
+fn worker_outcome(prepared: &Prepared, end: &End) -> Outcome {
+    let written = fs::read(prepared.folder.join(OUTCOME)).ok();
+    let left = written.and_then(|text| serde_json::from_slice::<Outcome>(&text).ok());
+    match left {
+        Some(outcome) if outcome.id == prepared.attempt.id => outcome,
+        _ => failed(prepared, died(end)),
+    }
+}
+
+fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[String]) -> Outcome {
+    if !matches!(&end.status, Ok(status) if status.success()) {
+        return failed(prepared, died(end));
+    }
+    let folder = store.path(&prepared.attempt.output);
+    if let Some(missing) = outputs.iter().find(|output| !folder.join(output).exists()) {
+        let failure = Failure::failed("output_missing", "the program ended well but did not write its output")
+            .on(missing.clone())
+            .help("write it under the folder that $PIPE_OUTPUT names, or take it out of `outputs`");
+        return failed(prepared, failure);
+    }
+    let mut files = Vec::new();
+    match gather(&folder, "", &prepared.attempt.output, &mut files) {
+        Ok(()) => Outcome { files, ..empty(prepared) },
+        Err(failure) => failed(prepared, failure),
+    }
+}
+
+/// Everything a program wrote, sorted by path.
+fn gather(folder: &Path, prefix: &str, at: &str, files: &mut Vec<FileEntry>) -> Result<(), Failure> {
+    let read = |e: &std::io::Error| Failure::io("look into", folder, e);
+    let mut names = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|e| e.map(|e| e.file_name())).collect::<Result<Vec<_>, _>>())
+        .map_err(|e| read(&e))?;
+    names.sort();
+    for name in names {
+        let full = folder.join(&name);
+        let Some(name) = name.to_str() else {
+            return Err(Failure::failed("bad_output", "an output's name is not UTF-8").on(full.display().to_string()));
+        };
+        let path = format!("{prefix}{name}");
+        let kind = fs::symlink_metadata(&full).map_err(|e| read(&e))?.file_type();
+        if kind.is_dir() {
+            gather(&full, &format!("{path}/"), at, files)?;
+        } else if kind.is_file() {
+            files.push(entry(&full, &path, &format!("{at}/{path}"))?);
+        } else {
+            return Err(Failure::failed("bad_output", "an output is neither a file nor a folder")
+                .on(full.display().to_string())
+                .help("write the bytes themselves: a link would point into this machine"));
+        }
+    }
+    Ok(())
+}
+
+/// Why a child that left no outcome ended.
+fn died(end: &End) -> Failure {
+    let (code, message) = match &end.status {
+        _ if end.stopped.is_some() => ("stopped".to_owned(), "stopped".to_owned()),
+        Ok(status) => exit_words(*status),
+        Err(error) => ("lost".to_owned(), format!("cannot be waited for: {error}")),
+    };
+    let failure = Failure::failed(code, message);
+    let said = end.last_lines.iter().filter(|l| !l.trim().is_empty()).cloned().collect::<Vec<_>>().join("\n");
+    if said.is_empty() { failure } else { failure.source(said) }
+}
+
+fn exit_words(status: ExitStatus) -> (String, String) {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => (format!("exit_{code}"), format!("ended with exit code {code}")),
+        (None, Some(signal)) => (format!("signal_{signal}"), format!("was killed by signal {signal}")),
+        (None, None) => ("ended".to_owned(), format!("ended: {status}")),
+    }
+}
+
+fn failed(prepared: &Prepared, failure: Failure) -> Outcome {
+    Outcome { failure: Some(failure), ..empty(prepared) }
+}
+
+fn empty(prepared: &Prepared) -> Outcome {
+    Outcome {
+        version: VERSION,
+        id: prepared.attempt.id.clone(),
+        failure: None,
+        files: Vec::new(),
+        result: Json::Null,
+        items: ItemCount::default(),
+    }
+}

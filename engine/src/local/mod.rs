@@ -1,0 +1,58 @@
+//! The backend that is this machine: an attempt becomes a supervised child process with a folder of its own.
+//! Built-in stages run as `pipe worker`; a program of the author's is spawned directly.
+
+mod collect;
+mod prepare;
+mod process;
+mod sweep;
+
+pub use prepare::{Prepared, prepare};
+pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
+
+use crate::attempt::Outcome;
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::scheduler::Stop;
+use crate::state::StateFolder;
+use crate::store::Folder;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What every attempt on this machine shares.
+#[derive(Clone)]
+pub struct Local {
+    /// The store the attempts write to.
+    pub store: Arc<Folder>,
+    /// Where their descriptions and logs go.
+    pub state: StateFolder,
+    /// The binary that is started as the worker.
+    pub worker: PathBuf,
+    /// How long a child may take to end after it was asked to.
+    pub grace: Duration,
+}
+
+impl Local {
+    /// Starts a prepared attempt.
+    ///
+    /// # Errors
+    /// When its program cannot be started.
+    pub fn start(&self, prepared: &Prepared) -> Result<tokio::process::Child, Failure> {
+        process::spawn(self, prepared)
+    }
+
+    /// Follows a started attempt to its end. `stop` asks for that end; `say` carries passing events out.
+    pub async fn follow(
+        &self,
+        child: tokio::process::Child,
+        prepared: Prepared,
+        stop: watch::Receiver<Option<Stop>>,
+        say: impl Fn(Body) + Send + Sync,
+    ) -> Outcome {
+        let end = process::supervise(child, &prepared, stop, self.grace, &say).await;
+        let store = self.store.clone();
+        let gathered = tokio::task::spawn_blocking(move || collect::outcome(&store, &prepared, end)).await;
+        gathered.expect("collecting an outcome does not panic")
+    }
+}

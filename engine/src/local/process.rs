@@ -1,0 +1,214 @@
+//! One child process and everything it starts: spawned in a group of its own, both pipes always read, ended gently
+//! and then for good.
+
+use super::{Local, Prepared, sweep};
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::scheduler::Stop;
+use crate::stage::Launch;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// How many of the last lines a failure quotes.
+const QUOTED: usize = 6;
+/// Longer lines are cut in the log, so that a program that writes no line ends cannot fill the memory.
+const LONGEST_LINE: usize = 64 * 1024;
+/// What a program gets of our own environment: enough to find programs and speak the user's language, and nothing
+/// that would make its output depend on who started it.
+const INHERITED: [&str; 9] = ["PATH", "HOME", "USER", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
+
+/// How a child ended and the last it said.
+pub(super) struct End {
+    pub(super) status: std::io::Result<ExitStatus>,
+    pub(super) stopped: Option<Stop>,
+    pub(super) last_lines: Vec<String>,
+}
+
+/// Starts the child. It leads a process group, so that all it starts can be signalled at once.
+pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure> {
+    let mut command = match &prepared.launch {
+        Launch::Worker => worker(local, prepared),
+        Launch::Program { argv, env, .. } => {
+            let mut command = program(prepared, argv)?;
+            command.envs(env);
+            command
+        }
+    };
+    let attempt = &prepared.attempt;
+    command
+        .env("PIPE_ATTEMPT", &attempt.id.0)
+        .env("PIPE_STATE", local.state.root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command.spawn().map_err(|e| {
+        let program = command.as_std().get_program().to_string_lossy().into_owned();
+        Failure::failed("cannot_start", "cannot start the program")
+            .on(program)
+            .source(e)
+            .help("check that it is installed and on PATH, or name a project file in `files`")
+    })
+}
+
+/// A worker ends by itself when its input ends: that is how it notices that its engine died.
+fn worker(local: &Local, prepared: &Prepared) -> Command {
+    let mut command = Command::new(&local.worker);
+    command.arg("worker").arg(&prepared.folder).stdin(Stdio::piped());
+    command
+}
+
+fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(Failure::failed("cannot_start", "the command is empty").help("give `argv` at least a program"));
+    };
+    let attempt = &prepared.attempt;
+    let work = prepared.folder.join("work");
+    // A path such as `tools/report.sh` means the project file that was placed in the attempt's folder.
+    let placed = work.join(program);
+    let mut command =
+        if program.contains('/') && placed.exists() { Command::new(placed) } else { Command::new(program) };
+    command.args(arguments).current_dir(&work).stdin(Stdio::null()).env_clear();
+    command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+        .env("PIPE_OUTPUT", attempt.store.join(&attempt.output))
+        .env("PIPE_RUN", &attempt.run.0)
+        .env("PIPE_TASK", attempt.task.to_string())
+        .env("PIPE_CPU", attempt.cpu.to_string())
+        .envs(&prepared.variables);
+    Ok(command)
+}
+
+/// Reads both pipes and waits for the child; ends it when told to.
+pub(super) async fn supervise(
+    mut child: Child,
+    prepared: &Prepared,
+    stop: watch::Receiver<Option<Stop>>,
+    grace: Duration,
+    say: &(impl Fn(Body) + Send + Sync),
+) -> End {
+    let log = Log::open(prepared);
+    let speaks = prepared.launch == Launch::Worker;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let talk = |line: &[u8]| {
+        match serde_json::from_slice::<Body>(line) {
+            Ok(body) if speaks => say(body),
+            _ => log.line(line, say),
+        };
+    };
+    let complain = |line: &[u8]| log.line(line, say);
+    let reading = async { tokio::join!(lines(stdout, &talk), lines(stderr, &complain)) };
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let input = child.stdin.take();
+    tokio::pin!(reading);
+    let waiting = wait(&mut child, group, stop, grace);
+    tokio::pin!(waiting);
+    let mut read_all = false;
+    let (status, stopped) = loop {
+        tokio::select! {
+            ended = &mut waiting => break ended,
+            _ = &mut reading, if !read_all => read_all = true,
+        }
+    };
+    drop(input);
+    // What the child left behind ends with it. A pipe that somebody who got away still holds is read no longer.
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    sweep::end_attempt(&prepared.attempt.id);
+    if !read_all {
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
+    }
+    End { status, stopped, last_lines: log.last() }
+}
+
+/// Waits for the child. Once told to stop it asks the group to end, waits for the grace period and kills it.
+async fn wait(
+    child: &mut Child,
+    group: Option<Pid>,
+    mut stop: watch::Receiver<Option<Stop>>,
+    grace: Duration,
+) -> (std::io::Result<ExitStatus>, Option<Stop>) {
+    let signal = |signal| {
+        if let Some(group) = group {
+            let _ = kill_process_group(group, signal);
+        }
+    };
+    let told = async |stop: &mut watch::Receiver<Option<Stop>>, at_least: Stop| {
+        let wanted = stop.wait_for(|s| s.is_some_and(|s| s >= at_least)).await.map(|s| *s);
+        // A sender that is gone tells nothing any more.
+        if let Ok(how) = wanted { how } else { std::future::pending().await }
+    };
+    let how = tokio::select! {
+        status = child.wait() => return (status, None),
+        how = told(&mut stop, Stop::Gently) => how,
+    };
+    if how == Some(Stop::Gently) {
+        signal(Signal::TERM);
+        tokio::select! {
+            status = child.wait() => return (status, how),
+            () = tokio::time::sleep(grace) => {}
+            _ = told(&mut stop, Stop::Now) => {}
+        }
+    }
+    signal(Signal::KILL);
+    (child.wait().await, how)
+}
+
+/// Feeds each line, without its end, to `take`. Bytes need not be text.
+async fn lines(pipe: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&[u8]) + Sync)) {
+    let Some(mut pipe) = pipe else { return };
+    let (mut buffer, mut line) = (vec![0; 16 * 1024], Vec::new());
+    while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+        for part in buffer[..n].split_inclusive(|b| *b == b'\n') {
+            line.extend_from_slice(part);
+            if line.ends_with(b"\n") || line.len() >= LONGEST_LINE {
+                take(line.trim_ascii_end());
+                line.clear();
+            }
+        }
+    }
+    if !line.is_empty() {
+        take(line.trim_ascii_end());
+    }
+}
+
+/// The attempt's log: every line in a file, the last few in memory for the error message.
+struct Log {
+    file: Mutex<Option<File>>,
+    last: Mutex<VecDeque<String>>,
+}
+
+impl Log {
+    fn open(prepared: &Prepared) -> Self {
+        let file = File::create(prepared.folder.join("log")).ok();
+        Self { file: Mutex::new(file), last: Mutex::default() }
+    }
+
+    fn line(&self, line: &[u8], say: &(impl Fn(Body) + Send + Sync)) {
+        if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            // A log that cannot be written (a full disk) must not end the work it speaks of.
+            let _ = file.write_all(line).and_then(|()| file.write_all(b"\n"));
+        }
+        let text = String::from_utf8_lossy(line).into_owned();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == QUOTED {
+            last.pop_front();
+        }
+        last.push_back(text.clone());
+        drop(last);
+        say(Body::Log { line: text });
+    }
+
+    fn last(&self) -> Vec<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}

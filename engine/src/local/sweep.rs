@@ -1,0 +1,78 @@
+//! Cleans up after attempts that died: their processes, wherever those went, and what they left half written.
+
+use crate::ids::AttemptId;
+use crate::state::StateFolder;
+use crate::store::Folder;
+use crate::worker::{OUTCOME, read_attempt};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Kills what a dead engine of this state folder left running. Call it with the folder's lock held: then no living
+/// engine's children can carry the folder's name in their environment.
+pub fn end_orphans(state: &StateFolder) {
+    let mut mark = b"PIPE_STATE=".to_vec();
+    mark.extend_from_slice(state.root().as_os_str().as_bytes());
+    kill_marked(&mark);
+}
+
+/// Kills what an attempt left running, even what went into a process group of its own.
+pub(super) fn end_attempt(id: &AttemptId) {
+    kill_marked(format!("PIPE_ATTEMPT={id}").as_bytes());
+}
+
+/// Kills every process with this variable in its environment. Environments of other users cannot be read, and
+/// their processes are not ours to kill.
+fn kill_marked(mark: &[u8]) {
+    let Ok(processes) = fs::read_dir("/proc") else { return };
+    for process in processes.flatten() {
+        let Some(id) = process.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        if id.unsigned_abs() == std::process::id() {
+            continue;
+        }
+        let Ok(environment) = fs::read(process.path().join("environ")) else { continue };
+        if environment.split(|b| *b == 0).any(|variable| variable == mark)
+            && let Some(pid) = Pid::from_raw(id)
+        {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Sweeps the output folders of attempts that have no outcome: their engine died with them.
+pub fn sweep_dead_attempts(state: &StateFolder, store: &Folder) {
+    let Ok(attempts) = fs::read_dir(state.root().join("attempts")) else { return };
+    for folder in attempts.flatten().map(|e| e.path()) {
+        if folder.join(OUTCOME).exists() {
+            continue;
+        }
+        if let Ok(attempt) = read_attempt(&folder)
+            && attempt.store == store.root()
+        {
+            sweep_output(store, &attempt.output);
+        }
+        // Nothing to learn from it any more: an attempt with an outcome keeps its log, this one never ended.
+        let _ = fs::remove_dir_all(&folder);
+    }
+}
+
+/// Removes the half-written files of an attempt. Finished items are read-only, listed by manifests of their own,
+/// and stay; so does a folder that holds one.
+pub fn sweep_output(store: &Folder, output: &str) {
+    sweep_folder(&store.path(output));
+}
+
+fn sweep_folder(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        match entry.metadata() {
+            Ok(meta) if meta.is_dir() => sweep_folder(&path),
+            Ok(meta) if meta.is_file() && meta.permissions().readonly() => {}
+            _ => drop(fs::remove_file(&path)),
+        }
+    }
+    // Fails when something is left in it, as it should.
+    let _ = fs::remove_dir(folder);
+}

@@ -1,0 +1,109 @@
+//! What a finished task or item made: `results/<ff>/<fingerprint>.json`. A frozen format.
+//! Knows the words, not where they are kept.
+
+use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
+use crate::key::Fields;
+use crate::world::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+/// The version of the manifest this build writes. Older ones are read.
+pub const VERSION: u32 = 1;
+
+/// One file of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileEntry {
+    /// Its path inside the artifact, with `/` between the parts.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// BLAKE3 of the bytes, in hexadecimal.
+    pub blake3: String,
+    /// Where the bytes lie, from the store's root. Items of an earlier attempt lie in that attempt's folder.
+    pub at: String,
+}
+
+/// Whether a manifest speaks of a task or of one item inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// A whole task.
+    Task,
+    /// One item, such as a clip.
+    Item,
+}
+
+/// Where a result came from. It says nothing about what the result is, so it is in no key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// The run that made it.
+    pub run: RunId,
+    /// The attempt that made it.
+    pub attempt: AttemptId,
+    /// The task, as it was named then.
+    pub task: TaskId,
+    /// When the manifest was written.
+    pub published: Timestamp,
+    /// The files outside the store that went in, as they were named then.
+    #[serde(default)]
+    pub sources: Vec<String>,
+}
+
+/// A finished result. Create-only: whoever comes second reads the first one's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// The format's version.
+    pub version: u32,
+    /// Task or item.
+    pub of: Of,
+    /// The key this result is filed under.
+    pub fingerprint: Fingerprint,
+    /// The key's fields in words.
+    pub key: Fields,
+    /// The artifact's digest: see [`digest`].
+    pub digest: String,
+    /// Its files, sorted by path.
+    pub files: Vec<FileEntry>,
+    /// A few small facts the stage tells: counts, accuracy.
+    #[serde(default)]
+    pub result: Json,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
+/// The digest of an artifact: BLAKE3 over its sorted (path, size, BLAKE3). Where the bytes lie is not part of it.
+pub fn digest(files: &[FileEntry]) -> String {
+    let mut sorted: Vec<&FileEntry> = files.iter().collect();
+    sorted.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut hasher = blake3::Hasher::new_derive_key("pipe 2026-11 artifact v1");
+    for file in sorted {
+        for part in [&file.path, &file.blake3] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.update(&file.size.to_le_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// The place of a manifest, from the store's root.
+pub fn place(fingerprint: &Fingerprint) -> String {
+    format!("results/{}/{fingerprint}.json", fingerprint.short(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, at: &str) -> FileEntry {
+        FileEntry { path: path.into(), size: 1, blake3: "00".into(), at: at.into() }
+    }
+
+    #[test]
+    fn a_digest_depends_on_paths_and_bytes_but_not_on_order_or_place() {
+        let a = digest(&[file("a", "x"), file("b", "x")]);
+        assert_eq!(a, digest(&[file("b", "y"), file("a", "z")]));
+        assert_ne!(a, digest(&[file("a", "x"), file("c", "x")]));
+    }
+}

@@ -1,0 +1,44 @@
+//! The plan's stages as a picture: Graphviz DOT, or Mermaid, which code hosts draw by themselves.
+
+use super::Plan;
+use std::fmt::Write;
+
+/// A DOT digraph: one box for each stage with its kind and number of tasks.
+pub fn dot(plan: &Plan) -> String {
+    let mut out = String::from(
+        "digraph pipeline {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
+    );
+    for (i, _) in plan.stages.iter().enumerate() {
+        let [name, kind, tasks] = label(plan, i);
+        let _ =
+            writeln!(out, "  s{i} [label=\"{}\\n{kind}\\n{tasks}\"];", name.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    for (from, to) in edges(plan) {
+        let _ = writeln!(out, "  s{from} -> s{to};");
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// A Mermaid flowchart of the same.
+pub fn mermaid(plan: &Plan) -> String {
+    let mut out = String::from("flowchart LR\n");
+    for (i, _) in plan.stages.iter().enumerate() {
+        let [name, kind, tasks] = label(plan, i);
+        let _ = writeln!(out, "  s{i}[\"<b>{}</b><br/>{kind}<br/>{tasks}\"]", name.replace('"', "#quot;"));
+    }
+    for (from, to) in edges(plan) {
+        let _ = writeln!(out, "  s{from} --> s{to}");
+    }
+    out
+}
+
+fn label(plan: &Plan, stage: usize) -> [String; 3] {
+    let count = plan.tasks().filter(|t| t.stage == stage).count();
+    let tasks = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
+    [plan.stages[stage].name.clone(), plan.stages[stage].kind.name().to_owned(), tasks]
+}
+
+fn edges(plan: &Plan) -> impl Iterator<Item = (usize, usize)> + '_ {
+    plan.stages.iter().enumerate().flat_map(|(to, stage)| stage.needs.iter().map(move |from| (*from, to)))
+}

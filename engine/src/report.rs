@@ -1,0 +1,169 @@
+//! The events of a run -> what people ask about it: how each task stands, how long it took, why it failed.
+//! A pure fold; nothing here opens a file.
+
+use crate::attempt::ItemCount;
+use crate::event::{Body, Counts, RunEvent};
+use crate::failure::Failure;
+use crate::ids::{AttemptId, RunId, TaskId};
+use crate::world::Timestamp;
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+/// A run as its journal tells it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunView {
+    /// Its name.
+    pub run: Option<RunId>,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The spec's path as it was given.
+    pub spec: String,
+    /// The parameters after all overrides.
+    pub params: Map<String, Json>,
+    /// When it began.
+    pub started: Timestamp,
+    /// The newest event.
+    pub heard: Timestamp,
+    /// How it ended; absent while it runs, or when its engine died.
+    pub finished: Option<Counts>,
+    /// Whether somebody asked it to stop.
+    pub interrupted: bool,
+    /// How many tasks its plan has.
+    pub planned: u64,
+    /// The tasks that have been heard of, in the order they were.
+    pub tasks: IndexMap<String, TaskView>,
+}
+
+/// How a task stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// An attempt runs.
+    #[default]
+    Running,
+    /// It failed and will be tried again.
+    Resting,
+    /// Its result is in the store.
+    Succeeded,
+    /// Its result was in the store already.
+    Cached,
+    /// Failed for good.
+    Failed,
+    /// Not run because of another.
+    Skipped,
+    /// Stopped or never started.
+    Cancelled,
+}
+
+/// One task as its run's journal tells it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TaskView {
+    /// How it stands.
+    pub standing: Standing,
+    /// Its attempts, oldest first.
+    pub attempts: Vec<AttemptView>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// The task it was skipped for.
+    pub because: Option<String>,
+    /// What its stage tells about the result.
+    pub result: Json,
+    /// Its result's key.
+    pub fingerprint: Option<String>,
+}
+
+/// One attempt as its run's journal tells it.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptView {
+    /// Its name.
+    pub id: Option<AttemptId>,
+    /// Why the task was not a hit.
+    pub reason: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Items made and found.
+    pub items: ItemCount,
+}
+
+impl RunView {
+    /// Folds the events of one run.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a RunEvent>) -> Self {
+        let mut view = Self::default();
+        events.into_iter().for_each(|event| view.take(event));
+        view
+    }
+
+    /// Takes one more event.
+    pub fn take(&mut self, event: &RunEvent) {
+        self.heard = event.time;
+        match &event.body {
+            Body::RunStarted { pipeline, spec, params, tasks, .. } => {
+                self.run = Some(event.run.clone());
+                self.started = event.time;
+                self.pipeline.clone_from(pipeline);
+                self.spec.clone_from(spec);
+                self.params.clone_from(params);
+                self.planned = *tasks;
+            }
+            Body::TasksCached { stage, cells } => {
+                for cell in cells {
+                    let id = TaskId { stage: stage.clone(), cell: cell.clone() };
+                    self.tasks.entry(id.to_string()).or_default().standing = Standing::Cached;
+                }
+            }
+            Body::CancelRequested => self.interrupted = true,
+            Body::RunFinished { counts } => self.finished = Some(*counts),
+            _ => {
+                if let Some(task) = &event.task {
+                    self.tasks.entry(task.clone()).or_default().take(event);
+                }
+            }
+        }
+    }
+}
+
+impl TaskView {
+    fn take(&mut self, event: &RunEvent) {
+        match &event.body {
+            Body::AttemptStarted { reason, .. } => {
+                self.standing = Standing::Running;
+                self.attempts.push(AttemptView {
+                    id: event.attempt.clone(),
+                    reason: reason.clone(),
+                    started: event.time,
+                    ended: None,
+                    failure: None,
+                    items: ItemCount::default(),
+                });
+            }
+            Body::AttemptEnded { failure, items } => {
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.ended = Some(event.time);
+                    attempt.failure.clone_from(failure);
+                    attempt.items = *items;
+                }
+            }
+            Body::RetryPlanned { .. } => self.standing = Standing::Resting,
+            Body::TaskSucceeded { fingerprint, result, .. } => {
+                self.standing = Standing::Succeeded;
+                self.result.clone_from(result);
+                self.fingerprint = Some(fingerprint.0.clone());
+            }
+            Body::TaskFailed { failure } => {
+                self.standing = Standing::Failed;
+                self.failure = Some(failure.clone());
+            }
+            Body::TaskSkipped { because } => {
+                self.standing = Standing::Skipped;
+                self.because = Some(because.clone());
+            }
+            Body::TaskCancelled => self.standing = Standing::Cancelled,
+            _ => {}
+        }
+    }
+}

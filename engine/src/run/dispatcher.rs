@@ -1,0 +1,322 @@
+//! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
+
+use super::publish::{self, Finish};
+use super::say::Sayer;
+use super::{Finished, Setup};
+use crate::attempt::{Attempt, Input as Artifact, Outcome, VERSION};
+use crate::event::{Body, Counts};
+use crate::failure::Failure;
+use crate::ids::{AttemptId, RunId};
+use crate::local::{self, Prepared};
+use crate::lookup::Looked;
+use crate::manifest::Manifest;
+use crate::scheduler::{Command, Found, Input, Node, State, Stop, TaskIndex, step};
+use crate::state::JournalError;
+use crate::units::Bytes;
+use crate::world::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+/// Finished tasks are published together: when nothing else can start, after this long, or when there are this many.
+const GROUP_WAIT: Duration = Duration::from_millis(100);
+const GROUP_SIZE: usize = 64;
+
+/// What comes back from work that was sent away.
+enum Message {
+    Looked(Vec<(TaskIndex, Result<Looked, Failure>)>),
+    Prepared(TaskIndex, u32, Box<Result<Prepared, Failure>>),
+    Passing(TaskIndex, AttemptId, Body),
+    Ended(TaskIndex, u32, Box<Outcome>),
+    Published(Vec<(TaskIndex, Result<Arc<Manifest>, Failure>)>),
+    JournalFailed(JournalError),
+}
+
+pub(super) struct Dispatcher {
+    setup: Setup,
+    run: RunId,
+    state: State,
+    sayer: Sayer,
+    inbox: UnboundedReceiver<Message>,
+    outbox: UnboundedSender<Message>,
+    /// Results by task, once they are there.
+    known: Vec<Option<Arc<Manifest>>>,
+    /// What was learned of tasks that must run.
+    missed: HashMap<TaskIndex, Looked>,
+    /// A way to stop each running attempt.
+    running: HashMap<TaskIndex, watch::Sender<Option<Stop>>>,
+    finishing: Vec<Finish>,
+    publish_at: Option<Timestamp>,
+    publishing: bool,
+    wake_at: BTreeSet<Timestamp>,
+    interrupted: bool,
+    finished: Option<Counts>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(setup: Setup) -> Self {
+        let run = RunId::new(&setup.world);
+        let nodes = setup.plan.graph.node_indices().map(|index| {
+            let task = &setup.plan.graph[index];
+            let needs = setup.plan.graph.neighbors_directed(index, petgraph::Incoming).map(|n| n.index()).collect();
+            Node {
+                stage: task.stage,
+                needs,
+                cpu: task.cpu,
+                memory: task.memory.0,
+                retry: task.retry.clone(),
+                timeout: task.timeout,
+            }
+        });
+        let state = State::new(nodes.collect(), setup.limits);
+        let (outbox, inbox) = unbounded_channel();
+        Self {
+            sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),
+            known: vec![None; setup.plan.len()],
+            run,
+            state,
+            inbox,
+            outbox,
+            missed: HashMap::new(),
+            running: HashMap::new(),
+            finishing: Vec::new(),
+            publish_at: None,
+            publishing: false,
+            wake_at: BTreeSet::new(),
+            interrupted: false,
+            finished: None,
+            setup,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut cancel: UnboundedReceiver<Stop>) -> Result<Finished, JournalError> {
+        let started = Body::RunStarted {
+            pipeline: self.setup.plan.name.clone(),
+            spec: self.setup.spec.clone(),
+            spec_digest: self.setup.plan.spec_digest.clone(),
+            params: self.setup.plan.params.clone(),
+            tasks: self.setup.plan.len() as u64,
+        };
+        self.sayer.durable(&self.setup.journal, None, None, started);
+        self.feed(Input::Planned);
+        let counts = loop {
+            if let Some(counts) = self.finished {
+                break counts;
+            }
+            self.publish_if_due();
+            let nap = self.nap();
+            tokio::select! {
+                Some(message) = self.inbox.recv() => self.take(message)?,
+                Some(how) = cancel.recv() => {
+                    self.interrupted = true;
+                    self.feed(Input::Cancel(how));
+                }
+                () = tokio::time::sleep(nap) => {
+                    let now = self.setup.world.now();
+                    self.wake_at.retain(|at| *at > now);
+                    self.feed(Input::Tick);
+                }
+            }
+        };
+        self.setup.journal.flush().await?;
+        let finder = self.setup.finder.clone();
+        // Hints are for speed; losing them is no error.
+        let _ = tokio::task::spawn_blocking(move || finder.save()).await;
+        Ok(Finished { run: self.run, counts, interrupted: self.interrupted })
+    }
+
+    /// How long nothing needs to be done unless a message comes.
+    fn nap(&self) -> Duration {
+        let next = self.wake_at.first().copied().into_iter().chain(self.publish_at).min();
+        next.map_or(Duration::from_secs(3600), |at| at.since(self.setup.world.now()).max(Duration::from_millis(1)))
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), JournalError> {
+        match message {
+            Message::Looked(answers) => answers.into_iter().for_each(|(task, looked)| self.looked(task, looked)),
+            Message::Prepared(task, number, prepared) => self.prepared(task, number, *prepared),
+            Message::Passing(task, attempt, body) => self.sayer.passing(self.name(task), attempt, body),
+            Message::Ended(task, number, outcome) => self.attempt_ended(task, number, *outcome),
+            Message::Published(answers) => {
+                self.publishing = false;
+                answers.into_iter().for_each(|(task, result)| self.published(task, result));
+            }
+            Message::JournalFailed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn feed(&mut self, input: Input) {
+        let now = self.setup.world.now();
+        for command in step(&mut self.state, now, input) {
+            self.carry_out(command);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Journal(record) => {
+                let said = self.sayer.body_of(&self.setup.plan, &self.known, &self.missed, record);
+                self.sayer.durable(&self.setup.journal, said.task, said.attempt, said.body);
+            }
+            Command::Find(tasks) => self.find(tasks),
+            Command::Start { task, number, memory } => self.start(task, number, memory),
+            Command::Publish(_) => {
+                let due = self.setup.world.now().after(GROUP_WAIT);
+                self.publish_at.get_or_insert(due);
+            }
+            Command::Stop(task, how) => {
+                if let Some(stop) = self.running.get(&task) {
+                    stop.send_replace(Some(how));
+                }
+            }
+            Command::WakeAt(at) => drop(self.wake_at.insert(at)),
+            Command::Finish(counts) => self.finished = Some(counts),
+        }
+    }
+
+    fn find(&self, tasks: Vec<TaskIndex>) {
+        let inputs: Vec<_> = tasks.into_iter().map(|task| (task, self.artifacts(task))).collect();
+        let (finder, outbox) = (self.setup.finder.clone(), self.outbox.clone());
+        tokio::task::spawn_blocking(move || {
+            let answers = inputs.into_iter().map(|(task, inputs)| (task, finder.look(task, &inputs)));
+            let _ = outbox.send(Message::Looked(answers.collect()));
+        });
+    }
+
+    fn looked(&mut self, task: TaskIndex, looked: Result<Looked, Failure>) {
+        let found = match looked {
+            Ok(Looked { found: Ok(manifest), .. }) => {
+                self.known[task] = Some(manifest);
+                Found::Hit
+            }
+            Ok(missed) => {
+                self.missed.insert(task, missed);
+                Found::Miss
+            }
+            Err(failure) => Found::Failed(failure),
+        };
+        self.feed(Input::Found(task, found));
+    }
+
+    fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
+        let attempt = self.attempt(task, memory);
+        let launch = self.setup.plan.task(task).launch.clone();
+        let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
+        tokio::task::spawn_blocking(move || {
+            let prepared = Box::new(local::prepare(&local, attempt, launch));
+            let _ = outbox.send(Message::Prepared(task, number, prepared));
+        });
+    }
+
+    fn prepared(&mut self, task: TaskIndex, number: u32, prepared: Result<Prepared, Failure>) {
+        let begun = prepared.and_then(|p| Ok((self.setup.local.start(&p)?, p)));
+        let (child, prepared) = match begun {
+            Ok(begun) => begun,
+            Err(failure) => return self.feed(Input::Ended(task, number, Err(failure))),
+        };
+        let id = prepared.attempt.id.clone();
+        self.sayer.attempt_of.insert(task, id.clone());
+        let (stop, stopped) = watch::channel(None);
+        self.running.insert(task, stop);
+        let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            let passing = outbox.clone();
+            let say = move |body| drop(passing.send(Message::Passing(task, id.clone(), body)));
+            let outcome = local.follow(child, prepared, stopped, say).await;
+            let _ = outbox.send(Message::Ended(task, number, Box::new(outcome)));
+        });
+        self.feed(Input::Started(task, number));
+    }
+
+    fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
+        self.running.remove(&task);
+        self.sayer.items_of.insert(task, outcome.items);
+        let result = outcome.failure.clone().map_or(Ok(()), Err);
+        if result.is_ok() {
+            let looked = &self.missed[&task];
+            let manifest =
+                publish::manifest(&self.run, self.setup.plan.task(task), looked, outcome, self.setup.world.now());
+            self.finishing.push(Finish { task, manifest });
+        }
+        self.feed(Input::Ended(task, number, result));
+    }
+
+    /// One group at a time: while one is being flushed the next gathers.
+    fn publish_if_due(&mut self) {
+        let Some(due) = self.publish_at.filter(|_| !self.publishing) else { return };
+        if self.finishing.len() < GROUP_SIZE && due > self.setup.world.now() && !self.state.is_idle() {
+            return;
+        }
+        self.publish_at = None;
+        self.publishing = true;
+        let group = std::mem::take(&mut self.finishing);
+        let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
+        tokio::task::spawn_blocking(move || drop(outbox.send(Message::Published(publish::publish(&store, group)))));
+    }
+
+    fn published(&mut self, task: TaskIndex, result: Result<Arc<Manifest>, Failure>) {
+        let result = result.map(|manifest| {
+            self.setup.finder.remember(task, &manifest);
+            self.known[task] = Some(manifest);
+        });
+        self.feed(Input::Published(task, result));
+        self.watch_journal();
+    }
+
+    /// Hears of a broken journal while there is still work that should not be started.
+    fn watch_journal(&self) {
+        let (flushed, outbox) = (self.setup.journal.flushed(), self.outbox.clone());
+        tokio::spawn(async move {
+            if let Err(error) = flushed.await {
+                let _ = outbox.send(Message::JournalFailed(error));
+            }
+        });
+    }
+
+    fn attempt(&self, task: TaskIndex, memory: u64) -> Attempt {
+        let (plan, looked) = (&self.setup.plan, &self.missed[&task]);
+        let spec = plan.task(task);
+        let stage = &plan.stages[spec.stage];
+        let short = looked.key.fingerprint.short(8);
+        Attempt {
+            version: VERSION,
+            id: AttemptId::new(&looked.key.fingerprint, 0),
+            run: self.run.clone(),
+            pipeline: plan.name.clone(),
+            task: spec.id.clone(),
+            kind: stage.kind.name().to_owned(),
+            code: stage.code.clone(),
+            fingerprint: looked.key.fingerprint.clone(),
+            key: looked.key.fields.clone(),
+            config: spec.config.clone(),
+            inputs: self.artifacts(task),
+            files: looked.files.clone(),
+            store: self.setup.local.store.root().to_owned(),
+            output: format!("data/{}/{}/{}@{short}", plan.name, spec.id.stage, spec.id.cell.folder()),
+            cpu: spec.cpu.min(self.setup.limits.cpu),
+            memory: Bytes(memory),
+        }
+    }
+
+    /// The input artifacts of a task, all of which are known when it is looked up.
+    fn artifacts(&self, task: TaskIndex) -> BTreeMap<String, Vec<Artifact>> {
+        let plan = &self.setup.plan;
+        let artifact = |index: usize| {
+            let manifest = self.known[index].as_ref().expect("a task is looked up after its inputs have results");
+            Artifact {
+                cell: plan.task(index).id.cell.clone(),
+                digest: manifest.digest.clone(),
+                files: manifest.files.clone(),
+            }
+        };
+        let inputs = plan.task(task).inputs.iter();
+        inputs.map(|i| (i.field.clone(), i.tasks.iter().map(|t| artifact(t.index())).collect())).collect()
+    }
+
+    fn name(&self, task: TaskIndex) -> String {
+        self.setup.plan.task(task).id.to_string()
+    }
+}

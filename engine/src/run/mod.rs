@@ -1,0 +1,56 @@
+//! A plan, a store and this machine -> a run. The dispatcher here is the one loop that owns the core's state; it
+//! feeds it what happened and carries out what it answers.
+
+mod dispatcher;
+mod publish;
+mod say;
+
+use crate::event::{Counts, RunEvent};
+use crate::ids::RunId;
+use crate::local::Local;
+use crate::lookup::Finder;
+use crate::plan::Plan;
+use crate::scheduler::{Limits, Stop};
+use crate::state::{Journal, JournalError};
+use crate::world::World;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Everything a run needs, wired by whoever starts it.
+pub struct Setup {
+    /// What is to be made.
+    pub plan: Arc<Plan>,
+    /// The spec's path as it was given.
+    pub spec: String,
+    /// The clock and randomness.
+    pub world: World,
+    /// Where what happened is written down.
+    pub journal: Journal,
+    /// Looks results up.
+    pub finder: Arc<Finder>,
+    /// Runs attempts.
+    pub local: Local,
+    /// What this machine has for tasks.
+    pub limits: Limits,
+    /// Hears every event, durable and passing.
+    pub listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its name.
+    pub run: RunId,
+    /// How its tasks ended.
+    pub counts: Counts,
+    /// Whether somebody asked it to stop.
+    pub interrupted: bool,
+}
+
+/// Runs a plan to its end. `cancel` asks for that end: the first word gently, the second at once.
+///
+/// # Errors
+/// When the journal fails: nothing more can be promised then, so nothing more is started.
+pub async fn run(setup: Setup, cancel: UnboundedReceiver<Stop>) -> Result<Finished, JournalError> {
+    dispatcher::Dispatcher::new(setup).run(cancel).await
+}

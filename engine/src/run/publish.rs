@@ -1,0 +1,73 @@
+//! Finished attempts -> results in the store. Bytes are flushed first, then the manifests that promise them.
+
+use crate::attempt::Outcome;
+use crate::failure::Failure;
+use crate::ids::RunId;
+use crate::lookup::Looked;
+use crate::manifest::{Manifest, Of, Provenance, VERSION, digest};
+use crate::plan::Task;
+use crate::scheduler::TaskIndex;
+use crate::store::{Filed, Folder, Results};
+use crate::work::{files_are_there, store_failed};
+use crate::world::Timestamp;
+use std::sync::Arc;
+
+/// A task whose work is done.
+pub(super) struct Finish {
+    pub(super) task: TaskIndex,
+    pub(super) manifest: Manifest,
+}
+
+/// The manifest of a task that ended well.
+pub(super) fn manifest(run: &RunId, task: &Task, looked: &Looked, outcome: Outcome, now: Timestamp) -> Manifest {
+    Manifest {
+        version: VERSION,
+        of: Of::Task,
+        fingerprint: looked.key.fingerprint.clone(),
+        key: looked.key.fields.clone(),
+        digest: digest(&outcome.files),
+        files: outcome.files,
+        result: outcome.result,
+        provenance: Provenance {
+            run: run.clone(),
+            attempt: outcome.id,
+            task: task.id.clone(),
+            published: now,
+            sources: looked.files.values().map(|f| f.written.clone()).collect(),
+        },
+    }
+}
+
+/// Publishes a group: one flush for all of it, then its manifests.
+pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Arc<Manifest>, Failure>)> {
+    let flushed = store.flush().map_err(store_failed);
+    group
+        .into_iter()
+        .map(|finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest)).map(Arc::new)))
+        .collect()
+}
+
+/// Files one manifest. When somebody was first, theirs stands, if what it promises is there.
+fn file(store: &Folder, ours: Manifest) -> Result<Manifest, Failure> {
+    let results = Results::of(store);
+    for _ in 0..2 {
+        match results.file(&ours).map_err(store_failed)? {
+            Filed::Ours => return Ok(ours),
+            Filed::Theirs(theirs) if files_are_there(store, &theirs.files) => {
+                warn_of_difference(&ours, &theirs);
+                return Ok(*theirs);
+            }
+            Filed::Theirs(_) => results.quarantine(&ours.fingerprint).map_err(store_failed)?,
+        }
+    }
+    Err(Failure::failed("store", "another result with missing files keeps coming back").on(ours.fingerprint.0))
+}
+
+fn warn_of_difference(ours: &Manifest, theirs: &Manifest) {
+    if ours.digest != theirs.digest {
+        let differs =
+            |f: &&crate::manifest::FileEntry| !theirs.files.iter().any(|t| t.path == f.path && t.blake3 == f.blake3);
+        let files: Vec<&str> = ours.files.iter().filter(differs).map(|f| f.path.as_str()).collect();
+        tracing::warn!(task = %ours.provenance.task, ?files, "the same key gave other bytes: the stage is not deterministic");
+    }
+}

@@ -1,0 +1,130 @@
+//! What the core records -> the events of a run, numbered and timed.
+
+use crate::attempt::ItemCount;
+use crate::event::{Body, RunEvent, VERSION};
+use crate::ids::{AttemptId, RunId};
+use crate::lookup::Looked;
+use crate::manifest::Manifest;
+use crate::plan::Plan;
+use crate::scheduler::{Record, TaskIndex};
+use crate::state::Journal;
+use crate::world::{Timestamp, World};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A task's progress is passed on at most this often.
+const PASSING_EVERY: Duration = Duration::from_millis(100);
+
+/// Numbers events and hands them to the journal and the listener.
+pub(super) struct Sayer {
+    run: RunId,
+    world: World,
+    listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
+    seq: u64,
+    last_progress: HashMap<String, Timestamp>,
+    /// The newest attempt of each task.
+    pub(super) attempt_of: HashMap<TaskIndex, AttemptId>,
+    /// The items of the newest attempt of each task.
+    pub(super) items_of: HashMap<TaskIndex, ItemCount>,
+}
+
+/// A record in words.
+pub(super) struct Said {
+    pub(super) task: Option<String>,
+    pub(super) attempt: Option<AttemptId>,
+    pub(super) body: Body,
+}
+
+impl Sayer {
+    pub(super) fn new(run: RunId, world: World, listener: Arc<dyn Fn(&RunEvent) + Send + Sync>) -> Self {
+        Self {
+            run,
+            world,
+            listener,
+            seq: 0,
+            last_progress: HashMap::new(),
+            attempt_of: HashMap::new(),
+            items_of: HashMap::new(),
+        }
+    }
+
+    /// Says something that belongs in the journal.
+    pub(super) fn durable(&mut self, journal: &Journal, task: Option<String>, attempt: Option<AttemptId>, body: Body) {
+        self.seq += 1;
+        let event = self.event(Some(self.seq), task, attempt, body);
+        (self.listener)(&event);
+        journal.append(vec![event]);
+    }
+
+    /// Passes on what a child says. Of its progress only as much as a person can read, and always the end.
+    pub(super) fn passing(&mut self, task: String, attempt: AttemptId, body: Body) {
+        if let Body::Progress { done, total, .. } = body {
+            let now = self.world.now();
+            let last = self.last_progress.entry(task.clone()).or_default();
+            if done < total && now.since(*last) < PASSING_EVERY {
+                return;
+            }
+            *last = now;
+        }
+        if !body.is_durable() {
+            (self.listener)(&self.event(None, Some(task), Some(attempt), body));
+        }
+    }
+
+    /// A record of the core in words.
+    pub(super) fn body_of(
+        &self,
+        plan: &Plan,
+        known: &[Option<Arc<Manifest>>],
+        missed: &HashMap<TaskIndex, Looked>,
+        record: Record,
+    ) -> Said {
+        let name = |task: TaskIndex| plan.task(task).id.to_string();
+        let of =
+            |task: TaskIndex, body| Said { task: Some(name(task)), attempt: self.attempt_of.get(&task).cloned(), body };
+        let run = |body| Said { task: None, attempt: None, body };
+        match record {
+            Record::Cached { stage, tasks } => run(Body::TasksCached {
+                stage: plan.stages[stage].name.clone(),
+                cells: tasks.into_iter().map(|t| plan.task(t).id.cell.clone()).collect(),
+            }),
+            Record::Started(task, number) => of(task, started(&missed[&task], number)),
+            Record::AttemptEnded(task, failure) => {
+                of(task, Body::AttemptEnded { failure, items: self.items_of.get(&task).copied().unwrap_or_default() })
+            }
+            Record::Retry(task, at) => of(task, Body::RetryPlanned { at }),
+            Record::Succeeded(task) => {
+                of(task, succeeded(known[task].as_ref().expect("published before it is recorded")))
+            }
+            Record::Failed(task, failure) => of(task, Body::TaskFailed { failure }),
+            Record::Skipped(task, because) => of(task, Body::TaskSkipped { because: name(because) }),
+            Record::Cancelled(task) => of(task, Body::TaskCancelled),
+            Record::CancelRequested => run(Body::CancelRequested),
+            Record::Finished(counts) => run(Body::RunFinished { counts }),
+        }
+    }
+
+    fn event(&self, seq: Option<u64>, task: Option<String>, attempt: Option<AttemptId>, body: Body) -> RunEvent {
+        RunEvent { v: VERSION, seq, time: self.world.now(), run: self.run.clone(), task, attempt, body }
+    }
+}
+
+fn started(looked: &Looked, number: u32) -> Body {
+    Body::AttemptStarted {
+        fingerprint: looked.key.fingerprint.clone(),
+        number,
+        backend: "local".to_owned(),
+        reason: looked.found.as_ref().err().cloned().unwrap_or_default(),
+    }
+}
+
+fn succeeded(manifest: &Manifest) -> Body {
+    Body::TaskSucceeded {
+        fingerprint: manifest.fingerprint.clone(),
+        digest: manifest.digest.clone(),
+        files: manifest.files.len() as u64,
+        bytes: manifest.files.iter().map(|f| f.size).sum(),
+        result: manifest.result.clone(),
+    }
+}

@@ -1,0 +1,430 @@
+//! The state of a run and the one place that changes it.
+
+use super::{Command, Found, Limits, Node, Record, Stop, TaskIndex};
+use crate::event::Counts;
+use crate::failure::{Class, Failure};
+use crate::world::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Ran and published.
+    Succeeded,
+    /// Found in the store.
+    Cached,
+    /// Failed for good.
+    Failed,
+    /// Not run because of another.
+    Skipped,
+    /// Stopped, or never started, because the run was cancelled.
+    Cancelled,
+}
+
+impl End {
+    /// Whether there is a result for what follows.
+    pub fn has_result(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Cached)
+    }
+}
+
+/// Where a task is. Only [`State::set`] and [`State::end`] change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Some of its inputs have not ended.
+    Waiting,
+    /// The store is being asked.
+    Looking,
+    /// It may start as soon as there is room.
+    Ready,
+    /// A start was ordered and is not yet confirmed, or the attempt runs.
+    Running { deadline: Option<Timestamp>, timed_out: bool },
+    /// It failed and will be tried again at this moment.
+    Resting(Timestamp),
+    /// Its work is done and is being put in the store.
+    Publishing,
+    /// It ended.
+    Ended(End),
+}
+
+impl Phase {
+    fn is_active(self) -> bool {
+        matches!(self, Self::Looking | Self::Running { .. })
+    }
+}
+
+struct Task {
+    phase: Phase,
+    /// Inputs that have not ended with a result.
+    missing: usize,
+    /// The number of its newest try.
+    number: u32,
+    memory: u64,
+    retries: BTreeMap<Class, u32>,
+}
+
+/// Everything the core knows.
+pub struct State {
+    nodes: Vec<Node>,
+    feeds: Vec<Vec<TaskIndex>>,
+    /// The number of tasks on the longest path that begins here: what most waits for goes first.
+    rank: Vec<u32>,
+    tasks: Vec<Task>,
+    whole: Limits,
+    free: Limits,
+    ready: BinaryHeap<(u32, Reverse<TaskIndex>)>,
+    to_find: Vec<TaskIndex>,
+    /// Hits not yet journaled, by stage, and the tasks of each stage whose lookup is still to come.
+    hits: Vec<Vec<TaskIndex>>,
+    lookups_left: Vec<usize>,
+    cancelling: Option<Stop>,
+    counts: Counts,
+    /// Tasks that run or are being looked up.
+    active: usize,
+    ended: usize,
+    finished: bool,
+}
+
+impl State {
+    /// The state before anything has happened. `nodes` must be in an order in which inputs come before what
+    /// needs them.
+    pub fn new(nodes: Vec<Node>, limits: Limits) -> Self {
+        let mut feeds = vec![Vec::new(); nodes.len()];
+        let mut rank = vec![1; nodes.len()];
+        let stages = nodes.iter().map(|n| n.stage + 1).max().unwrap_or(0);
+        let mut lookups_left = vec![0; stages];
+        for (task, node) in nodes.iter().enumerate() {
+            lookups_left[node.stage] += 1;
+            for need in &node.needs {
+                assert!(*need < task, "nodes come in topological order");
+                feeds[*need].push(task);
+            }
+        }
+        for task in (0..nodes.len()).rev() {
+            rank[task] = 1 + feeds[task].iter().map(|f| rank[*f]).max().unwrap_or(0);
+        }
+        let tasks = nodes.iter().map(|node| Task {
+            phase: Phase::Waiting,
+            missing: node.needs.len(),
+            number: 0,
+            memory: node.memory,
+            retries: BTreeMap::new(),
+        });
+        Self {
+            tasks: tasks.collect(),
+            feeds,
+            rank,
+            whole: limits,
+            free: limits,
+            ready: BinaryHeap::new(),
+            to_find: Vec::new(),
+            hits: vec![Vec::new(); stages],
+            lookups_left,
+            cancelling: None,
+            counts: Counts::default(),
+            active: 0,
+            ended: 0,
+            finished: false,
+            nodes,
+        }
+    }
+
+    /// How a task ended, if it has.
+    pub fn end_of(&self, task: TaskIndex) -> Option<End> {
+        match self.tasks[task].phase {
+            Phase::Ended(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// How many tasks have ended in which way.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether nothing runs or is being looked up: what waits to be published has nothing to wait for.
+    pub fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.active == 0
+    }
+
+    pub(super) fn begin(&mut self) {
+        for task in 0..self.tasks.len() {
+            if self.tasks[task].missing == 0 && self.tasks[task].phase == Phase::Waiting {
+                self.look_up(task);
+            }
+        }
+    }
+
+    pub(super) fn found(&mut self, task: TaskIndex, found: Found, todo: &mut Vec<Command>) {
+        if self.tasks[task].phase != Phase::Looking {
+            return;
+        }
+        match found {
+            Found::Hit => {
+                let stage = self.nodes[task].stage;
+                self.hits[stage].push(task);
+                self.end(task, End::Cached);
+            }
+            Found::Miss => {
+                self.set(task, Phase::Ready);
+                self.ready.push((self.rank[task], Reverse(task)));
+            }
+            Found::Failed(failure) => self.fail(task, failure, todo),
+        }
+        self.journal_hits(self.nodes[task].stage, todo);
+    }
+
+    pub(super) fn started(&mut self, task: TaskIndex, number: u32, now: Timestamp, todo: &mut Vec<Command>) {
+        let Phase::Running { deadline: None, .. } = self.tasks[task].phase else { return };
+        if self.tasks[task].number != number {
+            return;
+        }
+        todo.push(Command::Journal(Record::Started(task, number)));
+        if let Some(timeout) = self.nodes[task].timeout {
+            let deadline = now.after(timeout);
+            self.set(task, Phase::Running { deadline: Some(deadline), timed_out: false });
+            todo.push(Command::WakeAt(deadline));
+        }
+        if let Some(how) = self.cancelling {
+            todo.push(Command::Stop(task, how));
+        }
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        task: TaskIndex,
+        number: u32,
+        result: Result<(), Failure>,
+        now: Timestamp,
+        todo: &mut Vec<Command>,
+    ) {
+        let Phase::Running { timed_out, .. } = self.tasks[task].phase else { return };
+        if self.tasks[task].number != number {
+            return;
+        }
+        self.free.give_back(self.wanted(task));
+        let failure = result.err().map(|failure| if timed_out { self.timeout(task, failure) } else { failure });
+        todo.push(Command::Journal(Record::AttemptEnded(task, failure.clone())));
+        match failure {
+            None => {
+                self.set(task, Phase::Publishing);
+                todo.push(Command::Publish(task));
+            }
+            Some(_) if self.cancelling.is_some() => self.cancel_task(task, todo),
+            Some(failure) => self.retry_or_fail(task, failure, now, todo),
+        }
+    }
+
+    pub(super) fn published(
+        &mut self,
+        task: TaskIndex,
+        result: Result<(), Failure>,
+        now: Timestamp,
+        todo: &mut Vec<Command>,
+    ) {
+        if self.tasks[task].phase != Phase::Publishing {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                todo.push(Command::Journal(Record::Succeeded(task)));
+                self.end(task, End::Succeeded);
+            }
+            Err(failure) => self.retry_or_fail(task, failure, now, todo),
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
+        for task in 0..self.tasks.len() {
+            match self.tasks[task].phase {
+                Phase::Resting(until) if until <= now => {
+                    self.set(task, Phase::Ready);
+                    self.ready.push((self.rank[task], Reverse(task)));
+                }
+                Phase::Running { deadline: Some(deadline), timed_out: false } if deadline <= now => {
+                    self.set(task, Phase::Running { deadline: Some(deadline), timed_out: true });
+                    todo.push(Command::Stop(task, Stop::Gently));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self, how: Stop, todo: &mut Vec<Command>) {
+        if self.finished || self.cancelling.is_some_and(|already| already >= how) {
+            return;
+        }
+        if self.cancelling.is_none() {
+            todo.push(Command::Journal(Record::CancelRequested));
+        }
+        self.cancelling = Some(how);
+        for task in 0..self.tasks.len() {
+            match self.tasks[task].phase {
+                Phase::Running { .. } => todo.push(Command::Stop(task, how)),
+                Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_) => self.cancel_task(task, todo),
+                Phase::Publishing | Phase::Ended(_) => {}
+            }
+        }
+        self.ready.clear();
+        self.to_find.clear();
+    }
+
+    /// Replay: takes over what a record says and decides nothing.
+    pub(super) fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Cached { stage, tasks } => {
+                for task in tasks {
+                    self.end(*task, End::Cached);
+                }
+                self.hits[*stage].clear();
+            }
+            Record::Started(task, number) => {
+                self.tasks[*task].number = *number;
+            }
+            Record::Succeeded(task) => self.end(*task, End::Succeeded),
+            Record::Failed(task, _) => self.end(*task, End::Failed),
+            Record::Skipped(task, _) => self.end(*task, End::Skipped),
+            Record::Cancelled(task) => self.end(*task, End::Cancelled),
+            Record::CancelRequested => self.cancelling = Some(Stop::Gently),
+            Record::Finished(_) => self.finished = true,
+            Record::AttemptEnded(..) | Record::Retry(..) => {}
+        }
+        self.to_find.clear();
+    }
+
+    /// Asks the store about what has become possible and starts what there is room for. The first in the queue is
+    /// never overtaken, so a task that needs the whole machine gets it.
+    pub(super) fn look_up_and_fill(&mut self, todo: &mut Vec<Command>) {
+        if !self.to_find.is_empty() {
+            todo.push(Command::Find(std::mem::take(&mut self.to_find)));
+        }
+        while let Some((_, Reverse(task))) = self.ready.peek().copied() {
+            let wanted = self.wanted(task);
+            if !self.free.fits(wanted) {
+                return;
+            }
+            self.ready.pop();
+            self.free.take(wanted);
+            self.tasks[task].number += 1;
+            self.set(task, Phase::Running { deadline: None, timed_out: false });
+            todo.push(Command::Start { task, number: self.tasks[task].number, memory: wanted.memory });
+        }
+    }
+
+    pub(super) fn finish(&mut self, todo: &mut Vec<Command>) {
+        if self.ended < self.tasks.len() || self.finished {
+            return;
+        }
+        self.finished = true;
+        for stage in 0..self.hits.len() {
+            self.lookups_left[stage] = 0;
+            self.journal_hits(stage, todo);
+        }
+        todo.push(Command::Journal(Record::Finished(self.counts)));
+        todo.push(Command::Finish(self.counts));
+    }
+
+    fn set(&mut self, task: TaskIndex, phase: Phase) {
+        if matches!(self.tasks[task].phase, Phase::Waiting | Phase::Looking)
+            && !matches!(phase, Phase::Waiting | Phase::Looking)
+        {
+            self.lookups_left[self.nodes[task].stage] -= 1;
+        }
+        self.active -= usize::from(self.tasks[task].phase.is_active());
+        self.active += usize::from(phase.is_active());
+        self.tasks[task].phase = phase;
+    }
+
+    /// The only way a task ends, so the counts always add up.
+    fn end(&mut self, task: TaskIndex, end: End) {
+        if matches!(self.tasks[task].phase, Phase::Ended(_)) {
+            return;
+        }
+        self.set(task, Phase::Ended(end));
+        self.ended += 1;
+        let counts = &mut self.counts;
+        *match end {
+            End::Succeeded => &mut counts.succeeded,
+            End::Cached => &mut counts.cached,
+            End::Failed => &mut counts.failed,
+            End::Skipped => &mut counts.skipped,
+            End::Cancelled => &mut counts.cancelled,
+        } += 1;
+        if end.has_result() {
+            for i in 0..self.feeds[task].len() {
+                let next = self.feeds[task][i];
+                self.tasks[next].missing -= 1;
+                if self.tasks[next].missing == 0 && self.tasks[next].phase == Phase::Waiting {
+                    self.look_up(next);
+                }
+            }
+        }
+    }
+
+    fn look_up(&mut self, task: TaskIndex) {
+        self.set(task, Phase::Looking);
+        self.to_find.push(task);
+    }
+
+    /// One record for the hits of a stage, once all of its lookups are answered.
+    fn journal_hits(&mut self, stage: usize, todo: &mut Vec<Command>) {
+        if self.lookups_left[stage] == 0 && !self.hits[stage].is_empty() {
+            let mut tasks = std::mem::take(&mut self.hits[stage]);
+            tasks.sort_unstable();
+            todo.push(Command::Journal(Record::Cached { stage, tasks }));
+        }
+    }
+
+    fn wanted(&self, task: TaskIndex) -> Limits {
+        self.whole.clamp(self.nodes[task].cpu, self.tasks[task].memory)
+    }
+
+    fn timeout(&self, task: TaskIndex, failure: Failure) -> Failure {
+        let limit = self.nodes[task].timeout.unwrap_or_default();
+        Failure::of(Class::Timeout, "timeout", format!("ran longer than its timeout of {} s", limit.as_secs_f64()))
+            .help("raise the stage's `timeout`, or give it less to do")
+            .source(failure)
+    }
+
+    fn retry_or_fail(&mut self, task: TaskIndex, failure: Failure, now: Timestamp, todo: &mut Vec<Command>) {
+        let used = self.tasks[task].retries.get(&failure.class).copied().unwrap_or(0);
+        let retry = &self.nodes[task].retry;
+        if self.cancelling.is_some() || !retry.allows(failure.class, used) {
+            self.fail(task, failure, todo);
+            return;
+        }
+        let at = now.after(retry.rest(task, used + 1));
+        if failure.class == Class::OutOfMemory {
+            self.tasks[task].memory = self.tasks[task].memory.saturating_mul(2);
+        }
+        self.tasks[task].retries.insert(failure.class, used + 1);
+        self.set(task, Phase::Resting(at));
+        todo.push(Command::Journal(Record::Retry(task, at)));
+        todo.push(Command::WakeAt(at));
+    }
+
+    fn fail(&mut self, task: TaskIndex, failure: Failure, todo: &mut Vec<Command>) {
+        todo.push(Command::Journal(Record::Failed(task, failure)));
+        self.end(task, End::Failed);
+        self.skip_after(task, todo);
+    }
+
+    fn cancel_task(&mut self, task: TaskIndex, todo: &mut Vec<Command>) {
+        todo.push(Command::Journal(Record::Cancelled(task)));
+        self.end(task, End::Cancelled);
+    }
+
+    /// Everything downstream of a failure is skipped, however far, and names the task that failed.
+    fn skip_after(&mut self, failed: TaskIndex, todo: &mut Vec<Command>) {
+        let mut open = self.feeds[failed].clone();
+        while let Some(task) = open.pop() {
+            if self.tasks[task].phase == Phase::Waiting {
+                todo.push(Command::Journal(Record::Skipped(task, failed)));
+                self.end(task, End::Skipped);
+                self.journal_hits(self.nodes[task].stage, todo);
+                open.extend(&self.feeds[task]);
+            }
+        }
+    }
+}

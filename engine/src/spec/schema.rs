@@ -1,0 +1,121 @@
+//! The types of the language and of the stage kinds -> one JSON Schema for a whole spec. It checks specs here and
+//! completes them in editors.
+
+use super::model::{Common, SpecFile};
+use crate::stage::Registry;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+/// The schema of a spec with the stage kinds of a build.
+pub struct SpecSchema {
+    /// The whole schema.
+    pub root: Json,
+    /// The part that each kind contributed, by its name.
+    kinds: BTreeMap<&'static str, Json>,
+}
+
+impl SpecSchema {
+    /// Puts the schema together.
+    pub fn of(kinds: &Registry) -> Self {
+        let mut generator = SchemaGenerator::default();
+        let mut root = SpecFile::json_schema(&mut generator).to_value();
+        let common = Common::json_schema(&mut generator).to_value();
+        let mut parts = BTreeMap::new();
+        let mut stages = Vec::new();
+        for kind in kinds.kinds() {
+            let part = kind.schema(&mut generator).to_value();
+            stages.push(stage_schema(kind.name(), &common, &part));
+            parts.insert(kind.name(), part);
+        }
+        let stages = json!({
+            "description": "The stages by name. A stage names those it needs in its own settings.",
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": { "oneOf": stages },
+        });
+        insert(&mut root, "properties", "stages", stages);
+        require(&mut root, "stages");
+        if let Some(object) = root.as_object_mut() {
+            object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+            object.insert("$defs".to_owned(), Json::Object(generator.take_definitions(true)));
+        }
+        Self { root, kinds: parts }
+    }
+
+    /// The part that a kind contributed.
+    pub fn kind(&self, name: &str) -> &Json {
+        self.kinds.get(name).unwrap_or(&Json::Null)
+    }
+
+    /// The schema for editors: as `root`, and wherever something else than text is wanted a template may stand.
+    pub fn for_editors(&self) -> Json {
+        let mut root = self.root.clone();
+        for pointer in ["/properties/stages", "/$defs"] {
+            if let Some(part) = root.pointer_mut(pointer) {
+                allow_templates(part);
+            }
+        }
+        root
+    }
+}
+
+/// What one kind of stage looks like: its own settings, the common ones and its `kind`.
+fn stage_schema(name: &str, common: &Json, part: &Json) -> Json {
+    let mut properties = Map::new();
+    properties.insert("kind".to_owned(), json!({ "const": name, "description": "What kind of stage this is." }));
+    for source in [part, common] {
+        for (key, value) in source["properties"].as_object().into_iter().flatten() {
+            properties.insert(key.clone(), value.clone());
+        }
+    }
+    let mut required = vec![json!("kind")];
+    required.extend(part["required"].as_array().into_iter().flatten().cloned());
+    json!({
+        "title": name,
+        "description": part["description"],
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn insert(root: &mut Json, table: &str, key: &str, value: Json) {
+    if let Some(table) = root.get_mut(table).and_then(Json::as_object_mut) {
+        table.insert(key.to_owned(), value);
+    }
+}
+
+fn require(root: &mut Json, key: &str) {
+    if let Some(required) = root.get_mut("required").and_then(Json::as_array_mut) {
+        required.push(json!(key));
+    }
+}
+
+/// Adds "or a template" to everything that is typed and not a string, from the leaves up.
+fn allow_templates(schema: &mut Json) {
+    match schema {
+        Json::Array(items) => items.iter_mut().for_each(allow_templates),
+        Json::Object(map) => {
+            for (key, inner) in map.iter_mut() {
+                if matches!(key.as_str(), "properties" | "$defs") {
+                    inner.as_object_mut().into_iter().flatten().for_each(|(_, s)| allow_property(s));
+                } else if matches!(key.as_str(), "items" | "additionalProperties" | "oneOf" | "anyOf" | "prefixItems") {
+                    allow_templates(inner);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn allow_property(schema: &mut Json) {
+    allow_templates(schema);
+    let is_text = schema["type"] == "string" || schema.get("const").is_some() || schema.get("$ref").is_some();
+    if !is_text && schema.is_object() {
+        let description = schema.get("description").cloned().unwrap_or_default();
+        let inner = schema.take();
+        *schema = json!({ "description": description, "anyOf": [inner, { "type": "string", "pattern": "\\{\\{" }] });
+    }
+}

@@ -1,0 +1,298 @@
+//! Strings with `{{ ... }}` and the names they may use -> values.
+//!
+//! A string that is exactly one `{{ expression }}` has that expression's value and type; any other template is text; a
+//! string without one is itself. Keys and tables are never templated, and nothing rendered is parsed again. Knows
+//! nothing of which names a spec gives: they come in as a [`Context`].
+//!
+//! What a spec may call is listed here and nowhere else, so that an update of minijinja adds nothing to the language.
+
+mod functions;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use resolve::diagnostic;
+
+use crate::text::{Span, closest, code, listed};
+use functions::environment;
+use minijinja::{Environment, Error, ErrorKind, Value};
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// How many steps one template may take; a step is about one operator, call or loop turn.
+pub const MAX_STEPS: u64 = 100_000;
+/// How much text one template may make, in bytes.
+pub const MAX_MADE: usize = 1 << 20;
+
+/// The names a template may use. Cheap to clone and to extend: values are shared.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    names: std::collections::BTreeMap<String, Value>,
+}
+
+impl Context {
+    /// A context without any name.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `name`, or replaces what it stood for.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: &Json) -> Self {
+        self.names.insert(name.into(), functions::from_json(value));
+        self
+    }
+
+    fn value(&self) -> Value {
+        Value::from_pairs(self.names.iter().map(|(name, value)| (name.clone(), value.clone())))
+    }
+}
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// One of the `S03..` codes of [`crate::text::code`].
+    pub code: &'static str,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// The bytes of the template it is about, where that is known.
+    pub range: Option<Range<usize>>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl std::fmt::Display for TemplateError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+/// Whether a string holds a template.
+pub fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+/// Whether what is made is a path, which a template must not lead elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Anything,
+    Path,
+}
+
+/// Checks templates and gives their values.
+pub struct Templates {
+    anything: Environment<'static>,
+    path: Environment<'static>,
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Templates {
+    /// Templates with the filters, tests and functions that specs have.
+    pub fn new() -> Self {
+        Self { anything: environment(Use::Anything), path: environment(Use::Path) }
+    }
+
+    /// Checks that every template in `text` is well formed, without any names.
+    ///
+    /// # Errors
+    /// The first thing that is not, with its place where that is known.
+    pub fn check(&self, text: &str) -> Result<(), TemplateError> {
+        self.names_used(text).map(|_| ())
+    }
+
+    /// The names that `text` takes from its context, such as `params` in `{{ params.games }}`.
+    ///
+    /// # Errors
+    /// As [`Templates::check`].
+    pub fn names_used(&self, text: &str) -> Result<BTreeSet<String>, TemplateError> {
+        if !is_template(text) {
+            return Ok(BTreeSet::new());
+        }
+        let mut names = self.undeclared(text, false)?;
+        names.retain(|name| !self.anything.globals().any(|(global, _)| global == name));
+        Ok(names)
+    }
+
+    /// The value of `text` in `context`.
+    ///
+    /// # Errors
+    /// A template that is not well formed, names what does not exist, fails, or does not come to an end.
+    pub fn value(&self, text: &str, context: &Context) -> Result<Json, TemplateError> {
+        self.value_for(text, context, Use::Anything)
+    }
+
+    /// The value of `text` in `context`, where it stands for a path. What is put in may not be empty, `.`, or hold `/`,
+    /// `..` or NUL unless it passed the filter `path`; what the author wrote around it is free.
+    ///
+    /// An empty or `.` part is refused too, since `{{ a }}/etc` would become absolute and `{{ a }}{{ b }}` climb.
+    ///
+    /// # Errors
+    /// As [`Templates::value`], and when that rule is broken.
+    pub fn path_value(&self, text: &str, context: &Context) -> Result<Json, TemplateError> {
+        self.value_for(text, context, Use::Path)
+    }
+
+    fn value_for(&self, text: &str, context: &Context, purpose: Use) -> Result<Json, TemplateError> {
+        if !is_template(text) {
+            return Ok(Json::from(text));
+        }
+        for name in self.names_used(text)? {
+            if !context.names.contains_key(&name) {
+                return Err(unknown_name(text, &name, context.names.keys().map(String::as_str)));
+            }
+        }
+        let environment = if purpose == Use::Path { &self.path } else { &self.anything };
+        let (made, offset) = match single_expression(environment, text) {
+            Some((expression, offset)) => {
+                let value = expression.eval(context.value());
+                (value.and_then(|value| functions::to_json(&value, purpose)), offset)
+            }
+            None => (render(environment, text, context).map(Json::from), 0),
+        };
+        made.map_err(|error| match error.kind() {
+            ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(&error, offset)),
+            _ => describe(&error, offset),
+        })
+    }
+
+    /// The names a template does not give itself; `nested`: with the attributes asked of them, as `params.games`.
+    fn undeclared(&self, text: &str, nested: bool) -> Result<BTreeSet<String>, TemplateError> {
+        if let Some((expression, _)) = single_expression(&self.anything, text) {
+            return Ok(expression.undeclared_variables(nested).into_iter().collect());
+        }
+        let template = self.anything.template_from_str(text).map_err(|error| describe(&error, 0))?;
+        Ok(template.undeclared_variables(nested).into_iter().collect())
+    }
+
+    /// Says which attribute it was that is not there, as in `params.gmaes`.
+    fn missing(&self, text: &str, context: &Context) -> Option<TemplateError> {
+        self.undeclared(text, true).ok()?.iter().find_map(|dotted| {
+            let mut value = context.value();
+            let mut owner = "";
+            for part in dotted.split('.') {
+                let next = value.get_attr(part).unwrap_or_default();
+                if next.is_undefined() && !owner.is_empty() {
+                    let names: Vec<String> = value.try_iter().ok()?.map(|key| key.to_string()).collect();
+                    return Some(missing_part(text, owner, part, &names));
+                }
+                owner = &dotted[..part.as_ptr() as usize - dotted.as_ptr() as usize + part.len()];
+                value = next;
+            }
+            None
+        })
+    }
+}
+
+/// The expression when `text` is exactly one, and where it begins in `text`.
+fn single_expression<'e>(
+    environment: &'e Environment<'static>,
+    text: &str,
+) -> Option<(minijinja::Expression<'e, 'static>, usize)> {
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
+    // `{{-` and `-}}` drop the white space around, of which there is none.
+    let begin = inner.strip_prefix('-').unwrap_or(inner);
+    let offset = text.len() - 2 - begin.len();
+    let inner = begin.strip_suffix('-').unwrap_or(begin);
+    // Text such as `{{ a }}-{{ b }}` has both ends too, but what is between them is no expression.
+    environment.compile_expression_owned(inner.to_owned()).ok().map(|expression| (expression, offset))
+}
+
+fn render(environment: &Environment<'static>, text: &str, context: &Context) -> Result<String, Error> {
+    let mut made = Limited(Vec::new());
+    environment.template_from_named_str("", text)?.render_captured_to(context.value(), &mut made)?;
+    Ok(String::from_utf8(made.0).expect("minijinja writes whole strings"))
+}
+
+/// Takes text up to [`MAX_MADE`] bytes; more is an error, so that a loop cannot fill the memory.
+struct Limited(Vec<u8>);
+
+impl std::io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_MADE {
+            return Err(std::io::Error::other("the template makes too much text"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// minijinja's error in the words of a spec. `offset`: where the text it was given begins in the template.
+fn describe(error: &Error, offset: usize) -> TemplateError {
+    let detail = error.detail().unwrap_or_default();
+    let (code, message) = match error.kind() {
+        ErrorKind::SyntaxError | ErrorKind::BadEscape => {
+            (code::TEMPLATE_SYNTAX, format!("the template is not well formed: {detail}"))
+        }
+        ErrorKind::UndefinedError => {
+            (code::UNKNOWN_NAME, format!("the template uses a value that is not there {detail}"))
+        }
+        ErrorKind::OutOfFuel => (code::RUNAWAY, format!("the template takes more than {MAX_STEPS} steps")),
+        ErrorKind::WriteFailure => (code::RUNAWAY, format!("the template makes more than {MAX_MADE} bytes")),
+        _ if detail == functions::TOO_MUCH => (code::RUNAWAY, format!("the template makes more than {MAX_MADE} bytes")),
+        _ if detail.starts_with(functions::UNSAFE) => (code::UNSAFE_PATH, detail.to_owned()),
+        kind => (code::TEMPLATE_FAILED, format!("the template has no value: {kind}: {detail}")),
+    };
+    let help = match error.kind() {
+        ErrorKind::UnknownFilter => Some(format!("the filters there are: {}", listed(functions::FILTERS))),
+        _ if code == code::UNSAFE_PATH => Some("if it may lead there, say so: `{{ ... | path }}`".to_owned()),
+        _ => None,
+    };
+    let range = error.range().map(|range| range.start + offset..range.end + offset);
+    TemplateError { code, message: message.trim_end().to_owned(), range, help }
+}
+
+fn unknown_name<'a>(text: &str, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> TemplateError {
+    let help = match closest(name, names.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the names here: {}", listed(names)),
+    };
+    let message = format!("the template names `{name}`, which is not there");
+    TemplateError { code: code::UNKNOWN_NAME, message, range: word(text, name), help: Some(help) }
+}
+
+fn missing_part(text: &str, owner: &str, part: &str, names: &[String]) -> TemplateError {
+    let help = match closest(part, names.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{owner}.{meant}`?"),
+        None => format!("what it has: {}", listed(names.iter().map(String::as_str))),
+    };
+    let message = format!("`{owner}` has no `{part}`");
+    TemplateError { code: code::UNKNOWN_NAME, message, range: word(text, part), help: Some(help) }
+}
+
+/// Where `name` stands as a whole word, inside the template's first braces or after them.
+fn word(text: &str, name: &str) -> Option<Range<usize>> {
+    let first = [text.find("{{"), text.find("{%")].into_iter().flatten().min()?;
+    let inside_word = |c: char| c.is_alphanumeric() || c == '_';
+    text[first..].match_indices(name).map(|(at, _)| first + at).find_map(|start| {
+        let end = start + name.len();
+        let alone = !text[..start].ends_with(inside_word) && !text[end..].starts_with(inside_word);
+        alone.then_some(start..end)
+    })
+}
+
+/// The bytes of the file that `range` of a string's value was read from, or the whole string when that cannot be told.
+///
+/// A quoted string without escapes is two bytes longer in the file than its value, and a plain one is as long: then
+/// both run side by side. Escapes, folded lines and triple quotes make it longer.
+pub(crate) fn place_in_string(span: &Span, value: &str, range: Option<&Range<usize>>) -> Span {
+    let quotes = span.len().checked_sub(value.len());
+    match (range, quotes) {
+        (Some(range), Some(quotes @ (0 | 2))) if range.end <= value.len() => {
+            let begin = span.start + quotes / 2;
+            begin + range.start..begin + range.end
+        }
+        _ => span.clone(),
+    }
+}

@@ -1,0 +1,205 @@
+//! What a template may call: the filters, tests and functions of a spec, and the two rules on what it makes.
+//!
+//! The list is the language. Filters that can multiply text are our own, because their result must be limited before it
+//! is made; the others are minijinja's.
+
+use super::{MAX_MADE, MAX_STEPS, Use};
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, filters, functions, tests};
+use serde_json::{Number, Value as Json};
+
+/// The filters there are.
+pub(super) const FILTERS: [&str; 28] = [
+    "abs", "bool", "default", "first", "float", "int", "items", "join", "json", "last", "length", "list", "lower",
+    "map", "max", "min", "path", "reject", "replace", "reverse", "round", "select", "sort", "split", "string", "trim",
+    "unique", "upper",
+];
+
+/// How the detail of an error begins that says a path could lead elsewhere.
+pub(super) const UNSAFE: &str = "a template may not put ";
+/// The detail of an error that says a limit was passed.
+pub(super) const TOO_MUCH: &str = "the template makes too much";
+
+/// An environment that knows exactly what is listed here, with every name defined and every run limited.
+pub(super) fn environment(purpose: Use) -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(MAX_STEPS));
+    // Only with this does an error say which bytes of the template it is about.
+    environment.set_debug(true);
+    add_filters(&mut environment);
+    add_tests(&mut environment);
+    environment.add_function("range", functions::range);
+    environment.set_formatter(move |out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value| {
+        if value.is_undefined() {
+            return Err(Error::from(ErrorKind::UndefinedError));
+        }
+        let text = value.to_string();
+        if purpose == Use::Path && !value.is_safe() {
+            refuse_unsafe(&text)?;
+        }
+        out.write_str(&text).map_err(Error::from)
+    });
+    environment
+}
+
+fn add_filters(environment: &mut Environment<'static>) {
+    environment.add_filter("abs", filters::abs);
+    environment.add_filter("bool", filters::bool);
+    environment.add_filter("default", filters::default);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("float", filters::float);
+    environment.add_filter("int", filters::int);
+    environment.add_filter("items", filters::items);
+    environment.add_filter("join", join);
+    environment.add_filter("json", json);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("list", filters::list);
+    environment.add_filter("lower", filters::lower);
+    environment.add_filter("map", filters::map);
+    environment.add_filter("max", filters::max);
+    environment.add_filter("min", filters::min);
+    environment.add_filter("path", path);
+    environment.add_filter("reject", filters::reject);
+    environment.add_filter("replace", replace);
+    environment.add_filter("reverse", filters::reverse);
+    environment.add_filter("round", filters::round);
+    environment.add_filter("select", filters::select);
+    environment.add_filter("sort", filters::sort);
+    environment.add_filter("split", filters::split);
+    environment.add_filter("string", filters::string);
+    environment.add_filter("trim", filters::trim);
+    environment.add_filter("unique", filters::unique);
+    environment.add_filter("upper", filters::upper);
+}
+
+fn add_tests(environment: &mut Environment<'static>) {
+    environment.add_test("defined", tests::is_defined);
+    environment.add_test("undefined", tests::is_undefined);
+    environment.add_test("none", tests::is_none);
+    environment.add_test("boolean", tests::is_boolean);
+    environment.add_test("number", tests::is_number);
+    environment.add_test("integer", tests::is_integer);
+    environment.add_test("float", tests::is_float);
+    environment.add_test("string", tests::is_string);
+    environment.add_test("sequence", tests::is_sequence);
+    environment.add_test("mapping", tests::is_mapping);
+    environment.add_test("odd", tests::is_odd);
+    environment.add_test("even", tests::is_even);
+    environment.add_test("divisibleby", tests::is_divisibleby);
+    environment.add_test("startingwith", tests::is_startingwith);
+    environment.add_test("endingwith", tests::is_endingwith);
+    environment.add_test("eq", tests::is_eq);
+    environment.add_test("in", tests::is_in);
+}
+
+/// The text itself, marked as one that may lead elsewhere. minijinja's mark for "safe" text carries it: nothing is
+/// escaped here, so the mark has no other meaning, and text joined from several parts loses it.
+fn path(value: &Value) -> Result<Value, Error> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if text.contains('\0') {
+        return Err(Error::new(ErrorKind::InvalidOperation, format!("{UNSAFE}NUL into a path")));
+    }
+    match value.kind() {
+        ValueKind::String | ValueKind::Number => Ok(Value::from_safe_string(text)),
+        kind => Err(Error::new(ErrorKind::InvalidOperation, format!("`path` wants a text, and this is a {kind}"))),
+    }
+}
+
+fn json(value: &Value) -> Result<String, Error> {
+    Ok(to_json(value, Use::Anything)?.to_string())
+}
+
+fn replace(text: String, from: String, to: String) -> Result<String, Error> {
+    let added = text.matches(from.as_str()).count().saturating_mul(to.len());
+    limited(text.len().saturating_add(added))?;
+    Ok(text.replace(&from, &to))
+}
+
+fn join(values: &Value, between: Option<String>) -> Result<String, Error> {
+    let between = between.unwrap_or_default();
+    let mut made = String::new();
+    for (index, value) in values.try_iter()?.enumerate() {
+        let part = value.to_string();
+        limited(made.len() + between.len() + part.len())?;
+        if index > 0 {
+            made.push_str(&between);
+        }
+        made.push_str(&part);
+    }
+    Ok(made)
+}
+
+fn limited(bytes: usize) -> Result<(), Error> {
+    if bytes > MAX_MADE { Err(Error::new(ErrorKind::InvalidOperation, TOO_MUCH)) } else { Ok(()) }
+}
+
+/// A text that is put into a path and could make it lead elsewhere is an error that names it.
+fn refuse_unsafe(text: &str) -> Result<(), Error> {
+    let what = match text {
+        "" => "an empty text".to_owned(),
+        "." => "a lone `.`".to_owned(),
+        _ if text.contains('\0') => "NUL".to_owned(),
+        _ if text.contains('/') || text.contains("..") => format!("`{text}`"),
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::InvalidOperation, format!("{UNSAFE}{what} into a path")))
+}
+
+/// JSON as a template sees it. Tables are in the order of their keys.
+pub(super) fn from_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(value) => Value::from(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => Value::from(whole),
+            (None, Some(whole)) => Value::from(whole),
+            (None, None) => Value::from(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(from_json).collect(),
+        Json::Object(entries) => Value::from_pairs(entries.iter().map(|(key, value)| (key.clone(), from_json(value)))),
+    }
+}
+
+/// The value of an expression as JSON: finite numbers of 64 bits, texts, lists and tables.
+pub(super) fn to_json(value: &Value, purpose: Use) -> Result<Json, Error> {
+    let mut left = MAX_MADE;
+    convert(value, purpose, &mut left)
+}
+
+fn convert(value: &Value, purpose: Use, left: &mut usize) -> Result<Json, Error> {
+    let text_len = value.as_str().map_or(0, str::len);
+    *left = left.checked_sub(1 + text_len).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, TOO_MUCH))?;
+    let refused = |what: &str| Error::new(ErrorKind::InvalidOperation, format!("{what} is no value of a spec"));
+    match value.kind() {
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::None => Ok(Json::Null),
+        ValueKind::Bool => Ok(Json::from(value.is_true())),
+        ValueKind::Number => number(value).map(Json::Number).ok_or_else(|| refused(&format!("the number {value}"))),
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default();
+            if purpose == Use::Path && !value.is_safe() {
+                refuse_unsafe(text)?;
+            }
+            Ok(Json::from(text))
+        }
+        ValueKind::Seq | ValueKind::Iterable => value.try_iter()?.map(|item| convert(&item, purpose, left)).collect(),
+        ValueKind::Map => {
+            let pairs = value.try_iter()?.map(|key| {
+                let item = convert(&value.get_item(&key)?, purpose, left)?;
+                Ok((key.to_string(), item))
+            });
+            pairs.collect::<Result<_, Error>>().map(Json::Object)
+        }
+        kind => Err(refused(&format!("a {kind}"))),
+    }
+}
+
+fn number(value: &Value) -> Option<Number> {
+    if value.is_integer() {
+        return value.as_i64().map(Number::from);
+    }
+    f64::try_from(value.clone()).ok().and_then(Number::from_f64)
+}

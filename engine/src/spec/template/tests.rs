@@ -1,0 +1,266 @@
+//! Templates, from the side of somebody who writes a spec.
+
+use super::*;
+use crate::spec::toml;
+use crate::text::{SourceText, render as show};
+use serde_json::json;
+
+fn context() -> Context {
+    Context::new()
+        .with("params", &json!({ "games": ["g1", "g2"], "videos": "gs://b/v", "epochs": 5, "share": 0.3, "on": true }))
+        .with("game", &json!("g1"))
+        .with("evil", &json!("../../etc"))
+        .with("dot", &json!("."))
+        .with("empty", &json!(""))
+        .with("nul", &json!("a\0b"))
+}
+
+fn value(text: &str) -> Json {
+    Templates::new().value(text, &context()).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn shown(text: &str) -> String {
+    let (node, problems) = toml::parse(text);
+    assert_eq!(problems, []);
+    let found = Templates::new().resolve(&node, &context()).expect_err("a problem");
+    show(&SourceText::new("x.toml", text), &found, false)
+}
+
+#[test]
+fn exactly_one_expression_has_its_value_and_type() {
+    for (text, expected) in [
+        ("{{ params.games }}", json!(["g1", "g2"])),
+        ("{{params.epochs}}", json!(5)),
+        ("{{ params.share }}", json!(0.3)),
+        ("{{- params.on -}}", json!(true)),
+        ("{{ range(3) }}", json!([0, 1, 2])),
+        ("{{ params.epochs + 1 }}", json!(6)),
+        ("{{ {'a': [none, 'x}}']} }}", json!({ "a": [null, "x}}"] })),
+        ("{{ params.games | length > 1 }}", json!(true)),
+        ("{{ params.games | join('+') }}", json!("g1+g2")),
+        ("{{ 'a' if params.on else 'b' }}", json!("a")),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn any_other_template_is_text_and_text_is_itself() {
+    for (text, expected) in [
+        ("{{ params.epochs }} ", "5 "),
+        ("{{ game }}-{{ params.epochs }}", "g1-5"),
+        ("{{ game }}{{ game }}", "g1g1"),
+        ("{% for g in params.games %}{{ g }};{% endfor %}", "g1;g2;"),
+        ("{% if params.on %}yes{% endif %}", "yes"),
+        ("no template { here }", "no template { here }"),
+        ("{# kept #}", "{# kept #}"),
+        (
+            "{{ params | json }}!",
+            "{\"epochs\":5,\"games\":[\"g1\",\"g2\"],\"on\":true,\"share\":0.3,\"videos\":\"gs://b/v\"}!",
+        ),
+        ("<{{ params.videos }}>", "<gs://b/v>"),
+    ] {
+        assert_eq!(value(text), json!(expected), "{text}");
+    }
+}
+
+#[test]
+fn nothing_rendered_is_parsed_again() {
+    let context = Context::new().with("x", &json!("{{ 1 + 1 }}"));
+    assert_eq!(Templates::new().value("{{ x }}", &context), Ok(json!("{{ 1 + 1 }}")));
+    assert_eq!(Templates::new().value("a {{ x }}", &context), Ok(json!("a {{ 1 + 1 }}")));
+}
+
+#[test]
+fn keys_are_never_templated() {
+    let (node, _) = toml::parse("\"{{ game }}\" = { x = \"{{ game }}\", n = 1 }\n");
+    let resolved = Templates::new().resolve(&node, &context());
+    assert_eq!(resolved, Ok(json!({ "{{ game }}": { "x": "g1", "n": 1 } })));
+}
+
+#[test]
+fn the_names_used_are_those_the_template_does_not_give_itself() {
+    let names = |text: &str| Templates::new().names_used(text).unwrap().into_iter().collect::<Vec<_>>();
+    assert_eq!(names("{{ params.games }}"), ["params"]);
+    assert_eq!(names("{% for g in games %}{{ g }}{{ range(2) }}{{ cell.x }}{% endfor %}"), ["cell", "games"]);
+    assert_eq!(names("plain"), [] as [&str; 0]);
+}
+
+#[test]
+fn every_problem_of_a_tree_is_told_with_its_exact_spot() {
+    insta::assert_snapshot!(
+        shown("a = \"x {{ gmae }}\"\nb = [\"{{ params.gamse }}\", '{{ game | shout }}']\nc = \"{{ 1 + }}\"\nd = \"{{ zzz }}\"\n"),
+        @r#"
+        error[S0302]: the template names `gmae`, which is not there
+         --> x.toml:1:11
+          |
+        1 | a = "x {{ gmae }}"
+          |           ^^^^
+          |
+        help: did you mean `game`?
+
+        error[S0302]: `params` has no `gamse`
+         --> x.toml:2:17
+          |
+        2 | b = ["{{ params.gamse }}", '{{ game | shout }}']
+          |                 ^^^^^
+          |
+        help: did you mean `params.games`?
+
+        error[S0304]: the template has no value: unknown filter: filter shout is unknown
+         --> x.toml:2:39
+          |
+        2 | b = ["{{ params.gamse }}", '{{ game | shout }}']
+          |                                       ^^^^^
+          |
+        help: the filters there are: `abs`, `bool`, `default`, `first`, `float`, `int`, `items`, `join`, `json`, `last`, `length`, `list`, `lower`, `map`, `max`, `min`, `path`, `reject`, `replace`, `reverse`, `round`, `select`, `sort`, `split`, `string`, `trim`, `unique`, `upper`
+
+        error[S0301]: the template is not well formed: unexpected end of variable block
+         --> x.toml:3:13
+          |
+        3 | c = "{{ 1 + }}"
+          |             ^^
+
+        error[S0302]: the template names `zzz`, which is not there
+         --> x.toml:4:9
+          |
+        4 | d = "{{ zzz }}"
+          |         ^^^
+          |
+        help: the names here: `dot`, `empty`, `evil`, `game`, `nul`, `params`
+        "#);
+}
+
+#[test]
+fn a_template_that_fails_says_why() {
+    insta::assert_snapshot!(shown("a = \"{{ 'a' + 1 }}\"\nb = \"{{ range }}\"\nc = \"{{ 1e308 * 10 }}\"\n"), @r#"
+        error[S0304]: the template has no value: invalid operation: tried to use + operator on unsupported types string and number
+         --> x.toml:1:9
+          |
+        1 | a = "{{ 'a' + 1 }}"
+          |         ^^^^^^^
+
+        error[S0304]: the template has no value: invalid operation: a plain object is no value of a spec
+         --> x.toml:2:5
+          |
+        2 | b = "{{ range }}"
+          |     ^^^^^^^^^^^^^
+
+        error[S0304]: the template has no value: invalid operation: the number inf is no value of a spec
+         --> x.toml:3:5
+          |
+        3 | c = "{{ 1e308 * 10 }}"
+          |     ^^^^^^^^^^^^^^^^^^
+        "#);
+}
+
+#[test]
+fn runaway_templates_are_stopped() {
+    let templates = Templates::new();
+    for text in [
+        "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}{{ c }}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in range(20000) %}{{ 'x' * 1000 }}{% endfor %}",
+        "{{ ('x' * 100000) | replace('x', 'y' * 100000) }}",
+        "{{ range(100000) | join('y' * 100000) }}",
+    ] {
+        assert_eq!(templates.value(text, &context()).unwrap_err().code, code::RUNAWAY, "{text}");
+    }
+}
+
+#[test]
+fn a_tree_cannot_make_more_text_than_its_limit() {
+    let text = format!("a = [{}]", "\"{{ 'x' * 1000000 }}\",".repeat(40));
+    let (node, _) = toml::parse(&text);
+    let found = Templates::new().resolve(&node, &context()).unwrap_err();
+    assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code::RUNAWAY]);
+}
+
+#[test]
+fn what_a_template_puts_into_a_path_must_stay_a_name() {
+    let templates = Templates::new();
+    for text in [
+        "out/{{ evil }}/x",
+        "{{ evil }}",
+        "out/{{ params.videos }}",
+        "out/{{ 'a/b' }}",
+        "{{ empty }}/etc/passwd",
+        "out/{{ dot }}{{ dot }}/x",
+        "out/{{ nul }}",
+        "out/{{ nul | path }}",
+        "{{ [game, evil] }}",
+        "out/{{ [evil] }}",
+        "out/{{ (evil | path) ~ '/..' }}",
+        "out/{% if true %}{{ evil }}{% endif %}",
+        "out/{% set x = evil %}{{ x }}",
+        "out/{{ game | replace('g', '../') }}",
+        "out/{{ ['..', game] | join('/' | path) }}",
+        "out/{% autoescape 'html' %}{% set x %}{{ evil }}{% endset %}{{ x }}{% endautoescape %}",
+        "out/{% filter upper %}{{ evil }}{% endfilter %}",
+    ] {
+        let error = templates.path_value(text, &context()).expect_err(text);
+        assert_eq!(error.code, code::UNSAFE_PATH, "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_mark_on_one_part_does_not_let_another_in() {
+    let templates = Templates::new();
+    for text in ["{{ ('%s' | path) % evil }}", "{{ ('{}' | path).format(evil) }}", "{{ ('a' | path) + evil }}"] {
+        for text in [text.to_owned(), format!("out/{text}")] {
+            templates.path_value(&text, &context()).expect_err(&text);
+        }
+    }
+}
+
+#[test]
+fn a_path_may_hold_what_its_author_wrote_or_let_in() {
+    let templates = Templates::new();
+    for (text, expected) in [
+        ("../{{ game }}/clip.mp4", json!("../g1/clip.mp4")),
+        ("{{ params.videos | path }}/{{ game }}.mp4", json!("gs://b/v/g1.mp4")),
+        ("{{ params.videos | path }}", json!("gs://b/v")),
+        ("{{ [evil, game] | map('path') | list }}", json!(["../../etc", "g1"])),
+        ("/abs/{{ params.epochs }}", json!("/abs/5")),
+        ("a/../b", json!("a/../b")),
+    ] {
+        assert_eq!(templates.path_value(text, &context()), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn an_unsafe_path_is_shown_with_what_it_would_be() {
+    let text = "video = \"out/{{ evil }}/x\"\n";
+    let (node, _) = toml::parse(text);
+    let found = Templates::new().resolve_path(&node, &context()).unwrap_err();
+    insta::assert_snapshot!(show(&SourceText::new("x.toml", text), &found, false), @r#"
+        error[S0305]: a template may not put `../../etc` into a path
+         --> x.toml:1:17
+          |
+        1 | video = "out/{{ evil }}/x"
+          |                 ^^^^
+          |
+        help: if it may lead there, say so: `{{ ... | path }}`
+        "#);
+}
+
+#[test]
+fn every_filter_that_is_listed_is_there() {
+    for name in functions::FILTERS {
+        let text = format!("{{{{ game | {name} }}}}");
+        if let Err(error) = Templates::new().value(&text, &context()) {
+            assert!(!error.message.contains("unknown filter"), "{error}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_templates_panic(inner in "[-a-z0-9 .|()'\"{}%\\[\\]:,~+*/]{0,40}") {
+        let templates = Templates::new();
+        for text in [format!("{{{{{inner}}}}}"), format!("{{% {inner} %}}"), inner] {
+            let _ = templates.check(&text);
+            let _ = templates.value(&text, &context());
+            let _ = templates.path_value(&text, &context());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a stage kind is: how its settings look, what decides its output, how it is run.
+
+mod fields;
+
+pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, marked};
+
+use crate::failure::Failure;
+use crate::work::Work;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One kind of work a spec can name with `kind = "..."`.
+pub trait StageKind: Send + Sync {
+    /// Its name in specs.
+    fn name(&self) -> &'static str;
+
+    /// What its output depends on besides its settings and inputs: a number that is raised whenever the same input
+    /// would give other bytes, and the versions of the native libraries that shape them.
+    fn code(&self) -> String;
+
+    /// The shape of its settings, as an object.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// Looks at settings whose shape is right and whose templates are resolved.
+    ///
+    /// # Errors
+    /// What is wrong, and in which field.
+    fn check(&self, config: &Json) -> Result<(), ConfigProblem>;
+
+    /// Suffixes of files that belong to an input file when they are there, such as a database's log beside it.
+    fn companions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// How a task of this kind is started.
+    fn launch(&self, _config: &Json) -> Launch {
+        Launch::Worker
+    }
+
+    /// Does the work, in a worker process. Returns a few small facts about the result.
+    ///
+    /// # Errors
+    /// Whatever stopped it.
+    fn run(&self, work: &Work<'_>) -> Result<Json, Failure>;
+}
+
+/// What is wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// The field, as a path such as `source.path` or `size[0]`; empty for the stage as a whole.
+    pub field: String,
+    /// What is wrong, for people.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl ConfigProblem {
+    /// A problem of one field.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), help: None }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Reads settings into their type, naming the field that does not fit.
+///
+/// # Errors
+/// The field and the reason.
+pub fn read_config<T: serde::de::DeserializeOwned>(config: &Json) -> Result<T, ConfigProblem> {
+    serde_path_to_error::deserialize(config).map_err(|error| {
+        let field = error.path().to_string();
+        let field = if field == "." { String::new() } else { field };
+        ConfigProblem::new(field, error.into_inner().to_string())
+    })
+}
+
+/// How a task is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// As `pipe worker`, which calls [`StageKind::run`].
+    Worker,
+    /// As a program of the author's.
+    Program {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// Variables on top of what every program gets.
+        env: BTreeMap<String, String>,
+        /// What must exist in the output folder when it ends.
+        outputs: Vec<String>,
+    },
+}
+
+/// The stage kinds of a build.
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<&'static str, Arc<dyn StageKind>>);
+
+impl Registry {
+    /// Adds a kind.
+    #[must_use]
+    pub fn with(mut self, kind: impl StageKind + 'static) -> Self {
+        self.0.insert(kind.name(), Arc::new(kind));
+        self
+    }
+
+    /// The kind of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn StageKind>> {
+        self.0.get(name)
+    }
+
+    /// All kinds, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn StageKind>> {
+        self.0.values()
+    }
+}

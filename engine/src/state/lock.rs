@@ -1,0 +1,76 @@
+//! One state folder, one engine: a kernel lock held for life. When its holder dies, however it dies, the lock is
+//! free at once and there is nothing to clean.
+
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+/// Why the state folder cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another engine holds it.
+    #[error("another run is using `{folder}` ({holder})")]
+    Held {
+        /// The state folder.
+        folder: String,
+        /// Who holds it, in its own words.
+        holder: String,
+    },
+    /// The folder cannot be written.
+    #[error("cannot use the state folder `{folder}`: {source}")]
+    Io {
+        /// The state folder.
+        folder: String,
+        /// The error below.
+        source: io::Error,
+    },
+}
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the folder, making the folder when it is not there. With `wait` it waits for the holder.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn take(folder: &Path, wait: bool) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io { folder: folder.display().to_string(), source };
+        fs::create_dir_all(folder.join("attempts")).map_err(failed)?;
+        let path = folder.join("lock");
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let how = if wait { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
+        match flock(&file, how) {
+            Ok(()) => {}
+            Err(e) if io::Error::from(e).kind() == io::ErrorKind::WouldBlock => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(failed)?;
+                return Err(LockError::Held { folder: folder.display().to_string(), holder: holder.trim().to_owned() });
+            }
+            Err(e) => return Err(failed(e.into())),
+        }
+        file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+        writeln!(file, "process {}", std::process::id()).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_engine_is_told_who_holds_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Lock::take(folder.path(), false).unwrap();
+        let error = Lock::take(folder.path(), false).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        drop(held);
+        Lock::take(folder.path(), false).unwrap();
+    }
+}

@@ -1,0 +1,46 @@
+//! The state folder: one engine's own memory of runs. It holds the lock, the journal, the hints and, for each
+//! local attempt, a folder with `attempt.json`, `outcome.json` and its log.
+
+mod hints;
+mod journal;
+mod lock;
+
+pub use hints::{FileStamp, Hints, Known};
+pub use journal::{Journal, JournalError, read_only};
+pub use lock::{Lock, LockError};
+
+use crate::ids::AttemptId;
+use std::path::{Path, PathBuf};
+
+/// Where things lie inside a state folder.
+#[derive(Clone, Debug)]
+pub struct StateFolder {
+    root: PathBuf,
+}
+
+impl StateFolder {
+    /// The folder at `root`, which need not be there yet.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The journal's file.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.db")
+    }
+
+    /// The hints' file.
+    pub fn hints(&self) -> PathBuf {
+        self.root.join("hints.db")
+    }
+
+    /// The folder of one local attempt.
+    pub fn attempt(&self, id: &AttemptId) -> PathBuf {
+        self.root.join("attempts").join(&id.0)
+    }
+}

@@ -1,0 +1,200 @@
+//! A store that is a folder of a local disk.
+//! Small objects are written to a temporary name, flushed and then given their own by a rename that never replaces.
+
+use super::{Stat, Store, StoreError, check_path};
+use futures::future::BoxFuture;
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A folder that holds `results/`, `data/` and nothing a person has to look after.
+pub struct Folder {
+    root: PathBuf,
+    /// Makes temporary names unique within this process; the process id makes them unique on the machine.
+    writes: AtomicU64,
+}
+
+impl Folder {
+    /// Opens the folder, making it when it is not there, and proves that it can be written.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] naming the folder.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let root = root.into();
+        let failed =
+            |source| StoreError::Failed { doing: "write to the store", at: root.display().to_string(), source };
+        fs::create_dir_all(root.join("tmp")).map_err(failed)?;
+        let root = root.canonicalize().map_err(failed)?;
+        let store = Self { root, writes: AtomicU64::new(0) };
+        let probe = store.temporary();
+        File::create_new(&probe).and_then(|_| fs::remove_file(&probe)).map_err(|source| StoreError::Failed {
+            doing: "write to the store",
+            at: store.root.display().to_string(),
+            source,
+        })?;
+        Ok(store)
+    }
+
+    /// The folder itself, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where an object's bytes lie.
+    pub fn path(&self, at: &str) -> PathBuf {
+        self.root.join(at)
+    }
+
+    /// Makes everything that was written under the root survive a power cut. One call for a whole group of
+    /// finished tasks costs less than a flush of each of their files.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when the disk reports an error; what was written must then not be trusted.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        File::open(&self.root).and_then(|root| Ok(syncfs(&root)?)).map_err(|e| self.failed("flush", "", e))
+    }
+
+    fn temporary(&self) -> PathBuf {
+        let n = self.writes.fetch_add(1, Ordering::Relaxed);
+        self.root.join(format!("tmp/{}-{n}", std::process::id()))
+    }
+
+    fn failed(&self, doing: &'static str, at: &str, source: io::Error) -> StoreError {
+        if source.kind() == io::ErrorKind::NotFound && doing == "read" {
+            return StoreError::Missing { at: at.to_owned() };
+        }
+        StoreError::Failed { doing, at: self.path(at).display().to_string(), source }
+    }
+
+    fn read(&self, at: &str) -> Result<Vec<u8>, StoreError> {
+        check_path(at)?;
+        fs::read(self.path(at)).map_err(|e| self.failed("read", at, e))
+    }
+
+    fn read_range(&self, at: &str, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+        check_path(at)?;
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(self.path(at))?;
+            file.seek(SeekFrom::Start(offset))?;
+            let mut bytes = Vec::new();
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(|e| self.failed("read", at, e))
+    }
+
+    /// Writes `bytes` under a temporary name and flushes them.
+    fn stage(&self, bytes: &[u8]) -> io::Result<PathBuf> {
+        let path = self.temporary();
+        let written = File::create_new(&path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_data()
+        });
+        written.map(|()| path.clone()).inspect_err(|_| drop(fs::remove_file(&path)))
+    }
+
+    fn create(&self, at: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        check_path(at)?;
+        let target = self.path(at);
+        let write = || -> io::Result<()> {
+            let parent = target.parent().unwrap_or(&self.root);
+            fs::create_dir_all(parent)?;
+            let staged = self.stage(bytes)?;
+            let renamed = renameat_with(CWD, &staged, CWD, &target, RenameFlags::NOREPLACE);
+            if renamed.is_err() {
+                drop(fs::remove_file(&staged));
+            }
+            renamed?;
+            File::open(parent)?.sync_all()
+        };
+        write().map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::Conflict { at: at.to_owned() },
+            _ => self.failed("write", at, e),
+        })
+    }
+
+    /// Compare and rename under a lock: the lock is what makes the two one step among processes of this machine.
+    fn replace(&self, at: &str, old: &[u8], new: &[u8]) -> Result<(), StoreError> {
+        let lock = || -> io::Result<File> {
+            let file = File::create(self.root.join("tmp/replace.lock"))?;
+            flock(&file, FlockOperation::LockExclusive)?;
+            Ok(file)
+        };
+        let _held = lock().map_err(|e| self.failed("lock", at, e))?;
+        if self.read(at)? != old {
+            return Err(StoreError::Conflict { at: at.to_owned() });
+        }
+        let swap = || -> io::Result<()> { fs::rename(self.stage(new)?, self.path(at)) };
+        swap().map_err(|e| self.failed("write", at, e))
+    }
+
+    fn walk(&self, folder: &Path, found: &mut Vec<Stat>) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let meta = entry.metadata()?;
+            if meta.is_dir() {
+                self.walk(&entry.path(), found)?;
+            } else if let Ok(at) = entry.path().strip_prefix(&self.root) {
+                found.push(Stat { at: at.to_string_lossy().into_owned(), size: meta.len() });
+            }
+        }
+        Ok(())
+    }
+
+    fn listed(&self, prefix: &str) -> Result<Vec<Stat>, StoreError> {
+        let folder = prefix.trim_end_matches('/');
+        if !folder.is_empty() {
+            check_path(folder)?;
+        }
+        let mut found = Vec::new();
+        match self.walk(&self.path(folder), &mut found) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(self.failed("list", prefix, e)),
+            _ => {}
+        }
+        found.sort_by(|a, b| a.at.cmp(&b.at));
+        Ok(found)
+    }
+
+    fn stat_of(&self, at: &str) -> Result<Option<Stat>, StoreError> {
+        check_path(at)?;
+        match fs::metadata(self.path(at)) {
+            Ok(meta) => Ok(Some(Stat { at: at.to_owned(), size: meta.len() })),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.failed("look at", at, e)),
+        }
+    }
+
+    fn remove(&self, at: &str) -> Result<(), StoreError> {
+        check_path(at)?;
+        match fs::remove_file(self.path(at)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(self.failed("delete", at, e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Store for Folder {
+    fn get<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move { self.read(at) })
+    }
+    fn get_range<'a>(&'a self, at: &'a str, offset: u64, length: u64) -> BoxFuture<'a, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move { self.read_range(at, offset, length) })
+    }
+    fn put_new<'a>(&'a self, at: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.create(at, bytes) })
+    }
+    fn replace_if<'a>(&'a self, at: &'a str, old: &'a [u8], new: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.replace(at, old, new) })
+    }
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Stat>, StoreError>> {
+        Box::pin(async move { self.listed(prefix) })
+    }
+    fn stat<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Option<Stat>, StoreError>> {
+        Box::pin(async move { self.stat_of(at) })
+    }
+    fn delete<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.remove(at) })
+    }
+}

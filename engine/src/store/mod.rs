@@ -1,0 +1,86 @@
+//! Where artifacts and manifests live. [`Store`] is what the engine asks of a folder or a bucket; [`Folder`] is
+//! the one it brings itself; [`Results`] keeps manifests in either.
+
+mod folder;
+mod results;
+
+pub use folder::Folder;
+pub use results::{Filed, Results};
+
+use futures::future::BoxFuture;
+
+/// What is known of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its path from the root, with `/` between the parts.
+    pub at: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Why a store could not do as asked. Each names the object.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such object.
+    #[error("`{at}` is not in the store")]
+    Missing {
+        /// The object.
+        at: String,
+    },
+    /// A create-only write found something there, or a replace found something else than expected.
+    #[error("`{at}` is there already, and is not what was expected")]
+    Conflict {
+        /// The object.
+        at: String,
+    },
+    /// The path is not one a store may hold.
+    #[error("`{at}` is not a path inside a store")]
+    BadPath {
+        /// The path.
+        at: String,
+    },
+    /// The store itself failed.
+    #[error("cannot {doing} `{at}`: {source}")]
+    Failed {
+        /// What was tried, such as `read`.
+        doing: &'static str,
+        /// The object.
+        at: String,
+        /// The error below.
+        source: std::io::Error,
+    },
+}
+
+/// A folder or a bucket.
+///
+/// Writes are whole or not at all: a reader never sees half an object, whatever dies in between.
+pub trait Store: Send + Sync {
+    /// The bytes of an object.
+    fn get<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Vec<u8>, StoreError>>;
+    /// `length` bytes from `offset`, fewer when the object ends before.
+    fn get_range<'a>(&'a self, at: &'a str, offset: u64, length: u64) -> BoxFuture<'a, Result<Vec<u8>, StoreError>>;
+    /// Writes an object that must not be there yet: [`StoreError::Conflict`] when it is.
+    fn put_new<'a>(&'a self, at: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Writes `new` in the place of `old`: [`StoreError::Conflict`] when something else is there.
+    fn replace_if<'a>(&'a self, at: &'a str, old: &'a [u8], new: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// All objects under a prefix that ends at a `/` (or is empty), sorted by path.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Stat>, StoreError>>;
+    /// What is known of an object; `None` when it is not there.
+    fn stat<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Option<Stat>, StoreError>>;
+    /// Removes an object; it is no error when it is not there.
+    fn delete<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// Waits for a store from code that is not async. Never call it on a tokio worker thread.
+pub fn blocking<T>(future: BoxFuture<'_, T>) -> T {
+    futures::executor::block_on(future)
+}
+
+/// Refuses what could leave the root: absolute paths, `..`, empty parts and NUL.
+///
+/// # Errors
+/// [`StoreError::BadPath`].
+pub fn check_path(at: &str) -> Result<(), StoreError> {
+    let bad = at.is_empty() || at.contains('\0') || at.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if bad { Err(StoreError::BadPath { at: at.to_owned() }) } else { Ok(()) }
+}

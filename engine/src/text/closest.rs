@@ -1,0 +1,91 @@
+//! A name somebody wrote and the names there are -> the one that was probably meant.
+//!
+//! Knows nothing of what the names stand for.
+
+/// The name nearest to `word`: at most two letters apart and less than half of it, or one that begins with the other.
+///
+/// Upper and lower case are the same here: a slip of the shift key is no other name.
+pub fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let allowed = 2.min(word.chars().count().saturating_sub(1) / 2).max(usize::from(word.chars().count() > 1));
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let lower = name.to_lowercase();
+            let distance = distance(&word, &lower);
+            let prefix = word.len() >= 3 && lower.len() >= 3 && (lower.starts_with(&word) || word.starts_with(&lower));
+            (distance <= allowed || prefix).then_some((distance, name))
+        })
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Names one after another: "`a`, `b`, `c`"; an empty list is "none".
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+}
+
+/// Names as a sentence offers them: "`a`, `b` or `c`"; an empty list is "nothing".
+pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [] => "nothing".to_owned(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// The fewest letters to insert, remove, change or swap with their neighbour to turn `a` into `b`
+/// (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().take(LONGEST).collect();
+    let b: Vec<char> = b.chars().take(LONGEST).collect();
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+/// Names in specs are short; a hostile one must not cost quadratic time.
+const LONGEST: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_slip_finds_the_name_that_was_meant() {
+        let names = ["timeout", "matrix", "kind", "resources", "backend"];
+        for (slip, meant) in [
+            ("timout", Some("timeout")),
+            ("maxtrix", Some("matrix")),
+            ("knid", Some("kind")),
+            ("Kind", Some("kind")),
+            ("resource", Some("resources")),
+            ("back", Some("backend")),
+            ("colour", None),
+            ("x", None),
+        ] {
+            assert_eq!(closest(slip, names), meant, "{slip}");
+        }
+    }
+
+    #[test]
+    fn names_are_listed_as_a_sentence_would() {
+        assert_eq!([listed([]), listed(["a", "b"])], ["none", "`a`, `b`"]);
+        assert_eq!(one_of([]), "nothing");
+        assert_eq!(one_of(["a"]), "`a`");
+        assert_eq!(one_of(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}

@@ -1,0 +1,77 @@
+//! One problem of a text: what is wrong, where, and what to do about it.
+//!
+//! Knows places as byte spans only; [`super::render`] turns them into lines and carets.
+
+use super::source::Span;
+use serde::Serialize;
+
+/// Whether a problem stops the reader of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The text cannot be used.
+    Error,
+    /// The text can be used, but says something its author probably did not mean.
+    Warning,
+}
+
+/// A place in the text and what is to be said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// A few words shown under it; may be empty.
+    pub text: String,
+}
+
+/// One problem of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops the reader.
+    pub severity: Severity,
+    /// One of [`super::code`].
+    pub code: &'static str,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Where: the first label is the place of the problem, the others explain it.
+    pub labels: Vec<Label>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at `span`. `label` is shown under the place and may be empty.
+    pub fn error(code: &'static str, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        let labels = vec![Label { span, text: label.into() }];
+        Self { severity: Severity::Error, code, message: message.into(), labels, help: None }
+    }
+
+    /// A warning at `span`. `label` is shown under the place and may be empty.
+    pub fn warning(code: &'static str, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message, span, label) }
+    }
+
+    /// Adds a second place that explains the first.
+    #[must_use]
+    pub fn and(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: label.into() });
+        self
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The place of the problem. A problem without any label is about the whole file, so it is at its start.
+    pub fn span(&self) -> Span {
+        self.labels.first().map_or(0..0, |label| label.span.clone())
+    }
+}
+
+/// Puts problems in the order in which a person meets them in the text. Problems at one place keep their order.
+pub fn sort_by_position(problems: &mut [Diagnostic]) {
+    problems.sort_by_key(|problem| problem.span().start);
+}

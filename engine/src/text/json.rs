@@ -1,0 +1,71 @@
+//! Problems and their source text -> flat records for programs: editors, CI annotations, `--json`.
+
+use super::diagnostic::{Diagnostic, Severity, sort_by_position};
+use super::source::SourceText;
+use serde::Serialize;
+
+/// One problem with its place in lines and columns, both from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DiagnosticJson {
+    /// `error` or `warning`.
+    pub severity: Severity,
+    /// One of [`super::code`].
+    pub code: &'static str,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// The file as the person named it.
+    pub file: String,
+    /// The line the place begins on.
+    pub line: usize,
+    /// The column the place begins at.
+    pub column: usize,
+    /// The line the place ends on.
+    pub end_line: usize,
+    /// The column just after the place.
+    pub end_column: usize,
+    /// The words at the place; may be empty.
+    pub label: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// One record for each problem, in the order of the text.
+pub fn to_json(source: &SourceText, problems: &[Diagnostic]) -> Vec<DiagnosticJson> {
+    let mut sorted = problems.to_vec();
+    sort_by_position(&mut sorted);
+    sorted.into_iter().map(|problem| record(source, problem)).collect()
+}
+
+fn record(source: &SourceText, problem: Diagnostic) -> DiagnosticJson {
+    let span = source.clamp(&problem.span());
+    let (start, end) = (source.position(span.start), source.position(span.end));
+    DiagnosticJson {
+        severity: problem.severity,
+        code: problem.code,
+        message: problem.message,
+        file: source.path.clone(),
+        line: start.line,
+        column: start.column,
+        end_line: end.line,
+        end_column: end.column,
+        label: problem.labels.into_iter().next().map(|label| label.text).unwrap_or_default(),
+        help: problem.help,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_says_where_in_lines_and_columns_from_one() {
+        let source = SourceText::new("specs/x.toml", "é = 1\n# ü\n  kind = 2\n");
+        let start = source.text.find("kind").unwrap();
+        let problem = Diagnostic::error("S0201", "unknown key `kind`", start..start + 4, "here").help("drop it");
+        let expected = serde_json::json!([{
+            "severity": "error", "code": "S0201", "message": "unknown key `kind`", "file": "specs/x.toml",
+            "line": 3, "column": 3, "end_line": 3, "end_column": 7, "label": "here", "help": "drop it",
+        }]);
+        assert_eq!(serde_json::to_value(to_json(&source, &[problem])).unwrap(), expected);
+    }
+}

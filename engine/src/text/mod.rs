@@ -1,0 +1,17 @@
+//! Source text, byte spans, and the problems that point into them.
+//!
+//! A file's text becomes a [`SourceText`]; readers report [`Diagnostic`]s against its bytes; [`render`] shows them to a
+//! person and [`to_json`] to a program. Nothing here knows what the text means.
+
+mod closest;
+pub mod code;
+mod diagnostic;
+mod json;
+mod render;
+mod source;
+
+pub use closest::{closest, listed, one_of};
+pub use diagnostic::{Diagnostic, Label, Severity, sort_by_position};
+pub use json::{DiagnosticJson, to_json};
+pub use render::render;
+pub use source::{Position, SourceText, Span, Spanned};

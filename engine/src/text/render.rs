@@ -1,0 +1,127 @@
+//! Problems and their source text -> the text a person reads on a terminal, in the look of rustc.
+//!
+//! Decides nothing about the problems; it only puts them in order and shows them.
+
+use super::diagnostic::{Diagnostic, Severity, sort_by_position};
+use super::source::{SourceText, Span};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+
+/// Shows every problem, in the order of the text, with an empty line between two.
+///
+/// `color`: with terminal escapes, or plain. Text of the file reaches the terminal without its control characters.
+pub fn render(source: &SourceText, problems: &[Diagnostic], color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut sorted = problems.to_vec();
+    sort_by_position(&mut sorted);
+    let shown: Vec<String> = sorted.iter().map(|problem| render_one(&renderer, source, problem)).collect();
+    shown.iter().map(|text| format!("{text}\n")).collect::<Vec<_>>().join("\n")
+}
+
+fn render_one(renderer: &Renderer, source: &SourceText, problem: &Diagnostic) -> String {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    // Only the lines that are shown are handed over: the renderer looks at all it gets, and a hundred problems of a
+    // megabyte took it two seconds.
+    let window = lines_around(source, problem);
+    let first_line = source.position(window.start).line;
+    let text = &source.text[window.clone()];
+    let mut snippet = Snippet::source(text).path(source.path.as_str()).line_start(first_line);
+    for (index, label) in problem.labels.iter().enumerate() {
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let text = (!label.text.is_empty()).then(|| normalize_untrusted_str(&label.text));
+        let span = source.clamp(&label.span);
+        snippet = snippet.annotation(kind.span(span.start - window.start..span.end - window.start).label(text));
+    }
+    let title = level.primary_title(normalize_untrusted_str(&problem.message)).id(problem.code);
+    let mut report = vec![title.element(snippet)];
+    if let Some(help) = &problem.help {
+        report.push(Group::with_title(Level::HELP.secondary_title(normalize_untrusted_str(help))));
+    }
+    renderer.render(&report)
+}
+
+/// The bytes of all lines that hold a label, and those between them.
+fn lines_around(source: &SourceText, problem: &Diagnostic) -> Span {
+    let spans: Vec<Span> = problem.labels.iter().map(|label| source.clamp(&label.span)).collect();
+    let first = spans.iter().map(|span| span.start).min().unwrap_or(0);
+    let last = spans.iter().map(|span| span.end).max().unwrap_or(0);
+    let start = source.text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let end = source.text[last..].find('\n').map_or(source.text.len(), |at| last + at + 1);
+    start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn problems_are_shown_in_the_order_of_the_text_with_caret_and_help() {
+        let source = SourceText::new("specs/x.toml", "[a]\nkind = \"trian\"\n\n[a]\n");
+        let problems = [
+            Diagnostic::error("S0103", "the table `a` is there twice", 17 + 5..17 + 8, "again here")
+                .and(0..3, "first here"),
+            Diagnostic::warning("S0204", "`kind` does not know `trian`", 11..18, "").help("did you mean `train`?"),
+        ];
+        insta::assert_snapshot!(render(&source, &problems, false), @r#"
+        warning[S0204]: `kind` does not know `trian`
+         --> specs/x.toml:2:8
+          |
+        2 | kind = "trian"
+          |        ^^^^^^^
+          |
+        help: did you mean `train`?
+
+        error[S0103]: the table `a` is there twice
+         --> specs/x.toml:4:3
+          |
+        1 | [a]
+          | --- first here
+        ...
+        4 | [a]
+          |   ^ again here
+        "#);
+    }
+
+    #[test]
+    fn a_place_at_the_end_of_the_file_and_an_empty_file_can_be_shown() {
+        for (text, span) in [("", 0..0), ("a = ", 4..4), ("a\n", 2..2), ("é", 1..1), ("a", 5..900)] {
+            let shown = render(&SourceText::new("f", text), &[Diagnostic::error("S0102", "m", span, "here")], false);
+            assert!(shown.contains("error[S0102]: m"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn colour_is_only_there_when_asked_for() {
+        let source = SourceText::new("f", "a = 1");
+        let problem = [Diagnostic::error("S0102", "m", 0..1, "here")];
+        assert!(!render(&source, &problem, false).contains('\u{1b}'));
+        assert!(render(&source, &problem, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_hostile_name_cannot_send_escapes_to_the_terminal() {
+        let source = SourceText::new("f", "\"\u{1b}[31m\" = 1");
+        let problem = [Diagnostic::error("S0201", "unknown key `\u{1b}[31m`", 0..3, "\u{1b}[0m").help("\u{7}")];
+        assert!(!render(&source, &problem, false).contains('\u{1b}'));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_and_no_span_makes_it_panic(
+            text in "(?s).{0,60}",
+            spans in proptest::collection::vec((0usize..300, 0usize..300), 1..4),
+            color: bool,
+        ) {
+            let mut problem = Diagnostic::error("S0102", "m", spans[0].0..spans[0].1, "here");
+            for span in &spans[1..] {
+                problem = problem.and(span.0..span.1, "there");
+            }
+            let source = SourceText::new("f", text);
+            let _ = render(&source, &[problem.clone()], color);
+            let _ = super::super::to_json(&source, &[problem]);
+        }
+    }
+}

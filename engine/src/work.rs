@@ -1,0 +1,280 @@
+//! What a stage's code sees of the engine while it works: settings, inputs, a folder for its output, items that may
+//! be finished already, and a way to say how far it is. Knows nothing of plans, runs or other tasks.
+
+use crate::attempt::{Attempt, Input, ItemCount, SourceFile};
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::ids::Cell;
+use crate::key::Key;
+use crate::manifest::{FileEntry, Manifest, Of, Provenance, VERSION, digest};
+use crate::store::{Filed, Folder, Results, StoreError};
+use crate::world::World;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One attempt, from inside. Shared by the threads of a stage.
+pub struct Work<'a> {
+    attempt: &'a Attempt,
+    store: &'a Folder,
+    world: &'a World,
+    say: &'a (dyn Fn(Body) + Sync),
+    made: Mutex<Made>,
+}
+
+#[derive(Default)]
+struct Made {
+    files: Vec<FileEntry>,
+    items: ItemCount,
+}
+
+/// A finished item.
+pub struct Item {
+    /// Its file, as this task's artifact lists it.
+    pub file: FileEntry,
+    /// What its maker told about it.
+    pub facts: Json,
+}
+
+impl<'a> Work<'a> {
+    /// The inside of `attempt`. `say` carries passing events out.
+    pub fn new(attempt: &'a Attempt, store: &'a Folder, world: &'a World, say: &'a (dyn Fn(Body) + Sync)) -> Self {
+        Self { attempt, store, world, say, made: Mutex::default() }
+    }
+
+    /// The stage's settings.
+    ///
+    /// # Errors
+    /// When they do not fit `T`, which the plan has checked: a worker of another version, then.
+    pub fn config<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_value(self.attempt.config.clone())
+            .map_err(|e| Failure::failed("bad_config", "the attempt's settings do not fit this version").source(e))
+    }
+
+    /// The task's cell.
+    pub fn cell(&self) -> &Cell {
+        &self.attempt.task.cell
+    }
+
+    /// Threads that may be kept busy, at least 1.
+    pub fn cpu(&self) -> usize {
+        self.attempt.cpu.max(1) as usize
+    }
+
+    /// The one artifact of a field that takes one.
+    ///
+    /// # Errors
+    /// When the attempt has none, which the plan has checked.
+    pub fn input(&self, field: &str) -> Result<&Input, Failure> {
+        self.inputs(field).first().ok_or_else(|| Failure::failed("no_input", "the attempt has no such input").on(field))
+    }
+
+    /// The artifacts of a field, in cell order.
+    pub fn inputs(&self, field: &str) -> &[Input] {
+        self.attempt.inputs.get(field).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the bytes of an input's file lie. They are read-only.
+    pub fn path(&self, file: &FileEntry) -> PathBuf {
+        self.store.path(&file.at)
+    }
+
+    /// Where the bytes of one named file of an input lie.
+    ///
+    /// # Errors
+    /// When the input has no such file.
+    pub fn path_in(&self, input: &Input, path: &str) -> Result<PathBuf, Failure> {
+        let found = input.files.iter().find(|f| f.path == path);
+        found.map(|f| self.path(f)).ok_or_else(|| {
+            let held: Vec<&str> = input.files.iter().take(8).map(|f| f.path.as_str()).collect();
+            Failure::failed("wrong_input", format!("the input has no file `{path}`; it has {}", held.join(", ")))
+                .help("give this stage the result of another kind of stage")
+        })
+    }
+
+    /// The file outside the store that a field names.
+    ///
+    /// # Errors
+    /// When the attempt has none, which the plan has checked.
+    pub fn file(&self, field: &str) -> Result<&SourceFile, Failure> {
+        self.attempt
+            .files
+            .get(field)
+            .ok_or_else(|| Failure::failed("no_file", "the attempt has no such file").on(field))
+    }
+
+    /// Where to write a file of the artifact. Call [`Work::finished`] when it is whole.
+    ///
+    /// # Errors
+    /// When its folder cannot be made.
+    pub fn output(&self, path: &str) -> Result<PathBuf, Failure> {
+        let full = self.store.path(&self.at(path));
+        let parent = full.parent().unwrap_or(self.store.root());
+        fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+        Ok(full)
+    }
+
+    /// Takes a file that is whole into the artifact: from here on it is read-only.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn finished(&self, path: &str) -> Result<(), Failure> {
+        let entry = entry(&self.store.path(&self.at(path)), path, &self.at(path))?;
+        self.lock().files.push(entry);
+        Ok(())
+    }
+
+    /// Writes a whole file of the artifact.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let full = self.output(path)?;
+        fs::write(&full, bytes).map_err(|e| Failure::io("write", &full, &e))?;
+        self.finished(path)
+    }
+
+    /// One item: found in the store under its key, or made and filed there at once. `make` writes the file it is
+    /// given and returns a few facts, which whoever finds the item later gets too.
+    ///
+    /// # Errors
+    /// What `make` returns, or when the store cannot be written.
+    pub fn item(
+        &self,
+        key: &Key,
+        path: &str,
+        make: impl FnOnce(&Path) -> Result<Json, Failure>,
+    ) -> Result<Item, Failure> {
+        let results = Results::of(self.store);
+        let found = match results.find(&key.fingerprint).map_err(store_failed)? {
+            Some(manifest) if self.is_whole(&manifest) => Some(manifest),
+            Some(_) => {
+                results.quarantine(&key.fingerprint).map_err(store_failed)?;
+                None
+            }
+            None => None,
+        };
+        let reused = found.is_some();
+        let manifest = match found {
+            Some(manifest) => manifest,
+            None => self.make_item(key, path, make)?,
+        };
+        let first =
+            manifest.files.first().ok_or_else(|| Failure::failed("bad_item", "an item without a file").on(path))?;
+        let file = FileEntry { path: path.to_owned(), ..first.clone() };
+        let mut made = self.lock();
+        made.files.push(file.clone());
+        *if reused { &mut made.items.reused } else { &mut made.items.made } += 1;
+        drop(made);
+        Ok(Item { file, facts: manifest.result })
+    }
+
+    /// Says how far the work is. Call it as often as is convenient.
+    pub fn progress(&self, done: usize, total: usize, unit: &str) {
+        (self.say)(Body::Progress { done: done as u64, total: total as u64, unit: unit.to_owned() });
+    }
+
+    /// Reports a number, such as the loss of an epoch.
+    pub fn metric(&self, name: &str, step: usize, value: f64) {
+        (self.say)(Body::Metric { name: name.to_owned(), step: step as u64, value });
+    }
+
+    /// Tells people something worth a line.
+    pub fn note(&self, line: impl Into<String>) {
+        (self.say)(Body::Log { line: line.into() });
+    }
+
+    /// What the attempt has made, sorted by path.
+    pub fn into_made(self) -> (Vec<FileEntry>, ItemCount) {
+        let mut made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        made.files.sort_by(|a, b| a.path.cmp(&b.path));
+        (made.files, made.items)
+    }
+
+    fn make_item(
+        &self,
+        key: &Key,
+        path: &str,
+        make: impl FnOnce(&Path) -> Result<Json, Failure>,
+    ) -> Result<Manifest, Failure> {
+        let full = self.output(path)?;
+        let facts = make(&full)?;
+        // The bytes are on the disk before the manifest that promises them.
+        flush(&full)?;
+        let files = vec![entry(&full, path, &self.at(path))?];
+        let manifest = Manifest {
+            version: VERSION,
+            of: Of::Item,
+            fingerprint: key.fingerprint.clone(),
+            key: key.fields.clone(),
+            digest: digest(&files),
+            files,
+            result: facts,
+            provenance: Provenance {
+                run: self.attempt.run.clone(),
+                attempt: self.attempt.id.clone(),
+                task: self.attempt.task.clone(),
+                published: self.world.now(),
+                sources: self.attempt.files.values().map(|f| f.written.clone()).collect(),
+            },
+        };
+        match Results::of(self.store).file(&manifest).map_err(store_failed)? {
+            Filed::Ours => Ok(manifest),
+            Filed::Theirs(theirs) => Ok(*theirs),
+        }
+    }
+
+    fn is_whole(&self, manifest: &Manifest) -> bool {
+        files_are_there(self.store, &manifest.files)
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}/{path}", self.attempt.output)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether every file a manifest lists lies in the folder with its size. One `stat` a file, no reading.
+pub fn files_are_there(store: &Folder, files: &[FileEntry]) -> bool {
+    files.iter().all(|f| fs::metadata(store.path(&f.at)).is_ok_and(|m| m.is_file() && m.len() == f.size))
+}
+
+/// Hashes a finished file and makes it read-only: read-only is what tells finished files from half-written ones
+/// when a dead attempt's folder is swept.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn entry(full: &Path, path: &str, at: &str) -> Result<FileEntry, Failure> {
+    let hash = || -> std::io::Result<(u64, blake3::Hash)> {
+        let file = File::open(full)?;
+        let size = file.metadata()?.len();
+        file.set_permissions(Permissions::from_mode(0o444))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file)?;
+        Ok((size, hasher.finalize()))
+    };
+    let (size, hash) = hash().map_err(|e| Failure::io("read back", full, &e))?;
+    Ok(FileEntry { path: path.to_owned(), size, blake3: hash.to_hex().to_string(), at: at.to_owned() })
+}
+
+fn flush(full: &Path) -> Result<(), Failure> {
+    let parent = full.parent().unwrap_or(full);
+    File::open(full)
+        .and_then(|f| f.sync_all())
+        .and_then(|()| File::open(parent)?.sync_all())
+        .map_err(|e| Failure::io("flush", full, &e))
+}
+
+/// A store's trouble as a failure of the attempt. A full disk keeps its own class.
+pub fn store_failed(error: StoreError) -> Failure {
+    match &error {
+        StoreError::Failed { doing, at, source } => Failure::io(doing, at, source),
+        _ => Failure::failed("store", error.to_string()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Runs one attempt in this process: `attempt.json` in, `outcome.json` out. `pipe worker` is this function, here as
+//! a supervised child of the engine and elsewhere as a container's entry point.
+
+use crate::attempt::{Attempt, Outcome, VERSION};
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::stage::Registry;
+use crate::store::Folder;
+use crate::work::{Work, store_failed};
+use crate::world::World;
+use serde_json::Value as Json;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// The name of the attempt's description inside its folder.
+pub const ATTEMPT: &str = "attempt.json";
+/// The name of the worker's last word inside the attempt's folder.
+pub const OUTCOME: &str = "outcome.json";
+
+/// Runs the attempt described in `folder` and writes its outcome there. `say` carries passing events out.
+/// Returns whether the attempt succeeded.
+///
+/// # Errors
+/// When the attempt cannot be read or the outcome cannot be written: nothing was decided then.
+pub fn run_attempt(
+    folder: &Path,
+    kinds: &Registry,
+    world: &World,
+    say: &(dyn Fn(Body) + Sync),
+) -> Result<bool, Failure> {
+    let attempt = read_attempt(folder)?;
+    let outcome = outcome_of(&attempt, kinds, world, say);
+    let succeeded = outcome.failure.is_none();
+    write_whole(&folder.join(OUTCOME), &outcome)?;
+    Ok(succeeded)
+}
+
+/// Reads an attempt's description.
+///
+/// # Errors
+/// When it is not there or not of this version.
+pub fn read_attempt(folder: &Path) -> Result<Attempt, Failure> {
+    let path = folder.join(ATTEMPT);
+    let text = fs::read(&path).map_err(|e| Failure::io("read the attempt", &path, &e))?;
+    let version = serde_json::from_slice::<Json>(&text).ok().and_then(|v| v["version"].as_u64());
+    if version.is_some_and(|v| v != u64::from(VERSION)) {
+        let found = version.unwrap_or_default();
+        let message = format!("the attempt speaks protocol {found} and this worker speaks {VERSION}");
+        return Err(Failure::failed("other_protocol", message)
+            .on(path.display().to_string())
+            .help("use the same version of pipe on both sides"));
+    }
+    serde_json::from_slice(&text).map_err(|e| {
+        Failure::failed("bad_attempt", "the attempt cannot be read").on(path.display().to_string()).source(e)
+    })
+}
+
+/// Writes `value` under its name all at once, so that a reader finds all of it or nothing.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_whole(path: &Path, value: &impl serde::Serialize) -> Result<(), Failure> {
+    let staged = path.with_extension("json.new");
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&staged)?;
+        serde_json::to_writer_pretty(&mut file, value)?;
+        file.write_all(b"\n")?;
+        fs::rename(&staged, path)
+    };
+    write().map_err(|e| Failure::io("write", path, &e))
+}
+
+fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(Body) + Sync)) -> Outcome {
+    let empty = Outcome {
+        version: VERSION,
+        id: attempt.id.clone(),
+        failure: None,
+        files: Vec::new(),
+        result: Json::Null,
+        items: crate::attempt::ItemCount::default(),
+    };
+    let store = match Folder::open(&attempt.store).map_err(store_failed) {
+        Ok(store) => store,
+        Err(failure) => return Outcome { failure: Some(failure), ..empty },
+    };
+    let work = Work::new(attempt, &store, world, say);
+    let result = run_kind(attempt, kinds, &work);
+    let (files, items) = work.into_made();
+    match result {
+        Ok(result) => Outcome { files, items, result, ..empty },
+        Err(failure) => Outcome { failure: Some(failure), items, ..empty },
+    }
+}
+
+fn run_kind(attempt: &Attempt, kinds: &Registry, work: &Work<'_>) -> Result<Json, Failure> {
+    let Some(kind) = kinds.get(&attempt.kind) else {
+        return Err(Failure::failed("unknown_kind", "this worker does not know the stage kind").on(&attempt.kind));
+    };
+    if kind.code() != attempt.code {
+        let message = format!("the attempt wants code `{}` and this worker has `{}`", attempt.code, kind.code());
+        return Err(Failure::failed("other_code", message).help("use the same version of pipe on both sides"));
+    }
+    // A panic is a bug of ours. Caught here, it ends one attempt with a sentence and not a run with a backtrace.
+    catch_unwind(AssertUnwindSafe(|| kind.run(work))).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Failure::failed("bug", "the worker panicked: this is a bug in pipe").source(said.unwrap_or("no message")))
+    })
+}

@@ -1,0 +1,74 @@
+//! The clock and the source of randomness: the only file that may ask the machine for either.
+//! Everything else is given a [`World`], so tests and simulations decide what time it is.
+#![expect(clippy::disallowed_methods, reason = "this is the file the lint points to")]
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// The moment `duration` later.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time from `earlier` to this moment, zero when `earlier` lies later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The local date and time, as `2026-11-21 23:04:05`.
+    pub fn to_local(self) -> String {
+        let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).map_or_else(
+            |_| self.0.to_string(),
+            |t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        )
+    }
+}
+
+/// What the outside world gives: the time, and names nobody else has.
+#[derive(Clone)]
+pub struct World {
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    random: Arc<dyn Fn() -> u32 + Send + Sync>,
+}
+
+impl World {
+    /// The machine's own clock and randomness.
+    pub fn real() -> Self {
+        Self {
+            clock: Arc::new(|| {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+            }),
+            random: Arc::new(|| getrandom::u32().unwrap_or_else(|_| std::process::id())),
+        }
+    }
+
+    /// A world in which `clock` tells the time and `random` deals the numbers, for tests and simulations.
+    pub fn with(
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        random: impl Fn() -> u32 + Send + Sync + 'static,
+    ) -> Self {
+        Self { clock: Arc::new(clock), random: Arc::new(random) }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// 32 random bits.
+    pub fn random(&self) -> u32 {
+        (self.random)()
+    }
+}

@@ -1,0 +1,1 @@
+//! Buckets behind the engine's Store trait.

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Brings a Debian 12 machine with Rust and make to where the workspace builds. Says what it installs, and is
+# silent and quick when nothing is missing.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { echo "setup: $*" >&2; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# build-essential, pkg-config   C for SQLite and the native libraries
+# dpkg-dev, nasm, meson, ninja  FFmpeg, x264 and dav1d from Debian's source packages
+# libclang1, libclang-common    the FFmpeg bindings are generated from its headers
+packages="build-essential pkg-config dpkg-dev nasm meson ninja-build libclang1-14 libclang-common-14-dev"
+
+missing=""
+for package in $packages; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    say "installing from Debian (about 40 MB, under a minute):$missing"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing > /dev/null
+fi
+
+if ! command -v cargo > /dev/null; then
+    say "cargo is missing: install Rust 1.95 or newer from https://rustup.rs and run this again"
+    exit 1
+fi
+if [ "${1:-}" = test ] && ! cargo nextest --version > /dev/null 2>&1; then
+    say "installing cargo-nextest from crates.io (about 5 minutes on two cores, once)"
+    cargo install --locked --quiet cargo-nextest
+fi
+
+# The libraries stay outside the clone; .cargo/config.toml finds them through this link.
+native=$(tools/native.sh)
+[ "$(readlink .native 2>/dev/null || true)" = "$native" ] || ln -sfn "$native" .native

@@ -1,0 +1,166 @@
+//! Opens the H.264 encoder so that the same frames give the same bytes on every run.
+//! Knows encoder settings; knows nothing of where frames come from or packets go.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use ffmpeg_next::codec::{self, encoder, threading};
+use ffmpeg_next::{Dictionary, Error as AvError, Rational, color, format};
+
+use crate::error::{VideoError, VideoErrorKind};
+use crate::libav;
+
+/// How hard the encoder works: slower gives fewer bytes at the same quality. x264's own names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(missing_docs, reason = "the names are x264's own and say all there is to say")]
+pub enum Preset {
+    Ultrafast,
+    Superfast,
+    #[default]
+    Veryfast,
+    Faster,
+    Fast,
+    Medium,
+    Slow,
+}
+
+impl Preset {
+    /// Every preset, fastest first.
+    pub const ALL: [Preset; 7] = [
+        Preset::Ultrafast,
+        Preset::Superfast,
+        Preset::Veryfast,
+        Preset::Faster,
+        Preset::Fast,
+        Preset::Medium,
+        Preset::Slow,
+    ];
+
+    /// The name as x264 and specs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::Ultrafast => "ultrafast",
+            Preset::Superfast => "superfast",
+            Preset::Veryfast => "veryfast",
+            Preset::Faster => "faster",
+            Preset::Fast => "fast",
+            Preset::Medium => "medium",
+            Preset::Slow => "slow",
+        }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Preset::ALL.into_iter().find(|preset| preset.name() == name).ok_or_else(|| {
+            let names = Preset::ALL.map(Preset::name).join(", ");
+            format!("`{name}` is no preset; the presets are {names}")
+        })
+    }
+}
+
+/// How clips are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EncodeOptions {
+    /// Constant quality, 0 (lossless) to 51 (worst). 18 is hard to tell from the source.
+    pub crf: u8,
+    /// How hard the encoder works.
+    pub preset: Preset,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        EncodeOptions { crf: 18, preset: Preset::Veryfast }
+    }
+}
+
+/// How the colours of pictures are to be understood, as H.264 states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ColorTags {
+    pub(crate) space: color::Space,
+    pub(crate) range: color::Range,
+    pub(crate) primaries: color::Primaries,
+    pub(crate) transfer: color::TransferCharacteristic,
+}
+
+/// The pictures an encoder is opened for.
+pub(crate) struct Pictures {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) format: format::Pixel,
+    pub(crate) time_base: Rational,
+    pub(crate) frame_rate: Option<Rational>,
+    pub(crate) pixel_aspect: Rational,
+    pub(crate) colors: ColorTags,
+}
+
+/// A fixed distance of key frames, and of the frames between them. Without one, the encoder chooses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FixedGop {
+    pub(crate) frames: u32,
+    pub(crate) b_frames: u8,
+}
+
+/// Opens x264 on one thread: more threads give other bytes, and clips are encoded side by side anyway.
+pub(crate) fn open_h264(
+    pictures: &Pictures,
+    options: EncodeOptions,
+    gop: Option<FixedGop>,
+    path: &Path,
+) -> Result<encoder::Video, VideoError> {
+    libav::prepare();
+    check_options(pictures, options, path)?;
+    let fail = |e: AvError| VideoError::encoder(path, "opening the H.264 encoder", e);
+    let codec = encoder::find_by_name("libx264").ok_or_else(|| fail(AvError::EncoderNotFound))?;
+    let mut encoder = codec::Context::new_with_codec(codec).encoder().video().map_err(fail)?;
+    encoder.set_width(pictures.width);
+    encoder.set_height(pictures.height);
+    encoder.set_format(pictures.format);
+    encoder.set_time_base(pictures.time_base);
+    encoder.set_frame_rate(pictures.frame_rate);
+    encoder.set_aspect_ratio(pictures.pixel_aspect);
+    encoder.set_colorspace(pictures.colors.space);
+    encoder.set_color_range(pictures.colors.range);
+    encoder.set_color_primaries(pictures.colors.primaries);
+    encoder.set_color_transfer_characteristic(pictures.colors.transfer);
+    encoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
+    encoder.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT);
+    encoder.open_as_with(codec, dictionary(options, gop)).map_err(fail)
+}
+
+fn dictionary(options: EncodeOptions, gop: Option<FixedGop>) -> Dictionary<'static> {
+    let mut entries = Dictionary::new();
+    entries.set("preset", options.preset.name());
+    entries.set("crf", &options.crf.to_string());
+    if let Some(gop) = gop {
+        entries.set("g", &gop.frames.to_string());
+        entries.set("keyint_min", &gop.frames.to_string());
+        entries.set("sc_threshold", "0");
+        entries.set("bf", &gop.b_frames.to_string());
+        // Always as many B frames as were asked for, and not where the encoder finds them worth it.
+        entries.set("b_strategy", "0");
+        entries.set("x264-params", "open-gop=0");
+    }
+    entries
+}
+
+fn check_options(pictures: &Pictures, options: EncodeOptions, path: &Path) -> Result<(), VideoError> {
+    if options.crf > 51 {
+        let message = format!("crf {} is not in 0..=51", options.crf);
+        return Err(VideoError::bad_option(path, message, "18 is hard to tell from the source, 28 is small"));
+    }
+    if pictures.width == 0 || pictures.height == 0 {
+        let message = format!("pictures of {}x{} cannot be encoded", pictures.width, pictures.height);
+        return Err(VideoError::new(VideoErrorKind::BadOption, path, message, "give a size of at least 2x2"));
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Cuts exact clips out of game video and turns frames into tensors.
+//!
+//! Everything here speaks of files, milliseconds, frames and pixels. It knows no plays, no stages and no engine.
+//! FFmpeg does the parsing and coding; where its safe binding has no word for what is needed, `libav/raw.rs` has one,
+//! and that is the only file with unsafe code.
+
+mod error;
+mod time;
+
+mod libav;
+
+mod probe;
+mod source;
+
+mod encode;
+mod mux;
+
+mod cut;
+mod writer;
+
+pub mod frames;
+mod sheet;
+mod versions;
+
+pub use cut::{CutClip, Cutter};
+pub use encode::{EncodeOptions, Preset};
+pub use error::{VideoError, VideoErrorKind};
+pub use frames::{Fit, FrameSpec, Sampled, Sampling, sample};
+pub use probe::{VideoInfo, probe};
+pub use sheet::contact_sheet;
+pub use time::{Ratio, Span};
+pub use versions::versions;
+pub use writer::{Matrix, Writer, WriterOptions};

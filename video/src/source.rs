@@ -1,0 +1,342 @@
+//! One opened video: seeks, decodes frames in display order, and lays audio packets of the wanted span aside.
+//! Knows ticks and packets; knows nothing of encoders, clips or tensors.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use ffmpeg_next::codec::{self, decoder, threading};
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Dictionary, Error as AvError, Packet, Rational, ffi, format, frame, media};
+
+use crate::error::{VideoError, VideoErrorKind};
+use crate::libav::{self, raw};
+use crate::time::Moment;
+
+/// Containers that hold videos. Play lists, text art and image series are media files to FFmpeg too; a text file that
+/// was named `.mp4` by mistake would come out as a video of letters, and a play list could name any other file.
+const CONTAINERS: &str = "mov,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ivf,h264,hevc,m4v,mxf,nut,ogg,obu";
+
+/// How far back the second, third, ... search for a key frame begins when the first one landed too late.
+const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
+
+/// Microseconds, earlier than any file begins, and far enough from the smallest integer to be rescaled.
+const BEFORE_EVERYTHING_US: i64 = -1_000_000_000_000;
+
+/// A part of the file in ticks: of the video stream, and of the audio stream.
+#[derive(Debug, Clone)]
+pub(crate) struct TickSpan {
+    pub(crate) video: Range<i64>,
+    pub(crate) audio: Range<i64>,
+}
+
+impl TickSpan {
+    pub(crate) const WHOLE: TickSpan = TickSpan { video: i64::MIN..i64::MAX, audio: 0..0 };
+}
+
+/// One stream of the file that is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Track {
+    pub(crate) index: usize,
+    pub(crate) base: Rational,
+}
+
+/// An opened video and the decoder of its pictures.
+pub(crate) struct Source {
+    path: PathBuf,
+    input: Input,
+    decoder: decoder::Video,
+    video: Track,
+    audio: Option<Track>,
+    origin: Moment,
+    span: TickSpan,
+    /// Display time of the key frame that decoding began with; errors before it belong to pictures nobody asked for.
+    key_pts: Option<i64>,
+    draining: bool,
+    /// How many pictures of the span went into the decoder: as many have to come out.
+    promised: u64,
+    /// A frame that was decoded to see where a seek had landed, and is still to be handed out.
+    first: Option<frame::Video>,
+    laid_aside: VecDeque<Packet>,
+    audio_done: bool,
+}
+
+impl Source {
+    /// Opens a file and the decoder of its best video stream.
+    pub(crate) fn open(path: &Path) -> Result<Self, VideoError> {
+        let input = open_input(path)?;
+        if input.nb_streams() == 0 {
+            return Err(not_a_video(path, "there is nothing in the file: its index is missing or cut off".into()));
+        }
+        let video = best_track(&input, media::Type::Video).ok_or_else(|| no_video_stream(path))?;
+        let audio = best_track(&input, media::Type::Audio);
+        let decoder = open_decoder(&input, video, path)?;
+        let origin = origin_of(&input, video, audio);
+        Ok(Source {
+            path: path.to_owned(),
+            input,
+            decoder,
+            video,
+            audio,
+            origin,
+            span: TickSpan::WHOLE,
+            key_pts: None,
+            draining: false,
+            promised: 0,
+            first: None,
+            laid_aside: VecDeque::new(),
+            audio_done: false,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    pub(crate) fn decoder(&self) -> &decoder::Video {
+        &self.decoder
+    }
+
+    pub(crate) fn video(&self) -> Track {
+        self.video
+    }
+
+    pub(crate) fn audio(&self) -> Option<Track> {
+        self.audio
+    }
+
+    /// The moment on the file's own clock that viewers see as 0:00.
+    pub(crate) fn origin(&self) -> Moment {
+        self.origin
+    }
+
+    /// The moment after the last frame, on the viewer's clock, as the index states it. `None`: it states nothing.
+    pub(crate) fn stated_end(&self) -> Option<Moment> {
+        let stream = self.input.stream(self.video.index)?;
+        let (start, duration) = (stream.start_time(), stream.duration());
+        if duration > 0 {
+            let start = if start == ffi::AV_NOPTS_VALUE { 0 } else { start };
+            return Some(Moment::from_ticks(start.saturating_add(duration), self.video.base).minus(self.origin));
+        }
+        // The container's duration counts from its own start, which is the viewer's zero.
+        (self.input.duration() > 0).then(|| Moment::from_ticks(self.input.duration(), Rational(1, 1_000_000)))
+    }
+
+    /// Milliseconds on the viewer's clock of a video tick.
+    pub(crate) fn ms(&self, tick: i64) -> u64 {
+        Moment::from_ticks(tick, self.video.base).minus(self.origin).to_ms()
+    }
+
+    /// Goes to a key frame from which every frame of the span can be decoded.
+    pub(crate) fn begin(&mut self, span: TickSpan) -> Result<(), VideoError> {
+        self.span = span;
+        if self.span.video.start == i64::MIN {
+            return Ok(()); // the file was opened at its beginning
+        }
+        let start = Moment::from_ticks(self.span.video.start, self.video.base);
+        for back in SEEK_BACK_SECONDS {
+            let target = start.minus(Moment::from_ms(back * 1000)).to_us_ceil();
+            if self.input.seek(target, ..target).is_ok() && self.lands_at_or_before_start()? {
+                return Ok(());
+            }
+        }
+        // The last resort is the beginning of the file, also for videos that begin inside the span.
+        self.input
+            .seek(BEFORE_EVERYTHING_US, ..)
+            .map_err(|e| VideoError::io(&self.path, "going back to the beginning", e))?;
+        self.lands_at_or_before_start().map(|_| ())
+    }
+
+    fn lands_at_or_before_start(&mut self) -> Result<bool, VideoError> {
+        self.decoder.flush();
+        self.laid_aside.clear();
+        (self.key_pts, self.draining, self.promised) = (None, false, 0);
+        (self.first, self.audio_done) = (None, false);
+        let mut frame = frame::Video::empty();
+        if !self.next_frame(&mut frame)? {
+            return Ok(false);
+        }
+        let lands = frame.timestamp().is_some_and(|pts| pts <= self.span.video.start);
+        self.first = Some(frame);
+        Ok(lands)
+    }
+
+    /// The next frame in display order, with its time in `frame.timestamp()`. `false`: there are no more.
+    pub(crate) fn next_frame(&mut self, frame: &mut frame::Video) -> Result<bool, VideoError> {
+        if let Some(first) = self.first.take() {
+            *frame = first;
+            return Ok(true);
+        }
+        loop {
+            match self.decoder.receive_frame(frame) {
+                Ok(()) => return Ok(true),
+                Err(AvError::Eof) => return Ok(false),
+                Err(error) if libav::is_again(&error) => self.feed()?,
+                Err(error) => return Err(VideoError::corrupt(&self.path, format!("decoding failed: {error}"))),
+            }
+        }
+    }
+
+    /// Says when fewer pictures came out of the decoder than went in. It can swallow damaged ones without a word, and
+    /// a clip that lacks them looks whole. `last`: any frame of the span; `frames`: how many came out.
+    pub(crate) fn check_promise(&self, frames: u64, last: &frame::Video) -> Result<(), VideoError> {
+        // Two packets may make one interlaced picture, and VP8 has packets that are never shown.
+        let countable = !last.is_interlaced() && self.decoder.id() != codec::Id::VP8;
+        if !countable || frames >= self.promised {
+            return Ok(());
+        }
+        let (lost, all) = (self.promised - frames, self.promised);
+        Err(VideoError::corrupt(&self.path, format!("{lost} of {all} pictures cannot be decoded")))
+    }
+
+    /// The next audio packet of the span that has been read so far.
+    pub(crate) fn take_audio(&mut self) -> Option<Packet> {
+        self.laid_aside.pop_front()
+    }
+
+    /// Reads the rest of the span's audio. Files whose audio lies far behind its pictures are not read to their end.
+    pub(crate) fn finish_audio(&mut self) -> Result<(), VideoError> {
+        let Some(audio) = self.audio else { return Ok(()) };
+        if self.span.audio.is_empty() {
+            return Ok(());
+        }
+        let patience = Moment::from_ticks(self.span.audio.end, audio.base).plus(Moment::from_ms(2000));
+        let give_up = patience.first_tick(self.video.base);
+        while !self.audio_done {
+            let Some(packet) = self.read_packet()? else { return Ok(()) };
+            if packet.stream() == audio.index {
+                self.lay_aside(packet);
+            } else if packet.stream() == self.video.index && packet.dts().is_some_and(|dts| dts > give_up) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the decoder one more packet of pictures, or tells it that there are no more.
+    fn feed(&mut self) -> Result<(), VideoError> {
+        while !self.draining {
+            let Some(packet) = self.read_packet()? else { break };
+            if packet.stream() == self.video.index {
+                // A frame is decoded before it is shown, so what is decoded at the end or later is shown after it.
+                if packet.dts().is_some_and(|dts| dts >= self.span.video.end) {
+                    break;
+                }
+                return self.decode(&packet);
+            }
+            self.lay_aside(packet);
+        }
+        self.draining = true;
+        match self.decoder.send_eof() {
+            Ok(()) | Err(AvError::Eof) => Ok(()),
+            Err(error) => Err(VideoError::corrupt(&self.path, format!("decoding failed: {error}"))),
+        }
+    }
+
+    fn decode(&mut self, packet: &Packet) -> Result<(), VideoError> {
+        if self.key_pts.is_none() && packet.is_key() {
+            self.key_pts = packet.pts();
+        }
+        let sent = self.decoder.send_packet(packet);
+        let leads_the_key_frame = match (packet.pts().or(packet.dts()), self.key_pts) {
+            (Some(pts), Some(key)) => pts < key,
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+        let wanted = packet.pts().is_some_and(|pts| self.span.video.contains(&pts));
+        self.promised += u64::from(wanted && !leads_the_key_frame && !raw::is_hidden(packet));
+        match sent {
+            // Pictures before the key frame need frames before the seek. They are not wanted and may fail.
+            Err(_) if leads_the_key_frame => Ok(()),
+            Err(error) => {
+                let at = packet.pts().map_or(String::new(), |pts| format!(" at {} ms", self.ms(pts)));
+                Err(VideoError::corrupt(&self.path, format!("the picture{at} cannot be decoded: {error}")))
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn read_packet(&mut self) -> Result<Option<Packet>, VideoError> {
+        let mut packet = Packet::empty();
+        match packet.read(&mut self.input) {
+            Ok(()) => Ok(Some(packet)),
+            Err(AvError::Eof) => Ok(None),
+            Err(AvError::InvalidData) => {
+                Err(VideoError::corrupt(&self.path, "the container is damaged in the part that was read"))
+            }
+            Err(error) => Err(VideoError::io(&self.path, "reading", error)),
+        }
+    }
+
+    fn lay_aside(&mut self, packet: Packet) {
+        let Some(pts) = packet.pts() else { return };
+        if self.audio.is_none_or(|audio| audio.index != packet.stream()) {
+            return;
+        }
+        if self.span.audio.contains(&pts) {
+            self.laid_aside.push_back(packet);
+        }
+        self.audio_done |= pts >= self.span.audio.end;
+    }
+}
+
+/// Opens a container and reads as much as tells what is in it.
+pub(crate) fn open_input(path: &Path) -> Result<Input, VideoError> {
+    libav::prepare();
+    let size = fs::metadata(path).map_err(|e| VideoError::io(path, "opening", e))?.len();
+    if size == 0 {
+        return Err(not_a_video(path, "the file is empty".into()));
+    }
+    let mut options = Dictionary::new();
+    options.set("format_whitelist", CONTAINERS);
+    options.set("protocol_whitelist", "file");
+    match format::input_with_dictionary(&libav::file_url(path)?, options) {
+        Ok(input) => Ok(input),
+        Err(AvError::Other { errno }) if errno != ffmpeg_next::error::EINVAL => {
+            Err(VideoError::io(path, "opening", AvError::Other { errno }))
+        }
+        Err(error) => Err(not_a_video(path, format!("the file cannot be read as a video: {error}"))),
+    }
+}
+
+fn not_a_video(path: &Path, message: String) -> VideoError {
+    let help = "check that the file was copied whole and is a video such as MP4, MOV, MKV or TS";
+    VideoError::new(VideoErrorKind::NotAVideo, path, message, help)
+}
+
+fn no_video_stream(path: &Path) -> VideoError {
+    let help = "name a file with pictures; this one may be the sound alone";
+    VideoError::new(VideoErrorKind::NoVideoStream, path, "there is no video stream in the file", help)
+}
+
+fn best_track(input: &Input, kind: media::Type) -> Option<Track> {
+    let stream = input.streams().best(kind)?;
+    Some(Track { index: stream.index(), base: stream.time_base() })
+}
+
+fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<decoder::Video, VideoError> {
+    let stream = input.stream(video.index).expect("best_track took the index from this input");
+    let refuse = |e: AvError| VideoError::unsupported(path, format!("the video stream has no working decoder: {e}"));
+    let mut decoder = codec::Context::from_parameters(stream.parameters()).map_err(refuse)?.decoder();
+    decoder.set_packet_time_base(video.base);
+    // One thread a decoder: clips are cut side by side, and an error belongs to the packet that was just sent.
+    decoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
+    // Without this, damaged pictures are painted over and handed out as if they were whole.
+    decoder.check(decoder::Check::EXPLODE);
+    decoder.video().map_err(refuse)
+}
+
+/// Viewers count from the first stream that begins. Sound may begin before zero, where players hide it.
+fn origin_of(input: &Input, video: Track, audio: Option<Track>) -> Moment {
+    let starts = [Some(video), audio].into_iter().flatten().filter_map(|track| {
+        let start = input.stream(track.index)?.start_time();
+        (start != ffi::AV_NOPTS_VALUE).then(|| Moment::from_ticks(start, track.base))
+    });
+    let first = starts.reduce(|a, b| if b < a { b } else { a }).unwrap_or(Moment::ZERO);
+    if first < Moment::ZERO { Moment::ZERO } else { first }
+}
