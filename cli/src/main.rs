@@ -1,1 +1,37 @@
-fn main() {}
+//! A command line -> the verb it names. Knows nothing of what a verb does.
+
+mod args;
+mod exit;
+mod forecast;
+mod nearby;
+mod paths;
+mod printer;
+mod progress;
+mod table;
+mod verbs;
+mod wiring;
+mod words;
+
+use args::{Args, Verb};
+use clap::Parser;
+use printer::Printer;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exit::report_panics_as_bugs();
+    let args = Args::parse();
+    let printer = Printer::new(args.talk.color, args.talk.json);
+    wiring::start_tracing(&printer);
+    let ended = match &args.verb {
+        Verb::Run(args) => verbs::run::run(args, &printer),
+        Verb::Plan(args) => verbs::plan::run(args, &printer),
+        Verb::Validate(args) => verbs::validate::run(args, &printer),
+        Verb::Status(args) => verbs::status::run(args, &printer),
+        Verb::Logs(args) => verbs::logs::run(args, &printer),
+        Verb::Graph(args) => verbs::graph::run(args, &printer),
+        Verb::Explain(args) => verbs::explain::run(args, &printer),
+        Verb::Schema(args) => verbs::schema::run(args, &printer),
+        Verb::Worker(args) => verbs::worker::run(args),
+    };
+    exit::code_of(ended, &printer)
+}

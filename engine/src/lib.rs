@@ -2,25 +2,44 @@
 //!
 //! Knows nothing of video, JSONL, HTTP or Google: stage kinds come in through [`stage::Registry`]. Each module
 //! uses only the ones listed above it; `tests/it/layering.rs` holds that order.
-pub mod attempt;
-pub mod event;
+
+// What everything may use.
 pub mod failure;
-pub mod ids;
-pub mod key;
-pub mod local;
-pub mod lookup;
-pub mod manifest;
-pub mod plan;
-pub mod report;
-pub mod retry;
-pub mod run;
-pub mod scheduler;
-pub mod spec;
-pub mod stage;
-pub mod state;
-pub mod store;
 pub mod text;
 pub mod units;
-pub mod work;
-pub mod worker;
 pub mod world;
+
+// Names and keys.
+pub mod ids;
+pub mod key;
+pub mod retry;
+
+// The frozen formats, and what is folded from them.
+pub mod manifest;
+
+pub mod attempt;
+pub mod event;
+pub mod report;
+
+// What a stage sees while it works.
+pub mod store;
+pub mod work;
+
+pub mod stage;
+
+// From text to a graph of tasks.
+pub mod spec;
+
+pub mod plan;
+
+// What decides, what is remembered, what is there already.
+pub mod scheduler;
+pub mod state;
+
+pub mod lookup;
+
+// Where it all happens.
+pub mod worker;
+
+pub mod local;
+pub mod run;

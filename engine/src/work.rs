@@ -187,6 +187,11 @@ impl<'a> Work<'a> {
         (self.say)(Body::Log { line: line.into() });
     }
 
+    /// The files that are in the artifact by now.
+    pub fn made_so_far(&self) -> Vec<FileEntry> {
+        self.lock().files.clone()
+    }
+
     /// What the attempt has made, sorted by path.
     pub fn into_made(self) -> (Vec<FileEntry>, ItemCount) {
         let mut made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -55,7 +55,7 @@ impl Canvas {
         let spacing = (width / 12).max(4);
         for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
             let along = (x + spacing / 2) % spacing;
-            let hash = y % (height / 3).max(2) == height / 6 && along % (spacing / 4).max(1) == 0;
+            let hash = y % (height / 3).max(2) == height / 6 && along.is_multiple_of((spacing / 4).max(1));
             let side = y == height / 18 || y == height - 1 - height / 18;
             let color = if along == 0 || hash || side { CHALK } else { GRASS[(x / spacing % 2) as usize] };
             canvas.set(x, y, light.yuv(color));

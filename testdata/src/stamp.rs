@@ -9,8 +9,8 @@ use crate::generate::Recipe;
 /// Raised when the same recipe comes to give other bytes.
 const VERSION: u32 = 1;
 
-/// The file that holds the stamp.
-pub(crate) const NAME: &str = "made.stamp";
+/// The file that holds the stamp: among the videos, which git ignores as a whole.
+pub(crate) const NAME: &str = "videos/made.stamp";
 
 /// What a folder holds when everything of a recipe is there: `files` in order, with their sizes and digests.
 pub(crate) fn of_folder(recipe: &Recipe, folder: &Path, files: &[String]) -> io::Result<String> {

@@ -1,4 +1,4 @@
-//! Turns a file's index into the facts a person or a plan asks for, without decoding a frame.
+//! Turns a file's index into the facts a person or a plan asks for; the pictures themselves are not read.
 
 use std::path::Path;
 

@@ -66,7 +66,7 @@ impl Source {
     /// Opens a file and the decoder of its best video stream.
     pub(crate) fn open(path: &Path) -> Result<Self, VideoError> {
         let input = open_input(path)?;
-        if input.nb_streams() == 0 {
+        if input.streams().all(|stream| stream.parameters().id() == codec::Id::None) {
             return Err(not_a_video(path, "there is nothing in the file: its index is missing or cut off".into()));
         }
         let video = best_track(&input, media::Type::Video).ok_or_else(|| no_video_stream(path))?;

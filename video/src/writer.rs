@@ -70,7 +70,7 @@ impl Writer {
     /// `BadOption` for a size that is odd or zero; `Io` when the file cannot be made; `Encoder` otherwise.
     pub fn create(path: &Path, options: WriterOptions) -> Result<Self, VideoError> {
         libav::prepare();
-        if options.width % 2 != 0 || options.height % 2 != 0 {
+        if !options.width.is_multiple_of(2) || !options.height.is_multiple_of(2) {
             let message = format!("{}x{} cannot hold pictures in 4:2:0", options.width, options.height);
             return Err(VideoError::bad_option(path, message, "give an even width and an even height"));
         }

@@ -14,17 +14,21 @@ use std::path::Path;
 pub fn end_orphans(state: &StateFolder) {
     let mut mark = b"PIPE_STATE=".to_vec();
     mark.extend_from_slice(state.root().as_os_str().as_bytes());
-    kill_marked(&mark);
+    // A person may have the first of the two in their own environment; the second is ours alone.
+    kill_where(|variables| {
+        variables.contains(&mark.as_slice()) && variables.iter().any(|v| v.starts_with(b"PIPE_ATTEMPT="))
+    });
 }
 
 /// Kills what an attempt left running, even what went into a process group of its own.
 pub(super) fn end_attempt(id: &AttemptId) {
-    kill_marked(format!("PIPE_ATTEMPT={id}").as_bytes());
+    let mark = format!("PIPE_ATTEMPT={id}");
+    kill_where(|variables| variables.contains(&mark.as_bytes()));
 }
 
-/// Kills every process with this variable in its environment. Environments of other users cannot be read, and
-/// their processes are not ours to kill.
-fn kill_marked(mark: &[u8]) {
+/// Kills every process whose environment is one of ours. Environments of other users cannot be read, and their
+/// processes are not ours to kill.
+fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) {
     let Ok(processes) = fs::read_dir("/proc") else { return };
     for process in processes.flatten() {
         let Some(id) = process.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
@@ -32,7 +36,8 @@ fn kill_marked(mark: &[u8]) {
             continue;
         }
         let Ok(environment) = fs::read(process.path().join("environ")) else { continue };
-        if environment.split(|b| *b == 0).any(|variable| variable == mark)
+        let variables: Vec<&[u8]> = environment.split(|b| *b == 0).collect();
+        if is_ours(&variables)
             && let Some(pid) = Pid::from_raw(id)
         {
             let _ = kill_process(pid, Signal::KILL);

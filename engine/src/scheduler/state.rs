@@ -38,7 +38,9 @@ enum Phase {
     Looking,
     /// It may start as soon as there is room.
     Ready,
-    /// A start was ordered and is not yet confirmed, or the attempt runs.
+    /// A start was ordered and is not yet confirmed.
+    Starting,
+    /// The attempt runs.
     Running { deadline: Option<Timestamp>, timed_out: bool },
     /// It failed and will be tried again at this moment.
     Resting(Timestamp),
@@ -50,7 +52,7 @@ enum Phase {
 
 impl Phase {
     fn is_active(self) -> bool {
-        matches!(self, Self::Looking | Self::Running { .. })
+        matches!(self, Self::Looking | Self::Starting | Self::Running { .. })
     }
 }
 
@@ -176,16 +178,13 @@ impl State {
     }
 
     pub(super) fn started(&mut self, task: TaskIndex, number: u32, now: Timestamp, todo: &mut Vec<Command>) {
-        let Phase::Running { deadline: None, .. } = self.tasks[task].phase else { return };
-        if self.tasks[task].number != number {
+        if self.tasks[task].phase != Phase::Starting || self.tasks[task].number != number {
             return;
         }
         todo.push(Command::Journal(Record::Started(task, number)));
-        if let Some(timeout) = self.nodes[task].timeout {
-            let deadline = now.after(timeout);
-            self.set(task, Phase::Running { deadline: Some(deadline), timed_out: false });
-            todo.push(Command::WakeAt(deadline));
-        }
+        let deadline = self.nodes[task].timeout.map(|timeout| now.after(timeout));
+        self.set(task, Phase::Running { deadline, timed_out: false });
+        todo.extend(deadline.map(Command::WakeAt));
         if let Some(how) = self.cancelling {
             todo.push(Command::Stop(task, how));
         }
@@ -199,7 +198,12 @@ impl State {
         now: Timestamp,
         todo: &mut Vec<Command>,
     ) {
-        let Phase::Running { timed_out, .. } = self.tasks[task].phase else { return };
+        // What could not even be started ends without having run.
+        let timed_out = match self.tasks[task].phase {
+            Phase::Starting => false,
+            Phase::Running { timed_out, .. } => timed_out,
+            _ => return,
+        };
         if self.tasks[task].number != number {
             return;
         }
@@ -261,7 +265,7 @@ impl State {
         self.cancelling = Some(how);
         for task in 0..self.tasks.len() {
             match self.tasks[task].phase {
-                Phase::Running { .. } => todo.push(Command::Stop(task, how)),
+                Phase::Starting | Phase::Running { .. } => todo.push(Command::Stop(task, how)),
                 Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_) => self.cancel_task(task, todo),
                 Phase::Publishing | Phase::Ended(_) => {}
             }
@@ -307,7 +311,7 @@ impl State {
             self.ready.pop();
             self.free.take(wanted);
             self.tasks[task].number += 1;
-            self.set(task, Phase::Running { deadline: None, timed_out: false });
+            self.set(task, Phase::Starting);
             todo.push(Command::Start { task, number: self.tasks[task].number, memory: wanted.memory });
         }
     }

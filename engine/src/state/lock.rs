@@ -58,6 +58,21 @@ impl Lock {
         writeln!(file, "process {}", std::process::id()).map_err(failed)?;
         Ok(Self { _file: file })
     }
+
+    /// Who holds the lock of a folder now, in their own words. Only looks: taking the lock to find out would turn
+    /// away a run that begins at that moment.
+    pub fn holder(folder: &Path) -> Option<String> {
+        let path = folder.join("lock").canonicalize().ok()?;
+        let said = fs::read_to_string(&path).ok()?;
+        let process = Path::new("/proc").join(said.trim().strip_prefix("process ")?);
+        let holds = match fs::read_dir(process.join("fd")) {
+            // The number may have gone to another process since.
+            Ok(files) => files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path)),
+            // Another user's process does not tell its files; that it lives must do.
+            Err(_) => process.exists(),
+        };
+        holds.then(|| said.trim().to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +85,9 @@ mod tests {
         let held = Lock::take(folder.path(), false).unwrap();
         let error = Lock::take(folder.path(), false).unwrap_err().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert_eq!(Lock::holder(folder.path()), Some(format!("process {}", std::process::id())));
         drop(held);
+        assert_eq!(Lock::holder(folder.path()), None);
         Lock::take(folder.path(), false).unwrap();
     }
 }

@@ -37,7 +37,13 @@ impl Folder {
         Ok(store)
     }
 
-    /// The folder itself, absolute.
+    /// The folder as it is, for looking only: nothing is made and nothing is proved. When it is not there, it has
+    /// no results.
+    pub fn for_looking(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), writes: AtomicU64::new(0) }
+    }
+
+    /// The folder itself, absolute when it was opened.
     pub fn root(&self) -> &Path {
         &self.root
     }

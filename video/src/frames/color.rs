@@ -45,9 +45,8 @@ impl Converter {
         let done = match layout_of(frame.format()) {
             Some(layout) => to_rgb(frame, layout, range, matrix, &mut self.rgb.bytes),
             None => {
-                let planar = self.to_planar(frame, path)?;
-                // What swscale makes of full-range and RGB sources is limited-range 4:4:4.
-                let range = if is_rgb(frame.format()) { YuvRange::Limited } else { range };
+                let planar = self.planar_of(frame, path)?;
+                let range = if comes_out_limited(frame.format()) { YuvRange::Limited } else { range };
                 let taken = to_rgb(&planar, Layout::Planar444, range, matrix, &mut self.rgb.bytes);
                 self.scaled = Some(planar);
                 taken
@@ -58,7 +57,7 @@ impl Converter {
     }
 
     /// Brings rare pixel formats (ten bits, packed, grey, RGB) to 8-bit 4:4:4.
-    fn to_planar(&mut self, frame: &frame::Video, path: &Path) -> Result<frame::Video, VideoError> {
+    fn planar_of(&mut self, frame: &frame::Video, path: &Path) -> Result<frame::Video, VideoError> {
         let (from, width, height) = (frame.format(), frame.width(), frame.height());
         let refuse =
             |_| VideoError::unsupported(path, format!("pixels of the format {from:?} cannot be converted to RGB"));
@@ -90,10 +89,17 @@ fn layout_of(format: Pixel) -> Option<Layout> {
 }
 
 fn is_rgb(format: Pixel) -> bool {
-    format.descriptor().is_some_and(|d| {
-        let name = d.name();
-        name.contains("rgb") || name.contains("bgr") || name.contains("gbr")
-    })
+    named(format, &["rgb", "bgr", "gbr"])
+}
+
+/// swscale takes these formats to be full-range whatever their tags say, and makes limited-range YUV of them. All others
+/// keep their range.
+fn comes_out_limited(format: Pixel) -> bool {
+    is_rgb(format) || named(format, &["gray", "ya8", "yuvj"])
+}
+
+fn named(format: Pixel, parts: &[&str]) -> bool {
+    format.descriptor().is_some_and(|descriptor| parts.iter().any(|part| descriptor.name().contains(part)))
 }
 
 /// Videos without a tag: BT.709 from 720 rows on, BT.601 below. That is what broadcast made of the two.

@@ -1,5 +1,7 @@
 //! Facts about cutting, sampling and writing, read from decoded pixels of videos that carry their frame numbers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
+
 mod cutting;
 mod made;
 mod refusing;

@@ -50,8 +50,7 @@ fn a_missing_file_is_an_io_error() {
 
 #[test]
 fn sound_alone_has_no_video_stream() {
-    // A WAV file made by hand is refused as a container; Matroska or MP4 with sound alone is not easily made by hand,
-    // so the smallest Ogg page with an Opus header stands for it.
+    // Ogg is the one container here whose smallest file is easily made by hand.
     let folder = folder();
     let path = folder.path().join("sound.ogg");
     fs::write(&path, opus_in_ogg()).unwrap();

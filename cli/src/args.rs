@@ -1,0 +1,245 @@
+//! The command line as types. Knows nothing of what a verb does with them.
+
+use crate::printer::ColorChoice;
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  pipe validate specs/demo.toml             say what is wrong with a spec, all of it at once
+  pipe plan specs/demo.toml                 show what would run, and why
+  pipe run specs/demo.toml                  make what the spec says; again: only what changed
+  pipe run specs/demo.toml -P epochs=20     the same with another parameter
+  pipe status specs/demo.toml               how the newest run stands
+  pipe logs specs/demo.toml model           what a task wrote
+  pipe explain specs/demo.toml model        what decides its result, and what changed
+
+Exit codes:
+  0    all done, or nothing to do
+  1    a task failed
+  2    the spec or the command line is wrong
+  3    a service, the store or the state folder cannot be had
+  4    stopped by a limit (reserved: no limit can be set yet)
+  70   a bug in pipe
+  130  interrupted
+
+Environment:
+  PIPE_STATE  the state folder, as --state
+  PIPE_LOG    what pipe itself does, to stderr, such as PIPE_LOG=debug
+  NO_COLOR    no colours";
+
+/// Makes what a spec says must exist, and makes it once.
+///
+/// A spec names stages: clips cut from videos, a data set, a trained model, programs of your own. `pipe run` makes
+/// them on this machine and keeps every result, so that a second run does only what changed.
+#[derive(Debug, Parser)]
+#[command(name = "pipe", version, after_help = AFTER_HELP, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// How every verb talks.
+#[derive(Debug, Group)]
+pub(crate) struct Talk {
+    /// Print JSON on stdout: one document, or for `run` one event a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours and bars
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make what the spec says, doing only what is not there yet
+    Run(RunArgs),
+    /// Show what `run` would do, and why; starts nothing
+    Plan(PlanArgs),
+    /// Say everything that is wrong with a spec
+    Validate(ValidateArgs),
+    /// Show how a run stands: the newest, or the one you name
+    Status(StatusArgs),
+    /// Print what a task wrote while it ran
+    Logs(LogsArgs),
+    /// Draw the stages and what they need of each other
+    Graph(GraphArgs),
+    /// Show what decides a task's result, and what of it changed
+    Explain(ExplainArgs),
+    /// Print the JSON Schema of a format, for editors and programs
+    Schema(SchemaArgs),
+    /// Run one attempt; `pipe run` starts this itself
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// The spec, and where what is known about it lies.
+#[derive(Debug, Group)]
+pub(crate) struct SpecArgs {
+    /// The spec: a TOML or YAML file
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// Set a parameter of the spec; may be given several times
+    #[arg(short = 'P', long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) params: Vec<(String, String)>,
+    /// The state folder [default: .pipe beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe run specs/demo.toml
+  pipe run specs/demo.toml -P games='[\"g1\"]' -P epochs=20
+  pipe run specs/demo.toml --json | jq -r 'select(.type == \"task_failed\") | .failure.message'
+
+Ctrl-C once: start nothing more, ask what runs to end, keep what is finished. Twice: end it now.
+A run that died, however it died, is simply run again.")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Wait while another run uses the state folder
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Also show why each task runs, and what it writes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// CPU slots for tasks [default: those of this machine]
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu: Option<NonZeroU32>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// One line for each task
+    #[arg(long)]
+    pub(crate) tasks: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// The run, or how its name begins [default: the newest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe logs specs/demo.toml model
+  pipe logs specs/demo.toml 'clips[game=g1]'       the clips of every angle of that game
+  pipe logs specs/demo.toml model --attempt 1")]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// A stage, or a task such as `clips[game=g1]`; keys left out match all
+    #[arg(value_name = "TASK")]
+    pub(crate) task: String,
+    /// Which attempt of the task, as numbered in its name [default: the newest]
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<u32>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe graph specs/demo.toml | dot -Tsvg > graph.svg
+  pipe graph specs/demo.toml --format mermaid")]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// How it is drawn
+    #[arg(long, value_enum, default_value = "dot")]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For Graphviz
+    Dot,
+    /// For Markdown pages
+    Mermaid,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// A stage, or a task such as `clips[game=g1]`; keys left out match all
+    #[arg(value_name = "TASK")]
+    pub(crate) task: String,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe schema > pipeline.v1.json      then, in a spec: #:schema pipeline.v1.json
+  pipe schema --write schemas")]
+pub(crate) struct SchemaArgs {
+    /// Which format
+    #[arg(value_enum, default_value = "spec", conflicts_with = "write")]
+    pub(crate) format: SchemaFormat,
+    /// Write all of them into a folder, as `<format>.v1.json`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// A spec, as editors check it
+    Spec,
+    /// What a finished task made: `results/<ff>/<fingerprint>.json`
+    Manifest,
+    /// What a worker is given: `attempt.json`
+    Attempt,
+    /// What a worker leaves: `outcome.json`
+    Outcome,
+    /// One line of `pipe run --json`
+    RunEvent,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct WorkerArgs {
+    /// The attempt's folder
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE, such as epochs=20".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_in_itself() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_parameter_may_hold_equals_signs_and_may_be_empty() {
+        assert_eq!(key_value("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(key_value("a="), Ok(("a".into(), String::new())));
+        assert!(key_value("a").is_err() && key_value("=b").is_err());
+    }
+}

@@ -1,0 +1,42 @@
+//! The verbs of the command line, one file each: arguments in, text out, and how the process ends.
+
+pub(crate) mod explain;
+pub(crate) mod graph;
+pub(crate) mod logs;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod validate;
+pub(crate) mod worker;
+
+use crate::args::SpecArgs;
+use crate::exit::{Exit, Refusal};
+use crate::nearby;
+use crate::wiring::Project;
+use pipe_engine::plan::Plan;
+
+/// The tasks a pattern names, by their places in the plan.
+///
+/// # Errors
+/// When it names none; the help says which there are.
+fn matching(project: &Project, pattern: &str) -> Result<Vec<usize>, Refusal> {
+    let plan: &Plan = &project.plan;
+    let found: Vec<usize> = (0..plan.len()).filter(|i| plan.task(*i).id.matches(pattern)).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let stages: Vec<&str> = plan.stages.iter().map(|s| s.name.as_str()).collect();
+    let tasks: Vec<String> = plan.tasks().map(|t| t.id.to_string()).collect();
+    Err(Refusal::new(Exit::Wrong, format!("no task of {} is named `{pattern}`", project.spec))
+        .help(nearby::tasks(pattern, &stages, &tasks)))
+}
+
+/// The arguments that lead to the same spec and state, for commands we tell people to type.
+fn again(args: &SpecArgs) -> String {
+    let mut typed = args.spec.display().to_string();
+    if let Some(state) = &args.state {
+        typed.push_str(&format!(" --state {}", state.display()));
+    }
+    typed
+}

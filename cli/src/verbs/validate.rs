@@ -1,0 +1,44 @@
+//! `pipe validate`: a spec -> all that is wrong with it, or its size.
+
+use crate::args::ValidateArgs;
+use crate::exit::{Exit, Refusal};
+use crate::printer::Printer;
+use crate::wiring::{self, Checked};
+use crate::words::count;
+use pipe_engine::plan::Plan;
+use pipe_engine::text::{render, to_json};
+use serde_json::json;
+
+pub(crate) fn run(args: &ValidateArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let checked = wiring::check(&args.spec)?;
+    let exit = if checked.plan.is_some() { Exit::Done } else { Exit::Wrong };
+    if printer.json {
+        printer.document(&document(&checked))?;
+        return Ok(exit);
+    }
+    let Checked { source, problems, plan } = checked;
+    let shown = render(&source, &problems, printer.colors_talk());
+    let Some(plan) = plan else {
+        return Err(Refusal::new(Exit::Wrong, wiring::summary(&source, &problems)).after(shown));
+    };
+    if !problems.is_empty() {
+        printer.line(&shown);
+    }
+    printer.data(&format!("{}: {}\n", source.path, size(&plan)))?;
+    Ok(exit)
+}
+
+fn document(checked: &Checked) -> serde_json::Value {
+    json!({
+        "spec": checked.source.path,
+        "valid": checked.plan.is_some(),
+        "stages": checked.plan.as_ref().map(|plan| plan.stages.len()),
+        "tasks": checked.plan.as_ref().map(Plan::len),
+        "problems": to_json(&checked.source, &checked.problems),
+    })
+}
+
+/// `6 stages, 75 tasks`.
+fn size(plan: &Plan) -> String {
+    format!("{}, {}", count(plan.stages.len() as u64, "stage"), count(plan.len() as u64, "task"))
+}

@@ -1,0 +1,245 @@
+//! The one place that knows every part: which stage kinds this build has, and how spec, plan, store, state folder
+//! and machine come together. Verbs take what they need from here.
+
+use crate::args::SpecArgs;
+use crate::exit::{Exit, Refusal};
+use crate::nearby;
+use crate::printer::Printer;
+use pipe_engine::local::Local;
+use pipe_engine::lookup::Finder;
+use pipe_engine::plan::{self, Plan, Request};
+use pipe_engine::scheduler::Limits;
+use pipe_engine::spec::{self, SpecSchema};
+use pipe_engine::stage::Registry;
+use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
+use pipe_engine::store::Folder;
+use pipe_engine::text::{Diagnostic, Severity, SourceText, render};
+use pipe_engine::world::World;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// How long a child may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(10);
+/// Of the machine's memory this much, in hundredths, is given to tasks.
+const MEMORY_SHARE: u64 = 80;
+/// What is assumed of a machine that does not tell its memory.
+const MEMORY_UNTOLD: u64 = 4 << 30;
+
+/// The stage kinds of this build.
+pub(crate) fn kinds() -> Registry {
+    pipe_stages::all()
+}
+
+/// A spec that was read: its plan, or what is wrong with it.
+pub(crate) struct Checked {
+    /// The spec's text, under the path that was typed.
+    pub(crate) source: SourceText,
+    /// Errors and warnings.
+    pub(crate) problems: Vec<Diagnostic>,
+    /// There when no problem is an error.
+    pub(crate) plan: Option<Plan>,
+}
+
+/// Reads a spec and plans it.
+///
+/// # Errors
+/// When the file cannot be read. What is wrong inside it is no error here.
+pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
+    let text = fs::read_to_string(&args.spec).map_err(|error| {
+        Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)))
+            .help(nearby::specs(&args.spec))
+    })?;
+    let kinds = kinds();
+    let schema = SpecSchema::of(&kinds);
+    let (spec, source, mut problems) = spec::read(SourceText::new(args.spec.display().to_string(), text), &schema);
+    let Some(spec) = spec else { return Ok(Checked { source, problems, plan: None }) };
+    let base = folder_of(&args.spec);
+    let request = Request { spec: &spec, base, overrides: &args.params, kinds: &kinds, schema: &schema };
+    let (plan, more) = plan::build(&request);
+    problems.extend(more);
+    Ok(Checked { source, problems, plan })
+}
+
+/// A checked spec and where its runs are remembered.
+pub(crate) struct Project {
+    /// The spec's path as it was typed.
+    pub(crate) spec: String,
+    /// What it says must exist.
+    pub(crate) plan: Arc<Plan>,
+    /// Where runs are remembered; need not be there yet.
+    pub(crate) state: StateFolder,
+}
+
+impl Project {
+    /// Reads the spec; problems go to stderr.
+    ///
+    /// # Errors
+    /// When the spec cannot be read or is wrong.
+    pub(crate) fn load(args: &SpecArgs, printer: &Printer) -> Result<Self, Refusal> {
+        let Checked { source, problems, plan } = check(args)?;
+        let Some(plan) = plan else { return Err(wrong(&source, &problems, printer)) };
+        if !problems.is_empty() {
+            printer.line(&render(&source, &problems, printer.colors_talk()));
+        }
+        Ok(Self { spec: source.path, plan: Arc::new(plan), state: state_folder(args) })
+    }
+
+    /// Looks results up without making or changing anything, even when there is no store yet.
+    pub(crate) fn finder(&self, world: &World) -> Finder {
+        let store = Arc::new(Folder::for_looking(&self.plan.store));
+        Finder::new(self.plan.clone(), store, Hints::load(&self.state.hints()), world.clone())
+    }
+}
+
+/// What a run holds from its beginning to its end.
+pub(crate) struct Workshop {
+    pub(crate) journal: Journal,
+    pub(crate) finder: Arc<Finder>,
+    pub(crate) local: Local,
+    /// Released last, and by the kernel when we die.
+    _lock: Lock,
+}
+
+impl Workshop {
+    /// Takes the state folder, opens the store, and cleans up after an engine that died.
+    ///
+    /// # Errors
+    /// When the state folder is held by another run, or it or the store cannot be written.
+    pub(crate) fn open(project: &Project, wait: bool, world: &World, printer: &Printer) -> Result<Self, Refusal> {
+        let lock = take_lock(project.state.root(), wait, printer)?;
+        // Children carry the folder's name in their environment, so it must always be written in the same way.
+        let root = project.state.root().canonicalize();
+        let state = StateFolder::at(root.unwrap_or_else(|_| project.state.root().to_owned()));
+        let store = Arc::new(Folder::open(&project.plan.store)?);
+        pipe_engine::local::end_orphans(&state);
+        pipe_engine::local::sweep_dead_attempts(&state, &store);
+        let journal = Journal::open(&state.journal())?;
+        let hints = Hints::load(&state.hints());
+        let finder = Arc::new(Finder::new(project.plan.clone(), store.clone(), hints, world.clone()));
+        let worker = std::env::current_exe().map_err(|error| {
+            Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
+        })?;
+        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, _lock: lock })
+    }
+}
+
+/// What this machine has for tasks: its CPUs, or as many as were asked for, and most of its memory.
+pub(crate) fn limits(cpu: Option<NonZeroU32>) -> Limits {
+    let here = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    Limits { cpu: cpu.map_or(here, NonZeroU32::get), memory: memory() / 100 * MEMORY_SHARE }
+}
+
+/// What `PIPE_LOG` asks for, on stderr; warnings always.
+pub(crate) fn start_tracing(printer: &Printer) {
+    let filter = EnvFilter::try_from_env("PIPE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let printer = printer.clone();
+    let ansi = printer.colors_talk();
+    let lines = move || Line { printer: printer.clone(), text: Vec::new() };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(lines)
+        .with_ansi(ansi)
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+/// One event of the log, printed whole so that it does not tear the bars.
+struct Line {
+    printer: Printer,
+    text: Vec<u8>,
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.printer.line(String::from_utf8_lossy(&self.text).trim_end());
+    }
+}
+
+/// What is said of a spec with errors.
+fn wrong(source: &SourceText, problems: &[Diagnostic], printer: &Printer) -> Refusal {
+    Refusal::new(Exit::Wrong, summary(source, problems)).after(render(source, problems, printer.colors_talk()))
+}
+
+/// `3 problems in specs/x.toml`.
+pub(crate) fn summary(source: &SourceText, problems: &[Diagnostic]) -> String {
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    format!("{} in {}", crate::words::count(errors as u64, "problem"), source.path)
+}
+
+fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockError> {
+    match Lock::take(root, false) {
+        Err(LockError::Held { holder, .. }) if wait => {
+            printer.line(&format!("waiting for {holder}, which is using {}", root.display()));
+            Lock::take(root, true)
+        }
+        taken => taken,
+    }
+}
+
+fn folder_of(spec: &Path) -> &Path {
+    spec.parent().unwrap_or(Path::new(""))
+}
+
+fn state_folder(args: &SpecArgs) -> StateFolder {
+    let named = args.state.clone().or_else(|| wanted_state(|name| std::env::var_os(name)));
+    let root = named.unwrap_or_else(|| folder_of(&args.spec).join(".pipe"));
+    StateFolder::at(root.canonicalize().unwrap_or(root))
+}
+
+/// The folder `PIPE_STATE` asks for. Inside a task the variable is not a wish: the engine marks its children with
+/// it, and a `pipe` that a task starts would wait for the very run it is part of.
+fn wanted_state(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let named = variable("PIPE_STATE").filter(|value| !value.is_empty());
+    named.filter(|_| variable("PIPE_ATTEMPT").is_none()).map(PathBuf::from)
+}
+
+fn memory() -> u64 {
+    let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = told.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    let machine = kib.map_or(MEMORY_UNTOLD, |kib| kib * 1024);
+    // A container may have less than its machine. The file holds `max` when it has not.
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    machine.min(container.unwrap_or(u64::MAX))
+}
+
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inside_a_task_the_mark_of_the_engine_is_not_taken_for_a_wish() {
+        let outside = |name: &str| (name == "PIPE_STATE").then(|| OsString::from("/s"));
+        let inside = |name: &str| Some(OsString::from(if name == "PIPE_STATE" { "/s" } else { "a-1" }));
+        assert_eq!(wanted_state(outside), Some(PathBuf::from("/s")));
+        assert_eq!(wanted_state(inside), None);
+        assert_eq!(wanted_state(|_| None), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Numbers -> the words a person reads: durations, rates, plurals, results. Knows nothing of pipelines.
+
+use serde_json::Value as Json;
+use std::time::Duration;
+
+/// `1 task`, `2 tasks`.
+pub(crate) fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// `0.04 s`, `3.2 s`, `45 s`, `2m 05s`, `1h 02m`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let whole = time.as_secs();
+    match whole {
+        0 => format!("{seconds:.2} s"),
+        1..10 => format!("{seconds:.1} s"),
+        10..60 => format!("{whole} s"),
+        60..3600 => format!("{}m {:02}s", whole / 60, whole % 60),
+        _ => format!("{}h {:02}m", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `45/s`, `3.2/s`, and by the minute what takes longer than two seconds.
+pub(crate) fn rate(per_second: f64) -> String {
+    match per_second {
+        r if r >= 10.0 => format!("{r:.0}/s"),
+        r if r >= 0.5 => format!("{r:.1}/s"),
+        r => format!("{:.1}/min", r * 60.0),
+    }
+}
+
+/// A number with as many digits as a person compares: `0.4127`, `12.5`, `1200`.
+pub(crate) fn number(value: f64) -> String {
+    if value == value.trunc() && value.abs() < 1e15 {
+        return format!("{value:.0}");
+    }
+    let digits: usize = match value.abs() {
+        v if v >= 100.0 => 1,
+        v if v >= 1.0 => 2,
+        v if v >= 1e-3 => 4,
+        _ => return format!("{value:.2e}"),
+    };
+    format!("{value:.digits$}")
+}
+
+/// The first few scalars of a stage's result, as `accuracy 0.93, clips 640`.
+pub(crate) fn facts(result: &Json, at_most: usize) -> String {
+    let fields = result.as_object().into_iter().flatten();
+    let told = fields.filter_map(|(key, value)| {
+        let value = match value {
+            Json::Number(n) => number(n.as_f64()?),
+            Json::Bool(b) => b.to_string(),
+            Json::String(s) if s.chars().count() <= 24 => s.clone(),
+            _ => return None,
+        };
+        Some(format!("{} {value}", key.replace('_', " ")))
+    });
+    told.take(at_most).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let said = [0.04, 3.21, 45.9, 125.0, 3725.0].map(|s| duration(Duration::from_secs_f64(s)));
+        assert_eq!(said, ["0.04 s", "3.2 s", "45 s", "2m 05s", "1h 02m"]);
+    }
+
+    #[test]
+    fn slow_rates_are_told_by_the_minute() {
+        assert_eq!([rate(45.2), rate(3.25), rate(0.05)], ["45/s", "3.2/s", "3.0/min"]);
+    }
+
+    #[test]
+    fn only_the_small_scalars_of_a_result_are_told() {
+        let result = json!({ "accuracy": 0.93333, "clips": 640, "labels": ["a"], "best_epoch": 4 });
+        assert_eq!(facts(&result, 9), "accuracy 0.9333, clips 640, best epoch 4");
+        assert_eq!(facts(&Json::Null, 9), "");
+    }
+}

@@ -1,0 +1,304 @@
+//! Carries out what the core orders, in made-up time, and checks on the way what must hold at every moment.
+
+use super::case::{Case, Fate, TIMEOUT, Try, failure};
+use pipe_engine::event::Counts;
+use pipe_engine::failure::Class;
+use pipe_engine::scheduler::{Command, End, Found, Input, Record, State, Stop, TaskIndex, step};
+use pipe_engine::world::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More inputs than any case of this size can need: a run that is longer goes round in circles.
+const LONGEST: usize = 20_000;
+
+struct Running {
+    number: u32,
+    room: (u32, u64),
+    started: Option<u64>,
+}
+
+pub(super) struct World<'a> {
+    case: &'a Case,
+    state: State,
+    ranks: Vec<usize>,
+    now: u64,
+    dice: u64,
+    /// What will happen, by time and then in no particular order.
+    queue: BTreeMap<(u64, u64), Input>,
+    wakes: BTreeSet<u64>,
+    /// Inputs that were delivered and may come a second time at any later moment.
+    past: Vec<Input>,
+    kept: BTreeSet<TaskIndex>,
+    in_store: BTreeSet<TaskIndex>,
+    ready: BTreeSet<TaskIndex>,
+    resting: BTreeMap<TaskIndex, u64>,
+    running: BTreeMap<TaskIndex, Running>,
+    cancel: Option<(usize, Stop)>,
+    cancelled: bool,
+    pub(super) tries: Vec<u32>,
+    pub(super) records: Vec<Record>,
+    pub(super) finished: Option<Counts>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(case: &'a Case) -> Self {
+        Self {
+            case,
+            state: State::new(case.nodes(), case.limits()),
+            ranks: case.ranks(),
+            now: 1000,
+            dice: case.seed,
+            queue: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            past: Vec::new(),
+            kept: BTreeSet::new(),
+            in_store: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            resting: BTreeMap::new(),
+            running: BTreeMap::new(),
+            cancel: None,
+            cancelled: false,
+            tries: vec![0; case.tasks.len()],
+            records: Vec::new(),
+            finished: None,
+        }
+    }
+
+    /// Results that an earlier run left in the store.
+    pub(super) fn with_results(mut self, kept: &BTreeSet<TaskIndex>) -> Self {
+        self.kept.clone_from(kept);
+        self
+    }
+
+    pub(super) fn cancelled_after(mut self, inputs: usize, how: Stop) -> Self {
+        self.cancel = Some((inputs, how));
+        self
+    }
+
+    /// Runs to the end and checks that the records tell the whole of it.
+    pub(super) fn run(mut self) -> Self {
+        self.after(0, Input::Planned);
+        for delivered in 0..LONGEST {
+            if self.finished.is_some() {
+                self.check_records();
+                return self;
+            }
+            match self.cancel {
+                Some((at, how)) if at == delivered => self.deliver(Input::Cancel(how)),
+                // Whoever asked gently and sees nothing happen asks again.
+                Some((at, Stop::Gently)) if at + 9 == delivered => self.deliver(Input::Cancel(Stop::Now)),
+                _ => {
+                    let next = self.next();
+                    self.deliver(next);
+                }
+            }
+        }
+        panic!("no end after {LONGEST} inputs");
+    }
+
+    pub(super) fn ends(&self) -> Vec<End> {
+        (0..self.case.tasks.len()).map(|task| self.state.end_of(task).expect("the run is over")).collect()
+    }
+
+    pub(super) fn results(&self) -> &BTreeSet<TaskIndex> {
+        &self.in_store
+    }
+
+    fn next(&mut self) -> Input {
+        let event = self.queue.keys().next().copied();
+        let wake = self.wakes.first().copied();
+        match (event, wake) {
+            (None, None) => panic!("stuck: nothing will ever happen again, and the run is not over"),
+            (event, Some(at)) if event.is_none_or(|(time, _)| at <= time) => {
+                self.wakes.remove(&at);
+                self.now = self.now.max(at);
+                Input::Tick
+            }
+            (Some(key), _) => {
+                self.now = self.now.max(key.0);
+                self.queue.remove(&key).expect("the key was just read")
+            }
+            (None, Some(_)) => unreachable!("the arm above takes it"),
+        }
+    }
+
+    fn deliver(&mut self, input: Input) {
+        self.note(&input);
+        for command in step(&mut self.state, Timestamp(self.now), input.clone()) {
+            self.carry_out(command);
+        }
+        if self.roll(3) == 0 {
+            self.deliver_in_vain(input.clone());
+        }
+        if !self.past.is_empty() && self.roll(4) == 0 {
+            let old = self.roll(self.past.len() as u64) as usize;
+            self.deliver_in_vain(self.past[old].clone());
+        }
+        // An answer to `Publish` has no number, so it may come twice at once but not after the next try.
+        if matches!(input, Input::Found(..) | Input::Started(..) | Input::Ended(..) | Input::Planned) {
+            self.past.push(input);
+        }
+    }
+
+    /// A repeated, late or stale input must change nothing.
+    fn deliver_in_vain(&mut self, input: Input) {
+        let todo = step(&mut self.state, Timestamp(self.now), input.clone());
+        assert_eq!(todo, [], "after {input:?}, which had come before");
+    }
+
+    fn note(&mut self, input: &Input) {
+        match input {
+            Input::Found(task, Found::Hit) if !self.cancelled => drop(self.in_store.insert(*task)),
+            Input::Found(task, Found::Miss) if !self.cancelled => drop(self.ready.insert(*task)),
+            Input::Started(task, number) => {
+                if let Some(running) = self.running.get_mut(task).filter(|r| r.number == *number) {
+                    running.started = Some(self.now);
+                }
+            }
+            Input::Ended(task, number, _) if self.running.get(task).is_some_and(|r| r.number == *number) => {
+                self.running.remove(task);
+            }
+            Input::Published(task, Ok(())) => drop(self.in_store.insert(*task)),
+            Input::Tick => {
+                let now = self.now;
+                let rested = self.resting.extract_if(.., |_, at| *at <= now).map(|(task, _)| task);
+                self.ready.extend(rested);
+            }
+            Input::Cancel(_) => {
+                self.cancelled = true;
+                self.ready.clear();
+                self.resting.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Journal(record) => {
+                if let Record::Retry(task, at) = record {
+                    self.resting.insert(task, at.0);
+                }
+                self.records.push(record);
+            }
+            Command::Find(tasks) => tasks.into_iter().for_each(|task| self.find(task)),
+            Command::Start { task, number, memory } => self.start(task, number, memory),
+            Command::Publish(task) => {
+                let result = match self.case.attempt(task, self.tries[task]) {
+                    Try::CannotBePublished(class) => Err(failure(*class)),
+                    _ => Ok(()),
+                };
+                self.after(5, Input::Published(task, result));
+            }
+            Command::Stop(task, _) => self.stop(task),
+            Command::WakeAt(at) => drop(self.wakes.insert(at.0)),
+            Command::Finish(counts) => {
+                assert!(self.finished.is_none(), "finished twice");
+                self.finished = Some(counts);
+            }
+        }
+    }
+
+    fn find(&mut self, task: TaskIndex) {
+        self.check_inputs(task);
+        let found = match self.case.fate(task) {
+            _ if self.kept.contains(&task) => Found::Hit,
+            Fate::Hit => Found::Hit,
+            Fate::CannotBeLookedUp => Found::Failed(failure(Class::Failed)),
+            Fate::Tries(_) => Found::Miss,
+        };
+        self.after(4, Input::Found(task, found));
+    }
+
+    fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
+        assert!(!self.cancelled, "task {task} was started after the cancel");
+        self.check_inputs(task);
+        let first = self.ready.iter().max_by_key(|t| (self.ranks[**t], std::cmp::Reverse(**t)));
+        assert_eq!(first, Some(&task), "what most waits for goes first");
+        self.ready.remove(&task);
+        assert_eq!(number, self.tries[task] + 1, "tries of task {task} are counted");
+        self.tries[task] = number;
+        let room = self.case.wanted(task, number);
+        assert_eq!(memory, room.1, "memory of try {number} of task {task}");
+        let before = self.running.insert(task, Running { number, room, started: None });
+        assert!(before.is_none(), "task {task} runs twice");
+        self.check_room();
+        self.begin(task, number);
+    }
+
+    /// A try that ends by itself may end before its start is confirmed.
+    fn begin(&mut self, task: TaskIndex, number: u32) {
+        self.after(6, Input::Started(task, number));
+        let result = match self.case.attempt(task, number) {
+            Try::Hangs => return,
+            Try::Fails(class) => Err(failure(*class)),
+            Try::Succeeds | Try::CannotBePublished(_) => Ok(()),
+        };
+        self.after(40, Input::Ended(task, number, result));
+    }
+
+    /// An order to stop reaches only what has started; the core must say it again when it hears of the start.
+    fn stop(&mut self, task: TaskIndex) {
+        let Some(running) = self.running.get(&task) else { panic!("task {task} does not run") };
+        let number = running.number;
+        let Some(started) = running.started else { return };
+        if !self.cancelled {
+            assert!(matches!(self.case.attempt(task, number), Try::Hangs), "task {task} was stopped for nothing");
+            assert_eq!(self.now, started + TIMEOUT.as_millis() as u64, "stopped at its deadline");
+        }
+        self.after(8, Input::Ended(task, number, Err(failure(Class::Failed))));
+    }
+
+    fn check_inputs(&self, task: TaskIndex) {
+        let missing: Vec<_> = self.case.needs(task).into_iter().filter(|n| !self.in_store.contains(n)).collect();
+        assert!(missing.is_empty(), "task {task} began before {missing:?} had results");
+    }
+
+    fn check_room(&self) {
+        let taken = self.running.values().fold((0, 0), |sum, r| (sum.0 + r.room.0, sum.1 + r.room.1));
+        let limits = self.case.limits();
+        assert!(taken.0 <= limits.cpu && taken.1 <= limits.memory, "{taken:?} taken of {limits:?}");
+    }
+
+    /// Each task ended in exactly one record, and the counts are the sum of them.
+    fn check_records(&self) {
+        let mut ends: BTreeMap<TaskIndex, End> = BTreeMap::new();
+        let mut end = |task: TaskIndex, how| assert_eq!(ends.insert(task, how), None, "task {task} ended twice");
+        for record in &self.records {
+            match record {
+                Record::Cached { tasks, .. } => tasks.iter().for_each(|task| end(*task, End::Cached)),
+                Record::Succeeded(task) => end(*task, End::Succeeded),
+                Record::Failed(task, _) => end(*task, End::Failed),
+                Record::Skipped(task, _) => end(*task, End::Skipped),
+                Record::Cancelled(task) => end(*task, End::Cancelled),
+                _ => {}
+            }
+        }
+        assert_eq!(ends.values().copied().collect::<Vec<_>>(), self.ends());
+        let count = |how| ends.values().filter(|end| **end == how).count() as u64;
+        let counts = Counts {
+            succeeded: count(End::Succeeded),
+            cached: count(End::Cached),
+            failed: count(End::Failed),
+            skipped: count(End::Skipped),
+            cancelled: count(End::Cancelled),
+        };
+        assert_eq!(self.finished, Some(counts));
+        assert_eq!(self.records.last(), Some(&Record::Finished(counts)));
+        assert!(self.running.is_empty(), "the run is over and something still runs");
+    }
+
+    fn after(&mut self, at_most: u64, input: Input) {
+        let time = self.now + self.roll(at_most + 1);
+        let place = self.roll(u64::MAX);
+        self.queue.insert((time, place), input);
+    }
+
+    /// A number below `sides`: the splitmix64 generator, started at the case's seed.
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.dice;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+}

@@ -1,0 +1,99 @@
+//! `kind = "command"`: a program of the author's. It starts in an empty folder, finds what it was promised and writes
+//! under `$PIPE_OUTPUT`.
+
+use pipe_engine::failure::Failure;
+use pipe_engine::stage::{ConfigProblem, InputFile, Launch, ProjectFile, Results, StageKind, read_config};
+use pipe_engine::work::Work;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+pub(crate) struct Command;
+
+/// Runs a program. It starts in a folder that holds what `files` names, finds its inputs through `$PIPE_INPUT_X` and
+/// writes under `$PIPE_OUTPUT`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// The program and its arguments, each element one argument. No shell comes between.
+    #[schemars(length(min = 1))]
+    argv: Vec<String>,
+    /// Files of the project it needs, such as `["tools/report.py"]`. They are placed in its folder under these paths.
+    #[serde(default)]
+    #[expect(dead_code, reason = "the engine finds them by their mark")]
+    files: Vec<ProjectFile>,
+    /// What it needs, by name: `{ stage = "model" }` or `{ file = "rules.txt" }`. `$PIPE_INPUT_NAME` leads there.
+    #[serde(default)]
+    inputs: BTreeMap<String, Input>,
+    /// What must exist under `$PIPE_OUTPUT` when it ends.
+    #[serde(default)]
+    outputs: Vec<String>,
+    /// Variables it gets.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+/// One thing a program needs: `{ stage = "model" }` or `{ file = "rules.txt" }`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// A stage whose results it gets as a folder.
+    stage: Option<Results>,
+    /// A file outside the store.
+    file: Option<InputFile>,
+}
+
+impl StageKind for Command {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn code(&self) -> String {
+        "1".to_owned()
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        Config::json_schema(generator)
+    }
+
+    fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
+        let config: Config = read_config(config)?;
+        for (name, input) in &config.inputs {
+            if input.stage.is_some() == input.file.is_some() {
+                return Err(ConfigProblem::new(format!("inputs.{name}"), "an input is either a stage or a file")
+                    .help("write { stage = \"NAME\" } or { file = \"PATH\" }"));
+            }
+        }
+        for (i, output) in config.outputs.iter().enumerate() {
+            if !stays_inside(output) {
+                return Err(ConfigProblem::new(
+                    format!("outputs[{i}]"),
+                    format!("`{output}` leads out of the output folder"),
+                )
+                .help("name a path under $PIPE_OUTPUT, without a leading `/` and without `..`"));
+            }
+        }
+        match config.env.keys().find(|name| name.starts_with("PIPE_") || name.is_empty() || name.contains('=')) {
+            Some(name) => {
+                Err(ConfigProblem::new(format!("env.{name}"), format!("a variable cannot be named `{name}`"))
+                    .help("names that begin with PIPE_ are pipe's own"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn launch(&self, config: &Json) -> Launch {
+        let config: Config = read_config(config).expect("checked before it is launched");
+        Launch::Program { argv: config.argv, env: config.env, outputs: config.outputs }
+    }
+
+    fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {
+        Err(Failure::failed("no_worker", "a command is started as a program of its own, never by a worker"))
+    }
+}
+
+fn stays_inside(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|c| matches!(c, Component::Normal(_)))
+}
