@@ -82,7 +82,8 @@ impl From<JournalError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::new(Exit::Unavailable, error.to_string()).help("check `[store] root` in the spec, and the disk it lies on")
+        Self::new(Exit::Unavailable, error.to_string())
+            .help("check `[store] root` in the spec, and the disk it lies on")
     }
 }
 

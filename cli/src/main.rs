@@ -7,6 +7,7 @@ mod nearby;
 mod paths;
 mod printer;
 mod progress;
+mod summary;
 mod table;
 mod verbs;
 mod wiring;

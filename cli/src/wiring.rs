@@ -103,7 +103,7 @@ pub(crate) struct Workshop {
     pub(crate) finder: Arc<Finder>,
     pub(crate) local: Local,
     /// Released last, and by the kernel when we die.
-    _lock: Lock,
+    pub(crate) lock: Lock,
 }
 
 impl Workshop {
@@ -125,7 +125,7 @@ impl Workshop {
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;
-        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, _lock: lock })
+        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, lock })
     }
 }
 

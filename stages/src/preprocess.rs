@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::num::NonZeroU32;
 
-/// Raised whenever the same clip would give other numbers.
+/// Raised whenever the same clip would give other numbers. The crates that convert and resize stand beside it in
+/// [`Preprocess::code`].
 const CODE: u32 = 1;
 
 pub(crate) struct Preprocess;
@@ -99,7 +100,7 @@ impl StageKind for Preprocess {
     }
 
     fn code(&self) -> String {
-        format!("{CODE} {}", versions())
+        format!("{CODE} yuv 0.8, fast_image_resize 6.1, {}", versions())
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

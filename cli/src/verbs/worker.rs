@@ -25,10 +25,7 @@ fn end_with_the_engine() {
         let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
         std::process::exit(Exit::Bug as i32);
     };
-    std::thread::Builder::new()
-        .name("watch-engine".to_owned())
-        .spawn(watch)
-        .expect("the system can start one thread");
+    std::thread::Builder::new().name("watch-engine".to_owned()).spawn(watch).expect("the system can start one thread");
 }
 
 fn say(out: &Mutex<Stdout>, body: &Body) {

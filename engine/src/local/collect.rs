@@ -23,7 +23,11 @@ pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome 
         Launch::Program { outputs, .. } => program_outcome(store, prepared, &end, outputs),
     };
     if outcome.failure.is_some() {
-        sweep::sweep_output(store, &prepared.attempt.output);
+        match prepared.launch {
+            Launch::Worker => sweep::sweep_output(store, &prepared.attempt.output),
+            // A program has no items, so nothing it wrote is promised anywhere, read-only or not.
+            Launch::Program { .. } => drop(fs::remove_dir_all(store.path(&prepared.attempt.output))),
+        }
     }
     // The journal decides what happened; this file is for people and for the sweep of a later run.
     if let Err(failure) = write_whole(&prepared.folder.join(OUTCOME), &outcome) {
@@ -49,6 +53,13 @@ fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[St
         return failed(prepared, died(end));
     }
     let folder = store.path(&prepared.attempt.output);
+    // Through a link, files that are not the attempt's own would be made read-only and listed as its output.
+    if !fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_dir()) {
+        let failure = Failure::failed("bad_output", "the program took its output folder away")
+            .on(folder.display().to_string())
+            .help("write into the folder that $PIPE_OUTPUT names, and leave the folder itself as it is");
+        return failed(prepared, failure);
+    }
     if let Some(missing) = outputs.iter().find(|output| !folder.join(output).exists()) {
         let failure = Failure::failed("output_missing", "the program ended well but did not write its output")
             .on(missing.clone())

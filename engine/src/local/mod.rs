@@ -50,7 +50,7 @@ impl Local {
         stop: watch::Receiver<Option<Stop>>,
         say: impl Fn(Body) + Send + Sync,
     ) -> Outcome {
-        let end = process::supervise(child, &prepared, stop, self.grace, &say).await;
+        let end = process::supervise(self, child, &prepared, stop, &say).await;
         let store = self.store.clone();
         let gathered = tokio::task::spawn_blocking(move || collect::outcome(&store, &prepared, end)).await;
         gathered.expect("collecting an outcome does not panic")

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// An attempt that only needs to be started.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ pub struct Prepared {
 /// Gives the attempt its number, its output folder in the store and its folder in the state.
 ///
 /// The number is the first whose output folder could be made: making a folder is a step that only one of two
-/// engines can win, so no two attempts share one.
+/// engines can win, so no two attempts share one. Numbers whose folder still stands in the state are passed over:
+/// a failed try keeps its name and its log when the next one begins.
 ///
 /// # Errors
 /// When a folder or file cannot be made.
@@ -38,26 +39,20 @@ pub fn prepare(local: &Local, mut attempt: Attempt, launch: Launch) -> Result<Pr
     let parent = parent.parent().unwrap_or(local.store.root());
     fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
     for number in 1.. {
+        attempt.id = AttemptId::new(&attempt.fingerprint, number);
+        if local.state.attempt(&attempt.id).exists() {
+            continue;
+        }
         attempt.output = format!("{stem}-{number}");
         let folder = local.store.path(&attempt.output);
         match fs::create_dir(&folder) {
-            Ok(()) => {
-                attempt.id = AttemptId::new(&attempt.fingerprint, number);
-                break;
-            }
+            Ok(()) => break,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             Err(e) => return Err(Failure::io("make the folder", &folder, &e)),
         }
     }
     let folder = local.state.attempt(&attempt.id);
-    let begin = || -> io::Result<()> {
-        // A state folder that outlived its store may hold an attempt of this name.
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(folder.join("work"))
-    };
-    begin().map_err(|e| Failure::io("make the folder", &folder, &e))?;
+    fs::create_dir_all(work_folder(&attempt, &folder)).map_err(|e| Failure::io("make the folder", &folder, &e))?;
     write_whole(&folder.join(ATTEMPT), &attempt)?;
     let variables = match launch {
         Launch::Worker => BTreeMap::new(),
@@ -82,8 +77,12 @@ fn place_inputs(local: &Local, attempt: &Attempt, folder: &Path) -> Result<BTree
         variables.insert(variable(field), place.display().to_string());
     }
     for (field, file) in &attempt.files {
-        if field.starts_with("files[") {
-            let place = folder.join("work").join(&file.written);
+        if is_project_file(field) {
+            // An absolute path leads to the file itself; a copy onto it would empty it.
+            if Path::new(&file.written).is_absolute() {
+                continue;
+            }
+            let place = work_folder(attempt, folder).join(&file.written);
             make_parent(&place)?;
             fs::copy(&file.path, &place).map_err(|e| Failure::io("copy", &file.path, &e))?;
         } else {
@@ -94,6 +93,32 @@ fn place_inputs(local: &Local, attempt: &Attempt, folder: &Path) -> Result<BTree
         }
     }
     Ok(variables)
+}
+
+/// Where a program runs: as deep below `work/` as its project files climb, so that a copy of `../tools/x.py` has a
+/// place of its own there and lands on nothing else.
+pub(super) fn work_folder(attempt: &Attempt, folder: &Path) -> PathBuf {
+    let files = attempt.files.iter().filter(|(field, _)| is_project_file(field));
+    let deepest = files.map(|(_, file)| climb(Path::new(&file.written))).max().unwrap_or(0);
+    (0..deepest).fold(folder.join("work"), |work, _| work.join("spec"))
+}
+
+fn is_project_file(field: &str) -> bool {
+    field.starts_with("files[")
+}
+
+/// How many folders a relative path leaves at most on its way: 1 for `../a` and for `a/../../b/c`.
+fn climb(path: &Path) -> usize {
+    let (mut depth, mut most) = (0_usize, 0);
+    for part in path.components() {
+        match part {
+            Component::ParentDir if depth == 0 => most += 1,
+            Component::ParentDir => depth -= 1,
+            Component::Normal(_) => depth += 1,
+            _ => {}
+        }
+    }
+    most
 }
 
 fn link(target: &Path, place: &Path) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! One child process and everything it starts: spawned in a group of its own, both pipes always read, ended gently
 //! and then for good.
 
-use super::{Local, Prepared, sweep};
+use super::{Local, Prepared, prepare, sweep};
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::scheduler::Stop;
@@ -45,7 +45,7 @@ pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure
     let attempt = &prepared.attempt;
     command
         .env("PIPE_ATTEMPT", &attempt.id.0)
-        .env("PIPE_STATE", local.state.root())
+        .env("PIPE_STATE", sweep::owner_name(&local.state))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -71,7 +71,7 @@ fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
         return Err(Failure::failed("cannot_start", "the command is empty").help("give `argv` at least a program"));
     };
     let attempt = &prepared.attempt;
-    let work = prepared.folder.join("work");
+    let work = prepare::work_folder(attempt, &prepared.folder);
     // A path such as `tools/report.sh` means the project file that was placed in the attempt's folder.
     let placed = work.join(program);
     let mut command =
@@ -89,10 +89,10 @@ fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
 
 /// Reads both pipes and waits for the child; ends it when told to.
 pub(super) async fn supervise(
+    local: &Local,
     mut child: Child,
     prepared: &Prepared,
     stop: watch::Receiver<Option<Stop>>,
-    grace: Duration,
     say: &(impl Fn(Body) + Send + Sync),
 ) -> End {
     let log = Log::open(prepared);
@@ -109,7 +109,7 @@ pub(super) async fn supervise(
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let input = child.stdin.take();
     tokio::pin!(reading);
-    let waiting = wait(&mut child, group, stop, grace);
+    let waiting = wait(&mut child, group, stop, local.grace);
     tokio::pin!(waiting);
     let mut read_all = false;
     let (status, stopped) = loop {
@@ -123,7 +123,7 @@ pub(super) async fn supervise(
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
     }
-    sweep::end_attempt(&prepared.attempt.id);
+    sweep::end_attempt(&local.state, &prepared.attempt.id);
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }

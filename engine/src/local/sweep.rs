@@ -7,23 +7,34 @@ use crate::worker::{OUTCOME, read_attempt};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Kills what a dead engine of this state folder left running. Call it with the folder's lock held: then no living
 /// engine's children can carry the folder's name in their environment.
 pub fn end_orphans(state: &StateFolder) {
-    let mut mark = b"PIPE_STATE=".to_vec();
-    mark.extend_from_slice(state.root().as_os_str().as_bytes());
+    let owner = owner(state);
     // A person may have the first of the two in their own environment; the second is ours alone.
     kill_where(|variables| {
-        variables.contains(&mark.as_slice()) && variables.iter().any(|v| v.starts_with(b"PIPE_ATTEMPT="))
+        variables.contains(&owner.as_slice()) && variables.iter().any(|v| v.starts_with(b"PIPE_ATTEMPT="))
     });
 }
 
-/// Kills what an attempt left running, even what went into a process group of its own.
-pub(super) fn end_attempt(id: &AttemptId) {
-    let mark = format!("PIPE_ATTEMPT={id}");
-    kill_where(|variables| variables.contains(&mark.as_bytes()));
+/// Kills what an attempt left running, even what went into a process group of its own. An attempt's name alone is
+/// not enough: engines that do the same work for two stores arrive at the same name.
+pub(super) fn end_attempt(state: &StateFolder, id: &AttemptId) {
+    let (owner, attempt) = (owner(state), format!("PIPE_ATTEMPT={id}"));
+    kill_where(|variables| variables.contains(&owner.as_slice()) && variables.contains(&attempt.as_bytes()));
+}
+
+/// The state folder as its children's environments name it: the same however its path was written.
+pub(super) fn owner_name(state: &StateFolder) -> PathBuf {
+    state.root().canonicalize().unwrap_or_else(|_| state.root().to_owned())
+}
+
+fn owner(state: &StateFolder) -> Vec<u8> {
+    let mut variable = b"PIPE_STATE=".to_vec();
+    variable.extend_from_slice(owner_name(state).as_os_str().as_bytes());
+    variable
 }
 
 /// Kills every process whose environment is one of ours. Environments of other users cannot be read, and their
@@ -65,7 +76,13 @@ pub fn sweep_dead_attempts(state: &StateFolder, store: &Folder) {
 /// Removes the half-written files of an attempt. Finished items are read-only, listed by manifests of their own,
 /// and stay; so does a folder that holds one.
 pub fn sweep_output(store: &Folder, output: &str) {
-    sweep_folder(&store.path(output));
+    let folder = store.path(output);
+    match fs::symlink_metadata(&folder) {
+        Ok(meta) if meta.is_dir() => sweep_folder(&folder),
+        // A link in its place leads to files that are not the attempt's own.
+        Ok(_) => drop(fs::remove_file(&folder)),
+        Err(_) => {}
+    }
 }
 
 fn sweep_folder(folder: &Path) {

@@ -1,7 +1,7 @@
 //! A store that is a folder of a local disk.
 //! Small objects are written to a temporary name, flushed and then given their own by a rename that never replaces.
 
-use super::{Stat, Store, StoreError, check_path};
+use super::{Stat, Store, StoreError, check_path, check_prefix};
 use futures::future::BoxFuture;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A folder that holds `results/`, `data/` and nothing a person has to look after.
 pub struct Folder {
     root: PathBuf,
-    /// Makes temporary names unique within this process; the process id makes them unique on the machine.
+    /// Where the search for the next free temporary name begins.
     writes: AtomicU64,
 }
 
@@ -28,8 +28,7 @@ impl Folder {
         fs::create_dir_all(root.join("tmp")).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
         let store = Self { root, writes: AtomicU64::new(0) };
-        let probe = store.temporary();
-        File::create_new(&probe).and_then(|_| fs::remove_file(&probe)).map_err(|source| StoreError::Failed {
+        store.temporary().and_then(|(probe, _)| fs::remove_file(probe)).map_err(|source| StoreError::Failed {
             doing: "write to the store",
             at: store.root.display().to_string(),
             source,
@@ -62,9 +61,17 @@ impl Folder {
         File::open(&self.root).and_then(|root| Ok(syncfs(&root)?)).map_err(|e| self.failed("flush", "", e))
     }
 
-    fn temporary(&self) -> PathBuf {
-        let n = self.writes.fetch_add(1, Ordering::Relaxed);
-        self.root.join(format!("tmp/{}-{n}", std::process::id()))
+    /// A new file of our own. Its name may be taken: by a second store in this process, by a container that has the
+    /// same process id, by a file that a dead process left; then the next name is tried.
+    fn temporary(&self) -> io::Result<(PathBuf, File)> {
+        loop {
+            let n = self.writes.fetch_add(1, Ordering::Relaxed);
+            let path = self.root.join(format!("tmp/{}-{n}", std::process::id()));
+            match File::create_new(&path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|file| (path, file)),
+            }
+        }
     }
 
     fn failed(&self, doing: &'static str, at: &str, source: io::Error) -> StoreError {
@@ -93,11 +100,8 @@ impl Folder {
 
     /// Writes `bytes` under a temporary name and flushes them.
     fn stage(&self, bytes: &[u8]) -> io::Result<PathBuf> {
-        let path = self.temporary();
-        let written = File::create_new(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_data()
-        });
+        let (path, mut file) = self.temporary()?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_data());
         written.map(|()| path.clone()).inspect_err(|_| drop(fs::remove_file(&path)))
     }
 
@@ -123,6 +127,7 @@ impl Folder {
 
     /// Compare and rename under a lock: the lock is what makes the two one step among processes of this machine.
     fn replace(&self, at: &str, old: &[u8], new: &[u8]) -> Result<(), StoreError> {
+        check_path(at)?;
         let lock = || -> io::Result<File> {
             let file = File::create(self.root.join("tmp/replace.lock"))?;
             flock(&file, FlockOperation::LockExclusive)?;
@@ -136,10 +141,19 @@ impl Folder {
         swap().map_err(|e| self.failed("write", at, e))
     }
 
+    /// Others may write and delete at the same time: what vanishes while it is looked at is left out, and all the
+    /// rest is still found.
     fn walk(&self, folder: &Path, found: &mut Vec<Stat>) -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
+        let entries = match fs::read_dir(folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
-            let meta = entry.metadata()?;
+            let meta = match entry.metadata() {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                meta => meta?,
+            };
             if meta.is_dir() {
                 self.walk(&entry.path(), found)?;
             } else if let Ok(at) = entry.path().strip_prefix(&self.root) {
@@ -150,15 +164,11 @@ impl Folder {
     }
 
     fn listed(&self, prefix: &str) -> Result<Vec<Stat>, StoreError> {
-        let folder = prefix.trim_end_matches('/');
-        if !folder.is_empty() {
-            check_path(folder)?;
-        }
+        check_prefix(prefix)?;
         let mut found = Vec::new();
-        match self.walk(&self.path(folder), &mut found) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(self.failed("list", prefix, e)),
-            _ => {}
-        }
+        self.walk(&self.path(prefix), &mut found).map_err(|e| self.failed("list", prefix, e))?;
+        // Half-written objects and the lock of a swap are no objects.
+        found.retain(|stat| !stat.at.starts_with("tmp/"));
         found.sort_by(|a, b| a.at.cmp(&b.at));
         Ok(found)
     }

@@ -3,6 +3,8 @@
 
 mod folder;
 mod results;
+#[cfg(feature = "testing")]
+pub mod suite;
 
 pub use folder::Folder;
 pub use results::{Filed, Results};
@@ -74,6 +76,14 @@ pub trait Store: Send + Sync {
 /// Waits for a store from code that is not async. Never call it on a tokio worker thread.
 pub fn blocking<T>(future: BoxFuture<'_, T>) -> T {
     futures::executor::block_on(future)
+}
+
+/// As [`check_path`], for the prefix of a list: empty for the whole store, or a folder with its `/`.
+///
+/// # Errors
+/// [`StoreError::BadPath`].
+pub fn check_prefix(prefix: &str) -> Result<(), StoreError> {
+    if prefix.is_empty() { Ok(()) } else { check_path(prefix.strip_suffix('/').unwrap_or(prefix)) }
 }
 
 /// Refuses what could leave the root: absolute paths, `..`, empty parts and NUL.

@@ -1,9 +1,8 @@
-//! The engine's tests from outside: one binary, one file for each promise.
+//! The engine's tests from outside: one binary, one file or folder for each promise.
 
-
-
+mod formats;
+mod journal;
 mod layering;
-
+mod run;
 mod scheduler;
-
-
+mod store;

@@ -1,0 +1,218 @@
+//! How far one stage of a run is, counted and in words.
+
+use crate::printer::{Printer, Style};
+use crate::words;
+use pipe_engine::event::{Body, RunEvent};
+use pipe_engine::world::Timestamp;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What was heard of the tasks of one stage.
+#[derive(Default)]
+pub(super) struct Stage {
+    pub(super) name: String,
+    pub(super) tasks: u64,
+    pub(super) cached: u64,
+    succeeded: u64,
+    failed: u64,
+    skipped: u64,
+    cancelled: u64,
+    running: HashSet<String>,
+    /// When its first attempt began.
+    pub(super) began: Option<Timestamp>,
+    heard: Timestamp,
+    /// Units done and in all, of each task that told them.
+    units: HashMap<String, (u64, u64)>,
+    unit: String,
+    /// The newest value of each number a task reports, with its step.
+    metrics: BTreeMap<String, (u64, f64)>,
+    /// When it was last mentioned in a pipe.
+    pub(super) mentioned: Option<Timestamp>,
+    /// Whether its end was told.
+    pub(super) told: bool,
+}
+
+impl Stage {
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    pub(super) fn take(&mut self, task: &str, event: &RunEvent) {
+        self.heard = event.time;
+        match &event.body {
+            Body::AttemptStarted { .. } => {
+                self.began.get_or_insert(event.time);
+                self.running.insert(task.to_owned());
+                self.units.remove(task);
+            }
+            Body::AttemptEnded { .. } => drop(self.running.remove(task)),
+            Body::Progress { done, total, unit } => {
+                self.unit.clone_from(unit);
+                self.units.insert(task.to_owned(), (*done, *total));
+            }
+            Body::Metric { name, step, value } => drop(self.metrics.insert(name.clone(), (*step, *value))),
+            Body::TaskSucceeded { .. } => self.succeeded += 1,
+            Body::TaskFailed { .. } => self.failed += 1,
+            Body::TaskSkipped { .. } => self.skipped += 1,
+            Body::TaskCancelled => self.cancelled += 1,
+            _ => {}
+        }
+    }
+
+    fn ended(&self) -> u64 {
+        self.cached + self.succeeded + self.failed + self.skipped + self.cancelled
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.ended() >= self.tasks
+    }
+
+    /// Whether something of it runs or has run and more is to come.
+    pub(super) fn is_active(&self) -> bool {
+        self.began.is_some() && !self.is_over()
+    }
+
+    /// Units done and in all. Tasks that have not told theirs are taken to be like those that have.
+    fn units(&self) -> Option<(u64, u64)> {
+        let told = self.units.len() as u64;
+        if told == 0 {
+            return None;
+        }
+        let done = self.units.values().map(|(done, _)| done).sum();
+        let total: u64 = self.units.values().map(|(_, total)| total).sum();
+        let expected = (self.tasks - self.cached.min(self.tasks)).max(told);
+        Some((done, total.saturating_mul(expected) / told))
+    }
+
+    /// How much of it is done, in thousandths.
+    pub(super) fn thousandths(&self) -> u64 {
+        let (done, total) = self.units().unwrap_or((self.ended() - self.cached, self.tasks - self.cached));
+        done.saturating_mul(1000).checked_div(total).unwrap_or(0).min(1000)
+    }
+
+    /// `12/32 tasks  240/640 clips  45/s  9 s left`.
+    pub(super) fn so_far(&self, now: Timestamp) -> String {
+        let mut parts = Vec::new();
+        if self.tasks > 1 {
+            parts.push(format!("{}/{} tasks", self.ended(), self.tasks));
+        }
+        if let Some((done, total)) = self.units() {
+            parts.push(format!("{done}/{total} {}", self.unit));
+        }
+        parts.extend(self.pace(now));
+        parts.extend(self.newest_metrics());
+        parts.join("  ")
+    }
+
+    /// How fast it goes and how long it will take; the time it has taken when neither can be told.
+    fn pace(&self, now: Timestamp) -> Vec<String> {
+        let Some(began) = self.began else { return Vec::new() };
+        let spent = now.since(began);
+        let (done, total) = self.units().unwrap_or((self.ended() - self.cached, self.tasks - self.cached));
+        // A first second tells nothing of the others.
+        if done == 0 || spent.as_millis() < 1000 || done >= total {
+            return vec![format!("{} so far", words::duration(std::time::Duration::from_secs(spent.as_secs())))];
+        }
+        let per_second = done as f64 / spent.as_secs_f64();
+        let left = std::time::Duration::from_secs_f64((total - done) as f64 / per_second);
+        let left = std::time::Duration::from_secs(left.as_secs().max(1));
+        vec![words::rate(per_second), format!("{} left", words::duration(left).replace(".0 s", " s"))]
+    }
+
+    fn newest_metrics(&self) -> Option<String> {
+        let newest = self.metrics.values().map(|(step, _)| *step).max()?;
+        let told = self.metrics.iter().filter(|(_, (step, _))| *step == newest);
+        let told: Vec<String> = told.map(|(name, (_, value))| format!("{name} {}", words::number(*value))).collect();
+        Some(told.join("  "))
+    }
+
+    /// What is left of it on the screen: `clips  12 done, 20 up to date  640 clips in 14 s`.
+    pub(super) fn last_line(&self, width: usize, printer: &Printer) -> String {
+        let counts = [
+            (self.succeeded, "done", Style::Good),
+            (self.cached, "up to date", Style::Good),
+            (self.failed, "failed", Style::Error),
+            (self.skipped, "skipped", Style::Warning),
+            (self.cancelled, "stopped", Style::Warning),
+        ];
+        let told = counts.iter().filter(|(n, ..)| *n > 0);
+        let told: Vec<String> =
+            told.map(|(n, word, style)| printer.paint_err(*style, &format!("{n} {word}"))).collect();
+        let mut line = format!("{:width$}  {}", self.name, told.join(", "));
+        if let Some(began) = self.began {
+            let spent = words::duration(self.heard.since(began));
+            let made = self.units.values().map(|(done, _)| done).sum::<u64>();
+            let what = if made > 0 { format!("{made} {} in {spent}", self.unit) } else { spent };
+            line.push_str(&format!("  {}", printer.paint_err(Style::Faint, &what)));
+        }
+        if let Some(metrics) = self.newest_metrics() {
+            line.push_str(&format!("  {metrics}"));
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::printer::ColorChoice;
+    use pipe_engine::attempt::ItemCount;
+    use pipe_engine::event::VERSION;
+    use pipe_engine::ids::{Fingerprint, RunId};
+
+    fn at(second: u64, body: Body) -> RunEvent {
+        let time = Timestamp(second * 1000);
+        RunEvent { v: VERSION, seq: None, time, run: RunId("r".into()), task: None, attempt: None, body }
+    }
+
+    fn started() -> Body {
+        let fingerprint = Fingerprint("f".into());
+        Body::AttemptStarted { fingerprint, number: 1, backend: "local".into(), reason: String::new() }
+    }
+
+    fn progress(done: u64, total: u64) -> Body {
+        Body::Progress { done, total, unit: "clips".into() }
+    }
+
+    #[test]
+    fn tasks_that_have_not_told_their_total_are_taken_to_be_like_those_that_have() {
+        let mut stage = Stage { tasks: 4, cached: 1, ..Stage::named("clips") };
+        stage.take("clips[g=1]", &at(0, started()));
+        stage.take("clips[g=1]", &at(10, progress(50, 100)));
+        assert_eq!(stage.so_far(Timestamp(10_000)), "1/4 tasks  50/300 clips  5.0/s  50 s left");
+        assert_eq!(stage.thousandths(), 166);
+    }
+
+    #[test]
+    fn a_single_task_shows_its_epochs_and_newest_metrics() {
+        let mut stage = Stage { tasks: 1, ..Stage::named("model") };
+        stage.take("model", &at(0, started()));
+        for step in [1, 2] {
+            stage.take("model", &at(step, Body::Metric { name: "loss".into(), step, value: 1.0 / step as f64 }));
+        }
+        stage.take("model", &at(2, Body::Progress { done: 2, total: 5, unit: "epochs".into() }));
+        assert_eq!(stage.so_far(Timestamp(2000)), "2/5 epochs  1.0/s  3 s left  loss 0.5000");
+    }
+
+    #[test]
+    fn a_finished_stage_says_what_it_did_and_how_long_it_took() {
+        let mut stage = Stage { tasks: 3, cached: 1, ..Stage::named("clips") };
+        for (task, second) in [("a", 4), ("b", 14)] {
+            stage.take(task, &at(0, started()));
+            stage.take(task, &at(second, progress(20, 20)));
+            stage.take(task, &at(second, Body::AttemptEnded { failure: None, items: ItemCount::default() }));
+        }
+        let succeeded = || Body::TaskSucceeded {
+            fingerprint: Fingerprint("f".into()),
+            digest: String::new(),
+            files: 1,
+            bytes: 1,
+            result: serde_json::Value::Null,
+        };
+        stage.take("a", &at(14, succeeded()));
+        assert!(!stage.is_over());
+        stage.take("b", &at(14, succeeded()));
+        let printer = Printer::new(ColorChoice::Never, false);
+        assert!(stage.is_over());
+        assert_eq!(stage.last_line(6, &printer), "clips   2 done, 1 up to date  40 clips in 14 s");
+    }
+}

@@ -1,0 +1,83 @@
+//! The events that deserve a sentence of their own, at once: failures, retries, a stop; with `--verbose` every start
+//! and every line a task writes.
+
+use crate::paths;
+use crate::printer::{Printer, Style};
+use crate::words;
+use pipe_engine::event::{Body, RunEvent};
+use pipe_engine::failure::Failure;
+use pipe_engine::ids::AttemptId;
+use pipe_engine::state::StateFolder;
+use std::collections::HashMap;
+use std::fmt::Write;
+
+pub(super) struct Talk {
+    printer: Printer,
+    state: StateFolder,
+    verbose: bool,
+    /// The failure of the newest attempt of each task, until it is known what follows from it.
+    failures: HashMap<String, Failure>,
+}
+
+impl Talk {
+    pub(super) fn new(printer: Printer, state: StateFolder, verbose: bool) -> Self {
+        Self { printer, state, verbose, failures: HashMap::new() }
+    }
+
+    pub(super) fn hear(&mut self, event: &RunEvent) {
+        let task = event.task.as_deref().unwrap_or_default();
+        match &event.body {
+            Body::AttemptEnded { failure: Some(failure), .. } => {
+                self.failures.insert(task.to_owned(), failure.clone());
+            }
+            Body::RetryPlanned { at } => {
+                let what = self.failures.remove(task).map_or_else(String::new, |f| format!(" ({})", f.message));
+                let rest = words::duration(at.since(event.time));
+                let title = self.printer.paint_err(Style::Warning, "retry:");
+                self.printer.line(&format!("{title} {task} failed{what}; it is tried again in {rest}"));
+            }
+            Body::TaskFailed { failure } => {
+                let text = self.failure(task, event.attempt.as_ref(), failure);
+                self.printer.line(&text);
+            }
+            Body::CancelRequested => {
+                self.printer
+                    .line("stopping: nothing more is started, what runs is asked to end; Ctrl-C again ends it now");
+            }
+            Body::AttemptStarted { reason, number, .. } if self.verbose => {
+                let nth = if *number > 1 { format!("attempt {number}, ") } else { String::new() };
+                self.printer.line(&self.printer.paint_err(Style::Faint, &format!("{task}: started ({nth}{reason})")));
+            }
+            Body::Log { line } if self.verbose => {
+                self.printer.line(&format!("{} {line}", self.printer.paint_err(Style::Faint, &format!("{task} |"))));
+            }
+            _ => {}
+        }
+    }
+
+    /// A failure for good, with all that helps to find its cause.
+    fn failure(&self, task: &str, attempt: Option<&AttemptId>, failure: &Failure) -> String {
+        let title = self.printer.paint_err(Style::Error, "error:");
+        let mut text = format!("{title} {}: {}", self.printer.paint_err(Style::Strong, task), failure.message);
+        let log = attempt.map(|id| self.state.attempt(id).join("log")).filter(|log| log.exists());
+        let log = log.map(|log| paths::from_here(&log));
+        let parts = [
+            ("on", failure.on.as_ref()),
+            ("said", failure.source.as_ref()),
+            ("help", failure.help.as_ref()),
+            ("log", log.as_ref()),
+        ];
+        for (name, value) in parts {
+            let Some(value) = value else { continue };
+            // Several lines, such as the last words of a program, are indented as one block.
+            let value = value.trim_end().replace('\n', "\n        ");
+            let _ = write!(
+                text,
+                "\n  {}{} {value}",
+                self.printer.paint_err(Style::Help, &format!("{name}:")),
+                " ".repeat(4 - name.len())
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,120 @@
+//! A run that ended -> the last lines a person reads: how it went, and where things are now.
+
+use crate::paths;
+use crate::printer::{Printer, Style};
+use crate::words;
+use pipe_engine::event::Counts;
+use pipe_engine::lookup::Finder;
+use pipe_engine::manifest::Manifest;
+use pipe_engine::plan::Plan;
+use pipe_engine::run::Finished;
+use pipe_engine::state::StateFolder;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Kinds whose results people look at even when other stages follow.
+const SHOWN_KINDS: [&str; 2] = ["extract-clips", "train"];
+/// How many numbers of a result are told.
+const FACTS: usize = 5;
+
+/// All that is told of a run that ended.
+pub(crate) struct Ended<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) finder: &'a Finder,
+    pub(crate) state: &'a StateFolder,
+    pub(crate) finished: &'a Finished,
+    pub(crate) took: Duration,
+    /// The arguments that lead here again.
+    pub(crate) spec: String,
+}
+
+impl Ended<'_> {
+    pub(crate) fn tell(&self, printer: &Printer) {
+        let (counts, took) = (self.finished.counts, words::duration(self.took));
+        let tasks = self.plan.len() as u64;
+        if counts.cached == tasks {
+            let are = if tasks == 1 { "task is" } else { "tasks are" };
+            return printer.line(&format!("nothing to do: {tasks} of {tasks} {are} up to date ({took})"));
+        }
+        let (style, word) = self.verdict();
+        printer.line(&format!("\n{} in {took}: {}", printer.paint_err(style, word), told(&counts)));
+        self.places(printer);
+        self.next_steps(printer);
+    }
+
+    fn verdict(&self) -> (Style, &'static str) {
+        match self.finished {
+            Finished { interrupted: true, .. } => (Style::Warning, "interrupted"),
+            Finished { counts, .. } if counts.failed > 0 => (Style::Error, "failed"),
+            _ => (Style::Good, "done"),
+        }
+    }
+
+    /// Where the results are that nobody else in the plan takes, or that people look at.
+    fn places(&self, printer: &Printer) {
+        let shown: Vec<usize> = (0..self.plan.stages.len()).filter(|place| self.is_shown(*place)).collect();
+        let width = shown.iter().map(|place| self.plan.stages[*place].name.chars().count()).max().unwrap_or(0);
+        for place in shown {
+            let results: Vec<Manifest> =
+                self.plan.tasks().filter(|t| t.stage == place).filter_map(|t| self.finder.newest(t)).collect();
+            let Some((folder, told)) = self.place(&results) else { continue };
+            let told = if told.is_empty() { told } else { format!("  {}", printer.paint_err(Style::Faint, &told)) };
+            printer.line(&format!("  {:width$}  {folder}{told}", self.plan.stages[place].name));
+        }
+    }
+
+    fn is_shown(&self, place: usize) -> bool {
+        let is_last = self.plan.stages.iter().all(|stage| !stage.needs.contains(&place));
+        is_last || SHOWN_KINDS.contains(&self.plan.stages[place].kind.name())
+    }
+
+    /// The folder of one result and its numbers, or the folder of many and how many.
+    fn place(&self, results: &[Manifest]) -> Option<(String, String)> {
+        match results {
+            [] => None,
+            [one] => Some((paths::from_here(&self.folder(one)?), words::facts(&one.result, FACTS))),
+            [first, ..] => {
+                let folder = self.folder(first)?.parent()?.to_owned();
+                Some((paths::from_here(&folder), words::count(results.len() as u64, "result")))
+            }
+        }
+    }
+
+    fn folder(&self, manifest: &Manifest) -> Option<PathBuf> {
+        let root = self.plan.store.canonicalize().unwrap_or_else(|_| self.plan.store.clone());
+        Some(root.join(folder_in_store(manifest)?))
+    }
+
+    fn next_steps(&self, printer: &Printer) {
+        let Counts { failed, cancelled, .. } = self.finished.counts;
+        let logs = paths::from_here(&self.state.root().join("attempts"));
+        let faint = |text: &str| printer.paint_err(Style::Faint, text);
+        printer.line(&format!("  {}  {logs}  {}", faint("logs"), faint(&format!("(pipe logs {} TASK)", self.spec))));
+        if failed > 0 || cancelled > 0 || self.finished.interrupted {
+            let what = if failed > 0 { "what failed and what follows it" } else { "what is left" };
+            printer.line(&format!("  {}  pipe run {}  {}", faint("next"), self.spec, faint(&format!("(does {what})"))));
+        }
+    }
+}
+
+/// The folder of a result from the store's root: that of the attempt itself where it made anything. Items may lie in
+/// folders of earlier attempts.
+pub(crate) fn folder_in_store(manifest: &Manifest) -> Option<&str> {
+    let own = format!("@{}-", manifest.fingerprint.short(8));
+    let mut folders = manifest.files.iter().filter_map(|f| f.at.strip_suffix(&f.path)?.strip_suffix('/'));
+    let first = folders.clone().next();
+    folders.find(|folder| folder.contains(&own)).or(first)
+}
+
+/// `3 ran, 72 up to date, 1 failed`.
+fn told(counts: &Counts) -> String {
+    let all = [
+        (counts.succeeded, "ran"),
+        (counts.cached, "up to date"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.cancelled, "stopped or not started"),
+    ];
+    let told: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    if told.is_empty() { "no tasks".to_owned() } else { told.join(", ") }
+}

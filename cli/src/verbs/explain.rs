@@ -1,0 +1,156 @@
+//! `pipe explain`: a task -> the fields of its key, what of them changed since its newest result, and where that lies.
+
+use super::matching;
+use crate::args::ExplainArgs;
+use crate::exit::{Exit, Refusal};
+use crate::forecast::{self, Forecast};
+use crate::paths;
+use crate::printer::{Printer, Style};
+use crate::summary::folder_in_store;
+use crate::table::{self, left};
+use crate::wiring::Project;
+use crate::words;
+use pipe_engine::key::{Change, Fields, changes};
+use pipe_engine::lookup::Finder;
+use pipe_engine::manifest::Manifest;
+use pipe_engine::plan::Plan;
+use pipe_engine::world::World;
+use serde_json::{Value as Json, json};
+
+/// More tasks than this are counted, not shown.
+const SHOWN: usize = 20;
+/// Longer values are cut: a program's text can have pages. `--json` has them whole.
+const LONGEST: usize = 100;
+
+pub(crate) fn run(args: &ExplainArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let project = Project::load(&args.spec, printer)?;
+    let tasks = matching(&project, &args.task)?;
+    let finder = project.finder(&World::real());
+    let forecasts = forecast::of(&project.plan, &finder);
+    finder.save();
+    let told = tasks.iter().map(|task| Explained::of(&project.plan, &finder, &forecasts, *task));
+    if printer.json {
+        printer.document(&told.map(|told| told.document()).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    let blocks: Vec<String> = told.take(SHOWN).map(|told| told.block(printer, tasks.len() > 1)).collect();
+    printer.data(&blocks.join("\n"))?;
+    if tasks.len() > SHOWN {
+        let one = project.plan.task(tasks[SHOWN]).id.to_string();
+        printer.line(&format!("\nand {} more, such as `{one}`", tasks.len() - SHOWN));
+    }
+    Ok(Exit::Done)
+}
+
+/// What there is to say of one task.
+struct Explained<'a> {
+    plan: &'a Plan,
+    task: usize,
+    forecast: &'a Forecast,
+    /// The newest result under the task's name.
+    newest: Option<Manifest>,
+}
+
+impl<'a> Explained<'a> {
+    fn of(plan: &'a Plan, finder: &Finder, forecasts: &'a [Forecast], task: usize) -> Self {
+        let newest = match &forecasts[task] {
+            Forecast::Hit(_, manifest) => Some((**manifest).clone()),
+            _ => finder.newest(plan.task(task)),
+        };
+        Self { plan, task, forecast: &forecasts[task], newest }
+    }
+
+    fn verdict(&self) -> (Style, String) {
+        match self.forecast {
+            Forecast::Hit(..) => (Style::Good, "up to date".to_owned()),
+            Forecast::Run(_, reason) => (Style::Warning, format!("would run: {reason}")),
+            Forecast::DependsOn(on) => (Style::Warning, format!("depends on {}", self.plan.task(*on).id)),
+            Forecast::Failed(failure) => (Style::Error, format!("cannot be looked up: {failure}")),
+        }
+    }
+
+    /// The fields of the key; of a task that depends on others, those of its newest result.
+    fn fields(&self) -> Option<(&Fields, &'static str)> {
+        match (self.forecast, &self.newest) {
+            (Forecast::Hit(key, _) | Forecast::Run(key, _), _) => Some((&key.fields, "key")),
+            (_, Some(newest)) => Some((&newest.key, "key of its newest result")),
+            _ => None,
+        }
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        match (self.forecast, &self.newest) {
+            (Forecast::Run(key, _), Some(newest)) => changes(&newest.key, &key.fields),
+            _ => Vec::new(),
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        let newest = self.newest.as_ref()?;
+        let root = self.plan.store.canonicalize().unwrap_or_else(|_| self.plan.store.clone());
+        Some(paths::from_here(&root.join(folder_in_store(newest)?)))
+    }
+
+    /// `short` leaves the fields out that did not change.
+    fn block(&self, printer: &Printer, short: bool) -> String {
+        let (style, verdict) = self.verdict();
+        let name = self.plan.task(self.task).id.to_string();
+        let mut text = format!("{}: {}\n", printer.paint_out(Style::Strong, &name), printer.paint_out(style, &verdict));
+        if let Some(newest) = &self.newest {
+            let place = self.place().unwrap_or_else(|| "no files".to_owned());
+            let made = format!("run {}, {}", newest.provenance.run, newest.provenance.published.to_local());
+            text.push_str(&format!("  result  {place}  ({made})\n"));
+            let facts = words::facts(&newest.result, usize::MAX);
+            if !facts.is_empty() {
+                text.push_str(&format!("          {facts}\n"));
+            }
+        }
+        for change in self.changes() {
+            text.push_str(&changed(&change, printer));
+        }
+        if let Some((fields, title)) = self.fields().filter(|_| !short) {
+            text.push_str(&format!("  {title}\n{}", field_lines(fields, printer)));
+        }
+        text
+    }
+
+    fn document(&self) -> Json {
+        let (_, verdict) = self.verdict();
+        let state = match self.forecast {
+            Forecast::Hit(..) => "hit",
+            Forecast::Run(..) => "run",
+            Forecast::DependsOn(_) => "depends",
+            Forecast::Failed(_) => "failed",
+        };
+        let key = match self.forecast {
+            Forecast::Hit(key, _) | Forecast::Run(key, _) => {
+                json!({ "fingerprint": key.fingerprint, "fields": key.fields })
+            }
+            _ => Json::Null,
+        };
+        json!({
+            "task": self.plan.task(self.task).id.to_string(),
+            "state": state, "why": verdict, "key": key, "changes": self.changes(),
+            "newest": self.newest, "folder": self.place(),
+        })
+    }
+}
+
+fn changed(change: &Change, printer: &Printer) -> String {
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(absent)".to_owned(), cut);
+    let (before, now) = (value(&change.before), value(&change.now));
+    let title = printer.paint_out(Style::Warning, "changed");
+    format!("  {title} {}\n            from {before}\n            to   {now}\n", change.field)
+}
+
+fn field_lines(fields: &Fields, printer: &Printer) -> String {
+    let row = |(name, value): (&String, &String)| {
+        vec![left(Style::Plain, format!("    {name}")), left(Style::Faint, cut(value))]
+    };
+    table::lines(printer, &fields.iter().map(row).collect::<Vec<_>>())
+}
+
+fn cut(value: &str) -> String {
+    let line = value.replace('\n', "\\n");
+    if line.chars().count() <= LONGEST { line } else { line.chars().take(LONGEST - 1).chain(['…']).collect() }
+}

@@ -1,0 +1,119 @@
+//! `pipe run`: plans, runs and tells how it went. Signals end it gently, then at once.
+
+use super::again;
+use crate::args::RunArgs;
+use crate::exit::{Exit, Refusal};
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::summary;
+use crate::wiring::{self, Project, Workshop};
+use pipe_engine::event::RunEvent;
+use pipe_engine::run::{self, Finished, Setup};
+use pipe_engine::scheduler::Stop;
+use pipe_engine::world::World;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// How often what is shown is brought up to date when nothing is heard.
+const TICK: Duration = Duration::from_millis(250);
+
+pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let world = World::real();
+    let begun = world.now();
+    let project = Project::load(&args.spec, printer)?;
+    let workshop = Workshop::open(&project, args.wait, &world, printer)?;
+    let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
+    let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
+    let finished = work(args, &project, workshop, &world, &progress, printer)?;
+    if !printer.json {
+        let ended = summary::Ended {
+            plan: &project.plan,
+            finder: &finder,
+            state: &state,
+            finished: &finished,
+            took: world.now().since(begun),
+            spec: again(&args.spec),
+        };
+        ended.tell(printer);
+    }
+    Ok(exit_of(&finished))
+}
+
+/// Runs to the end on this thread; what blocks has threads of its own.
+fn work(
+    args: &RunArgs,
+    project: &Project,
+    workshop: Workshop,
+    world: &World,
+    progress: &Arc<Progress>,
+    printer: &Printer,
+) -> Result<Finished, Refusal> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Refusal::new(Exit::Unavailable, format!("cannot start: {error}")).help("check the limits on open files")
+    })?;
+    let Workshop { journal, finder, local, lock } = workshop;
+    let hears = progress.clone();
+    let setup = Setup {
+        plan: project.plan.clone(),
+        spec: project.spec.clone(),
+        world: world.clone(),
+        journal,
+        finder,
+        local,
+        limits: wiring::limits(args.cpu),
+        listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
+    };
+    let finished = runtime.block_on(async {
+        let (stop, stopped) = unbounded_channel();
+        tokio::spawn(listen(stop, printer.clone())?);
+        tokio::spawn(keep_current(progress.clone(), world.clone()));
+        Ok::<_, Refusal>(run::run(setup, stopped).await?)
+    });
+    drop(lock);
+    finished
+}
+
+/// Passes signals on: the first asks for a gentle end, any after it for the end.
+///
+/// # Errors
+/// When the system does not let us listen.
+fn listen(stop: UnboundedSender<Stop>, printer: Printer) -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        any(&mut interrupt, &mut terminate, &mut hangup).await;
+        // What this means is said when the run has heard it.
+        let _ = stop.send(Stop::Gently);
+        loop {
+            any(&mut interrupt, &mut terminate, &mut hangup).await;
+            printer.line("stopping now: what runs is killed");
+            let _ = stop.send(Stop::Now);
+        }
+    })
+}
+
+async fn any(interrupt: &mut Signal, terminate: &mut Signal, hangup: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+async fn keep_current(progress: Arc<Progress>, world: World) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        progress.tick(world.now());
+    }
+}
+
+fn exit_of(finished: &Finished) -> Exit {
+    match finished {
+        Finished { interrupted: true, .. } => Exit::Interrupted,
+        Finished { counts, .. } if counts.failed > 0 => Exit::TaskFailed,
+        _ => Exit::Done,
+    }
+}

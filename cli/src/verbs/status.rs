@@ -1,0 +1,202 @@
+//! `pipe status`: the journal's events of one run -> how it stands. Looks only; a run that goes on is not disturbed.
+
+use super::again;
+use crate::args::StatusArgs;
+use crate::exit::{Exit, Refusal};
+use crate::printer::{Printer, Style};
+use crate::table::{self, Entry, left, right};
+use crate::wiring::Project;
+use crate::words;
+use indexmap::IndexMap;
+use pipe_engine::ids::RunId;
+use pipe_engine::report::{RunView, Standing, TaskView};
+use pipe_engine::state::{Lock, read_only};
+use pipe_engine::world::{Timestamp, World};
+use serde_json::json;
+use std::path::Path;
+
+pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let project = Project::load(&args.spec, printer)?;
+    let journal = project.state.journal();
+    let run = pick(&read_only::runs(&journal)?, args)?;
+    let view = RunView::of(&read_only::read(&journal, &run, 0)?);
+    let life = Life::of(&view, project.state.root());
+    if printer.json {
+        let document = json!({ "run": run, "state": life.word(), "view": view });
+        printer.document(&document)?;
+        return Ok(Exit::Done);
+    }
+    let now = World::real().now();
+    let mut text = headline(&run, &view, &life, now, printer);
+    text.push_str(&format!("\n{}", table::lines(printer, &rows(&view, now))));
+    text.push_str(&failures(&view, printer));
+    text.push_str(&advice(&life, &again(&args.spec)));
+    printer.data(&text)?;
+    Ok(Exit::Done)
+}
+
+/// The run that was asked for, by the beginning of its name, or the newest.
+fn pick(runs: &[RunId], args: &StatusArgs) -> Result<RunId, Refusal> {
+    let spec = again(&args.spec);
+    let Some(wanted) = &args.run else {
+        let none = || Refusal::new(Exit::Wrong, format!("{spec} was never run")).help(format!("pipe run {spec}"));
+        return runs.first().cloned().ok_or_else(none);
+    };
+    let found: Vec<&RunId> = runs.iter().filter(|run| run.0.starts_with(wanted.as_str())).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => {
+            let newest: Vec<String> = runs.iter().take(5).map(|run| format!("`{run}`")).collect();
+            let help = if newest.is_empty() { "there are none yet".into() } else { newest.join(", ") };
+            Err(Refusal::new(Exit::Wrong, format!("no run is named `{wanted}`"))
+                .help(format!("the newest runs: {help}")))
+        }
+        many => {
+            let names: Vec<String> = many.iter().take(5).map(|run| format!("`{run}`")).collect();
+            let message = format!("{} runs begin with `{wanted}`", many.len());
+            Err(Refusal::new(Exit::Wrong, message).help(format!("name one of them: {}", names.join(", "))))
+        }
+    }
+}
+
+/// Whether a run goes on.
+enum Life {
+    Running(String),
+    Died,
+    Interrupted,
+    Failed,
+    Done,
+}
+
+impl Life {
+    fn of(view: &RunView, state: &Path) -> Self {
+        match (view.finished, Lock::holder(state)) {
+            (None, Some(holder)) => Self::Running(holder),
+            (None, None) => Self::Died,
+            (Some(_), _) if view.interrupted => Self::Interrupted,
+            (Some(counts), _) if counts.failed > 0 => Self::Failed,
+            _ => Self::Done,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Running(_) => "running",
+            Self::Died => "died",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Done => "done",
+        }
+    }
+
+    fn style(&self) -> Style {
+        match self {
+            Self::Running(_) | Self::Done => Style::Good,
+            Self::Interrupted => Style::Warning,
+            Self::Died | Self::Failed => Style::Error,
+        }
+    }
+}
+
+/// `run 20261121-235414-71d2 of demo: done in 3.2 s, began 2026-11-21 23:54:14`.
+fn headline(run: &RunId, view: &RunView, life: &Life, now: Timestamp, printer: &Printer) -> String {
+    let word = match life {
+        Life::Running(holder) => format!("running ({holder})"),
+        Life::Died => "its engine died".to_owned(),
+        other => other.word().to_owned(),
+    };
+    let until = if matches!(life, Life::Running(_)) { now } else { view.heard };
+    let took = words::duration(until.since(view.started));
+    let word = printer.paint_out(life.style(), &word);
+    format!("run {run} of {}: {word} after {took}, began {}\n", view.pipeline, view.started.to_local())
+}
+
+fn advice(life: &Life, spec: &str) -> String {
+    match life {
+        Life::Died => format!("\nrun it again: `pipe run {spec}` keeps what is finished and does the rest\n"),
+        Life::Interrupted => format!("\n`pipe run {spec}` does the rest\n"),
+        _ => String::new(),
+    }
+}
+
+/// What the tasks of one stage come to.
+#[derive(Default)]
+struct Tally {
+    standings: IndexMap<&'static str, u64>,
+    attempts: u64,
+    items: u64,
+    began: Option<Timestamp>,
+    ended: Timestamp,
+}
+
+impl Tally {
+    fn add(&mut self, task: &TaskView, now: Timestamp) {
+        *self.standings.entry(word(task.standing)).or_default() += 1;
+        self.attempts += task.attempts.len() as u64;
+        for attempt in &task.attempts {
+            self.items += attempt.items.made;
+            self.began = Some(self.began.map_or(attempt.started, |began| began.min(attempt.started)));
+            self.ended = self.ended.max(attempt.ended.unwrap_or(now));
+        }
+    }
+}
+
+fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Running => "running",
+        Standing::Resting => "waiting to retry",
+        Standing::Succeeded => "done",
+        Standing::Cached => "up to date",
+        Standing::Failed => "failed",
+        Standing::Skipped => "skipped",
+        Standing::Cancelled => "stopped",
+    }
+}
+
+fn rows(view: &RunView, now: Timestamp) -> Vec<Vec<Entry>> {
+    // A run that no longer goes on was last heard of at its newest event.
+    let now = if view.finished.is_some() { view.heard } else { now };
+    let mut stages: IndexMap<&str, Tally> = IndexMap::new();
+    for (name, task) in &view.tasks {
+        stages.entry(name.split('[').next().unwrap_or(name)).or_default().add(task, now);
+    }
+    let mut rows = vec![vec![
+        left(Style::Strong, "stage"),
+        left(Style::Strong, "tasks"),
+        right(Style::Strong, "attempts"),
+        right(Style::Strong, "items"),
+        right(Style::Strong, "time"),
+    ]];
+    rows.extend(stages.iter().map(|(name, tally)| row(name, tally)));
+    let unheard = view.planned.saturating_sub(view.tasks.len() as u64);
+    if unheard > 0 {
+        rows.push(vec![left(Style::Faint, "(others)"), left(Style::Faint, format!("{unheard} not begun"))]);
+    }
+    rows
+}
+
+fn row(name: &str, tally: &Tally) -> Vec<Entry> {
+    let standings: Vec<String> = tally.standings.iter().map(|(word, n)| format!("{n} {word}")).collect();
+    let bad = tally.standings.contains_key("failed");
+    let number = |n: u64| right(Style::Plain, if n == 0 { String::new() } else { n.to_string() });
+    let time = tally.began.map_or_else(String::new, |began| words::duration(tally.ended.since(began)));
+    vec![
+        left(Style::Plain, name),
+        left(if bad { Style::Error } else { Style::Plain }, standings.join(", ")),
+        number(tally.attempts),
+        number(tally.items),
+        right(Style::Faint, time),
+    ]
+}
+
+fn failures(view: &RunView, printer: &Printer) -> String {
+    let mut text = String::new();
+    for (name, task) in &view.tasks {
+        let Some(failure) = &task.failure else { continue };
+        text.push_str(&format!("\n{} {name}: {failure}\n", printer.paint_out(Style::Error, "failed")));
+        if let Some(help) = &failure.help {
+            text.push_str(&format!("  help: {help}\n"));
+        }
+    }
+    text
+}

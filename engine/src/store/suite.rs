@@ -1,0 +1,159 @@
+//! What every store must do, as one function that tests call with theirs: a folder here, buckets in their own crate.
+//! Behind the feature `testing`; it panics at the first promise that is not kept.
+
+use super::{Stat, Store, StoreError, blocking};
+
+/// What a store may lack without being refused by the suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// It can replace an object on the condition that it is still the one that was read.
+    pub replaces: bool,
+}
+
+/// Holds `store`, which must be empty, against everything [`Store`] promises.
+///
+/// # Panics
+/// When it does something else.
+pub fn behaves(store: &dyn Store, abilities: Abilities) {
+    creates_once(store);
+    reads_what_lies_in_the_range(store);
+    lists_what_is_there(store);
+    deletes_without_complaint(store);
+    refuses_paths_that_lead_out(store);
+    lets_one_of_two_create(store);
+    if abilities.replaces {
+        replaces_only_what_was_expected(store);
+        lets_one_of_two_replace(store);
+    }
+}
+
+fn creates_once(store: &dyn Store) {
+    put(store, "once/object", b"first");
+    let second = blocking(store.put_new("once/object", b"second"));
+    assert!(matches!(second, Err(StoreError::Conflict { .. })), "a second create: {second:?}");
+    assert_eq!(get(store, "once/object"), b"first", "the loser of a create must leave no trace");
+    put(store, "once/empty", b"");
+    assert_eq!(get(store, "once/empty"), b"");
+    let missing = blocking(store.get("once/missing"));
+    assert!(matches!(missing, Err(StoreError::Missing { .. })), "reading what is not there: {missing:?}");
+    let large: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    put(store, "once/large", &large);
+    assert!(get(store, "once/large") == large, "three megabytes come back as they went");
+}
+
+fn reads_what_lies_in_the_range(store: &dyn Store) {
+    put(store, "range/object", b"0123456789");
+    let cases: [(u64, u64, &[u8]); 7] = [
+        (0, 10, b"0123456789"),
+        (0, 0, b""),
+        (3, 4, b"3456"),
+        (9, 1, b"9"),
+        (8, 100, b"89"),
+        (10, 5, b""),
+        (11, 5, b""),
+    ];
+    for (offset, length, expected) in cases {
+        let read = blocking(store.get_range("range/object", offset, length));
+        assert_eq!(read.expect("the object is there"), expected, "{length} bytes from {offset}");
+    }
+    let missing = blocking(store.get_range("range/missing", 0, 1));
+    assert!(matches!(missing, Err(StoreError::Missing { .. })), "a range of what is not there: {missing:?}");
+}
+
+fn lists_what_is_there(store: &dyn Store) {
+    for at in ["list/b", "list/a/z", "list/a/y", "listed"] {
+        put(store, at, at.as_bytes());
+    }
+    let expected = ["list/a/y", "list/a/z", "list/b"].map(|at| Stat { at: at.to_owned(), size: at.len() as u64 });
+    assert_eq!(list(store, "list/"), expected, "sorted, with sizes, and nothing beside the folder");
+    assert_eq!(list(store, "list/a/").len(), 2);
+    assert_eq!(list(store, "list/nothing/"), []);
+    let whole: Vec<String> = list(store, "").into_iter().map(|stat| stat.at).collect();
+    assert!(whole.contains(&"listed".to_owned()) && whole.contains(&"list/a/y".to_owned()), "the whole: {whole:?}");
+    let stat = blocking(store.stat("listed")).expect("a stat works");
+    assert_eq!(stat, Some(Stat { at: "listed".to_owned(), size: 6 }));
+    assert_eq!(blocking(store.stat("list/nothing")).expect("a stat of nothing works"), None);
+}
+
+fn deletes_without_complaint(store: &dyn Store) {
+    put(store, "delete/object", b"x");
+    for _ in 0..2 {
+        blocking(store.delete("delete/object")).expect("deleting what is gone is no error");
+    }
+    assert_eq!(blocking(store.stat("delete/object")).expect("a stat works"), None);
+    put(store, "delete/object", b"a new one may take its place");
+}
+
+fn refuses_paths_that_lead_out(store: &dyn Store) {
+    for at in ["", ".", "..", "../out", "a/../b", "/etc/passwd", "a//b", "a/", "a/./b", "nul\0byte"] {
+        let refused = [
+            blocking(store.get(at)).err(),
+            blocking(store.get_range(at, 0, 1)).err(),
+            blocking(store.put_new(at, b"x")).err(),
+            blocking(store.replace_if(at, b"x", b"y")).err(),
+            blocking(store.stat(at)).err(),
+            blocking(store.delete(at)).err(),
+        ];
+        for error in refused {
+            assert!(matches!(error, Some(StoreError::BadPath { .. })), "{at:?}: {error:?}");
+        }
+    }
+    for prefix in ["../", "a/../../", "/", "/etc/", "a//"] {
+        let refused = blocking(store.list(prefix));
+        assert!(matches!(refused, Err(StoreError::BadPath { .. })), "listing {prefix:?}: {refused:?}");
+    }
+}
+
+fn lets_one_of_two_create(store: &dyn Store) {
+    for round in 0..20 {
+        let at = format!("race/{round}");
+        let won = two(|me| blocking(store.put_new(&at, me)));
+        assert_eq!(get(store, &at), won, "what is there is the winner's, whole");
+    }
+}
+
+fn replaces_only_what_was_expected(store: &dyn Store) {
+    put(store, "replace/object", b"old");
+    let wrong = blocking(store.replace_if("replace/object", b"other", b"new"));
+    assert!(matches!(wrong, Err(StoreError::Conflict { .. })), "{wrong:?}");
+    assert_eq!(get(store, "replace/object"), b"old");
+    blocking(store.replace_if("replace/object", b"old", b"new")).expect("it is what was expected");
+    assert_eq!(get(store, "replace/object"), b"new");
+    let missing = blocking(store.replace_if("replace/missing", b"old", b"new"));
+    assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+}
+
+fn lets_one_of_two_replace(store: &dyn Store) {
+    for round in 0..20 {
+        let at = format!("swap/{round}");
+        put(store, &at, b"start");
+        let won = two(|me| blocking(store.replace_if(&at, b"start", me)));
+        assert_eq!(get(store, &at), won);
+    }
+}
+
+/// Two threads do the same at once; exactly one may succeed. Returns what the winner wrote.
+fn two(act: impl Fn(&[u8]) -> Result<(), StoreError> + Sync) -> Vec<u8> {
+    let sides = [vec![b'a'; 70_000], vec![b'b'; 50_000]];
+    let results = std::thread::scope(|scope| {
+        let threads = [scope.spawn(|| act(&sides[0])), scope.spawn(|| act(&sides[1]))];
+        threads.map(|thread| thread.join().expect("a store does not panic"))
+    });
+    match results {
+        [Ok(()), Err(StoreError::Conflict { .. })] => sides[0].clone(),
+        [Err(StoreError::Conflict { .. }), Ok(())] => sides[1].clone(),
+        other => panic!("one must win and the other hear of a conflict: {other:?}"),
+    }
+}
+
+fn put(store: &dyn Store, at: &str, bytes: &[u8]) {
+    blocking(store.put_new(at, bytes)).expect("there is nothing at this path yet");
+}
+
+fn get(store: &dyn Store, at: &str) -> Vec<u8> {
+    blocking(store.get(at)).expect("the object is there")
+}
+
+fn list(store: &dyn Store, prefix: &str) -> Vec<Stat> {
+    blocking(store.list(prefix)).expect("a prefix can be listed, whether there is anything or not")
+}

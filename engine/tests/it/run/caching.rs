@@ -1,0 +1,173 @@
+//! What runs again and what does not.
+
+use super::project::Project;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+const CHAIN: &str = r#"
+[stages.first]
+kind = "script"
+script = "cut -c1-3 tool.txt > $PIPE_OUTPUT/a.txt"
+files = ["tool.txt"]
+outputs = ["a.txt"]
+[stages.second]
+kind = "script"
+script = "cat $PIPE_INPUT_FROM_0_/a.txt > $PIPE_OUTPUT/b.txt"
+from = ["first"]
+outputs = ["b.txt"]
+"#;
+
+fn chain() -> Project {
+    let project = Project::new();
+    project.write("spec/tool.txt", "abcdef\n");
+    let ran = project.run(CHAIN);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(project.texts(), ["abc\n", "abc\n"]);
+    project
+}
+
+#[test]
+fn a_second_run_is_all_hits_and_starts_nothing() {
+    let project = chain();
+    let ran = project.run(CHAIN);
+    assert_eq!((ran.ends(), ran.attempts()), ([0, 2, 0, 0, 0], vec![]));
+}
+
+#[test]
+fn a_second_run_elsewhere_shares_the_hits_of_the_store() {
+    let project = chain();
+    let ran = project.run_in("other-state", CHAIN, |_| None);
+    assert_eq!((ran.ends(), ran.attempts()), ([0, 2, 0, 0, 0], vec![]));
+}
+
+#[test]
+fn the_journal_and_the_listener_hear_the_same_without_gaps() {
+    let project = Project::new();
+    project.write("spec/tool.txt", "abcdef\n");
+    let ran = project.run(CHAIN);
+    let durable: Vec<_> = ran.events.iter().filter(|e| e.seq.is_some()).cloned().collect();
+    assert_eq!(ran.journaled(), durable);
+    let seqs: Vec<u64> = durable.iter().filter_map(|e| e.seq).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_upstream_that_reran_to_the_same_bytes_reruns_nothing() {
+    let project = chain();
+    project.write("spec/tool.txt", "abcXYZ\n");
+    let ran = project.run(CHAIN);
+    assert_eq!(ran.ends(), [1, 1, 0, 0, 0]);
+    assert_eq!(ran.attempts(), [("first".to_owned(), "files.files[0] changed".to_owned())]);
+}
+
+#[test]
+fn a_changed_file_reruns_what_its_bytes_reach() {
+    let project = chain();
+    project.write("spec/tool.txt", "xyzdef\n");
+    let ran = project.run(CHAIN);
+    let reasons = [("first", "files.files[0] changed"), ("second", "inputs.from[0] changed")];
+    assert_eq!(ran.attempts(), reasons.map(|(task, why)| (task.to_owned(), why.to_owned())));
+    assert_eq!(project.texts().iter().filter(|text| *text == "xyz\n").count(), 2);
+}
+
+#[test]
+fn a_file_that_was_touched_and_not_changed_reruns_nothing() {
+    let project = chain();
+    project.write("spec/tool.txt", "abcdef\n");
+    assert_eq!(project.run(CHAIN).ends(), [0, 2, 0, 0, 0]);
+}
+
+#[test]
+fn a_renamed_stage_is_a_hit() {
+    let project = chain();
+    let renamed = CHAIN.replace("[stages.first]", "[stages.start]").replace("[\"first\"]", "[\"start\"]");
+    assert_eq!(project.run(&renamed).ends(), [0, 2, 0, 0, 0]);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_put_aside_and_costs_a_rerun() {
+    for damage in ["", "{", "[]", "{\"version\": 1}", "\u{0}\u{0}\u{0}"] {
+        let project = chain();
+        for manifest in project.store("results") {
+            fs::write(&manifest, damage).unwrap();
+        }
+        assert_eq!(project.run(CHAIN).ends(), [2, 0, 0, 0, 0], "{damage:?}");
+        assert_eq!(project.store("quarantine").len(), 2, "{damage:?}");
+        assert_eq!(project.run(CHAIN).ends(), [0, 2, 0, 0, 0], "{damage:?}");
+    }
+}
+
+#[test]
+fn a_manifest_under_another_key_is_not_believed() {
+    let project = chain();
+    let manifests = project.store("results");
+    fs::copy(&manifests[0], &manifests[1]).unwrap();
+    assert_eq!(project.run(CHAIN).ends(), [1, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_result_whose_file_is_gone_or_cut_short_is_made_again() {
+    let harm: [fn(&std::path::Path); 2] = [
+        |file| fs::remove_file(file).unwrap(),
+        |file| {
+            fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
+            fs::write(file, "a").unwrap();
+        },
+    ];
+    for harm in harm {
+        let project = chain();
+        harm(&project.store("data/toy/first")[0]);
+        let ran = project.run(CHAIN);
+        assert_eq!(ran.ends(), [1, 1, 0, 0, 0]);
+        assert_eq!(ran.attempts(), [("first".to_owned(), "its result is gone".to_owned())]);
+        assert_eq!(project.store("quarantine").len(), 1);
+    }
+}
+
+#[test]
+fn two_runs_that_race_end_well_with_one_result() {
+    // Each writes something else, so a mixture would show.
+    const RACE: &str = r#"
+[stages.race]
+kind = "script"
+script = "echo $$ > $PIPE_OUTPUT/a; sleep 0.3; echo $$ > $PIPE_OUTPUT/b"
+[stages.after]
+kind = "script"
+script = "cat $PIPE_INPUT_FROM_0_/a $PIPE_INPUT_FROM_0_/b > $PIPE_OUTPUT/c"
+from = ["race"]
+"#;
+    let project = Project::new();
+    let runs = std::thread::scope(|scope| {
+        let runs = ["one", "two"].map(|state| scope.spawn(|| project.run_in(state, RACE, |_| None)));
+        runs.map(|run| run.join().unwrap())
+    });
+    for ran in runs {
+        assert_eq!(ran.counts.succeeded + ran.counts.cached, 2, "{:?}", ran.failures());
+    }
+    assert_eq!(project.store("results").len(), 2);
+    let mut after: Vec<String> = project.data().into_iter().filter(|(p, _)| p.contains("after")).map(|f| f.1).collect();
+    after.dedup();
+    assert_eq!(after.len(), 1, "both went on from the one result: {after:?}");
+    let lines: Vec<&str> = after[0].lines().collect();
+    assert_eq!(lines[0], lines[1], "one attempt's files, not a mixture of two");
+}
+
+#[test]
+fn two_projects_that_do_the_same_at_once_leave_each_others_children_alone() {
+    // The same spec gives the same keys, so the attempts in the two stores have the same names. The second to
+    // come here goes on until the first one's attempt has ended and what it left behind was looked for.
+    const SAME: &str = r#"
+[stages.same]
+kind = "script"
+script = "cd ../../../..; if mkdir ../first; then sleep 0.1; else sleep 1; fi; echo done > $PIPE_OUTPUT/a"
+"#;
+    let shared = tempfile::tempdir().unwrap();
+    let projects = ["a", "b"].map(|name| Project::at(&shared.path().join(name)));
+    let runs = std::thread::scope(|scope| {
+        let runs = projects.each_ref().map(|project| scope.spawn(|| project.run(SAME)));
+        runs.map(|run| run.join().unwrap())
+    });
+    for ran in runs {
+        assert_eq!(ran.ends(), [1, 0, 0, 0, 0], "{:?}", ran.failures());
+    }
+}

@@ -1,0 +1,130 @@
+//! Processes that talk too much, do not end, or try to stay behind.
+
+use super::project::{Project, Ran};
+use pipe_engine::event::{Body, RunEvent};
+use pipe_engine::failure::Class;
+use pipe_engine::scheduler::Stop;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+fn stage(script: &str) -> String {
+    format!("[stages.work]\nkind = \"script\"\nscript = '''{script}'''\n")
+}
+
+/// Asks a run to stop as soon as the script has said `ready`.
+fn stop_when_ready(how: Stop) -> impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static {
+    move |event| matches!(&event.body, Body::Log { line } if line == "ready").then_some(how)
+}
+
+/// A process that was killed a moment ago may still be there for an instant.
+fn is_gone(pid_file: &Path) -> bool {
+    let pid = fs::read_to_string(pid_file).unwrap();
+    let status = Path::new("/proc").join(pid.trim()).join("status");
+    (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        fs::read_to_string(&status).map_or(true, |text| text.contains("State:\tZ"))
+    })
+}
+
+fn said(ran: &Ran) -> Vec<&str> {
+    ran.events.iter().filter_map(|e| if let Body::Log { line } = &e.body { Some(line.as_str()) } else { None }).collect()
+}
+
+#[test]
+fn a_huge_line_without_an_end_is_cut_and_kept_whole_in_the_log() {
+    let project = Project::new();
+    let ran = project.run(&stage("head -c 20000000 /dev/zero | tr '\\0' x; echo; echo end >&2"));
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0]);
+    assert_eq!(ran.logs()[0].iter().filter(|b| **b == b'x').count(), 20_000_000);
+    assert!(said(&ran).iter().all(|line| line.len() <= 128 * 1024), "no line is as long as the memory");
+    assert!(said(&ran).contains(&"end"));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_kept_in_the_log_and_shown_as_far_as_they_can_be() {
+    let project = Project::new();
+    let ran = project.run(&stage("printf 'caf\\351 \\377\\n'; printf 'no end'"));
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0]);
+    assert_eq!(ran.logs()[0], b"caf\xe9 \xff\nno end\n");
+    assert_eq!(said(&ran), ["caf\u{fffd} \u{fffd}", "no end"]);
+}
+
+#[test]
+fn a_failure_quotes_the_last_lines_that_were_said() {
+    let project = Project::new();
+    let ran = project.run(&stage("for n in 1 2 3 4 5 6 7 8; do echo line $n; done; exit 9"));
+    let failure = &ran.failures()[0];
+    assert_eq!(failure.message, "ended with exit code 9");
+    assert_eq!(failure.source.as_deref(), Some("line 3\nline 4\nline 5\nline 6\nline 7\nline 8"));
+}
+
+#[test]
+fn a_grandchild_that_keeps_the_pipe_open_does_not_keep_the_run() {
+    let project = Project::new();
+    let pid = project.path("pid");
+    let ran = project.run(&stage(&format!("sleep 300 & echo $! > {}; echo done", pid.display())));
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0]);
+    assert!(is_gone(&pid));
+}
+
+#[test]
+fn a_child_in_a_group_of_its_own_ends_with_its_attempt() {
+    let project = Project::new();
+    let pid = project.path("pid");
+    let away = format!("setsid sh -c 'echo $$ > {}.new; mv {0}.new {0}; exec sleep 300' & ", pid.display());
+    let wait = format!("while ! test -e {}; do sleep 0.02; done; ", pid.display());
+    assert_eq!(project.run(&stage(&format!("{away}{wait}true"))).ends(), [1, 0, 0, 0, 0]);
+    assert!(is_gone(&pid), "it outlived an attempt that ended well");
+
+    fs::remove_file(&pid).unwrap();
+    let script = stage(&format!("{away}{wait}echo ready; sleep 300"));
+    let ran = project.run_in(".pipe", &script, stop_when_ready(Stop::Gently));
+    assert_eq!(ran.ends(), [0, 0, 0, 0, 1]);
+    assert!(is_gone(&pid), "it outlived an attempt that was cancelled");
+}
+
+#[test]
+fn a_program_that_is_asked_to_end_may_tidy_up() {
+    let project = Project::new();
+    let note = project.path("note");
+    let script = format!("trap 'echo tidy > {}; exit 0' TERM; echo ready; while :; do sleep 0.05; done", note.display());
+    project.run_in(".pipe", &stage(&script), stop_when_ready(Stop::Gently));
+    assert_eq!(fs::read_to_string(note).unwrap(), "tidy\n");
+}
+
+#[test]
+fn a_program_that_does_not_listen_is_killed_after_its_grace() {
+    let project = Project::new();
+    for how in [Stop::Gently, Stop::Now] {
+        let script = stage("trap '' TERM; echo half > $PIPE_OUTPUT/half; echo ready; while :; do sleep 0.05; done");
+        let ran = project.run_in(".pipe", &script, stop_when_ready(how));
+        assert_eq!(ran.ends(), [0, 0, 0, 0, 1], "{how:?}");
+        assert_eq!(project.data(), [], "{how:?}");
+    }
+}
+
+#[test]
+fn an_attempt_that_runs_longer_than_its_timeout_is_ended_and_says_so() {
+    let project = Project::new();
+    let ran = project.run(&format!("{}timeout = \"200ms\"\n", stage("sleep 300")));
+    let failure = &ran.failures()[0];
+    assert_eq!((failure.class, failure.message.as_str()), (Class::Timeout, "ran longer than its timeout of 0.2 s"));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let project = Project::new();
+    let ran = project.run(&stage("exec /no/such/program"));
+    assert_eq!(ran.failures()[0].code, "exit_127");
+    assert!(ran.failures()[0].source.as_deref().unwrap().contains("/no/such/program"));
+}
+
+#[test]
+fn a_program_sees_none_of_the_secrets_of_whoever_started_the_run() {
+    let project = Project::new();
+    let ran = project.run(&stage("env | cut -d= -f1 | grep -v -e '^PIPE_' | sort"));
+    let allowed = ["PATH", "HOME", "USER", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PWD", "_", "SHLVL", "OLDPWD"];
+    assert!(said(&ran).iter().all(|name| allowed.contains(name)), "{:?}", said(&ran));
+    assert!(said(&ran).contains(&"PATH"));
+}

@@ -1,0 +1,6 @@
+//! Whole runs, from the text of a spec to files in a store, with scripts as stages.
+
+mod caching;
+mod children;
+mod outputs;
+mod project;

@@ -1,0 +1,238 @@
+//! A folder with a spec, a store and a state, and a stage kind that runs shell scripts: what a whole run needs.
+
+use pipe_engine::event::{Body, Counts, RunEvent};
+use pipe_engine::failure::Failure;
+use pipe_engine::ids::RunId;
+use pipe_engine::local::{Local, end_orphans, sweep_dead_attempts};
+use pipe_engine::lookup::Finder;
+use pipe_engine::plan::{self, Plan, Request};
+use pipe_engine::run::{Setup, run};
+use pipe_engine::scheduler::{Limits, Stop};
+use pipe_engine::spec::{self, SpecSchema};
+use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
+use pipe_engine::state::{Hints, Journal, Lock, StateFolder, read_only};
+use pipe_engine::store::Folder;
+use pipe_engine::text::SourceText;
+use pipe_engine::work::Work;
+use pipe_engine::world::World;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc::unbounded_channel;
+
+/// No run in these tests takes longer, unless it hangs.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A shell script with inputs, files and outputs.
+struct Script;
+
+#[derive(Deserialize, JsonSchema)]
+struct ScriptConfig {
+    script: String,
+    #[serde(default)]
+    #[expect(dead_code, reason = "the plan finds inputs by their mark")]
+    from: Vec<Results>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "the plan finds files by their mark")]
+    files: Vec<ProjectFile>,
+    #[serde(default)]
+    outputs: Vec<String>,
+}
+
+impl StageKind for Script {
+    fn name(&self) -> &'static str {
+        "script"
+    }
+    fn code(&self) -> String {
+        "1".to_owned()
+    }
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        ScriptConfig::json_schema(generator)
+    }
+    fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
+        read_config::<ScriptConfig>(config).map(drop)
+    }
+    fn launch(&self, config: &Json) -> Launch {
+        let config: ScriptConfig = read_config(config).expect("checked when the plan was made");
+        let argv = vec!["sh".to_owned(), "-c".to_owned(), config.script];
+        Launch::Program { argv, env: BTreeMap::new(), outputs: config.outputs }
+    }
+    fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {
+        Err(Failure::failed("no_worker", "a script needs no worker"))
+    }
+}
+
+pub(super) struct Project {
+    root: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+/// What is known of a run that ended.
+pub(super) struct Ran {
+    pub(super) counts: Counts,
+    pub(super) events: Vec<RunEvent>,
+    run: RunId,
+    state: StateFolder,
+}
+
+impl Project {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Self::at(&folder.path().join("project"));
+        Self { _folder: Some(folder), ..project }
+    }
+
+    /// A project in a folder that somebody else looks after.
+    pub(super) fn at(root: &Path) -> Self {
+        fs::create_dir_all(root.join("spec")).unwrap();
+        Self { root: root.to_owned(), _folder: None }
+    }
+
+    pub(super) fn path(&self, inside: &str) -> PathBuf {
+        self.root.join(inside)
+    }
+
+    pub(super) fn write(&self, inside: &str, text: &str) -> PathBuf {
+        let path = self.path(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(super) fn run(&self, stages: &str) -> Ran {
+        self.run_in(".pipe", stages, |_| None)
+    }
+
+    /// Runs with a state folder of its own; `cancel` sees every event and may ask the run to stop.
+    pub(super) fn run_in(
+        &self,
+        state: &str,
+        stages: &str,
+        cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
+    ) -> Ran {
+        let state = StateFolder::at(self.path(state));
+        let _held = Lock::take(state.root(), false).unwrap();
+        let plan = Arc::new(self.plan(stages));
+        let (stop, stopped) = unbounded_channel();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let heard = events.clone();
+        let listener = move |event: &RunEvent| {
+            heard.lock().unwrap().push(event.clone());
+            if let Some(how) = cancel(event) {
+                let _ = stop.send(how);
+            }
+        };
+        let setup = self.setup(plan, &state, Arc::new(listener));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let finished = runtime.block_on(async { tokio::time::timeout(LONGEST, run(setup, stopped)).await });
+        let finished = finished.expect("the run hangs").expect("the journal works");
+        let events = events.lock().unwrap().clone();
+        Ran { counts: finished.counts, events, run: finished.run, state }
+    }
+
+    fn setup(&self, plan: Arc<Plan>, state: &StateFolder, listener: Arc<dyn Fn(&RunEvent) + Send + Sync>) -> Setup {
+        let store = Arc::new(Folder::open(&plan.store).unwrap());
+        end_orphans(state);
+        sweep_dead_attempts(state, &store);
+        let world = World::real();
+        let hints = Hints::load(&state.hints());
+        Setup {
+            finder: Arc::new(Finder::new(plan.clone(), store.clone(), hints, world.clone())),
+            plan,
+            spec: "spec.toml".to_owned(),
+            world,
+            journal: Journal::open(&state.journal()).unwrap(),
+            local: Local {
+                store,
+                state: state.clone(),
+                worker: PathBuf::from("/no/worker/here"),
+                grace: Duration::from_millis(300),
+            },
+            limits: Limits { cpu: 4, memory: 8 << 30 },
+            listener,
+        }
+    }
+
+    fn plan(&self, stages: &str) -> Plan {
+        let kinds = Registry::default().with(Script);
+        let schema = SpecSchema::of(&kinds);
+        let text = format!("version = 1\nname = \"toy\"\n{stages}");
+        let (spec, _, problems) = spec::read(SourceText::new("spec.toml", text), &schema);
+        let spec = spec.unwrap_or_else(|| panic!("{problems:?}"));
+        let base = self.path("spec");
+        let request = Request { spec: &spec, base: &base, overrides: &[], kinds: &kinds, schema: &schema };
+        let (plan, problems) = plan::build(&request);
+        plan.unwrap_or_else(|| panic!("{problems:?}"))
+    }
+
+    /// Every file of the store's `data/`, sorted, with its text.
+    pub(super) fn data(&self) -> Vec<(String, String)> {
+        let root = self.path("spec/out/data");
+        let mut files = Vec::new();
+        walk(&root, &mut files);
+        files.sort();
+        let text = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        files.iter().map(|path| (path.strip_prefix(&root).unwrap().display().to_string(), text(path))).collect()
+    }
+
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.data().into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The files below `spec/out/<folder>`.
+    pub(super) fn store(&self, folder: &str) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        walk(&self.path("spec/out").join(folder), &mut files);
+        files.sort();
+        files
+    }
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().path()) {
+        if fs::symlink_metadata(&path).unwrap().is_dir() { walk(&path, files) } else { files.push(path) }
+    }
+}
+
+impl Ran {
+    /// `[succeeded, cached, failed, skipped, cancelled]`.
+    pub(super) fn ends(&self) -> [u64; 5] {
+        let c = self.counts;
+        [c.succeeded, c.cached, c.failed, c.skipped, c.cancelled]
+    }
+
+    /// The tasks that had an attempt, and why.
+    pub(super) fn attempts(&self) -> Vec<(String, String)> {
+        let started = self.events.iter().filter_map(|event| match &event.body {
+            Body::AttemptStarted { reason, .. } => Some((event.task.clone()?, reason.clone())),
+            _ => None,
+        });
+        started.collect()
+    }
+
+    pub(super) fn failures(&self) -> Vec<Failure> {
+        let failed = self.events.iter().filter_map(|event| match &event.body {
+            Body::TaskFailed { failure } => Some(failure.clone()),
+            _ => None,
+        });
+        failed.collect()
+    }
+
+    /// What the journal kept of it.
+    pub(super) fn journaled(&self) -> Vec<RunEvent> {
+        read_only::read(&self.state.journal(), &self.run, 0).unwrap()
+    }
+
+    /// The logs of its attempts, in the order they began.
+    pub(super) fn logs(&self) -> Vec<Vec<u8>> {
+        let started = self.events.iter().filter(|e| matches!(e.body, Body::AttemptStarted { .. }));
+        let ids = started.filter_map(|event| event.attempt.as_ref());
+        ids.map(|id| fs::read(self.state.attempt(id).join("log")).unwrap()).collect()
+    }
+}

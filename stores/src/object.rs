@@ -1,0 +1,187 @@
+//! An `opendal` operator -> a store. Promises only what the service below can keep, and says at the opening when that
+//! is too little.
+
+use futures::future::BoxFuture;
+use opendal::{Capability, Error, ErrorKind, Metadata, Operator};
+use pipe_engine::store::{Stat, Store, StoreError, check_path, check_prefix};
+use std::io;
+use tokio::runtime::Handle;
+
+/// A bucket, or anything else that `opendal` speaks to and that can create an object only if it is not there yet.
+pub struct ObjectStore {
+    operator: Operator,
+    /// Services need tokio beneath them, and whoever waits for a store may have none: stage code blocks on it.
+    runtime: Handle,
+}
+
+impl ObjectStore {
+    /// Takes the operator as a store. Its calls run on `runtime`, which must live as long as the store is used.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when the service cannot keep what a store promises: its source says what is missing.
+    /// Nothing is read or written to find out.
+    pub fn open(operator: Operator, runtime: Handle) -> Result<Self, StoreError> {
+        let info = operator.info();
+        let reason = match missing(&info.capability()) {
+            // It writes in place, so a reader sees half an object; with its temporary folder, two writers both win.
+            _ if info.scheme() == "fs" => Some("a folder is not opened as a bucket: give its path instead".to_owned()),
+            Some(what) => Some(format!("the service cannot {what}: use one that can, such as `gs` or `s3`")),
+            None => None,
+        };
+        match reason {
+            None => Ok(Self { operator, runtime }),
+            Some(reason) => {
+                let at = format!("{}://{}{}", info.scheme(), info.name(), info.root());
+                Err(StoreError::Failed { doing: "keep results in", at, source: unsupported(reason) })
+            }
+        }
+    }
+
+    /// Runs `act` on the runtime and puts its error into the store's words.
+    fn call<'a, T, F>(
+        &'a self,
+        doing: &'static str,
+        at: &'a str,
+        act: impl FnOnce(Operator, String) -> F + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, StoreError>>
+    where
+        T: Send + 'static,
+        F: Future<Output = opendal::Result<T>> + Send + 'static,
+    {
+        Box::pin(async move {
+            let result = self.runtime.spawn(act(self.operator.clone(), at.to_owned())).await;
+            match result {
+                Ok(result) => result.map_err(|error| explain(doing, at, error)),
+                // The runtime is going down, or opendal panicked.
+                Err(lost) => Err(StoreError::Failed { doing, at: at.to_owned(), source: io::Error::other(lost) }),
+            }
+        })
+    }
+
+    fn meta<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Metadata, StoreError>> {
+        self.call("look at", at, |operator, at| async move { operator.stat(&at).await })
+    }
+}
+
+impl Store for ObjectStore {
+    fn get<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            self.call("read", at, |operator, at| async move { Ok(operator.read(&at).await?.to_vec()) }).await
+        })
+    }
+
+    fn get_range<'a>(&'a self, at: &'a str, offset: u64, length: u64) -> BoxFuture<'a, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            let end = offset.saturating_add(length);
+            self.call("read", at, move |operator, at| async move { read_range(&operator, &at, offset, end).await }).await
+        })
+    }
+
+    fn put_new<'a>(&'a self, at: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            let bytes = bytes.to_vec();
+            self.call("write", at, |operator, at| async move {
+                operator.write_with(&at, bytes).if_not_exists(true).await.map(drop)
+            })
+            .await
+        })
+    }
+
+    /// What was read is compared here, and the service is asked to write only over the very object that was looked
+    /// at before: whoever comes in between makes it a conflict.
+    fn replace_if<'a>(&'a self, at: &'a str, old: &'a [u8], new: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            let can = self.operator.info().capability();
+            if !can.write_with_if_match && !can.write_with_if_version_match {
+                let source = unsupported("the service cannot replace an object only if it is still the same".to_owned());
+                return Err(StoreError::Failed { doing: "replace", at: at.to_owned(), source });
+            }
+            let seen = self.meta(at).await?;
+            if self.get(at).await? != old {
+                return Err(StoreError::Conflict { at: at.to_owned() });
+            }
+            let new = new.to_vec();
+            self.call("replace", at, |operator, at| async move {
+                operator.write_with(&at, new).if_not_changed(&seen).await.map(drop)
+            })
+            .await
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Stat>, StoreError>> {
+        Box::pin(async move {
+            check_prefix(prefix)?;
+            let entries = self.call("list", prefix, |operator, prefix| async move {
+                operator.list_with(&prefix).recursive(true).await
+            });
+            let files = entries.await?.into_iter().filter(|entry| entry.metadata().is_file());
+            let mut found: Vec<Stat> = files
+                .map(|entry| Stat { size: entry.metadata().content_length(), at: entry.path().to_owned() })
+                .collect();
+            found.sort_by(|a, b| a.at.cmp(&b.at));
+            Ok(found)
+        })
+    }
+
+    fn stat<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Option<Stat>, StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            match self.meta(at).await {
+                Ok(meta) => Ok(Some(Stat { at: at.to_owned(), size: meta.content_length() })),
+                Err(StoreError::Missing { .. }) => Ok(None),
+                Err(other) => Err(other),
+            }
+        })
+    }
+
+    fn delete<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            self.call("delete", at, |operator, at| async move { operator.delete(&at).await }).await
+        })
+    }
+}
+
+/// Asks for the range as it is, and for the object's size only when the range leads beyond it: readers of video
+/// nearly always stay inside, and a size costs a request.
+async fn read_range(operator: &Operator, at: &str, offset: u64, end: u64) -> opendal::Result<Vec<u8>> {
+    match operator.read_with(at).range(offset..end).await {
+        Err(error) if error.kind() == ErrorKind::RangeNotSatisfied => {}
+        read => return Ok(read?.to_vec()),
+    }
+    let end = operator.stat(at).await?.content_length().min(end);
+    if offset >= end {
+        return Ok(Vec::new());
+    }
+    Ok(operator.read_with(at).range(offset..end).await?.to_vec())
+}
+
+/// What a store needs and the service lacks, as words that follow "cannot".
+fn missing(can: &Capability) -> Option<&'static str> {
+    let needs = [
+        (can.read && can.write && can.stat && can.list && can.delete, "read, write, list and delete"),
+        // Without it, the second of two runs would put its result in the place of the first one's.
+        (can.write_with_if_not_exists, "create an object only if it is not there yet"),
+    ];
+    needs.into_iter().find(|(there, _)| !there).map(|(_, what)| what)
+}
+
+fn explain(doing: &'static str, at: &str, error: Error) -> StoreError {
+    let at = at.to_owned();
+    let kind = match error.kind() {
+        ErrorKind::NotFound => return StoreError::Missing { at },
+        ErrorKind::ConditionNotMatch | ErrorKind::AlreadyExists => return StoreError::Conflict { at },
+        ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
+        ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+        _ => io::ErrorKind::Other,
+    };
+    StoreError::Failed { doing, at, source: io::Error::new(kind, error) }
+}
+
+fn unsupported(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, reason)
+}

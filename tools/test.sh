@@ -1,0 +1,43 @@
+#!/bin/sh
+# Every check that a change must pass, with the time of each part. Stops at the first that fails.
+set -eu
+cd "$(dirname "$0")/.."
+begun=$(date +%s)
+
+part() { tools/timed.sh "$@"; }
+
+same_schemas() {
+    fresh=$(mktemp -d)
+    cargo run --quiet -p pipe -- schema --write "$fresh"
+    if ! diff -r "$fresh" schemas; then
+        echo "schemas/ differs from the types: run make schemas and commit the result" >&2
+        return 1
+    fi
+    rm -r "$fresh"
+}
+
+# A binary that drags FFmpeg's shared libraries along starts 40 times slower and runs only where they are.
+links_little() {
+    needed=$(ldd "$CARGO_TARGET_DIR/release/pipe" | sed -E 's/^[[:space:]]*([^ ]+).*/\1/')
+    strange=$(printf '%s\n' "$needed" | grep -vE '^(linux-vdso|/lib.*/ld-linux|libc\.|libm\.|libgcc_s\.|libstdc\+\+\.)' || true)
+    if [ -n "$strange" ]; then
+        echo "the release binary links $strange" >&2
+        return 1
+    fi
+}
+
+case "${1:-all}" in
+    schemas) same_schemas; exit ;;
+    ldd) links_little; exit ;;
+esac
+
+part "set-up" tools/setup.sh test
+part "format" cargo fmt --all --check
+part "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
+part "release build" cargo build --release --quiet -p pipe -p pipe-testdata
+part "ldd of the release binary" tools/test.sh ldd
+part "build of the tests" cargo nextest run --workspace --no-run --cargo-quiet
+part "tests" cargo nextest run --workspace --cargo-quiet --status-level fail --final-status-level slow --no-fail-fast
+part "doc tests" cargo test --workspace --doc --quiet
+part "schemas" tools/test.sh schemas
+printf '%-60s done in %d s\n' "all checks" "$(( $(date +%s) - begun ))" >&2
