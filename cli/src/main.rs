@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod failed;
 mod forecast;
 mod nearby;
 mod paths;

@@ -6,9 +6,10 @@ use crate::words;
 use pipe_engine::event::Counts;
 use pipe_engine::lookup::Finder;
 use pipe_engine::manifest::Manifest;
-use pipe_engine::plan::Plan;
+use pipe_engine::plan::{Plan, Task};
+use pipe_engine::report::{RunView, Standing};
 use pipe_engine::run::Finished;
-use pipe_engine::state::StateFolder;
+use pipe_engine::state::{StateFolder, read_only};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,7 +39,9 @@ impl Ended<'_> {
         }
         let (style, word) = self.verdict();
         printer.line(&format!("\n{} in {took}: {}", printer.paint_err(style, word), told(&counts)));
-        self.places(printer);
+        // What a journal cannot tell, it has said when it failed; then there is only less to tell here.
+        let events = read_only::read(&self.state.journal(), &self.finished.run, 0).unwrap_or_default();
+        self.places(&RunView::of(&events), printer);
         self.next_steps(printer);
     }
 
@@ -51,12 +54,12 @@ impl Ended<'_> {
     }
 
     /// Where the results are that nobody else in the plan takes, or that people look at.
-    fn places(&self, printer: &Printer) {
+    fn places(&self, view: &RunView, printer: &Printer) {
         let shown: Vec<usize> = (0..self.plan.stages.len()).filter(|place| self.is_shown(*place)).collect();
         let width = shown.iter().map(|place| self.plan.stages[*place].name.chars().count()).max().unwrap_or(0);
         for place in shown {
-            let results: Vec<Manifest> =
-                self.plan.tasks().filter(|t| t.stage == place).filter_map(|t| self.finder.newest(t)).collect();
+            let tasks = self.plan.tasks().filter(|task| task.stage == place && has_result(view, task));
+            let results: Vec<Manifest> = tasks.filter_map(|task| self.finder.newest(task)).collect();
             let Some((folder, told)) = self.place(&results) else { continue };
             let told = if told.is_empty() { told } else { format!("  {}", printer.paint_err(Style::Faint, &told)) };
             printer.line(&format!("  {:width$}  {folder}{told}", self.plan.stages[place].name));
@@ -95,6 +98,12 @@ impl Ended<'_> {
             printer.line(&format!("  {}  pipe run {}  {}", faint("next"), self.spec, faint(&format!("(does {what})"))));
         }
     }
+}
+
+/// Whether this run made or found the task's result: one of an earlier run would be another than was asked for.
+fn has_result(view: &RunView, task: &Task) -> bool {
+    let standing = view.tasks.get(&task.id.to_string()).map(|task| task.standing);
+    matches!(standing, Some(Standing::Succeeded | Standing::Cached))
 }
 
 /// The folder of a result from the store's root: that of the attempt itself where it made anything. Items may lie in

@@ -21,6 +21,14 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// As [`duration`], in whole seconds: for times that are still counting.
+pub(crate) fn whole(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        _ => duration(time),
+    }
+}
+
 /// `45/s`, `3.2/s`, and by the minute what takes longer than two seconds.
 pub(crate) fn rate(per_second: f64) -> String {
     match per_second {

@@ -57,7 +57,7 @@ impl Finder {
         let key = self.key(task, inputs, &files);
         let found = match self.find(&key.fingerprint)? {
             Some(manifest) => {
-                self.hints().remember_newest(&task.id, &key.fingerprint);
+                self.hints().remember_newest(&self.plan.name, &task.id, &key.fingerprint);
                 Ok(manifest)
             }
             None => Err(self.why(task, &key)),
@@ -68,7 +68,7 @@ impl Finder {
     /// Takes note of a result that was just published, so that the next run need not open it.
     pub fn remember(&self, index: usize, manifest: &Manifest) {
         let mut hints = self.hints();
-        hints.remember_newest(&self.plan.task(index).id, &manifest.fingerprint);
+        hints.remember_newest(&self.plan.name, &self.plan.task(index).id, &manifest.fingerprint);
         if let Ok(meta) = fs::metadata(self.store.path(&place(&manifest.fingerprint))) {
             hints.remember_manifest(FileStamp::of(&meta), manifest.clone());
         }
@@ -76,7 +76,7 @@ impl Finder {
 
     /// The key of the newest result of a task under its present name, for comparison.
     pub fn newest(&self, task: &Task) -> Option<Manifest> {
-        let fingerprint = self.hints().newest(&task.id).cloned()?;
+        let fingerprint = self.hints().newest(&self.plan.name, &task.id).cloned()?;
         self.find(&fingerprint).ok().flatten().map(|m| (*m).clone())
     }
 
@@ -134,7 +134,7 @@ impl Finder {
     }
 
     fn why(&self, task: &Task, key: &Key) -> String {
-        let newest = self.hints().newest(&task.id).cloned();
+        let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
         match newest {
             None => "not run before".to_owned(),
             Some(fingerprint) if fingerprint == key.fingerprint => "its result is gone".to_owned(),

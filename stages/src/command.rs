@@ -35,7 +35,7 @@ struct Config {
     env: BTreeMap<String, String>,
 }
 
-/// One thing a program needs: `{ stage = "model" }` or `{ file = "rules.txt" }`.
+/// Write `{ stage = "model" }` for the results of a stage, or `{ file = "rules.txt" }` for a file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Input {

@@ -14,7 +14,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
-use std::path::Path;
 
 /// Raised whenever the same play of the same video would give other bytes.
 const CODE: u32 = 1;
@@ -210,7 +209,7 @@ fn play_failure(play: &Play, error: &VideoError) -> Failure {
     Failure { message, ..failure }
 }
 
-/// A video's trouble as a failure of the attempt. A full disk is told apart by looking whether there is room.
+/// A video's trouble as a failure of the attempt.
 pub(crate) fn video_failure(error: &VideoError) -> Failure {
     let (class, code) = match error.kind {
         VideoErrorKind::NotAVideo => (Class::Failed, "not_a_video"),
@@ -219,17 +218,9 @@ pub(crate) fn video_failure(error: &VideoError) -> Failure {
         VideoErrorKind::OutOfRange => (Class::Failed, "play_outside_video"),
         VideoErrorKind::Unsupported => (Class::Failed, "video_unsupported"),
         VideoErrorKind::BadOption => (Class::Failed, "bad_option"),
-        VideoErrorKind::Io | VideoErrorKind::Encoder if is_full(&error.path) => (Class::OutOfDisk, "disk_full"),
+        VideoErrorKind::NoSpace => (Class::OutOfDisk, "disk_full"),
         VideoErrorKind::Io => (Class::Failed, "io"),
         VideoErrorKind::Encoder => (Class::Failed, "encoder"),
     };
     Failure::of(class, code, error.message.clone()).on(error.path.display().to_string()).help(error.help.clone())
-}
-
-/// Whether a few bytes cannot be written beside `path` because the disk is full.
-fn is_full(path: &Path) -> bool {
-    let probe = path.with_extension("room");
-    let written = std::fs::write(&probe, [0; 4096]);
-    let _ = std::fs::remove_file(&probe);
-    written.is_err_and(|e| e.kind() == std::io::ErrorKind::StorageFull)
 }

@@ -75,7 +75,8 @@ impl Store for ObjectStore {
         Box::pin(async move {
             check_path(at)?;
             let end = offset.saturating_add(length);
-            self.call("read", at, move |operator, at| async move { read_range(&operator, &at, offset, end).await }).await
+            self.call("read", at, move |operator, at| async move { read_range(&operator, &at, offset, end).await })
+                .await
         })
     }
 
@@ -97,7 +98,8 @@ impl Store for ObjectStore {
             check_path(at)?;
             let can = self.operator.info().capability();
             if !can.write_with_if_match && !can.write_with_if_version_match {
-                let source = unsupported("the service cannot replace an object only if it is still the same".to_owned());
+                let source =
+                    unsupported("the service cannot replace an object only if it is still the same".to_owned());
                 return Err(StoreError::Failed { doing: "replace", at: at.to_owned(), source });
             }
             let seen = self.meta(at).await?;

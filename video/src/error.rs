@@ -21,6 +21,8 @@ pub enum VideoErrorKind {
     BadOption,
     /// Reading or writing a file failed.
     Io,
+    /// There was no room for what was to be written.
+    NoSpace,
     /// The encoder or the muxer refused.
     Encoder,
 }
@@ -64,6 +66,10 @@ impl VideoError {
     }
 
     pub(crate) fn encoder(path: &Path, doing: &str, error: ffmpeg_next::Error) -> Self {
+        if matches!(error, ffmpeg_next::Error::Other { errno } if errno == ffmpeg_next::error::ENOSPC) {
+            let help = "free some space, or put the store on a larger disk";
+            return Self::new(VideoErrorKind::NoSpace, path, format!("{doing} failed: the disk is full"), help);
+        }
         let help = "check the free space of the output's disk and the encoding options";
         Self::new(VideoErrorKind::Encoder, path, format!("{doing} failed: {error}"), help)
     }

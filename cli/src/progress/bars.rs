@@ -25,14 +25,14 @@ impl Bars {
     }
 
     pub(super) fn show(&mut self, place: usize, stage: &Stage, width: usize, now: Timestamp) {
+        let message = stage.so_far(now);
         let bar = self.shown.entry(place).or_insert_with(|| {
             let bar = ProgressBar::new(1000).with_style(self.style.clone());
-            let bar = self.multi.add(bar);
-            bar.set_prefix(format!("{:width$}", stage.name));
-            bar
+            // Whole before it is added, so that it is never drawn without its words.
+            self.multi.add(bar.with_prefix(format!("{:width$}", stage.name)).with_message(message.clone()))
         });
         bar.set_position(stage.thousandths());
-        bar.set_message(stage.so_far(now));
+        bar.set_message(message);
     }
 
     pub(super) fn remove(&mut self, place: usize) {

@@ -5,6 +5,7 @@ use crate::words;
 use pipe_engine::event::{Body, RunEvent};
 use pipe_engine::world::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 /// What was heard of the tasks of one stage.
 #[derive(Default)]
@@ -110,12 +111,11 @@ impl Stage {
         let (done, total) = self.units().unwrap_or((self.ended() - self.cached, self.tasks - self.cached));
         // A first second tells nothing of the others.
         if done == 0 || spent.as_millis() < 1000 || done >= total {
-            return vec![format!("{} so far", words::duration(std::time::Duration::from_secs(spent.as_secs())))];
+            return vec![format!("{} so far", words::whole(spent))];
         }
         let per_second = done as f64 / spent.as_secs_f64();
-        let left = std::time::Duration::from_secs_f64((total - done) as f64 / per_second);
-        let left = std::time::Duration::from_secs(left.as_secs().max(1));
-        vec![words::rate(per_second), format!("{} left", words::duration(left).replace(".0 s", " s"))]
+        let left = ((total - done) as f64 / per_second).ceil();
+        vec![words::rate(per_second), format!("{} left", words::whole(Duration::from_secs(left as u64)))]
     }
 
     fn newest_metrics(&self) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The events that deserve a sentence of their own, at once: failures, retries, a stop; with `--verbose` every start
 //! and every line a task writes.
 
+use crate::failed;
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::words;
@@ -9,7 +10,6 @@ use pipe_engine::failure::Failure;
 use pipe_engine::ids::AttemptId;
 use pipe_engine::state::StateFolder;
 use std::collections::HashMap;
-use std::fmt::Write;
 
 pub(super) struct Talk {
     printer: Printer,
@@ -57,27 +57,8 @@ impl Talk {
 
     /// A failure for good, with all that helps to find its cause.
     fn failure(&self, task: &str, attempt: Option<&AttemptId>, failure: &Failure) -> String {
-        let title = self.printer.paint_err(Style::Error, "error:");
-        let mut text = format!("{title} {}: {}", self.printer.paint_err(Style::Strong, task), failure.message);
         let log = attempt.map(|id| self.state.attempt(id).join("log")).filter(|log| log.exists());
         let log = log.map(|log| paths::from_here(&log));
-        let parts = [
-            ("on", failure.on.as_ref()),
-            ("said", failure.source.as_ref()),
-            ("help", failure.help.as_ref()),
-            ("log", log.as_ref()),
-        ];
-        for (name, value) in parts {
-            let Some(value) = value else { continue };
-            // Several lines, such as the last words of a program, are indented as one block.
-            let value = value.trim_end().replace('\n', "\n        ");
-            let _ = write!(
-                text,
-                "\n  {}{} {value}",
-                self.printer.paint_err(Style::Help, &format!("{name}:")),
-                " ".repeat(4 - name.len())
-            );
-        }
-        text
+        failed::block(|style, text| self.printer.paint_err(style, text), task, failure, log.as_ref())
     }
 }

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 pub(crate) fn run(args: &LogsArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
     let tasks = matching(&project, &args.task)?;
-    let kept = kept(&project.state.root().join("attempts"));
+    let kept = kept(&project.state.root().join("attempts"), &project.plan.name);
     let mut found = Vec::new();
     for task in tasks.iter().map(|index| &project.plan.task(*index).id) {
         let of_task = kept.iter().filter(|kept| kept.attempt.task == *task);
@@ -38,15 +38,16 @@ struct Kept {
     begun: SystemTime,
 }
 
-/// All attempts whose folders are there. One that cannot be read is of another version and tells us nothing.
-fn kept(attempts: &Path) -> Vec<Kept> {
+/// All attempts of the pipeline whose folders are there. One that cannot be read is of another version and tells us
+/// nothing.
+fn kept(attempts: &Path, pipeline: &str) -> Vec<Kept> {
     let folders = fs::read_dir(attempts).into_iter().flatten().flatten().map(|entry| entry.path());
     let read = |folder: PathBuf| {
         let attempt = read_attempt(&folder).ok()?;
         let begun = fs::metadata(folder.join(ATTEMPT)).and_then(|meta| meta.modified()).ok()?;
         Some(Kept { attempt, folder, begun })
     };
-    folders.filter_map(read).collect()
+    folders.filter_map(read).filter(|kept| kept.attempt.pipeline == pipeline).collect()
 }
 
 /// The number at the end of an attempt's name.

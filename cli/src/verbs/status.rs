@@ -3,6 +3,8 @@
 use super::again;
 use crate::args::StatusArgs;
 use crate::exit::{Exit, Refusal};
+use crate::failed;
+use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
 use crate::wiring::Project;
@@ -10,7 +12,7 @@ use crate::words;
 use indexmap::IndexMap;
 use pipe_engine::ids::RunId;
 use pipe_engine::report::{RunView, Standing, TaskView};
-use pipe_engine::state::{Lock, read_only};
+use pipe_engine::state::{JournalError, Lock, StateFolder, read_only};
 use pipe_engine::world::{Timestamp, World};
 use serde_json::json;
 use std::path::Path;
@@ -18,45 +20,60 @@ use std::path::Path;
 pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
     let journal = project.state.journal();
-    let run = pick(&read_only::runs(&journal)?, args)?;
-    let view = RunView::of(&read_only::read(&journal, &run, 0)?);
+    let view = match &args.run {
+        Some(wanted) => RunView::of(&read_only::read(&journal, &named(&read_only::runs(&journal)?, wanted)?, 0)?),
+        None => newest(&journal, &project.plan.name)?.ok_or_else(|| never_run(&again(&args.spec)))?,
+    };
     let life = Life::of(&view, project.state.root());
     if printer.json {
-        let document = json!({ "run": run, "state": life.word(), "view": view });
+        let document = json!({ "state": life.word(), "run": view });
         printer.document(&document)?;
         return Ok(Exit::Done);
     }
     let now = World::real().now();
-    let mut text = headline(&run, &view, &life, now, printer);
+    let mut text = headline(&view, &life, now, printer);
     text.push_str(&format!("\n{}", table::lines(printer, &rows(&view, now))));
-    text.push_str(&failures(&view, printer));
+    text.push_str(&failures(&view, &project.state, printer));
     text.push_str(&advice(&life, &again(&args.spec)));
     printer.data(&text)?;
     Ok(Exit::Done)
 }
 
-/// The run that was asked for, by the beginning of its name, or the newest.
-fn pick(runs: &[RunId], args: &StatusArgs) -> Result<RunId, Refusal> {
-    let spec = again(&args.spec);
-    let Some(wanted) = &args.run else {
-        let none = || Refusal::new(Exit::Wrong, format!("{spec} was never run")).help(format!("pipe run {spec}"));
-        return runs.first().cloned().ok_or_else(none);
-    };
-    let found: Vec<&RunId> = runs.iter().filter(|run| run.0.starts_with(wanted.as_str())).collect();
+/// The newest run of the pipeline. Specs that lie in one folder share a journal.
+fn newest(journal: &Path, pipeline: &str) -> Result<Option<RunView>, JournalError> {
+    for run in read_only::runs(journal)? {
+        let view = RunView::of(&read_only::read(journal, &run, 0)?);
+        if view.pipeline == pipeline {
+            return Ok(Some(view));
+        }
+    }
+    Ok(None)
+}
+
+fn never_run(spec: &str) -> Refusal {
+    Refusal::new(Exit::Wrong, format!("{spec} was never run")).help(format!("pipe run {spec}"))
+}
+
+/// The run whose name begins so.
+fn named(runs: &[RunId], wanted: &str) -> Result<RunId, Refusal> {
+    let found: Vec<&RunId> = runs.iter().filter(|run| run.0.starts_with(wanted)).collect();
     match found.as_slice() {
         [one] => Ok((*one).clone()),
         [] => {
-            let newest: Vec<String> = runs.iter().take(5).map(|run| format!("`{run}`")).collect();
-            let help = if newest.is_empty() { "there are none yet".into() } else { newest.join(", ") };
-            Err(Refusal::new(Exit::Wrong, format!("no run is named `{wanted}`"))
-                .help(format!("the newest runs: {help}")))
+            let help = if runs.is_empty() { "there are none yet".to_owned() } else { some(runs) };
+            Err(Refusal::new(Exit::Wrong, format!("no run is named `{wanted}`")).help(help))
         }
         many => {
-            let names: Vec<String> = many.iter().take(5).map(|run| format!("`{run}`")).collect();
             let message = format!("{} runs begin with `{wanted}`", many.len());
-            Err(Refusal::new(Exit::Wrong, message).help(format!("name one of them: {}", names.join(", "))))
+            Err(Refusal::new(Exit::Wrong, message).help(some(many.iter().copied())))
         }
     }
+}
+
+/// The first few of the runs, which are the newest.
+fn some<'a>(runs: impl IntoIterator<Item = &'a RunId>) -> String {
+    let names: Vec<String> = runs.into_iter().take(5).map(|run| format!("`{run}`")).collect();
+    format!("the newest are {}", names.join(", "))
 }
 
 /// Whether a run goes on.
@@ -99,7 +116,7 @@ impl Life {
 }
 
 /// `run 20261121-235414-71d2 of demo: done in 3.2 s, began 2026-11-21 23:54:14`.
-fn headline(run: &RunId, view: &RunView, life: &Life, now: Timestamp, printer: &Printer) -> String {
+fn headline(view: &RunView, life: &Life, now: Timestamp, printer: &Printer) -> String {
     let word = match life {
         Life::Running(holder) => format!("running ({holder})"),
         Life::Died => "its engine died".to_owned(),
@@ -108,6 +125,7 @@ fn headline(run: &RunId, view: &RunView, life: &Life, now: Timestamp, printer: &
     let until = if matches!(life, Life::Running(_)) { now } else { view.heard };
     let took = words::duration(until.since(view.started));
     let word = printer.paint_out(life.style(), &word);
+    let run = view.run.as_ref().map_or("?", |run| run.0.as_str());
     format!("run {run} of {}: {word} after {took}, began {}\n", view.pipeline, view.started.to_local())
 }
 
@@ -189,14 +207,15 @@ fn row(name: &str, tally: &Tally) -> Vec<Entry> {
     ]
 }
 
-fn failures(view: &RunView, printer: &Printer) -> String {
+fn failures(view: &RunView, state: &StateFolder, printer: &Printer) -> String {
     let mut text = String::new();
     for (name, task) in &view.tasks {
         let Some(failure) = &task.failure else { continue };
-        text.push_str(&format!("\n{} {name}: {failure}\n", printer.paint_out(Style::Error, "failed")));
-        if let Some(help) = &failure.help {
-            text.push_str(&format!("  help: {help}\n"));
-        }
+        let attempt = task.attempts.last().and_then(|attempt| attempt.id.as_ref());
+        let log = attempt.map(|id| state.attempt(id).join("log")).filter(|log| log.exists());
+        let log = log.map(|log| paths::from_here(&log));
+        let block = failed::block(|style, text| printer.paint_out(style, text), name, failure, log.as_ref());
+        text.push_str(&format!("\n{block}\n"));
     }
     text
 }

@@ -122,7 +122,9 @@ fn the_yaml_twin_is_the_same_pipeline() {
     let sample = Sample::shared();
     let project = Project::new(&sample);
     project.run(&[]);
-    let plan = |spec: &str| serde_json::from_str::<serde_json::Value>(&project.pipe(&["plan", spec, "--json"]).stdout).unwrap();
+    let plan = |spec: &str| {
+        serde_json::from_str::<serde_json::Value>(&project.pipe(&["plan", spec, "--json"]).stdout).unwrap()
+    };
     let (toml, yaml) = (plan("quickstart.toml"), plan("quickstart.yaml"));
     assert_eq!(toml["stages"], yaml["stages"]);
     assert_eq!(toml["tasks"], yaml["tasks"]);

@@ -54,7 +54,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     }
     let Builder { stages, graph, mut problems, .. } = builder;
     tidy(&mut problems);
-    if problems.iter().any(|p| p.severity == Severity::Error) {
+    if problems.iter().any(|p| p.severity == Severity::Error) || request.spec.broken {
         return (None, problems);
     }
     (Some(finish(request, params, stages, graph)), problems)
@@ -85,7 +85,10 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn stage(&mut self, spec: &StageSpec) {
-        let kind = self.request.kinds.get(&spec.kind.value).expect("the shape admits known kinds only").clone();
+        if spec.broken {
+            return;
+        }
+        let kind = self.request.kinds.get(&spec.kind.value).expect("a stage of an unknown kind is broken").clone();
         let node = self.request.spec.root.at(&[PathPart::from("stages"), PathPart::from(spec.name.value.as_str())]);
         let cells = cells::expand(spec, node, &self.context, &self.templates, &mut self.problems);
         let place = self.stages.len();
@@ -155,7 +158,7 @@ impl Builder<'_> {
 
     fn inputs(&self, spec: &StageSpec, found: &[Marked], cell: &Cell) -> Result<Vec<TaskInput>, Vec<Diagnostic>> {
         let stages = found.iter().filter(|m| m.mark.is_stage());
-        // A name that is no stage has been reported when the stages were put in order.
+        // What is wrong with a name, or with the stage it names, has been reported.
         let known = stages.filter_map(|m| Some((m, &self.tasks.get(&m.text)?.1)));
         known.map(|(marked, tasks)| self.matching(spec, marked, tasks, cell).map_err(|d| vec![d])).collect()
     }

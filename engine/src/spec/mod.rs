@@ -12,35 +12,39 @@ pub mod yaml;
 pub use model::{Common, Resources, RetrySpec, Spec, StageSpec};
 pub use schema::SpecSchema;
 
-use crate::text::{Diagnostic, Severity, SourceText, Spanned, code};
+use crate::text::{Diagnostic, Severity, SourceText, Span, Spanned, code};
 use model::SpecFile;
 use node::{Node, Value};
 
-/// Reads a spec and reports every problem of its shape. There is no `Spec` when one of them is an error.
+/// Reads a spec and reports every problem of its shape.
+///
+/// There is a `Spec` whenever the text could be parsed, so that the plan can look for more problems in what is right:
+/// a stage whose shape is wrong is marked as broken, and no plan is made of it.
 pub fn read(source: SourceText, schema: &SpecSchema) -> (Option<Spec>, SourceText, Vec<Diagnostic>) {
     let is_yaml = std::path::Path::new(&source.path).extension().is_some_and(|e| e == "yaml" || e == "yml");
     let (root, mut problems) = if is_yaml { yaml::parse(&source.text) } else { toml::parse(&source.text) };
-    if problems.iter().all(|p| p.severity != Severity::Error) {
-        shape::check(&root, &schema.root, &mut problems);
-    }
     if problems.iter().any(|p| p.severity == Severity::Error) {
         return (None, source, problems);
     }
-    let spec = interpret(root, &source).map_err(|problem| problems.push(problem)).ok();
+    shape::check(&root, &schema.root, &mut problems);
+    let spec = interpret(root, &source, &problems);
+    if spec.is_none() && problems.is_empty() {
+        let whole = 0..source.text.len();
+        problems.push(Diagnostic::error(code::WRONG_TYPE, "the spec cannot be read", whole, ""));
+    }
     (spec, source, problems)
 }
 
-/// A tree whose shape is right -> a `Spec`.
-fn interpret(root: Node, source: &SourceText) -> Result<Spec, Diagnostic> {
+/// A tree -> a `Spec`, as far as its shape is right.
+fn interpret(root: Node, source: &SourceText, problems: &[Diagnostic]) -> Option<Spec> {
     let file: SpecFile = typed(&root, &["version", "name", "params", "store", "defaults"])?;
     let mut stages = Vec::new();
     if let Some(Node { value: Value::Table(entries), .. }) = root.get("stages") {
-        for (name, node) in entries {
-            stages.push(stage(name, node)?);
-        }
+        stages.extend(entries.iter().map(|(name, node)| stage(name, node, problems)));
     }
     let name_span = root.get("name").map_or(0..0, |n| n.span.clone());
-    Ok(Spec {
+    Some(Spec {
+        broken: problems.iter().any(|p| p.severity == Severity::Error),
         digest: blake3::hash(source.text.as_bytes()).to_hex().to_string(),
         name: Spanned { value: file.name, span: name_span },
         params: file.params,
@@ -51,29 +55,42 @@ fn interpret(root: Node, source: &SourceText) -> Result<Spec, Diagnostic> {
     })
 }
 
-fn stage(name: &Spanned<String>, node: &Node) -> Result<StageSpec, Diagnostic> {
-    let common: Common = typed(node, &model::COMMON_KEYS)?;
-    let kind = match node.get("kind").map(|n| (&n.value, n.span.clone())) {
-        Some((Value::String(kind), span)) => Spanned { value: kind.clone(), span },
-        _ => return Err(Diagnostic::error(code::MISSING_KEY, "a stage needs a `kind`", name.span.clone(), "")),
+fn stage(name: &Spanned<String>, node: &Node, problems: &[Diagnostic]) -> StageSpec {
+    let place = extent(node);
+    let touched = |p: &Diagnostic| {
+        let at = p.span().start;
+        p.severity == Severity::Error && (place.contains(&at) || name.span.contains(&at))
     };
-    Ok(StageSpec {
+    let common: Option<Common> = typed(node, &model::COMMON_KEYS);
+    let kind = match node.get("kind") {
+        Some(Node { value: Value::String(kind), span }) => Spanned { value: kind.clone(), span: span.clone() },
+        _ => Spanned { value: String::new(), span: name.span.clone() },
+    };
+    StageSpec {
         name: name.clone(),
         kind,
-        common,
+        broken: common.is_none() || problems.iter().any(touched),
+        common: common.unwrap_or_default(),
         body: without(node, &model::COMMON_KEYS),
-        span: node.span.clone(),
-    })
+    }
 }
 
-/// The keys of a table that `T` has, as a `T`.
-fn typed<T: serde::de::DeserializeOwned>(node: &Node, keys: &[&str]) -> Result<T, Diagnostic> {
-    let part: serde_json::Map<_, _> =
-        keys.iter().filter_map(|k| Some(((*k).to_owned(), node.get(k)?.to_json()))).collect();
-    serde_path_to_error::deserialize(serde_json::Value::Object(part)).map_err(|error| {
-        let at = node.at(&model::path_parts(&error.path().to_string()));
-        Diagnostic::error(code::WRONG_TYPE, error.inner().to_string(), at.span.clone(), "")
-    })
+/// From the first byte of a value to the last of what it holds. A TOML table's own span is its header only.
+fn extent(node: &Node) -> Span {
+    let join = |a: Span, b: Span| a.start.min(b.start)..a.end.max(b.end);
+    match &node.value {
+        Value::Table(entries) => {
+            entries.iter().fold(node.span.clone(), |all, (key, inner)| join(join(all, key.span.clone()), extent(inner)))
+        }
+        Value::List(items) => items.iter().fold(node.span.clone(), |all, inner| join(all, extent(inner))),
+        _ => node.span.clone(),
+    }
+}
+
+/// The keys of a table that `T` has, as a `T`; `None` when its shape is not right, which has been reported.
+fn typed<T: serde::de::DeserializeOwned>(node: &Node, keys: &[&str]) -> Option<T> {
+    let part = keys.iter().filter_map(|k| Some(((*k).to_owned(), node.get(k)?.to_json())));
+    serde_json::from_value(serde_json::Value::Object(part.collect())).ok()
 }
 
 fn without(node: &Node, keys: &[&str]) -> Node {

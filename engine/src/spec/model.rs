@@ -1,7 +1,7 @@
 //! The types a spec becomes. Their documentation is what editors and `docs/` show, through the JSON Schema.
 
 use super::node::{Node, PathPart};
-use crate::text::{Span, Spanned};
+use crate::text::Spanned;
 use crate::units::{Bytes, Millis, MillisRange};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -130,9 +130,11 @@ pub struct Resources {
     pub memory: Option<Bytes>,
 }
 
-/// A spec whose shape is right.
+/// A spec as it was written.
 #[derive(Debug)]
 pub struct Spec {
+    /// Whether something in it is wrong, which has been reported: no plan is made of it.
+    pub broken: bool,
     /// BLAKE3 of its text.
     pub digest: String,
     /// The pipeline's name.
@@ -160,8 +162,8 @@ pub struct StageSpec {
     pub common: Common,
     /// What only its kind understands, templates unresolved.
     pub body: Node,
-    /// Where it stands.
-    pub span: Span,
+    /// Whether something in it is wrong, which has been reported.
+    pub broken: bool,
 }
 
 /// A field such as `source.path` or `size[0]` as steps down a tree.

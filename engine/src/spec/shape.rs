@@ -71,6 +71,13 @@ impl<'s> Checker<'s> {
         let types = shape.types();
         if !types.is_empty() && !types.iter().any(|kind| schema::accepts(kind, &node.value)) {
             self.wrong_type(node, &wanted(&types), place);
+            // The description of a table shows how to write one.
+            if types == ["object"]
+                && let Some(text) = shape.text("description")
+                && let Some(problem) = self.problems.last_mut()
+            {
+                problem.help = Some(first_sentence(text));
+            }
             return;
         }
         let values = shape.values();

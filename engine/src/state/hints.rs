@@ -94,14 +94,14 @@ impl Hints {
         self.manifests.insert(manifest.fingerprint.clone(), (stamp, manifest));
     }
 
-    /// The newest result of a task under its present name.
-    pub fn newest(&self, task: &TaskId) -> Option<&Fingerprint> {
-        self.newest.get(&task.to_string())
+    /// The newest result of a pipeline's task under its present name. Specs in one folder share a state folder.
+    pub fn newest(&self, pipeline: &str, task: &TaskId) -> Option<&Fingerprint> {
+        self.newest.get(&format!("{pipeline}/{task}"))
     }
 
-    /// Remembers the newest result of a task.
-    pub fn remember_newest(&mut self, task: &TaskId, fingerprint: &Fingerprint) {
-        let task = task.to_string();
+    /// Remembers the newest result of a pipeline's task.
+    pub fn remember_newest(&mut self, pipeline: &str, task: &TaskId, fingerprint: &Fingerprint) {
+        let task = format!("{pipeline}/{task}");
         if self.newest.get(&task) != Some(fingerprint) {
             self.newest.insert(task.clone(), fingerprint.clone());
             self.new_newest.push(task);

@@ -1,4 +1,5 @@
 //! The engine's tests from outside: one binary, one file or folder for each promise.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 mod formats;
 mod journal;

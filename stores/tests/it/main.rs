@@ -1,5 +1,6 @@
 //! Buckets, held against the engine's own suite. The service here lives in memory; it has no conditional replace,
 //! so that part of the suite waits for a real bucket.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 use opendal::layers::CapabilityOverrideLayer;
 use opendal::{Operator, services};

@@ -28,7 +28,10 @@ fn is_gone(pid_file: &Path) -> bool {
 }
 
 fn said(ran: &Ran) -> Vec<&str> {
-    ran.events.iter().filter_map(|e| if let Body::Log { line } = &e.body { Some(line.as_str()) } else { None }).collect()
+    ran.events
+        .iter()
+        .filter_map(|e| if let Body::Log { line } = &e.body { Some(line.as_str()) } else { None })
+        .collect()
 }
 
 #[test]
@@ -88,7 +91,8 @@ fn a_child_in_a_group_of_its_own_ends_with_its_attempt() {
 fn a_program_that_is_asked_to_end_may_tidy_up() {
     let project = Project::new();
     let note = project.path("note");
-    let script = format!("trap 'echo tidy > {}; exit 0' TERM; echo ready; while :; do sleep 0.05; done", note.display());
+    let script =
+        format!("trap 'echo tidy > {}; exit 0' TERM; echo ready; while :; do sleep 0.05; done", note.display());
     project.run_in(".pipe", &stage(&script), stop_when_ready(Stop::Gently));
     assert_eq!(fs::read_to_string(note).unwrap(), "tidy\n");
 }
@@ -124,7 +128,8 @@ fn a_program_that_is_not_there_is_named() {
 fn a_program_sees_none_of_the_secrets_of_whoever_started_the_run() {
     let project = Project::new();
     let ran = project.run(&stage("env | cut -d= -f1 | grep -v -e '^PIPE_' | sort"));
-    let allowed = ["PATH", "HOME", "USER", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PWD", "_", "SHLVL", "OLDPWD"];
+    let allowed =
+        ["PATH", "HOME", "USER", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PWD", "_", "SHLVL", "OLDPWD"];
     assert!(said(&ran).iter().all(|name| allowed.contains(name)), "{:?}", said(&ran));
     assert!(said(&ran).contains(&"PATH"));
 }

@@ -90,7 +90,8 @@ impl Case {
     }
 
     pub(super) fn timeout(&self, place: usize) -> Option<Duration> {
-        let hangs = matches!(&self.tasks[place].fate, Fate::Tries(tries) if tries.iter().any(|t| matches!(t, Try::Hangs)));
+        let hangs =
+            matches!(&self.tasks[place].fate, Fate::Tries(tries) if tries.iter().any(|t| matches!(t, Try::Hangs)));
         (hangs || place.is_multiple_of(2)).then_some(TIMEOUT)
     }
 
@@ -184,13 +185,25 @@ pub(super) fn failure(class: Class) -> Failure {
 }
 
 pub(super) fn any_case() -> impl Strategy<Value = Case> {
-    (vec(any_task(), 1..14), 1..6_u32, 1..9_u64, any::<u64>())
-        .prop_map(|(tasks, cpu, memory, seed)| Case { tasks, cpu, memory, seed })
+    (vec(any_task(), 1..14), 1..6_u32, 1..9_u64, any::<u64>()).prop_map(|(tasks, cpu, memory, seed)| Case {
+        tasks,
+        cpu,
+        memory,
+        seed,
+    })
 }
 
 fn any_task() -> impl Strategy<Value = TaskCase> {
     (0..4_usize, vec(0..1000_usize, 0..4), 1..8_u32, 0..12_u64, any_fate(), 0..3_u32, 0..2_u32).prop_map(
-        |(stage, needs, cpu, memory, fate, failed, timeouts)| TaskCase { stage, needs, cpu, memory, fate, failed, timeouts },
+        |(stage, needs, cpu, memory, fate, failed, timeouts)| TaskCase {
+            stage,
+            needs,
+            cpu,
+            memory,
+            fate,
+            failed,
+            timeouts,
+        },
     )
 }
 

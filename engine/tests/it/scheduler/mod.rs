@@ -91,8 +91,7 @@ fn a_crash_after_any_record_and_a_new_run_give_the_same_results() {
     for_all(500, |case| {
         let whole = World::new(&case).run();
         for crash in [case.seed as usize % 7, case.seed as usize % 31, whole.records.len()] {
-            let kept: BTreeSet<usize> =
-                whole.records.iter().take(crash).flat_map(results_of).collect();
+            let kept: BTreeSet<usize> = whole.records.iter().take(crash).flat_map(results_of).collect();
             let second = World::new(&case).with_results(&kept).run();
             prop_assert_eq!(second.results(), whole.results());
             prop_assert!(kept.iter().all(|task| second.tries[*task] == 0), "a kept result was made again");

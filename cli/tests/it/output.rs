@@ -1,0 +1,139 @@
+//! What the verbs print: for people, for programs, into pipes.
+
+use crate::bench::{Bench, SUM};
+use serde_json::{Value as Json, json};
+use std::process::{Command, Stdio};
+
+const SUM_YAML: &str = r#"
+version: 1
+name: sum
+params: { numbers: [1, 2], extra: 0 }
+stages:
+  number:
+    kind: command
+    matrix: { n: "{{ params.numbers }}" }
+    argv: ["sh", "-c", "echo number {{ n }}; echo $(({{ n }} + {{ params.extra }})) > $PIPE_OUTPUT/number"]
+    outputs: [number]
+  sum:
+    kind: command
+    argv: ["sh", "-c", "cat $PIPE_INPUT_NUMBERS/*/number > $PIPE_OUTPUT/all"]
+    inputs: { numbers: { stage: number } }
+    outputs: [all]
+"#;
+
+#[test]
+fn toml_and_yaml_twins_have_the_same_plan() {
+    let bench = Bench::with(SUM);
+    bench.write("twin.yaml", SUM_YAML);
+    let plan = |spec: &str| bench.pipe(&["plan", spec, "--json"]).json();
+    let (toml, yaml) = (plan("spec.toml"), plan("twin.yaml"));
+    assert_eq!(toml, yaml);
+    assert_eq!(toml["tasks"].as_array().unwrap().len(), 3);
+    bench.run();
+    assert_eq!(bench.pipe(&["run", "twin.yaml", "--json"]).events().pop().unwrap()["cached"], 3);
+}
+
+#[test]
+fn a_plan_says_hit_run_or_depends_and_writes_nothing() {
+    let bench = Bench::with(SUM);
+    let states = |arguments: &[&str]| -> Vec<String> {
+        let plan = bench.pipe(&[&["plan", "spec.toml", "--json"], arguments].concat()).json();
+        plan["tasks"].as_array().unwrap().iter().map(|task| task["state"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(states(&[]), ["run", "run", "depends"]);
+    assert!(!bench.path("out").exists() && !bench.path(".pipe").exists());
+    bench.run();
+    assert_eq!(states(&[]), ["hit", "hit", "hit"]);
+    assert_eq!(states(&["-P", "numbers=[2, 3]"]), ["hit", "run", "depends"]);
+    let table = bench.pipe(&["plan", "spec.toml", "-P", "extra=1"]).stdout;
+    let row = table.lines().find(|line| line.starts_with("number")).unwrap();
+    assert!(row.contains("command") && row.ends_with("config.argv[2] changed"), "{table}");
+    let tasks = bench.pipe(&["plan", "spec.toml", "-P", "extra=1", "--tasks"]).stdout;
+    assert!(tasks.lines().any(|line| line.starts_with("sum ") && line.ends_with("depends on number[n=1]")), "{tasks}");
+}
+
+#[test]
+fn a_pipe_gets_no_escape_codes_and_no_color_is_obeyed() {
+    let bench = Bench::with(SUM);
+    for verb in ["plan", "run", "status", "validate"] {
+        let said = bench.pipe(&[verb, "spec.toml"]);
+        assert!(!said.stdout.contains('\x1b') && !said.stderr.contains('\x1b'), "{verb}: {said:?}");
+    }
+    let colored = bench.pipe(&["plan", "spec.toml", "--color", "always"]);
+    assert!(colored.stdout.contains('\x1b'), "{colored:?}");
+    // `script` gives the binary a terminal.
+    let on_terminal = |no_color: &str| {
+        let bin = env!("CARGO_BIN_EXE_pipe");
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("{bin} plan spec.toml"), "/dev/null"]).env("NO_COLOR", no_color);
+        let output = command.current_dir(bench.path("")).stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(on_terminal("").contains("\x1b[32m"), "an empty NO_COLOR asks for nothing");
+    assert!(!on_terminal("1").contains('\x1b'));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let many: Vec<String> = (0..3000).map(|n| n.to_string()).collect();
+    let bench = Bench::with(&SUM.replace("[1, 2]", &format!("[{}]", many.join(", "))));
+    let line = format!("{} plan spec.toml --tasks | head -n 1", env!("CARGO_BIN_EXE_pipe"));
+    let output = Command::new("sh").args(["-c", &line]).current_dir(bench.path("")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
+}
+
+#[test]
+fn validate_says_how_large_a_good_spec_is() {
+    let bench = Bench::with(SUM);
+    assert_eq!(bench.pipe(&["validate", "spec.toml"]).stdout, "spec.toml: 2 stages, 3 tasks\n");
+    let document = bench.pipe(&["validate", "spec.toml", "--json"]).json();
+    let expected = json!({ "spec": "spec.toml", "valid": true, "stages": 2, "tasks": 3, "problems": [] });
+    assert_eq!(document, expected);
+}
+
+#[test]
+fn explain_names_the_field_that_changed_and_where_the_result_lies() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    let same = bench.pipe(&["explain", "spec.toml", "number[n=1]"]).stdout;
+    assert!(same.starts_with("number[n=1]: up to date\n  result  out/data/sum/number/n=1@"), "{same}");
+    let changed = bench.pipe(&["explain", "spec.toml", "number[n=1]", "-P", "extra=4", "--json"]).json();
+    let fields: Vec<&Json> = changed[0]["changes"].as_array().unwrap().iter().map(|c| &c["field"]).collect();
+    assert_eq!(fields, ["config.argv[2]"]);
+    let follows = bench.pipe(&["explain", "spec.toml", "sum", "-P", "extra=4"]).stdout;
+    assert!(follows.starts_with("sum: depends on number[n=1]"), "{follows}");
+}
+
+#[test]
+fn a_graph_can_be_drawn_by_graphviz_and_mermaid() {
+    let bench = Bench::with(SUM);
+    let dot = bench.pipe(&["graph", "spec.toml"]).stdout;
+    assert!(dot.starts_with("digraph") && dot.contains("s0 -> s1"), "{dot}");
+    let mermaid = bench.pipe(&["graph", "spec.toml", "--format", "mermaid"]).stdout;
+    assert!(mermaid.starts_with("flowchart") && mermaid.contains("s0 --> s1"), "{mermaid}");
+    let document = bench.pipe(&["graph", "spec.toml", "--json"]).json();
+    assert_eq!(document["stages"][1]["needs"], json!(["number"]));
+}
+
+#[test]
+fn every_format_has_a_schema() {
+    let bench = Bench::new();
+    assert_eq!(bench.pipe(&["schema", "--write", "schemas"]).code, Some(0));
+    for name in ["spec", "manifest", "attempt", "outcome", "run-event"] {
+        let written = std::fs::read_to_string(bench.path(&format!("schemas/{name}.v1.json"))).unwrap();
+        assert!(written.ends_with("}\n"));
+        assert_eq!(written, bench.pipe(&["schema", name]).stdout, "{name}");
+        assert!(serde_json::from_str::<Json>(&written).unwrap()["$schema"].is_string(), "{name}");
+    }
+}
+
+#[test]
+fn help_teaches_every_verb_and_the_exit_codes() {
+    let help = Bench::new().pipe(&["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    for word in ["run", "plan", "validate", "status", "logs", "graph", "explain", "schema", "130", "NO_COLOR"] {
+        assert!(help.stdout.contains(word), "{word}");
+    }
+    assert!(!help.stdout.contains("worker"), "it is not for people");
+}

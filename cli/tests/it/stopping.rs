@@ -1,0 +1,125 @@
+//! Runs that do not end by themselves: signals, a killed engine, a folder that is taken.
+
+use crate::bench::{Bench, lives, wait_until};
+use rustix::process::Signal;
+
+/// One task that goes on until the file `go` is there, with a child and a grandchild; another that is quick.
+const SLOW: &str = r#"
+version = 1
+name = "slow"
+
+[stages.quick]
+kind = "command"
+argv = ["sh", "-c", "echo 1 > $PIPE_OUTPUT/x"]
+outputs = ["x"]
+
+[stages.slow]
+kind = "command"
+argv = ["sh", "-c", "test -e @/go || { sleep 300 & echo $! > @/grandchild; echo $$ > @/child; while ! test -e @/go; do sleep 0.05; done; kill $!; }; echo 1 > $PIPE_OUTPUT/x"]
+inputs = { quick = { stage = "quick" } }
+outputs = ["x"]
+"#;
+
+fn dies(bench: &Bench, name: &str) {
+    let process = bench.read(name);
+    wait_until(&format!("the end of the {name} {process}"), || !lives(&process));
+}
+
+#[test]
+fn ctrl_c_ends_the_children_and_the_next_run_goes_on() {
+    let bench = Bench::with(SLOW);
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    engine.signal(Signal::INT);
+    let said = engine.wait();
+    assert_eq!(said.code, Some(130), "{said:?}");
+    assert!(said.stderr.contains("stopping: nothing more is started"), "{}", said.stderr);
+    assert!(said.stderr.contains("interrupted in "), "{}", said.stderr);
+    dies(&bench, "child");
+    dies(&bench, "grandchild");
+    bench.write("go", "now");
+    let next = bench.run();
+    assert_eq!(next.count("attempt_started"), 1, "what was finished is kept");
+}
+
+#[test]
+fn a_second_ctrl_c_kills_what_does_not_listen() {
+    let stubborn = SLOW.replace("test -e @/go ||", "trap '' TERM; test -e @/go ||");
+    let bench = Bench::with(&stubborn);
+    let engine = bench.start(&["run", "spec.toml", "--json"]);
+    bench.wait_for("child");
+    engine.signal(Signal::INT);
+    // The second would be one with the first if it came before the first was heard.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    engine.signal(Signal::INT);
+    let said = engine.wait();
+    assert_eq!(said.code, Some(130), "{said:?}");
+    let last = said.events().pop().unwrap();
+    assert_eq!((last["type"].as_str(), last["cancelled"].as_u64()), (Some("run_finished"), Some(1)));
+    dies(&bench, "child");
+    dies(&bench, "grandchild");
+}
+
+#[test]
+fn a_killed_engine_needs_no_manual_step_twice_in_a_row() {
+    let bench = Bench::with(SLOW);
+    for _ in 0..2 {
+        let engine = bench.start(&["run", "spec.toml"]);
+        bench.wait_for("child");
+        engine.signal(Signal::KILL);
+        assert_eq!(engine.wait().code, None);
+        let status = bench.pipe(&["status", "spec.toml"]);
+        assert!(status.stdout.contains("its engine died"), "{status:?}");
+        std::fs::rename(bench.path("child"), bench.path("orphan")).unwrap();
+    }
+    bench.write("go", "now");
+    let next = bench.run();
+    assert_eq!(next.count("attempt_started"), 1);
+    dies(&bench, "orphan");
+    dies(&bench, "grandchild");
+}
+
+#[test]
+fn of_two_engines_the_second_says_who_is_first_and_ends_with_3() {
+    let bench = Bench::with(SLOW);
+    let first = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    let second = bench.pipe(&["run", "spec.toml"]);
+    assert_eq!(second.code, Some(3), "{second:?}");
+    assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);
+    assert!(second.stderr.contains("--wait"), "{}", second.stderr);
+    let status = bench.pipe(&["status", "spec.toml", "--json"]).json();
+    assert_eq!(status["state"], "running");
+    bench.write("go", "now");
+    assert_eq!(first.wait().code, Some(0));
+}
+
+#[test]
+fn with_wait_the_second_engine_waits_for_the_first() {
+    let bench = Bench::with(SLOW);
+    let first = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    let second = bench.start(&["run", "spec.toml", "--wait"]);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(lives(&second.id().to_string()), "it waits");
+    bench.write("go", "now");
+    assert_eq!(first.wait().code, Some(0));
+    let said = second.wait();
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.starts_with("waiting for process "), "{}", said.stderr);
+    assert!(said.stderr.contains("nothing to do: 2 of 2 tasks"), "{}", said.stderr);
+}
+
+#[test]
+fn a_person_who_names_the_state_in_the_environment_is_not_taken_for_an_orphan() {
+    let bench = Bench::with(crate::bench::SUM);
+    let state = bench.path(".pipe");
+    std::fs::create_dir(&state).unwrap();
+    let state = state.canonicalize().unwrap();
+    let mut bystander = std::process::Command::new("sleep").arg("300").env("PIPE_STATE", &state).spawn().unwrap();
+    let said = bench.command(&["run", "spec.toml"]).env("PIPE_STATE", &state).output().unwrap();
+    let lived = lives(&bystander.id().to_string());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    assert!(said.status.success() && lived);
+}
