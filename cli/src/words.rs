@@ -13,8 +13,8 @@ pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let whole = time.as_secs();
     match whole {
-        0 => format!("{seconds:.2} s"),
-        1..10 => format!("{seconds:.1} s"),
+        0 if seconds < 0.995 => format!("{seconds:.2} s"),
+        0..10 => format!("{seconds:.1} s"),
         10..60 => format!("{whole} s"),
         60..3600 => format!("{}m {:02}s", whole / 60, whole % 60),
         _ => format!("{}h {:02}m", whole / 3600, whole % 3600 / 60),
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn durations_read_as_people_say_them() {
-        let said = [0.04, 3.21, 45.9, 125.0, 3725.0].map(|s| duration(Duration::from_secs_f64(s)));
-        assert_eq!(said, ["0.04 s", "3.2 s", "45 s", "2m 05s", "1h 02m"]);
+        let said = [0.04, 0.998, 3.21, 45.9, 125.0, 3725.0].map(|s| duration(Duration::from_secs_f64(s)));
+        assert_eq!(said, ["0.04 s", "1.0 s", "3.2 s", "45 s", "2m 05s", "1h 02m"]);
     }
 
     #[test]

@@ -110,7 +110,10 @@ impl Stage {
         let spent = now.since(began);
         let (done, total) = self.units().unwrap_or((self.ended() - self.cached, self.tasks - self.cached));
         // A first second tells nothing of the others.
-        if done == 0 || spent.as_millis() < 1000 || done >= total {
+        if spent.as_secs() == 0 {
+            return Vec::new();
+        }
+        if done == 0 || done >= total {
             return vec![format!("{} so far", words::whole(spent))];
         }
         let per_second = done as f64 / spent.as_secs_f64();

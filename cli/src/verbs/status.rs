@@ -182,7 +182,8 @@ fn rows(view: &RunView, now: Timestamp) -> Vec<Vec<Entry>> {
         left(Style::Strong, "stage"),
         left(Style::Strong, "tasks"),
         right(Style::Strong, "attempts"),
-        right(Style::Strong, "items"),
+        // Few stages count items; a column of nothing says nothing.
+        right(Style::Strong, if stages.values().any(|tally| tally.items > 0) { "items" } else { "" }),
         right(Style::Strong, "time"),
     ]];
     rows.extend(stages.iter().map(|(name, tally)| row(name, tally)));

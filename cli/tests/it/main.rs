@@ -1,5 +1,7 @@
 //! The binary as a person or a program meets it: its command line, its exit codes, what it says, and what it leaves.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
+
 mod bench;
 mod output;
 #[cfg(all(feature = "video", feature = "trainer"))]

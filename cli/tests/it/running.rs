@@ -121,7 +121,7 @@ fn a_task_may_run_pipe_without_waiting_for_the_run_it_is_part_of() {
 #[test]
 fn two_specs_in_one_folder_have_runs_of_their_own() {
     let bench = Bench::with(SUM);
-    bench.write("other.toml", &SUM.replace("name = \"sum\"", "name = \"other\"").replace("[1, 2]", "[8]"));
+    bench.write("other.toml", &SUM.replace("name = \"sum\"", "name = \"other\"").replace("[1, 2]", "[8, 9]"));
     bench.run();
     let other = bench.pipe(&["plan", "other.toml", "--json"]).json();
     assert_eq!(other["tasks"][0]["reason"], "not run before");

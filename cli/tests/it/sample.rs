@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Sample data and a store that tests of one run share, so that what one has cut another need not.
-pub struct Sample {
+pub(crate) struct Sample {
     root: PathBuf,
 }
 
 impl Sample {
     /// The sample data of this run of the tests. Whoever comes first makes it; nothing is taken over from an earlier
     /// run, whose code may have been another.
-    pub fn shared() -> Self {
+    pub(crate) fn shared() -> Self {
         let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("quickstart");
         fs::create_dir_all(&all).unwrap();
         let run = std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| std::process::id().to_string());
@@ -40,7 +40,7 @@ impl Sample {
     }
 
     /// The sample data under another name: a database of its own, and links to the same videos.
-    pub fn disturbed(&self, name: &str) -> Data {
+    pub(crate) fn disturbed(&self, name: &str) -> Data {
         let data = Data { folder: self.root.join(format!("data-{name}-{}", std::process::id())) };
         let original = self.root.join("data");
         for game in fs::read_dir(original.join("videos")).unwrap().flatten().filter(|e| e.path().is_dir()) {
@@ -56,23 +56,23 @@ impl Sample {
 }
 
 /// One set of sample data.
-pub struct Data {
+pub(crate) struct Data {
     folder: PathBuf,
 }
 
 impl Data {
     /// The parameter that leads the quickstart here.
-    pub fn param(&self) -> String {
+    pub(crate) fn param(&self) -> String {
         format!("data={}", self.folder.display())
     }
 
     /// Changes the database.
-    pub fn change_plays(&self, sql: &str) {
+    pub(crate) fn change_plays(&self, sql: &str) {
         Connection::open(self.folder.join("plays.db")).unwrap().execute_batch(sql).unwrap();
     }
 
     /// Gives two angles of a game each other's video.
-    pub fn exchange(&self, game: &str, a: &str, b: &str) {
+    pub(crate) fn exchange(&self, game: &str, a: &str, b: &str) {
         let path = |name: &str| self.folder.join(format!("videos/{game}/{name}.mp4"));
         fs::rename(path(a), path("aside")).unwrap();
         fs::rename(path(b), path(a)).unwrap();
@@ -80,7 +80,7 @@ impl Data {
     }
 
     /// Gives every file new times and the same bytes. Links are replaced by copies, so no other test is touched.
-    pub fn touch_everything(&self) {
+    pub(crate) fn touch_everything(&self) {
         let database = self.folder.join("plays.db");
         let bytes = fs::read(&database).unwrap();
         fs::write(&database, bytes).unwrap();
@@ -95,14 +95,14 @@ impl Data {
 }
 
 /// A copy of the quickstart with a state of its own and the shared store.
-pub struct Project {
+pub(crate) struct Project {
     folder: tempfile::TempDir,
     store: PathBuf,
     data: PathBuf,
 }
 
 impl Project {
-    pub fn new(sample: &Sample) -> Self {
+    pub(crate) fn new(sample: &Sample) -> Self {
         let project = Self {
             folder: tempfile::tempdir().unwrap(),
             store: sample.root.join("store"),
@@ -123,7 +123,7 @@ impl Project {
         project
     }
 
-    pub fn edit_spec(&self, change: impl Fn(String) -> String) {
+    pub(crate) fn edit_spec(&self, change: impl Fn(String) -> String) {
         self.edit("quickstart.toml", change);
     }
 
@@ -135,7 +135,7 @@ impl Project {
         fs::write(path, after).unwrap();
     }
 
-    pub fn pipe(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn pipe(&self, arguments: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_pipe"))
             .args(arguments)
             .current_dir(self.folder.path())
@@ -150,11 +150,11 @@ impl Project {
     }
 
     /// Runs the quickstart, which must end well.
-    pub fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_spec("quickstart.toml", arguments)
     }
 
-    pub fn run_spec(&self, spec: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run_spec(&self, spec: &str, arguments: &[&str]) -> Run {
         let said = self.pipe(&[&["run", spec, "--json"], arguments].concat());
         assert_eq!(said.code, Some(0), "{}", said.stderr);
         let events = said.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -163,15 +163,15 @@ impl Project {
 }
 
 /// What the binary said.
-pub struct Said {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// The events of a run.
-pub struct Run {
-    pub events: Vec<Json>,
+pub(crate) struct Run {
+    pub(crate) events: Vec<Json>,
     store: PathBuf,
 }
 
@@ -181,18 +181,18 @@ impl Run {
     }
 
     /// What the one task of a stage told about its result.
-    pub fn result_of(&self, task: &str) -> Json {
+    pub(crate) fn result_of(&self, task: &str) -> Json {
         let event = self.of("task_succeeded").find(|e| e["task"] == task);
         event.unwrap_or_else(|| panic!("{task} did not run: {:?}", self.events.last()))["result"].clone()
     }
 
     /// Attempts of a stage.
-    pub fn started(&self, stage: &str) -> usize {
+    pub(crate) fn started(&self, stage: &str) -> usize {
         self.of("attempt_started").filter(|e| is_of(e, stage)).count()
     }
 
     /// Items made by the attempts of a stage, where there were any.
-    pub fn items_made(&self, stage: &str) -> Vec<(String, u64)> {
+    pub(crate) fn items_made(&self, stage: &str) -> Vec<(String, u64)> {
         self.of("attempt_ended")
             .filter(|e| is_of(e, stage))
             .map(|e| (e["task"].as_str().unwrap().to_owned(), e["items"]["made"].as_u64().unwrap()))
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// A file of the newest result of a stage without a matrix.
-    pub fn output(&self, stage: &str, file: &str) -> String {
+    pub(crate) fn output(&self, stage: &str, file: &str) -> String {
         let folder = self.store.join("data/quickstart").join(stage);
         let newest = fs::read_dir(folder).unwrap().flatten().max_by_key(|e| e.metadata().unwrap().modified().unwrap());
         fs::read_to_string(newest.unwrap().path().join(file)).unwrap()

@@ -39,6 +39,9 @@ fn a_list_is_whole_while_others_come_and_go() {
                     fs::create_dir_all(&passing).unwrap();
                     fs::write(passing.join("goes"), b"x").unwrap();
                     fs::remove_dir_all(&passing).unwrap();
+                    let passing = folder.path().join(format!("results/{n:02}/goes"));
+                    fs::write(&passing, b"x").unwrap();
+                    fs::remove_file(&passing).unwrap();
                 }
             }
         });

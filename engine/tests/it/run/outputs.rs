@@ -34,11 +34,15 @@ fn each_try_of_a_task_has_a_name_and_a_log_of_its_own() {
 #[test]
 fn an_output_that_is_a_link_is_refused_and_its_target_is_left_alone() {
     let project = Project::new();
-    let precious = project.write("precious", "mine");
-    let ran = project.run(&stage(&format!("echo x > $PIPE_OUTPUT/a; ln -s {} $PIPE_OUTPUT/b", precious.display())));
-    assert_eq!(code(&ran), "bad_output");
-    assert_eq!(project.data(), []);
-    assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
+    let precious = project.write("home/precious", "mine");
+    fs::set_permissions(&precious, fs::Permissions::from_mode(0o644)).unwrap();
+    for target in [precious.as_path(), precious.parent().unwrap()] {
+        let ran = project.run(&stage(&format!("echo x > $PIPE_OUTPUT/a; ln -s {} $PIPE_OUTPUT/b", target.display())));
+        assert_eq!(code(&ran), "bad_output", "{target:?}");
+        assert_eq!(project.data(), [], "{target:?}");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "mine", "{target:?}");
+        assert_eq!(fs::metadata(&precious).unwrap().permissions().mode() & 0o777, 0o644, "{target:?}");
+    }
 }
 
 #[test]
@@ -83,6 +87,8 @@ fn project_files_above_or_far_from_the_spec_are_read_and_never_written() {
     assert_eq!(project.texts(), ["above\nhigher\nfar\n"]);
     let texts = [above, higher, far].map(|path| fs::read_to_string(path).unwrap());
     assert_eq!(texts, ["above\n", "higher\n", "far\n"]);
+    let attempts: Vec<_> = fs::read_dir(project.path(".pipe/attempts")).unwrap().collect();
+    assert_eq!(attempts.len(), 1, "no copy lies beside the attempt's own folder: {attempts:?}");
 }
 
 #[test]
@@ -100,7 +106,14 @@ fn what_a_dead_engine_left_half_written_is_swept_by_the_next() {
     fs::create_dir_all(&output).unwrap();
     fs::write(format!("{output}/half"), "half").unwrap();
     symlink("/", format!("{output}/link")).unwrap();
+    // And one whose program had put a link in the place of its output folder.
+    let precious = project.write("home/precious", "mine");
+    let linked = project.path(".pipe/attempts/0badcafe-2");
+    fs::create_dir(&linked).unwrap();
+    fs::write(linked.join("attempt.json"), text.replace("/work/all@", "/work/linked@")).unwrap();
+    symlink(precious.parent().unwrap(), output.replace("/work/dead@", "/work/linked@")).unwrap();
     assert_eq!(project.run(&stage("echo whole > $PIPE_OUTPUT/a")).ends(), [0, 1, 0, 0, 0]);
     assert_eq!(project.texts(), ["whole\n"]);
-    assert!(!dead.exists());
+    assert!(!dead.exists() && !linked.exists());
+    assert_eq!(fs::read_to_string(precious).unwrap(), "mine");
 }

@@ -34,6 +34,9 @@ pub(super) struct World<'a> {
     running: BTreeMap<TaskIndex, Running>,
     cancel: Option<(usize, Stop)>,
     cancelled: bool,
+    /// Attempts that were told to stop, and those that ended badly once somebody had asked the run to stop.
+    told: BTreeSet<TaskIndex>,
+    stopped: BTreeSet<TaskIndex>,
     pub(super) tries: Vec<u32>,
     pub(super) records: Vec<Record>,
     pub(super) finished: Option<Counts>,
@@ -57,6 +60,8 @@ impl<'a> World<'a> {
             running: BTreeMap::new(),
             cancel: None,
             cancelled: false,
+            told: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             tries: vec![0; case.tasks.len()],
             records: Vec::new(),
             finished: None,
@@ -126,6 +131,7 @@ impl<'a> World<'a> {
         for command in step(&mut self.state, Timestamp(self.now), input.clone()) {
             self.carry_out(command);
         }
+        self.check_told();
         if self.roll(3) == 0 {
             self.deliver_in_vain(input.clone());
         }
@@ -154,8 +160,11 @@ impl<'a> World<'a> {
                     running.started = Some(self.now);
                 }
             }
-            Input::Ended(task, number, _) if self.running.get(task).is_some_and(|r| r.number == *number) => {
+            Input::Ended(task, number, result) if self.running.get(task).is_some_and(|r| r.number == *number) => {
                 self.running.remove(task);
+                if self.cancelled && result.is_err() {
+                    self.stopped.insert(*task);
+                }
             }
             Input::Published(task, Ok(())) => drop(self.in_store.insert(*task)),
             Input::Tick => {
@@ -241,11 +250,17 @@ impl<'a> World<'a> {
         let Some(running) = self.running.get(&task) else { panic!("task {task} does not run") };
         let number = running.number;
         let Some(started) = running.started else { return };
+        self.told.insert(task);
         if !self.cancelled {
             assert!(matches!(self.case.attempt(task, number), Try::Hangs), "task {task} was stopped for nothing");
             assert_eq!(self.now, started + TIMEOUT.as_millis() as u64, "stopped at its deadline");
         }
         self.after(8, Input::Ended(task, number, Err(failure(Class::Failed))));
+    }
+
+    fn check_told(&self) {
+        let mut started = self.running.iter().filter(|(_, r)| self.cancelled && r.started.is_some());
+        assert!(started.all(|(task, _)| self.told.contains(task)), "an attempt goes on after the cancel");
     }
 
     fn check_inputs(&self, task: TaskIndex) {
@@ -285,6 +300,7 @@ impl<'a> World<'a> {
         assert_eq!(self.finished, Some(counts));
         assert_eq!(self.records.last(), Some(&Record::Finished(counts)));
         assert!(self.running.is_empty(), "the run is over and something still runs");
+        assert!(self.stopped.iter().all(|task| ends[task] == End::Cancelled), "what was stopped has not failed");
     }
 
     fn after(&mut self, at_most: u64, input: Input) {

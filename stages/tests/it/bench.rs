@@ -1,0 +1,116 @@
+//! A store, and attempts made by hand.
+
+use pipe_engine::attempt::{Attempt, Input, Outcome, SourceFile, VERSION};
+use pipe_engine::failure::Failure;
+use pipe_engine::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
+use pipe_engine::key::KeyWriter;
+use pipe_engine::manifest::digest;
+use pipe_engine::units::Bytes;
+use pipe_engine::worker::{OUTCOME, run_attempt};
+use pipe_engine::world::World;
+use serde_json::Value as Json;
+use std::cell::Cell as Counter;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A store in a temporary folder.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    attempts: Counter<u32>,
+}
+
+/// What an attempt is given.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub(crate) config: Json,
+    pub(crate) cell: Vec<(&'static str, &'static str)>,
+    pub(crate) inputs: Vec<(&'static str, Vec<Input>)>,
+    pub(crate) files: Vec<(&'static str, PathBuf)>,
+    pub(crate) cpu: u32,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), attempts: Counter::new(0) }
+    }
+
+    /// A path outside the store.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs an attempt of a kind, as a worker does.
+    pub(crate) fn run(&self, kind: &str, given: Given) -> Outcome {
+        let number = self.attempts.get() + 1;
+        self.attempts.set(number);
+        let attempt = self.attempt(kind, given, number);
+        let folder = self.path(&format!("attempts/{number}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(attempt.store.join(&attempt.output)).unwrap();
+        fs::write(folder.join("attempt.json"), serde_json::to_vec(&attempt).unwrap()).unwrap();
+        run_attempt(&folder, &pipe_stages::all(), &World::real(), &|_| {}).unwrap();
+        serde_json::from_slice(&fs::read(folder.join(OUTCOME)).unwrap()).unwrap()
+    }
+
+    /// The failure of an attempt that must fail.
+    pub(crate) fn failure(&self, kind: &str, given: Given) -> Failure {
+        self.run(kind, given).failure.expect("the attempt should have failed")
+    }
+
+    /// The artifact of an attempt, as an input for the next.
+    pub(crate) fn input(&self, outcome: &Outcome, cell: &[(&str, &str)]) -> Input {
+        assert_eq!(outcome.failure, None);
+        Input { cell: cell_of(cell), digest: digest(&outcome.files), files: outcome.files.clone() }
+    }
+
+    /// A file of an artifact, as text.
+    pub(crate) fn text(&self, outcome: &Outcome, path: &str) -> String {
+        fs::read_to_string(self.file(outcome, path)).unwrap()
+    }
+
+    /// Where a file of an artifact lies.
+    pub(crate) fn file(&self, outcome: &Outcome, path: &str) -> PathBuf {
+        let entry = outcome.files.iter().find(|f| f.path == path).unwrap_or_else(|| panic!("{path}: {outcome:?}"));
+        self.path("store").join(&entry.at)
+    }
+
+    fn attempt(&self, kind: &str, given: Given, number: u32) -> Attempt {
+        let kinds = pipe_stages::all();
+        let key = KeyWriter::default().field("test", number).finish();
+        let inputs = given.inputs.into_iter().map(|(field, inputs)| (field.to_owned(), inputs));
+        let files = given.files.into_iter().map(|(field, path)| (field.to_owned(), source(&path)));
+        Attempt {
+            version: VERSION,
+            id: AttemptId(format!("test-{number}")),
+            run: RunId("test".to_owned()),
+            pipeline: "test".to_owned(),
+            task: TaskId { stage: kind.to_owned(), cell: cell_of(&given.cell) },
+            kind: kind.to_owned(),
+            code: kinds.get(kind).unwrap().code(),
+            fingerprint: Fingerprint(key.fingerprint.0),
+            key: key.fields,
+            config: given.config,
+            inputs: inputs.collect(),
+            files: files.collect(),
+            store: self.path("store"),
+            output: format!("data/test/{kind}/all@{number}"),
+            cpu: given.cpu.max(1),
+            memory: Bytes(1 << 30),
+        }
+    }
+}
+
+fn cell_of(pairs: &[(&str, &str)]) -> Cell {
+    Cell(pairs.iter().map(|(k, v)| ((*k).to_owned(), Json::from(*v))).collect::<BTreeMap<_, _>>())
+}
+
+fn source(path: &Path) -> SourceFile {
+    let bytes = fs::read(path).unwrap();
+    SourceFile {
+        path: path.to_owned(),
+        written: path.display().to_string(),
+        size: bytes.len() as u64,
+        blake3: blake3::hash(&bytes).to_hex().to_string(),
+    }
+}

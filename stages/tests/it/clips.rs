@@ -1,0 +1,142 @@
+//! Clips of plays and frames of clips, on a small sample game.
+
+use crate::bench::{Bench, Given};
+use pipe_engine::attempt::{Input, ItemCount, Outcome};
+use pipe_engine::manifest::digest;
+use pipe_testdata::{Angle, Recipe, generate};
+use serde_json::{Value as Json, json};
+use std::fs;
+use std::path::PathBuf;
+
+const CELL: [(&str, &str); 2] = [("angle", "FAR_LEFT"), ("game", "g1")];
+
+/// One video of ten seconds at 15 frames a second.
+fn video(bench: &Bench) -> PathBuf {
+    let recipe = Recipe { games: 1, angles: vec![Angle::ALL[0]], plays: 3, seconds: 10, ..Recipe::default() };
+    generate(&bench.path("sample"), &recipe).unwrap();
+    let videos = fs::read_dir(bench.path("sample/videos/g1")).unwrap();
+    videos.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "mp4")).unwrap()
+}
+
+/// Plays as an export would give them.
+fn plays(bench: &Bench, rows: &[Json]) -> Input {
+    let database = bench.path("plays.db");
+    let selects: Vec<String> = rows
+        .iter()
+        .map(|r| {
+            format!(
+                "select {} as id, {} as label, {} as start_ms, {} as end_ms",
+                sql(&r["id"]),
+                sql(&r["label"]),
+                r["start_ms"],
+                r["end_ms"]
+            )
+        })
+        .collect();
+    drop(fs::remove_file(&database));
+    rusqlite::Connection::open(&database).unwrap().execute_batch("create table t (a)").unwrap();
+    let config = json!({ "source": { "type": "sqlite", "path": "x" }, "query": selects.join(" union all ") });
+    let outcome = bench.run("export", Given { config, files: vec![("source.path", database)], ..Given::default() });
+    bench.input(&outcome, &[("game", "g1")])
+}
+
+fn sql(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"))
+}
+
+fn play(id: &str, start_ms: u64, end_ms: u64) -> Json {
+    json!({ "id": id, "label": "RUN", "start_ms": start_ms, "end_ms": end_ms })
+}
+
+fn cut(bench: &Bench, video: &PathBuf, rows: &[Json], cpu: u32) -> Outcome {
+    let inputs = vec![("plays", vec![plays(bench, rows)])];
+    let config = json!({ "plays": "plays", "video": "v.mp4" });
+    bench
+        .run("extract-clips", Given { config, cell: CELL.to_vec(), inputs, files: vec![("video", video.clone())], cpu })
+}
+
+fn records(bench: &Bench, outcome: &Outcome) -> Vec<Json> {
+    bench.text(outcome, "clips.jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+#[test]
+fn a_clip_holds_the_frames_shown_between_its_ends() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    // Frame n is shown at n / 15 s: frames 15 to 44 lie in [1000, 2999), frames 45 to 60 in [3000, 4001).
+    let outcome = cut(&bench, &video, &[play("b", 3000, 4001), play("a", 1000, 2999)], 2);
+    let frames: Vec<u64> = records(&bench, &outcome).iter().map(|r| r["frames"].as_u64().unwrap()).collect();
+    assert_eq!(frames, [30, 16]);
+}
+
+#[test]
+fn only_the_play_that_moved_is_cut_again_whatever_it_is_called() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let first = cut(&bench, &video, &[play("a", 1000, 2000), play("b", 3000, 4000)], 1);
+    assert_eq!(first.items, ItemCount { made: 2, reused: 0 });
+    let renamed = cut(&bench, &video, &[play("x", 1000, 2000), play("b", 3066, 4000)], 2);
+    assert_eq!(renamed.items, ItemCount { made: 1, reused: 1 });
+    let place = |outcome: &Outcome, path: &str| outcome.files.iter().find(|f| f.path == path).unwrap().clone();
+    assert_eq!(place(&first, "a.mp4").at, place(&renamed, "x.mp4").at);
+}
+
+#[test]
+fn a_clip_that_was_damaged_in_the_store_is_cut_again() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let first = cut(&bench, &video, &[play("a", 1000, 2000)], 1);
+    fs::remove_file(bench.file(&first, "a.mp4")).unwrap();
+    let second = cut(&bench, &video, &[play("a", 1000, 2000)], 1);
+    assert_eq!(second.items, ItemCount { made: 1, reused: 0 });
+    assert_eq!(digest(&second.files), digest(&first.files));
+}
+
+#[test]
+fn mistakes_in_plays_and_videos_are_told() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let text = bench.path("text.mp4");
+    fs::write(&text, "not a video").unwrap();
+    let cases = [
+        (&video, vec![play("a", 20_000, 21_000)], "play_outside_video", "play `a`"),
+        (&video, vec![play("a", 9_000, 12_000)], "play_outside_video", "play `a`"),
+        // Frame 75 is shown at 5000 ms and frame 76 at 5067 ms.
+        (&video, vec![play("a", 5_010, 5_060)], "play_outside_video", "play `a`"),
+        (&video, vec![play("a", 2_000, 2_000)], "bad_play", "not after its start"),
+        (&video, vec![play("a", 1, 500), play("a", 600, 900)], "same_play", "`a`"),
+        (&text, vec![play("a", 1, 500)], "not_a_video", "cannot be read as a video"),
+    ];
+    for (video, rows, code, message) in cases {
+        let failure = cut(&bench, video, &rows, 1).failure.unwrap();
+        assert_eq!(failure.code, code, "{failure:?}");
+        assert!(failure.message.contains(message) && failure.help.is_some(), "{failure:?}");
+    }
+}
+
+/// When this fails because bytes changed on purpose, raise `CODE` in the stage's file and take over the new digest.
+#[test]
+fn the_same_video_gives_the_same_clips_and_frames_as_ever() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let clips = cut(&bench, &video, &[play("a", 1000, 2000), play("b", 3000, 4001)], 1);
+    let frames = |cpu| {
+        let config = json!({ "clips": "clips", "size": [32, 18], "frames": 3 });
+        let inputs = vec![("clips", vec![bench.input(&clips, &CELL)])];
+        bench.run("preprocess", Given { config, cell: CELL.to_vec(), inputs, cpu, ..Given::default() })
+    };
+    let (one, two) = (frames(1), frames(2));
+    assert_eq!(digest(&one.files), digest(&two.files));
+    let file =
+        |outcome: &Outcome, path: &str| outcome.files.iter().find(|f| f.path == path).unwrap().blake3[..16].to_owned();
+    let kinds = pipe_stages::all();
+    let code = |kind: &str| kinds.get(kind).unwrap().code().split_once(' ').unwrap().0.to_owned();
+    let found = [
+        (code("extract-clips"), file(&clips, "a.mp4")),
+        (code("extract-clips"), file(&clips, "b.mp4")),
+        (code("preprocess"), file(&one, "frames-00000.safetensors")),
+    ];
+    let golden = include_str!("golden.txt").lines().map(|l| l.split_once(' ').unwrap());
+    let golden: Vec<_> = golden.map(|(code, digest)| (code.to_owned(), digest.to_owned())).collect();
+    assert_eq!(found.to_vec(), golden);
+}
