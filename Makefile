@@ -1,13 +1,12 @@
 # make demo        set up, build, make sample data, run the quickstart
 # make test        set up and pass every check that a change must pass
 # make test-more   the long ones: more seeds, more kills
-# make golden      ask other tools for the values that tests expect
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more golden schemas setup build data
+.PHONY: demo test test-more schemas setup build data
 
 demo: build data
 	@$(bin)/pipe run specs/quickstart.toml
@@ -26,9 +25,6 @@ test:
 
 test-more:
 	@tools/test-more.sh
-
-golden: setup
-	@tools/golden.sh
 
 schemas: setup
 	@cargo run --quiet -p pipe -- schema --write schemas

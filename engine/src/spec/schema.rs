@@ -51,11 +51,10 @@ impl SpecSchema {
     /// The schema for editors: as `root`, and wherever something else than text is wanted a template may stand.
     pub fn for_editors(&self) -> Json {
         let mut root = self.root.clone();
-        for pointer in ["/properties/stages", "/$defs"] {
-            if let Some(part) = root.pointer_mut(pointer) {
-                allow_templates(part);
-            }
-        }
+        let stages = root.pointer_mut("/properties/stages/additionalProperties/oneOf").and_then(Json::as_array_mut);
+        stages.into_iter().flatten().for_each(allow_inside);
+        let definitions = root.get_mut("$defs").and_then(Json::as_object_mut);
+        definitions.into_iter().flatten().for_each(|(_, schema)| allow_inside(schema));
         root
     }
 }
@@ -93,29 +92,31 @@ fn require(root: &mut Json, key: &str) {
     }
 }
 
-/// Adds "or a template" to everything that is typed and not a string, from the leaves up.
-fn allow_templates(schema: &mut Json) {
-    match schema {
-        Json::Array(items) => items.iter_mut().for_each(allow_templates),
-        Json::Object(map) => {
-            for (key, inner) in map.iter_mut() {
-                if matches!(key.as_str(), "properties" | "$defs") {
-                    inner.as_object_mut().into_iter().flatten().for_each(|(_, s)| allow_property(s));
-                } else if matches!(key.as_str(), "items" | "additionalProperties" | "oneOf" | "anyOf" | "prefixItems") {
-                    allow_templates(inner);
-                }
-            }
+/// Lets templates stand in every place below a schema.
+fn allow_inside(schema: &mut Json) {
+    let Some(map) = schema.as_object_mut() else { return };
+    for (key, inner) in map.iter_mut() {
+        match key.as_str() {
+            "properties" => inner.as_object_mut().into_iter().flatten().for_each(|(_, s)| allow_here(s)),
+            "items" | "additionalProperties" => allow_here(inner),
+            "prefixItems" => inner.as_array_mut().into_iter().flatten().for_each(allow_here),
+            "oneOf" | "anyOf" | "allOf" => inner.as_array_mut().into_iter().flatten().for_each(allow_inside),
+            _ => {}
         }
-        _ => {}
     }
 }
 
-fn allow_property(schema: &mut Json) {
-    allow_templates(schema);
-    let is_text = schema["type"] == "string" || schema.get("const").is_some() || schema.get("$ref").is_some();
-    if !is_text && schema.is_object() {
-        let description = schema.get("description").cloned().unwrap_or_default();
-        let inner = schema.take();
-        *schema = json!({ "description": description, "anyOf": [inner, { "type": "string", "pattern": "\\{\\{" }] });
+/// Lets a template stand in this place too, unless it holds text anyway or decides what its table is.
+fn allow_here(schema: &mut Json) {
+    allow_inside(schema);
+    let is_fixed = schema["type"] == "string" || schema.get("const").is_some();
+    if is_fixed || !schema.is_object() {
+        return;
     }
+    let description = schema.as_object_mut().and_then(|map| map.remove("description"));
+    let mut either = json!({ "anyOf": [schema.take(), { "type": "string", "pattern": "\\{\\{" }] });
+    if let Some(description) = description {
+        either["description"] = description;
+    }
+    *schema = either;
 }

@@ -1,5 +1,7 @@
 //! Stage kinds from outside: an attempt goes in, an outcome comes out, as a worker does it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
+
 mod bench;
 #[cfg(feature = "video")]
 mod clips;
