@@ -34,3 +34,12 @@ fi
 # The libraries stay outside the clone; .cargo/config.toml finds them through this link.
 native=$(tools/native.sh)
 [ "$(readlink .native 2>/dev/null || true)" = "$native" ] || ln -sfn "$native" .native
+
+# Clones may share a build folder, so that a fresh one starts warm. Cargo tells sources by their times and would take
+# an older clone's for those it has just built, so the sources of a clone that takes over are given new times.
+target=${CARGO_TARGET_DIR:-$PWD/target}
+if [ "$(cat "$target/clone" 2>/dev/null || true)" != "$PWD" ]; then
+    mkdir -p "$target"
+    find . -name target -prune -o \( -name '*.rs' -o -name Cargo.toml \) -exec touch {} +
+    echo "$PWD" > "$target/clone"
+fi

@@ -56,7 +56,7 @@ impl Ended<'_> {
     /// Where the results are that nobody else in the plan takes, or that people look at.
     fn places(&self, view: &RunView, printer: &Printer) {
         let shown: Vec<usize> = (0..self.plan.stages.len()).filter(|place| self.is_shown(*place)).collect();
-        let width = shown.iter().map(|place| self.plan.stages[*place].name.chars().count()).max().unwrap_or(0);
+        let width = self.width();
         for place in shown {
             let tasks = self.plan.tasks().filter(|task| task.stage == place && has_result(view, task));
             let results: Vec<Manifest> = tasks.filter_map(|task| self.finder.newest(task)).collect();
@@ -64,6 +64,12 @@ impl Ended<'_> {
             let told = if told.is_empty() { told } else { format!("  {}", printer.paint_err(Style::Faint, &told)) };
             printer.line(&format!("  {:width$}  {folder}{told}", self.plan.stages[place].name));
         }
+    }
+
+    /// Characters of the longest name that stands at the beginning of a line.
+    fn width(&self) -> usize {
+        let shown = (0..self.plan.stages.len()).filter(|place| self.is_shown(*place));
+        shown.map(|place| self.plan.stages[place].name.chars().count()).max().unwrap_or(0).max("logs".len())
     }
 
     fn is_shown(&self, place: usize) -> bool {
@@ -92,10 +98,12 @@ impl Ended<'_> {
         let Counts { failed, cancelled, .. } = self.finished.counts;
         let logs = paths::from_here(&self.state.root().join("attempts"));
         let faint = |text: &str| printer.paint_err(Style::Faint, text);
-        printer.line(&format!("  {}  {logs}  {}", faint("logs"), faint(&format!("(pipe logs {} TASK)", self.spec))));
+        let width = self.width();
+        let name = |name: &str| faint(&format!("{name:width$}"));
+        printer.line(&format!("  {}  {logs}  {}", name("logs"), faint(&format!("(pipe logs {} TASK)", self.spec))));
         if failed > 0 || cancelled > 0 || self.finished.interrupted {
             let what = if failed > 0 { "what failed and what follows it" } else { "what is left" };
-            printer.line(&format!("  {}  pipe run {}  {}", faint("next"), self.spec, faint(&format!("(does {what})"))));
+            printer.line(&format!("  {}  pipe run {}  {}", name("next"), self.spec, faint(&format!("(does {what})"))));
         }
     }
 }

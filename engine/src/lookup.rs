@@ -96,7 +96,8 @@ impl Finder {
         }
         for (field, artifacts) in inputs {
             for artifact in artifacts {
-                let name = if artifacts.len() == 1 { field.clone() } else { format!("{field}[{}]", artifact.cell) };
+                let gathered = artifact.is_gathered_by(&task.id.cell);
+                let name = if gathered { format!("{field}[{}]", artifact.cell) } else { field.clone() };
                 config = config.field(format!("inputs.{name}"), &artifact.digest);
             }
         }

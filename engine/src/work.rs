@@ -28,6 +28,8 @@ pub struct Work<'a> {
 #[derive(Default)]
 struct Made {
     files: Vec<FileEntry>,
+    /// Files that are no items: worth nothing when the attempt fails.
+    loose: Vec<PathBuf>,
     items: ItemCount,
 }
 
@@ -122,8 +124,11 @@ impl<'a> Work<'a> {
     /// # Errors
     /// When it cannot be read.
     pub fn finished(&self, path: &str) -> Result<(), Failure> {
-        let entry = entry(&self.store.path(&self.at(path)), path, &self.at(path))?;
-        self.lock().files.push(entry);
+        let full = self.store.path(&self.at(path));
+        let entry = entry(&full, path, &self.at(path))?;
+        let mut made = self.lock();
+        made.files.push(entry);
+        made.loose.push(full);
         Ok(())
     }
 
@@ -190,6 +195,13 @@ impl<'a> Work<'a> {
     /// The files that are in the artifact by now.
     pub fn made_so_far(&self) -> Vec<FileEntry> {
         self.lock().files.clone()
+    }
+
+    /// Removes what a failed attempt had finished. Its items stay: they have manifests of their own.
+    pub fn discard(&self) {
+        for path in std::mem::take(&mut self.lock().loose) {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// What the attempt has made, sorted by path.

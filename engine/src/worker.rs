@@ -87,6 +87,9 @@ fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(
     };
     let work = Work::new(attempt, &store, world, say);
     let result = run_kind(attempt, kinds, &work);
+    if result.is_err() {
+        work.discard();
+    }
     let (files, items) = work.into_made();
     match result {
         Ok(result) => Outcome { files, items, result, ..empty },

@@ -24,7 +24,9 @@ struct Config {
     #[serde(default)]
     #[expect(dead_code, reason = "the engine finds them by their mark")]
     files: Vec<ProjectFile>,
-    /// What it needs, by name: `{ stage = "model" }` or `{ file = "rules.txt" }`. `$PIPE_INPUT_NAME` leads there.
+    /// What it needs, by name: `{ stage = "model" }` or `{ file = "rules.txt" }`. `$PIPE_INPUT_NAME` leads there: to the
+    /// file, or to a folder with the stage's files. Where the stage has matrix keys that this one has not, its results
+    /// are gathered and each lies in a folder named after its cell.
     #[serde(default)]
     inputs: BTreeMap<String, Input>,
     /// What must exist under `$PIPE_OUTPUT` when it ends.

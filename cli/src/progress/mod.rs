@@ -73,6 +73,7 @@ impl View {
             return;
         }
         let touched = self.board.take(event);
+        self.tell_waiting();
         self.talk.hear(event);
         if matches!(event.body, Body::RunFinished { .. })
             && let Some(bars) = &mut self.bars
@@ -98,6 +99,10 @@ impl View {
             bars.remove(place);
         }
         self.waiting.push(line);
+        self.tell_waiting();
+    }
+
+    fn tell_waiting(&mut self) {
         if self.board.has_run {
             self.waiting.drain(..).for_each(|line| self.printer.line(&line));
         }

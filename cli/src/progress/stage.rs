@@ -24,8 +24,8 @@ pub(super) struct Stage {
     /// Units done and in all, of each task that told them.
     units: HashMap<String, (u64, u64)>,
     unit: String,
-    /// The newest value of each number a task reports, with its step.
-    metrics: BTreeMap<String, (u64, f64)>,
+    /// The newest value of each number a task reports.
+    metrics: BTreeMap<String, f64>,
     /// When it was last mentioned in a pipe.
     pub(super) mentioned: Option<Timestamp>,
     /// Whether its end was told.
@@ -50,7 +50,7 @@ impl Stage {
                 self.unit.clone_from(unit);
                 self.units.insert(task.to_owned(), (*done, *total));
             }
-            Body::Metric { name, step, value } => drop(self.metrics.insert(name.clone(), (*step, *value))),
+            Body::Metric { name, value, .. } => drop(self.metrics.insert(name.clone(), *value)),
             Body::TaskSucceeded { .. } => self.succeeded += 1,
             Body::TaskFailed { .. } => self.failed += 1,
             Body::TaskSkipped { .. } => self.skipped += 1,
@@ -121,11 +121,11 @@ impl Stage {
         vec![words::rate(per_second), format!("{} left", words::whole(Duration::from_secs(left as u64)))]
     }
 
+    /// The newest value of each number, of a stage that is one task: those of several tasks do not mix.
     fn newest_metrics(&self) -> Option<String> {
-        let newest = self.metrics.values().map(|(step, _)| *step).max()?;
-        let told = self.metrics.iter().filter(|(_, (step, _))| *step == newest);
-        let told: Vec<String> = told.map(|(name, (_, value))| format!("{name} {}", words::number(*value))).collect();
-        Some(told.join("  "))
+        let told = self.metrics.iter().filter(|_| self.tasks == 1);
+        let told: Vec<String> = told.map(|(name, value)| format!("{name} {}", words::number(*value))).collect();
+        (!told.is_empty()).then(|| told.join("  ").replace('_', " "))
     }
 
     /// What is left of it on the screen: `clips  12 done, 20 up to date  640 clips in 14 s`.

@@ -5,14 +5,16 @@
 use crate::sample::{Project, Sample};
 use std::collections::BTreeSet;
 
-/// Six labels: whoever guesses is right once in six. Twice that is still about guessing for 40 plays.
-const ABOUT_GUESSING: f64 = 2.0 / 6.0;
+/// Neighbouring plays never share a label, so whoever sees the wrong play can rule one label out of six and guesses right
+/// once in five. Three standard errors of 40 plays, 0.063 each, are still about guessing.
+const ABOUT_GUESSING: f64 = 0.2 + 3.0 * 0.063;
 
 #[test]
 fn nine_in_ten_unseen_plays_are_answered_right_for_three_seeds() {
     let sample = Sample::shared();
     let project = Project::new(&sample);
-    for seed in [1, 2, 3] {
+    // Seeds that no other test uses: what another test has trained would be a hit here.
+    for seed in [2, 3, 4] {
         let model = project.run(&["-P", &format!("seed={seed}")]).result_of("model");
         assert!(model["held_out"].as_u64().unwrap() >= 30, "{model}");
         assert!(model["accuracy"].as_f64().unwrap() >= 0.9, "seed {seed}: {model}");

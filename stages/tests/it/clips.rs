@@ -6,7 +6,7 @@ use pipe_engine::manifest::digest;
 use pipe_testdata::{Angle, Recipe, generate};
 use serde_json::{Value as Json, json};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const CELL: [(&str, &str); 2] = [("angle", "FAR_LEFT"), ("game", "g1")];
 
@@ -48,11 +48,13 @@ fn play(id: &str, start_ms: u64, end_ms: u64) -> Json {
     json!({ "id": id, "label": "RUN", "start_ms": start_ms, "end_ms": end_ms })
 }
 
-fn cut(bench: &Bench, video: &PathBuf, rows: &[Json], cpu: u32) -> Outcome {
+fn cut(bench: &Bench, video: &Path, rows: &[Json], cpu: u32) -> Outcome {
     let inputs = vec![("plays", vec![plays(bench, rows)])];
     let config = json!({ "plays": "plays", "video": "v.mp4" });
-    bench
-        .run("extract-clips", Given { config, cell: CELL.to_vec(), inputs, files: vec![("video", video.clone())], cpu })
+    bench.run(
+        "extract-clips",
+        Given { config, cell: CELL.to_vec(), inputs, files: vec![("video", video.to_owned())], cpu },
+    )
 }
 
 fn records(bench: &Bench, outcome: &Outcome) -> Vec<Json> {
@@ -99,13 +101,13 @@ fn mistakes_in_plays_and_videos_are_told() {
     let text = bench.path("text.mp4");
     fs::write(&text, "not a video").unwrap();
     let cases = [
-        (&video, vec![play("a", 20_000, 21_000)], "play_outside_video", "play `a`"),
-        (&video, vec![play("a", 9_000, 12_000)], "play_outside_video", "play `a`"),
+        (video.as_path(), vec![play("a", 20_000, 21_000)], "play_outside_video", "play `a`"),
+        (video.as_path(), vec![play("a", 9_000, 12_000)], "play_outside_video", "play `a`"),
         // Frame 75 is shown at 5000 ms and frame 76 at 5067 ms.
-        (&video, vec![play("a", 5_010, 5_060)], "play_outside_video", "play `a`"),
-        (&video, vec![play("a", 2_000, 2_000)], "bad_play", "not after its start"),
-        (&video, vec![play("a", 1, 500), play("a", 600, 900)], "same_play", "`a`"),
-        (&text, vec![play("a", 1, 500)], "not_a_video", "cannot be read as a video"),
+        (video.as_path(), vec![play("a", 5_010, 5_060)], "play_outside_video", "play `a`"),
+        (video.as_path(), vec![play("a", 2_000, 2_000)], "bad_play", "not after its start"),
+        (video.as_path(), vec![play("a", 1, 500), play("a", 600, 900)], "same_play", "`a`"),
+        (text.as_path(), vec![play("a", 1, 500)], "not_a_video", "cannot be read as a video"),
     ];
     for (video, rows, code, message) in cases {
         let failure = cut(&bench, video, &rows, 1).failure.unwrap();
