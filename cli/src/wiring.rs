@@ -93,7 +93,7 @@ impl Project {
     /// Looks results up without making or changing anything, even when there is no store yet.
     pub(crate) fn finder(&self, world: &World) -> Finder {
         let store = Arc::new(Folder::for_looking(&self.plan.store));
-        Finder::new(self.plan.clone(), store, Hints::load(&self.state.hints()), world.clone())
+        Finder::new(self.plan.clone(), store, Hints::load(&self.state.hints()), world.clone()).looking_only()
     }
 }
 

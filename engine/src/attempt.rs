@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use crate::key::Fields;
 use crate::manifest::FileEntry;
+use crate::stamp::{FileStamp, companion};
 use crate::units::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,28 @@ pub struct SourceFile {
     pub size: u64,
     /// BLAKE3 of the bytes.
     pub blake3: String,
+    /// What the file, and those beside it that belong to it, looked like when they were hashed, by suffix.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<String, FileStamp>,
+}
+
+impl SourceFile {
+    /// Makes sure that the file is still the one that was hashed: what was made of it would be filed under the wrong
+    /// key otherwise. Costs one `stat` for each stamp.
+    ///
+    /// # Errors
+    /// `input_changed`, naming the file.
+    pub fn check_unchanged(&self) -> Result<(), Failure> {
+        let same = |(suffix, stamp): (&String, &FileStamp)| {
+            FileStamp::of_companion(&companion(&self.path, suffix)).is_ok_and(|now| now == *stamp)
+        };
+        if self.stamps.iter().all(same) {
+            return Ok(());
+        }
+        Err(Failure::failed("input_changed", "a file changed while it was used")
+            .on(self.path.display().to_string())
+            .help("run again when nobody writes to it any more"))
+    }
 }
 
 /// How an attempt ended, in its worker's own words.

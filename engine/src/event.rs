@@ -103,7 +103,7 @@ pub enum Body {
     },
     /// A task will not run because of another.
     TaskSkipped {
-        /// The task that failed or was cancelled.
+        /// The task that failed.
         because: String,
     },
     /// A task was cancelled.

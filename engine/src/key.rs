@@ -38,7 +38,7 @@ impl KeyWriter {
         self
     }
 
-    /// Takes fields out again, and everything below them: what they name is hashed in another way.
+    /// Takes fields out again: what they name is hashed in another way.
     #[must_use]
     pub fn without(mut self, names: impl IntoIterator<Item = String>) -> Self {
         for name in names {

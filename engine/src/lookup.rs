@@ -7,14 +7,15 @@ use crate::key::{Key, KeyWriter, reason};
 use crate::manifest::{Manifest, place};
 use crate::plan::{Plan, Task, TaskFile};
 use crate::stage::Mark;
-use crate::state::{FileStamp, Hints, Known};
+use crate::stamp::{FileStamp, companion};
+use crate::state::{Hints, Known};
 use crate::store::{Folder, Results};
 use crate::work::{files_are_there, store_failed};
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,12 +40,19 @@ pub struct Finder {
     store: Arc<Folder>,
     hints: Mutex<Hints>,
     world: World,
+    repairs: bool,
 }
 
 impl Finder {
     /// A finder for the tasks of `plan` in `store`.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
-        Self { plan, store, hints: Mutex::new(hints), world }
+        Self { plan, store, hints: Mutex::new(hints), world, repairs: true }
+    }
+
+    /// A finder that leaves the store as it is: results that cannot be trusted count as absent and stay in place.
+    #[must_use]
+    pub fn looking_only(self) -> Self {
+        Self { repairs: false, ..self }
     }
 
     /// Looks a task up. `inputs` are its input artifacts, by field.
@@ -118,19 +126,20 @@ impl Finder {
         let Some(stamp) = stamp else { return Ok(None) };
         let seen = self.hints().manifest(fingerprint, &stamp).cloned();
         let results = Results::of(self.store.as_ref());
+        let read = |fingerprint| if self.repairs { results.find(fingerprint) } else { results.peek(fingerprint) };
         let manifest = match seen {
             Some(manifest) => Some(manifest),
-            None => results.find(fingerprint).map_err(store_failed)?.inspect(|manifest| {
+            None => read(fingerprint).map_err(store_failed)?.inspect(|manifest| {
                 self.hints().remember_manifest(stamp, manifest.clone());
             }),
         };
         match manifest {
-            Some(manifest) if files_are_there(&self.store, &manifest.files) => Ok(Some(Arc::new(manifest))),
-            Some(_) => {
+            Some(manifest) if files_are_there(&self.store, &manifest.files)? => Ok(Some(Arc::new(manifest))),
+            Some(_) if self.repairs => {
                 results.quarantine(fingerprint).map_err(store_failed)?;
                 Ok(None)
             }
-            None => Ok(None),
+            _ => Ok(None),
         }
     }
 
@@ -151,39 +160,46 @@ impl Finder {
         task.files.iter().map(|file| Ok((file.field.clone(), self.source(file, companions)?))).collect()
     }
 
-    /// The digest of a file, and of the companions it has: a database's write-ahead log is part of what it says.
+    /// The digest of a file, and of the companions it has: a database's write-ahead log is part of what it says. They
+    /// are looked at before and after, since one may move into the other meanwhile.
     fn source(&self, file: &TaskFile, companions: &[&str]) -> Result<SourceFile, Failure> {
-        let (size, mut blake3) = self.digest(&file.path).map_err(|e| unreadable(file, &e))?;
+        let failed = |e: io::Error| unreadable(file, &e);
+        let path = file.path.canonicalize().map_err(failed)?;
+        let stamps = || -> io::Result<BTreeMap<String, FileStamp>> {
+            let suffixes = std::iter::once("").chain(companions.iter().copied());
+            suffixes.map(|s| Ok((s.to_owned(), FileStamp::of_companion(&companion(&path, s))?))).collect()
+        };
+        let before = stamps().map_err(failed)?;
+        let (size, mut blake3) = self.digest(&path).map_err(failed)?;
         for suffix in companions {
-            let beside = with_suffix(&file.path, suffix);
-            match self.digest(&beside) {
+            match self.digest(&companion(&path, suffix)) {
                 Ok((0, _)) => {}
                 Ok((_, more)) => {
-                    blake3 = blake3::hash(format!("{blake3}{suffix}{more}").as_bytes()).to_hex().to_string()
+                    blake3 = blake3::hash(format!("{blake3}{suffix}{more}").as_bytes()).to_hex().to_string();
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(unreadable(file, &e)),
             }
         }
-        let path = file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
-        Ok(SourceFile { path, written: file.written.clone(), size, blake3 })
+        let source = SourceFile { path, written: file.written.clone(), size, blake3, stamps: before };
+        source.check_unchanged()?;
+        Ok(source)
     }
 
+    /// The digest of a file, remembered unless it was written so shortly before that its times cannot tell.
     fn digest(&self, path: &Path) -> io::Result<(u64, String)> {
-        let path = path.canonicalize()?;
-        let meta = fs::metadata(&path)?;
+        let meta = fs::metadata(path)?;
         let stamp = FileStamp::of(&meta);
-        if let Some(known) = self.hints().file(&path, &stamp) {
+        if let Some(known) = self.hints().file(path, &stamp) {
             return Ok((meta.len(), known.to_owned()));
         }
         let now = self.world.now();
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(&path)?)?;
+        hasher.update_reader(File::open(path)?)?;
         let blake3 = hasher.finalize().to_hex().to_string();
-        // A file that was written while it was read, or so shortly before that its times cannot tell, is not trusted.
-        let after = fs::metadata(&path)?;
+        let after = fs::metadata(path)?;
         if FileStamp::of(&after) == stamp && !is_racy(&meta, now.0) {
-            self.hints().remember_file(&path, Known { stamp, blake3: blake3.clone() });
+            self.hints().remember_file(path, Known { stamp, blake3: blake3.clone() });
         }
         Ok((after.len(), blake3))
     }
@@ -197,12 +213,6 @@ fn is_racy(meta: &Metadata, now_millis: u64) -> bool {
     use std::os::unix::fs::MetadataExt;
     let changed = meta.mtime().max(meta.ctime()).max(0).cast_unsigned() * 1000;
     changed + u64::try_from(RACY.as_millis()).unwrap_or(u64::MAX) >= now_millis
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn unreadable(file: &TaskFile, error: &io::Error) -> Failure {

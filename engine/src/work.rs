@@ -12,6 +12,7 @@ use crate::world::World;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::fs::{self, File, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -119,7 +120,7 @@ impl<'a> Work<'a> {
         Ok(full)
     }
 
-    /// Takes a file that is whole into the artifact: from here on it is read-only.
+    /// Takes a file that is whole into the artifact.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -155,7 +156,7 @@ impl<'a> Work<'a> {
     ) -> Result<Item, Failure> {
         let results = Results::of(self.store);
         let found = match results.find(&key.fingerprint).map_err(store_failed)? {
-            Some(manifest) if self.is_whole(&manifest) => Some(manifest),
+            Some(manifest) if files_are_there(self.store, &manifest.files)? => Some(manifest),
             Some(_) => {
                 results.quarantine(&key.fingerprint).map_err(store_failed)?;
                 None
@@ -197,6 +198,14 @@ impl<'a> Work<'a> {
         self.lock().files.clone()
     }
 
+    /// Makes everything the attempt finished read-only.
+    ///
+    /// # Errors
+    /// When a file's mode cannot be changed.
+    pub fn seal_all(&self) -> Result<(), Failure> {
+        self.lock().loose.iter().try_for_each(|path| seal(path))
+    }
+
     /// Removes what a failed attempt had finished. Its items stay: they have manifests of their own.
     pub fn discard(&self) {
         for path in std::mem::take(&mut self.lock().loose) {
@@ -219,9 +228,12 @@ impl<'a> Work<'a> {
     ) -> Result<Manifest, Failure> {
         let full = self.output(path)?;
         let facts = make(&full)?;
+        // The item's key speaks of the files as they were hashed.
+        self.attempt.files.values().try_for_each(SourceFile::check_unchanged)?;
         // The bytes are on the disk before the manifest that promises them.
         flush(&full)?;
         let files = vec![entry(&full, path, &self.at(path))?];
+        seal(&full)?;
         let manifest = Manifest {
             version: VERSION,
             of: Of::Item,
@@ -244,10 +256,6 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn is_whole(&self, manifest: &Manifest) -> bool {
-        files_are_there(self.store, &manifest.files)
-    }
-
     fn at(&self, path: &str) -> String {
         format!("{}/{path}", self.attempt.output)
     }
@@ -258,12 +266,32 @@ impl<'a> Work<'a> {
 }
 
 /// Whether every file a manifest lists lies in the folder with its size. One `stat` a file, no reading.
-pub fn files_are_there(store: &Folder, files: &[FileEntry]) -> bool {
-    files.iter().all(|f| fs::metadata(store.path(&f.at)).is_ok_and(|m| m.is_file() && m.len() == f.size))
+///
+/// # Errors
+/// When a file cannot be looked at: a disk that is away for a moment must not empty the store.
+pub fn files_are_there(store: &Folder, files: &[FileEntry]) -> Result<bool, Failure> {
+    for file in files {
+        let path = store.path(&file.at);
+        match fs::metadata(&path) {
+            Ok(meta) if meta.is_file() && meta.len() == file.size => {}
+            Ok(_) => return Ok(false),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
+            Err(e) => return Err(Failure::io("look at", &path, &e)),
+        }
+    }
+    Ok(true)
 }
 
-/// Hashes a finished file and makes it read-only: read-only is what tells finished files from half-written ones
-/// when a dead attempt's folder is swept.
+/// Makes a finished file read-only. That is what tells what is promised somewhere from what is not when the folder of
+/// a dead attempt is swept: items are sealed when they are whole, everything else when the whole attempt is.
+///
+/// # Errors
+/// When the file's mode cannot be changed.
+pub fn seal(full: &Path) -> Result<(), Failure> {
+    fs::set_permissions(full, Permissions::from_mode(0o444)).map_err(|e| Failure::io("make read-only", full, &e))
+}
+
+/// Hashes a finished file.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -271,7 +299,6 @@ pub fn entry(full: &Path, path: &str, at: &str) -> Result<FileEntry, Failure> {
     let hash = || -> std::io::Result<(u64, blake3::Hash)> {
         let file = File::open(full)?;
         let size = file.metadata()?.len();
-        file.set_permissions(Permissions::from_mode(0o444))?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file)?;
         Ok((size, hasher.finalize()))

@@ -86,7 +86,7 @@ fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(
         Err(failure) => return Outcome { failure: Some(failure), ..empty },
     };
     let work = Work::new(attempt, &store, world, say);
-    let result = run_kind(attempt, kinds, &work);
+    let result = run_kind(attempt, kinds, &work).and_then(|result| work.seal_all().map(|()| result));
     if result.is_err() {
         work.discard();
     }

@@ -62,6 +62,7 @@ impl StageKind for Command {
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
+        check_input_names(&config)?;
         for (name, input) in &config.inputs {
             if input.stage.is_some() == input.file.is_some() {
                 return Err(ConfigProblem::new(format!("inputs.{name}"), "an input is either a stage or a file")
@@ -94,6 +95,26 @@ impl StageKind for Command {
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {
         Err(Failure::failed("no_worker", "a command is started as a program of its own, never by a worker"))
     }
+}
+
+/// An input's name becomes a variable's, in capitals, so it must be one and no other input's.
+fn check_input_names(config: &Config) -> Result<(), ConfigProblem> {
+    let mut seen = BTreeMap::new();
+    for name in config.inputs.keys() {
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let problem = |message: String| ConfigProblem::new(format!("inputs.{name}"), message);
+        if !is_name {
+            return Err(problem(format!("an input cannot be named `{name}`"))
+                .help("use letters, digits and `_`, and begin with a letter: it becomes $PIPE_INPUT_NAME"));
+        }
+        if let Some(other) = seen.insert(name.to_ascii_uppercase(), name) {
+            return Err(
+                problem(format!("`{name}` and `{other}` would be the same variable")).help("rename one of them")
+            );
+        }
+    }
+    Ok(())
 }
 
 fn stays_inside(path: &str) -> bool {

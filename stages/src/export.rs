@@ -50,7 +50,7 @@ impl StageKind for Export {
     }
 
     fn code(&self) -> String {
-        "1".to_owned()
+        format!("1 sqlite {}", rusqlite::version())
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

@@ -51,7 +51,7 @@ impl StageKind for FormatJsonl {
     }
 
     fn code(&self) -> String {
-        "1".to_owned()
+        "1 minijinja 3".to_owned()
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

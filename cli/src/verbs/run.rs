@@ -71,6 +71,8 @@ fn work(
         tokio::spawn(keep_current(progress.clone(), world.clone()));
         Ok::<_, Refusal>(run::run(setup, stopped).await?)
     });
+    // A file of many gigabytes that is being hashed is not waited for: nothing of the run hangs on it any more.
+    runtime.shutdown_background();
     drop(lock);
     finished
 }
@@ -80,9 +82,11 @@ fn work(
 /// # Errors
 /// When the system does not let us listen.
 fn listen(stop: UnboundedSender<Stop>, printer: Printer) -> std::io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let ignored = ignored_signals();
+    let hear = |kind: SignalKind| if ignores(ignored, kind) { Ok(None) } else { signal(kind).map(Some) };
+    let mut interrupt = hear(SignalKind::interrupt())?;
+    let mut terminate = hear(SignalKind::terminate())?;
+    let mut hangup = hear(SignalKind::hangup())?;
     Ok(async move {
         any(&mut interrupt, &mut terminate, &mut hangup).await;
         // What this means is said when the run has heard it.
@@ -95,12 +99,31 @@ fn listen(stop: UnboundedSender<Stop>, printer: Printer) -> std::io::Result<impl
     })
 }
 
-async fn any(interrupt: &mut Signal, terminate: &mut Signal, hangup: &mut Signal) {
+async fn any(interrupt: &mut Option<Signal>, terminate: &mut Option<Signal>, hangup: &mut Option<Signal>) {
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+        () = one(interrupt) => {}
+        () = one(terminate) => {}
+        () = one(hangup) => {}
     }
+}
+
+async fn one(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The signals whoever started us told us to ignore, as a bit each: `nohup` means it.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn ignores(mask: u64, kind: SignalKind) -> bool {
+    let bit = kind.as_raw_value().unsigned_abs().saturating_sub(1);
+    mask >> bit & 1 == 1
 }
 
 async fn keep_current(progress: Arc<Progress>, world: World) {

@@ -11,3 +11,4 @@ mod running;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;
 mod stopping;
+mod trust;

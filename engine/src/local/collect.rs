@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::manifest::FileEntry;
 use crate::stage::Launch;
 use crate::store::Folder;
-use crate::work::entry;
+use crate::work::{entry, seal};
 use crate::worker::{OUTCOME, write_whole};
 use serde_json::Value as Json;
 use std::fs;
@@ -33,9 +33,7 @@ pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome 
     if let Err(failure) = write_whole(&prepared.folder.join(OUTCOME), &outcome) {
         tracing::warn!(%failure, "the outcome was not kept");
     }
-    for folder in ["work", "inputs"] {
-        let _ = fs::remove_dir_all(prepared.folder.join(folder));
-    }
+    super::clear(&prepared.folder);
     outcome
 }
 
@@ -49,7 +47,8 @@ fn worker_outcome(prepared: &Prepared, end: &End) -> Outcome {
 }
 
 fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[String]) -> Outcome {
-    if !matches!(&end.status, Ok(status) if status.success()) {
+    // A program that was asked to end may say that all is well; what it wrote is still half of what was wanted.
+    if end.stopped.is_some() || !matches!(&end.status, Ok(status) if status.success()) {
         return failed(prepared, died(end));
     }
     let folder = store.path(&prepared.attempt.output);
@@ -68,7 +67,10 @@ fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[St
     }
     let mut files = Vec::new();
     match gather(&folder, "", &prepared.attempt.output, &mut files) {
-        Ok(()) => Outcome { files, ..empty(prepared) },
+        Ok(()) => match files.iter().try_for_each(|f| seal(&store.path(&f.at))) {
+            Ok(()) => Outcome { files, ..empty(prepared) },
+            Err(failure) => failed(prepared, failure),
+        },
         Err(failure) => failed(prepared, failure),
     }
 }

@@ -15,10 +15,17 @@ use crate::failure::Failure;
 use crate::scheduler::Stop;
 use crate::state::StateFolder;
 use crate::store::Folder;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+/// Removes what an attempt needed while it ran; its description, outcome and log stay.
+fn clear(folder: &Path) {
+    for name in ["work", "inputs"] {
+        let _ = std::fs::remove_dir_all(folder.join(name));
+    }
+}
 
 /// What every attempt on this machine shares.
 #[derive(Clone)]

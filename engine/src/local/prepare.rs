@@ -27,9 +27,9 @@ pub struct Prepared {
 
 /// Gives the attempt its number, its output folder in the store and its folder in the state.
 ///
-/// The number is the first whose output folder could be made: making a folder is a step that only one of two
-/// engines can win, so no two attempts share one. Numbers whose folder still stands in the state are passed over:
-/// a failed try keeps its name and its log when the next one begins.
+/// The number is the first of which both folders could be made: making a folder is a step that only one can win, two
+/// tasks of one run that have the same key or two engines of one store, so no two attempts share either. A failed try
+/// keeps its name and its log when the next one begins.
 ///
 /// # Errors
 /// When a folder or file cannot be made.
@@ -40,16 +40,15 @@ pub fn prepare(local: &Local, mut attempt: Attempt, launch: Launch) -> Result<Pr
     fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
     for number in 1.. {
         attempt.id = AttemptId::new(&attempt.fingerprint, number);
-        if local.state.attempt(&attempt.id).exists() {
+        attempt.output = format!("{stem}-{number}");
+        let folder = local.state.attempt(&attempt.id);
+        if !make_first(&folder)? {
             continue;
         }
-        attempt.output = format!("{stem}-{number}");
-        let folder = local.store.path(&attempt.output);
-        match fs::create_dir(&folder) {
-            Ok(()) => break,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Failure::io("make the folder", &folder, &e)),
+        if make_first(&local.store.path(&attempt.output))? {
+            break;
         }
+        let _ = fs::remove_dir(&folder);
     }
     let folder = local.state.attempt(&attempt.id);
     fs::create_dir_all(work_folder(&attempt, &folder)).map_err(|e| Failure::io("make the folder", &folder, &e))?;
@@ -59,6 +58,15 @@ pub fn prepare(local: &Local, mut attempt: Attempt, launch: Launch) -> Result<Pr
         Launch::Program { .. } => place_inputs(local, &attempt, &folder)?,
     };
     Ok(Prepared { attempt, folder, launch, variables })
+}
+
+/// Makes a folder. Returns whether it was not there yet.
+fn make_first(folder: &Path) -> Result<bool, Failure> {
+    match fs::create_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(Failure::io("make the folder", folder, &e)),
+    }
 }
 
 /// Lays out what a program was promised: inputs as links to read-only files, project files as copies under their

@@ -3,13 +3,13 @@
 
 use super::{Local, Prepared, prepare, sweep};
 use crate::event::Body;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::scheduler::Stop;
 use crate::stage::Launch;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,9 +21,11 @@ use tokio::sync::watch;
 const QUOTED: usize = 6;
 /// Longer lines are cut in the log, so that a program that writes no line ends cannot fill the memory.
 const LONGEST_LINE: usize = 64 * 1024;
-/// What a program gets of our own environment: enough to find programs and speak the user's language, and nothing
-/// that would make its output depend on who started it.
-const INHERITED: [&str; 9] = ["PATH", "HOME", "USER", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
+/// What a program gets of our own environment: what it needs to find other programs and its own settings.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "USER", "TMPDIR"];
+/// Language and time zone change what programs write, so they do not depend on who started the run. A stage's `env`,
+/// which is in its key, can set others.
+const FIXED: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
 
 /// How a child ended and the last it said.
 pub(super) struct End {
@@ -52,7 +54,10 @@ pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure
         .kill_on_drop(true);
     command.spawn().map_err(|e| {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
-        Failure::failed("cannot_start", "cannot start the program")
+        // The machine may have room for another process in a moment.
+        let busy = matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory);
+        let class = if busy { Class::Transient } else { Class::Failed };
+        Failure::of(class, "cannot_start", "cannot start the program")
             .on(program)
             .source(e)
             .help("check that it is installed and on PATH, or name a project file in `files`")
@@ -77,7 +82,7 @@ fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
     let mut command =
         if program.contains('/') && placed.exists() { Command::new(placed) } else { Command::new(program) };
     command.args(arguments).current_dir(&work).stdin(Stdio::null()).env_clear();
-    command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)))).envs(FIXED);
     command
         .env("PIPE_OUTPUT", attempt.store.join(&attempt.output))
         .env("PIPE_RUN", &attempt.run.0)
@@ -98,14 +103,15 @@ pub(super) async fn supervise(
     let log = Log::open(prepared);
     let speaks = prepared.launch == Launch::Worker;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let talk = |line: &[u8]| {
-        match serde_json::from_slice::<Body>(line) {
-            Ok(body) if speaks => say(body),
-            _ => log.line(line, say),
-        };
+    let talk = |line: &[u8]| match serde_json::from_slice::<Body>(line) {
+        Ok(body) if speaks => say(body),
+        _ => log.line(line, say),
     };
     let complain = |line: &[u8]| log.line(line, say);
-    let reading = async { tokio::join!(lines(stdout, &talk), lines(stderr, &complain)) };
+    let reading = async {
+        let kept = || log.keep();
+        tokio::join!(lines(stdout, &talk, &kept), lines(stderr, &complain, &kept))
+    };
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let input = child.stdin.take();
     tokio::pin!(reading);
@@ -123,7 +129,8 @@ pub(super) async fn supervise(
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
     }
-    sweep::end_attempt(&local.state, &prepared.attempt.id);
+    let (state, id) = (local.state.clone(), prepared.attempt.id.clone());
+    let _ = tokio::task::spawn_blocking(move || sweep::end_attempt(&state, &id)).await;
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }
@@ -163,8 +170,8 @@ async fn wait(
     (child.wait().await, how)
 }
 
-/// Feeds each line, without its end, to `take`. Bytes need not be text.
-async fn lines(pipe: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&[u8]) + Sync)) {
+/// Feeds each line, without its end, to `take`, and calls `kept` after each reading. Bytes need not be text.
+async fn lines(pipe: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&[u8]) + Sync), kept: &(dyn Fn() + Sync)) {
     let Some(mut pipe) = pipe else { return };
     let (mut buffer, mut line) = (vec![0; 16 * 1024], Vec::new());
     while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
@@ -175,21 +182,23 @@ async fn lines(pipe: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&[u8]) + Syn
                 line.clear();
             }
         }
+        kept();
     }
     if !line.is_empty() {
         take(line.trim_ascii_end());
+        kept();
     }
 }
 
 /// The attempt's log: every line in a file, the last few in memory for the error message.
 struct Log {
-    file: Mutex<Option<File>>,
+    file: Mutex<Option<BufWriter<File>>>,
     last: Mutex<VecDeque<String>>,
 }
 
 impl Log {
     fn open(prepared: &Prepared) -> Self {
-        let file = File::create(prepared.folder.join("log")).ok();
+        let file = File::create(prepared.folder.join("log")).ok().map(BufWriter::new);
         Self { file: Mutex::new(file), last: Mutex::default() }
     }
 
@@ -206,6 +215,13 @@ impl Log {
         last.push_back(text.clone());
         drop(last);
         say(Body::Log { line: text });
+    }
+
+    /// Writes out what was read in one go: a system call a line would slow a talkative program down.
+    fn keep(&self) {
+        if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let _ = file.flush();
+        }
     }
 
     fn last(&self) -> Vec<String> {

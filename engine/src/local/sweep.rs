@@ -1,10 +1,13 @@
 //! Cleans up after attempts that died: their processes, wherever those went, and what they left half written.
 
+use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
+use crate::failure::Failure;
 use crate::ids::AttemptId;
 use crate::state::StateFolder;
 use crate::store::Folder;
-use crate::worker::{OUTCOME, read_attempt};
+use crate::worker::{OUTCOME, read_attempt, write_whole};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value as Json;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -56,20 +59,35 @@ fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) {
     }
 }
 
-/// Sweeps the output folders of attempts that have no outcome: their engine died with them.
+/// Sweeps the output folders of attempts that have no outcome: their engine died with them. Their logs stay.
 pub fn sweep_dead_attempts(state: &StateFolder, store: &Folder) {
     let Ok(attempts) = fs::read_dir(state.root().join("attempts")) else { return };
     for folder in attempts.flatten().map(|e| e.path()) {
         if folder.join(OUTCOME).exists() {
             continue;
         }
-        if let Ok(attempt) = read_attempt(&folder)
-            && attempt.store == store.root()
-        {
-            sweep_output(store, &attempt.output);
+        match read_attempt(&folder) {
+            Ok(attempt) if attempt.store == store.root() => {
+                sweep_output(store, &attempt.output);
+                let _ = write_whole(&folder.join(OUTCOME), &died_with_its_engine(&attempt));
+                super::clear(&folder);
+            }
+            // It belongs to another store, which a run there will sweep.
+            Ok(_) => {}
+            // Its engine died before it was described, so nothing was started.
+            Err(_) => drop(fs::remove_dir_all(&folder)),
         }
-        // Nothing to learn from it any more: an attempt with an outcome keeps its log, this one never ended.
-        let _ = fs::remove_dir_all(&folder);
+    }
+}
+
+fn died_with_its_engine(attempt: &Attempt) -> Outcome {
+    Outcome {
+        version: VERSION,
+        id: attempt.id.clone(),
+        failure: Some(Failure::failed("engine_died", "the engine died while this ran")),
+        files: Vec::new(),
+        result: Json::Null,
+        items: ItemCount::default(),
     }
 }
 

@@ -4,11 +4,11 @@ use super::{Plan, Stage, Task, TaskInput, cells, code, files, order, params};
 use crate::failure::Class;
 use crate::ids::{Cell, TaskId};
 use crate::retry::Retry;
-use crate::spec::model::{Defaults, path_parts};
-use crate::spec::node::PathPart;
+use crate::spec::model::{Common, Defaults, path_parts};
+use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::spec::{RetrySpec, Spec, SpecSchema, StageSpec};
-use crate::stage::{Mark, Marked, Registry, StageKind, marked};
+use crate::stage::{Mark, Marked, Registry, StageKind, marked, read_config};
 use crate::text::{Diagnostic, Severity, sort_by_position};
 use crate::units::Bytes;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -44,11 +44,18 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         request,
         templates: Templates::new(),
         context: Context::new().with("params", &Json::Object(params.clone())),
+        defaults: Defaults::default(),
         stages: Vec::new(),
         graph: DiGraph::new(),
         tasks: HashMap::new(),
         problems,
     };
+    if let Some(node) = &request.spec.defaults {
+        match builder.resolved(node) {
+            Ok(defaults) => builder.defaults = defaults,
+            Err(found) => builder.problems.extend(found),
+        }
+    }
     for place in order {
         builder.stage(&request.spec.stages[place]);
     }
@@ -76,6 +83,7 @@ struct Builder<'a> {
     request: &'a Request<'a>,
     templates: Templates,
     context: Context,
+    defaults: Defaults,
     stages: Vec<Stage>,
     graph: DiGraph<Task, ()>,
     /// The tasks of each stage, in cell order.
@@ -90,11 +98,13 @@ impl Builder<'_> {
         }
         let kind = self.request.kinds.get(&spec.kind.value).expect("a stage of an unknown kind is broken").clone();
         let node = self.request.spec.root.at(&[PathPart::from("stages"), PathPart::from(spec.name.value.as_str())]);
-        let cells = cells::expand(spec, node, &self.context, &self.templates, &mut self.problems);
+        let Some(common) = self.common(spec) else { return };
+        let cells =
+            cells::expand(spec, common.matrix.as_ref(), node, &self.context, &self.templates, &mut self.problems);
         let place = self.stages.len();
         let mut tasks = Vec::new();
         for cell in cells {
-            match self.task(spec, kind.as_ref(), place, cell) {
+            match self.task(spec, &common, kind.as_ref(), place, cell) {
                 Ok(task) => tasks.push(self.add(task)),
                 Err(found) => self.problems.extend(found),
             }
@@ -120,7 +130,28 @@ impl Builder<'_> {
         index
     }
 
-    fn task(&self, spec: &StageSpec, kind: &dyn StageKind, stage: usize, cell: Cell) -> Result<Task, Vec<Diagnostic>> {
+    /// What every kind can say, templates resolved: they may use `params`.
+    fn common(&mut self, spec: &StageSpec) -> Option<Common> {
+        let read = self.resolved(&spec.common);
+        read.map_err(|found| self.problems.extend(found)).ok()
+    }
+
+    fn resolved<T: serde::de::DeserializeOwned>(&self, node: &Node) -> Result<T, Vec<Diagnostic>> {
+        let value = self.templates.resolve(node, &self.context)?;
+        read_config(&value).map_err(|problem| {
+            let span = node.at(&path_parts(&problem.field)).span.clone();
+            vec![Diagnostic::error(code::BAD_SETTING, format!("`{}`: {}", problem.field, problem.message), span, "")]
+        })
+    }
+
+    fn task(
+        &self,
+        spec: &StageSpec,
+        common: &Common,
+        kind: &dyn StageKind,
+        stage: usize,
+        cell: Cell,
+    ) -> Result<Task, Vec<Diagnostic>> {
         let context = self.context_of(&cell);
         let config = self.templates.resolve(&spec.body, &context)?;
         kind.check(&config).map_err(|problem| {
@@ -135,7 +166,7 @@ impl Builder<'_> {
         let found = marked(&self.request.schema.root, self.request.schema.kind(&spec.kind.value), &config);
         let files = files::resolve(spec, self.request.base, &found, &context, &self.templates)?;
         let inputs = self.inputs(spec, &found, &cell)?;
-        let limits = Limits::of(&self.request.spec.defaults, spec);
+        let limits = Limits::of(&self.defaults, common);
         Ok(Task {
             id: TaskId { stage: spec.name.value.clone(), cell },
             stage,
@@ -210,15 +241,14 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(defaults: &Defaults, spec: &StageSpec) -> Self {
-        let own = spec.common.resources.unwrap_or_default();
-        let common = defaults.resources.unwrap_or_default();
-        let timeout = spec.common.timeout.or(defaults.timeout);
+    fn of(defaults: &Defaults, own: &Common) -> Self {
+        let (resources, usual) = (own.resources.unwrap_or_default(), defaults.resources.unwrap_or_default());
+        let timeout = own.timeout.or(defaults.timeout);
         Self {
-            cpu: own.cpu.or(common.cpu).unwrap_or(1),
-            memory: own.memory.or(common.memory).unwrap_or(DEFAULT_MEMORY),
+            cpu: resources.cpu.or(usual.cpu).unwrap_or(1),
+            memory: resources.memory.or(usual.memory).unwrap_or(DEFAULT_MEMORY),
             timeout: timeout.map(|t| Duration::from_millis(t.0)),
-            retry: retry(defaults.retry.as_ref(), spec.common.retry.as_ref()),
+            retry: retry(defaults.retry.as_ref(), own.retry.as_ref()),
         }
     }
 }

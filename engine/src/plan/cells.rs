@@ -3,14 +3,18 @@
 use super::code;
 use crate::ids::{Cell, scalar};
 use crate::spec::StageSpec;
+use crate::spec::model::Axis;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::text::Diagnostic;
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashSet};
 
 /// The most cells a stage may have.
 const MOST_CELLS: usize = 100_000;
+/// A cell names a folder, beside a key and a number; file systems allow 255 bytes.
+const LONGEST_CELL: usize = 200;
 /// Names that templates use for something else.
 const RESERVED: [&str; 3] = ["params", "cell", "row"];
 
@@ -18,12 +22,13 @@ const RESERVED: [&str; 3] = ["params", "cell", "row"];
 /// A stage without a matrix has one cell without keys.
 pub(super) fn expand(
     stage: &StageSpec,
+    matrix: Option<&IndexMap<String, Axis>>,
     node: &Node,
     context: &Context,
     templates: &Templates,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Cell> {
-    let Some(matrix) = &stage.common.matrix else { return vec![Cell::default()] };
+    let Some(matrix) = matrix else { return vec![Cell::default()] };
     let before = problems.len();
     let mut axes = BTreeMap::new();
     for key in matrix.keys() {
@@ -43,7 +48,14 @@ pub(super) fn expand(
         problems.push(Diagnostic::error(code::BAD_MATRIX, message, place, format!("at most {MOST_CELLS} are allowed")));
         return Vec::new();
     }
-    product(&axes)
+    let cells = product(&axes);
+    if let Some(long) = cells.iter().map(Cell::folder).find(|folder| folder.len() > LONGEST_CELL) {
+        let place = node.at(&[PathPart::from("matrix")]).span.clone();
+        let message = format!("a cell of `{}` has a name of {} bytes: {long}", stage.name.value, long.len());
+        let label = format!("at most {LONGEST_CELL} fit a folder's name");
+        problems.push(Diagnostic::error(code::BAD_MATRIX, message, place, label).help("use shorter values"));
+    }
+    cells
 }
 
 fn axis(key: &str, place: &Node, context: &Context, templates: &Templates) -> Result<Vec<Json>, Vec<Diagnostic>> {

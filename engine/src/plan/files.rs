@@ -24,9 +24,9 @@ pub(super) fn resolve(
     for marked in found.iter().filter(|m| !m.mark.is_stage()) {
         let node = stage.body.at(&path_parts(&marked.field));
         // A list that came whole out of a template has no node of its own; the author wrote it in `params`.
-        if matches!(node.value, Value::String(_))
-            && let Err(more) = templates.resolve_path(node, context)
-        {
+        let is_text = matches!(&node.value, Value::String(_))
+            && templates.resolve(node, context).is_ok_and(|value| value.is_string());
+        if is_text && let Err(more) = templates.resolve_path(node, context) {
             problems.extend(more);
             continue;
         }

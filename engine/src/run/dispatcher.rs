@@ -3,7 +3,7 @@
 use super::publish::{self, Finish};
 use super::say::Sayer;
 use super::{Finished, Setup};
-use crate::attempt::{Attempt, Input as Artifact, Outcome, VERSION};
+use crate::attempt::{Attempt, Input as Artifact, Outcome, SourceFile, VERSION};
 use crate::event::{Body, Counts};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId};
@@ -16,6 +16,7 @@ use crate::units::Bytes;
 use crate::world::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -23,10 +24,15 @@ use tokio::sync::watch;
 /// Finished tasks are published together: when nothing else can start, after this long, or when there are this many.
 const GROUP_WAIT: Duration = Duration::from_millis(100);
 const GROUP_SIZE: usize = 64;
+/// How long children that were killed may take to be gone.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Lines of children that may be on their way here. A program that talks faster than it is listened to is heard in
+/// part; its log has every line.
+const LINES_UNHEARD: usize = 256;
 
 /// What comes back from work that was sent away.
 enum Message {
-    Looked(Vec<(TaskIndex, Result<Looked, Failure>)>),
+    Looked(TaskIndex, Box<Result<Looked, Failure>>),
     Prepared(TaskIndex, u32, Box<Result<Prepared, Failure>>),
     Passing(TaskIndex, AttemptId, Body),
     Ended(TaskIndex, u32, Box<Outcome>),
@@ -51,6 +57,8 @@ pub(super) struct Dispatcher {
     publish_at: Option<Timestamp>,
     publishing: bool,
     wake_at: BTreeSet<Timestamp>,
+    /// Lines of children that are on their way here.
+    unheard: Arc<AtomicUsize>,
     interrupted: bool,
     finished: Option<Counts>,
 }
@@ -85,6 +93,7 @@ impl Dispatcher {
             publish_at: None,
             publishing: false,
             wake_at: BTreeSet::new(),
+            unheard: Arc::default(),
             interrupted: false,
             finished: None,
             setup,
@@ -101,9 +110,25 @@ impl Dispatcher {
         };
         self.sayer.durable(&self.setup.journal, None, None, started);
         self.feed(Input::Planned);
-        let counts = loop {
+        let driven = self.drive(&mut cancel).await;
+        let counts = match driven {
+            Ok(counts) => counts,
+            Err(error) => {
+                self.end_all().await;
+                return Err(error);
+            }
+        };
+        self.setup.journal.flush().await?;
+        let finder = self.setup.finder.clone();
+        // Hints are for speed; losing them is no error.
+        let _ = tokio::task::spawn_blocking(move || finder.save()).await;
+        Ok(Finished { run: self.run, counts, interrupted: self.interrupted })
+    }
+
+    async fn drive(&mut self, cancel: &mut UnboundedReceiver<Stop>) -> Result<Counts, JournalError> {
+        loop {
             if let Some(counts) = self.finished {
-                break counts;
+                return Ok(counts);
             }
             self.publish_if_due();
             let nap = self.nap();
@@ -119,25 +144,41 @@ impl Dispatcher {
                     self.feed(Input::Tick);
                 }
             }
-        };
-        self.setup.journal.flush().await?;
-        let finder = self.setup.finder.clone();
-        // Hints are for speed; losing them is no error.
-        let _ = tokio::task::spawn_blocking(move || finder.save()).await;
-        Ok(Finished { run: self.run, counts, interrupted: self.interrupted })
+        }
+    }
+
+    /// Ends every child and waits for it: nobody may go on writing once the state folder is given up.
+    async fn end_all(&mut self) {
+        for stop in self.running.values() {
+            stop.send_replace(Some(Stop::Now));
+        }
+        while !self.running.is_empty() {
+            match tokio::time::timeout(LAST_WORDS, self.inbox.recv()).await {
+                Ok(Some(Message::Ended(task, ..))) => drop(self.running.remove(&task)),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
     /// How long nothing needs to be done unless a message comes.
     fn nap(&self) -> Duration {
-        let next = self.wake_at.first().copied().into_iter().chain(self.publish_at).min();
+        // While a group is being published the next one waits for that, not for its hour.
+        let publish_at = self.publish_at.filter(|_| !self.publishing);
+        let next = self.wake_at.first().copied().into_iter().chain(publish_at).min();
         next.map_or(Duration::from_secs(3600), |at| at.since(self.setup.world.now()).max(Duration::from_millis(1)))
     }
 
     fn take(&mut self, message: Message) -> Result<(), JournalError> {
         match message {
-            Message::Looked(answers) => answers.into_iter().for_each(|(task, looked)| self.looked(task, looked)),
+            Message::Looked(task, looked) => self.looked(task, *looked),
             Message::Prepared(task, number, prepared) => self.prepared(task, number, *prepared),
-            Message::Passing(task, attempt, body) => self.sayer.passing(self.name(task), attempt, body),
+            Message::Passing(task, attempt, body) => {
+                if matches!(body, Body::Log { .. }) {
+                    self.unheard.fetch_sub(1, Ordering::Relaxed);
+                }
+                self.sayer.passing(self.name(task), attempt, body);
+            }
             Message::Ended(task, number, outcome) => self.attempt_ended(task, number, *outcome),
             Message::Published(answers) => {
                 self.publishing = false;
@@ -177,13 +218,22 @@ impl Dispatcher {
         }
     }
 
+    /// Looks tasks up side by side and answers each by itself: a small task need not wait until a large file of another
+    /// is hashed.
     fn find(&self, tasks: Vec<TaskIndex>) {
-        let inputs: Vec<_> = tasks.into_iter().map(|task| (task, self.artifacts(task))).collect();
-        let (finder, outbox) = (self.setup.finder.clone(), self.outbox.clone());
-        tokio::task::spawn_blocking(move || {
-            let answers = inputs.into_iter().map(|(task, inputs)| (task, finder.look(task, &inputs)));
-            let _ = outbox.send(Message::Looked(answers.collect()));
-        });
+        let threads = (self.setup.limits.cpu as usize).clamp(1, tasks.len().max(1));
+        let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
+        for (i, task) in tasks.into_iter().enumerate() {
+            shares[i % threads].push((task, self.artifacts(task)));
+        }
+        for share in shares {
+            let (finder, outbox) = (self.setup.finder.clone(), self.outbox.clone());
+            tokio::task::spawn_blocking(move || {
+                for (task, inputs) in share {
+                    let _ = outbox.send(Message::Looked(task, Box::new(finder.look(task, &inputs))));
+                }
+            });
+        }
     }
 
     fn looked(&mut self, task: TaskIndex, looked: Result<Looked, Failure>) {
@@ -221,10 +271,16 @@ impl Dispatcher {
         self.sayer.attempt_of.insert(task, id.clone());
         let (stop, stopped) = watch::channel(None);
         self.running.insert(task, stop);
-        let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
+        let (local, outbox, unheard) = (self.setup.local.clone(), self.outbox.clone(), self.unheard.clone());
         tokio::spawn(async move {
             let passing = outbox.clone();
-            let say = move |body| drop(passing.send(Message::Passing(task, id.clone(), body)));
+            let say = move |body| {
+                if matches!(body, Body::Log { .. }) && unheard.fetch_add(1, Ordering::Relaxed) >= LINES_UNHEARD {
+                    unheard.fetch_sub(1, Ordering::Relaxed);
+                    return;
+                }
+                let _ = passing.send(Message::Passing(task, id.clone(), body));
+            };
             let outcome = local.follow(child, prepared, stopped, say).await;
             let _ = outbox.send(Message::Ended(task, number, Box::new(outcome)));
         });
@@ -234,9 +290,10 @@ impl Dispatcher {
     fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
         self.running.remove(&task);
         self.sayer.items_of.insert(task, outcome.items);
-        let result = outcome.failure.clone().map_or(Ok(()), Err);
+        let looked = &self.missed[&task];
+        let unchanged = || looked.files.values().try_for_each(SourceFile::check_unchanged);
+        let result = outcome.failure.clone().map_or_else(unchanged, Err);
         if result.is_ok() {
-            let looked = &self.missed[&task];
             let manifest =
                 publish::manifest(&self.run, self.setup.plan.task(task), looked, outcome, self.setup.world.now());
             self.finishing.push(Finish { task, manifest });

@@ -53,7 +53,7 @@ fn file(store: &Folder, ours: Manifest) -> Result<Manifest, Failure> {
     for _ in 0..2 {
         match results.file(&ours).map_err(store_failed)? {
             Filed::Ours => return Ok(ours),
-            Filed::Theirs(theirs) if files_are_there(store, &theirs.files) => {
+            Filed::Theirs(theirs) if files_are_there(store, &theirs.files)? => {
                 warn_of_difference(&ours, &theirs);
                 return Ok(*theirs);
             }

@@ -27,6 +27,7 @@ pub fn read(source: SourceText, schema: &SpecSchema) -> (Option<Spec>, SourceTex
         return (None, source, problems);
     }
     shape::check(&root, &schema.root, &mut problems);
+    check_names(&root, &mut problems);
     let spec = interpret(root, &source, &problems);
     if spec.is_none() && problems.is_empty() {
         let whole = 0..source.text.len();
@@ -37,7 +38,7 @@ pub fn read(source: SourceText, schema: &SpecSchema) -> (Option<Spec>, SourceTex
 
 /// A tree -> a `Spec`, as far as its shape is right.
 fn interpret(root: Node, source: &SourceText, problems: &[Diagnostic]) -> Option<Spec> {
-    let file: SpecFile = typed(&root, &["version", "name", "params", "store", "defaults"])?;
+    let file: SpecFile = typed(&root, &["version", "name", "params", "store"])?;
     let mut stages = Vec::new();
     if let Some(Node { value: Value::Table(entries), .. }) = root.get("stages") {
         stages.extend(entries.iter().map(|(name, node)| stage(name, node, problems)));
@@ -49,7 +50,7 @@ fn interpret(root: Node, source: &SourceText, problems: &[Diagnostic]) -> Option
         name: Spanned { value: file.name, span: name_span },
         params: file.params,
         store: file.store.root,
-        defaults: file.defaults,
+        defaults: root.get("defaults").cloned(),
         stages,
         root,
     })
@@ -61,7 +62,6 @@ fn stage(name: &Spanned<String>, node: &Node, problems: &[Diagnostic]) -> StageS
         let at = p.span().start;
         p.severity == Severity::Error && (place.contains(&at) || name.span.contains(&at))
     };
-    let common: Option<Common> = typed(node, &model::COMMON_KEYS);
     let kind = match node.get("kind") {
         Some(Node { value: Value::String(kind), span }) => Spanned { value: kind.clone(), span: span.clone() },
         _ => Spanned { value: String::new(), span: name.span.clone() },
@@ -69,9 +69,9 @@ fn stage(name: &Spanned<String>, node: &Node, problems: &[Diagnostic]) -> StageS
     StageSpec {
         name: name.clone(),
         kind,
-        broken: common.is_none() || problems.iter().any(touched),
-        common: common.unwrap_or_default(),
-        body: without(node, &model::COMMON_KEYS),
+        broken: problems.iter().any(touched),
+        common: part(node, |key| model::COMMON_KEYS.contains(&key)),
+        body: part(node, |key| key != "kind" && !model::COMMON_KEYS.contains(&key)),
     }
 }
 
@@ -93,16 +93,40 @@ fn typed<T: serde::de::DeserializeOwned>(node: &Node, keys: &[&str]) -> Option<T
     serde_json::from_value(serde_json::Value::Object(part.collect())).ok()
 }
 
-fn without(node: &Node, keys: &[&str]) -> Node {
+/// The entries of a table whose keys are wanted.
+fn part(node: &Node, wanted: impl Fn(&str) -> bool) -> Node {
     let value = match &node.value {
-        Value::Table(entries) => Value::Table(
-            entries
-                .iter()
-                .filter(|(key, _)| key.value != "kind" && !keys.contains(&key.value.as_str()))
-                .cloned()
-                .collect(),
-        ),
+        Value::Table(entries) => Value::Table(entries.iter().filter(|(key, _)| wanted(&key.value)).cloned().collect()),
         other => other.clone(),
     };
     Node { value, span: node.span.clone() }
+}
+
+/// Names become folders of the store, so they are plain: letters, digits, `-`, `_` and `.`, and no dot first.
+fn check_names(root: &Node, problems: &mut Vec<Diagnostic>) {
+    let mut names = Vec::new();
+    if let Some(Node { value: Value::String(name), span }) = root.get("name") {
+        names.push(("name", name, span));
+    }
+    if let Some(Node { value: Value::Table(stages), .. }) = root.get("stages") {
+        names.extend(stages.iter().map(|(key, _)| ("stage", &key.value, &key.span)));
+    }
+    for (what, name, span) in names.into_iter().filter(|(_, name, _)| !is_plain(name)) {
+        let message = format!("`{name}` cannot be a {what}: it becomes a folder of the store");
+        let help = "use letters, digits, `-`, `_` and `.`, at most 100 of them, and begin with a letter or digit";
+        problems.push(Diagnostic::error(code::BAD_NAME, message, span.clone(), "").help(help));
+    }
+    if let Some(Node { value: Value::String(folder), span }) = root.get("store").and_then(|s| s.get("root"))
+        && template::is_template(folder)
+    {
+        let help = "write the folder itself: results of all parameters share one store";
+        let problem = Diagnostic::error(code::BAD_NAME, "the store's root cannot be a template", span.clone(), "");
+        problems.push(problem.help(help));
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    name.len() <= 100
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }

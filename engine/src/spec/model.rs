@@ -27,6 +27,7 @@ pub(super) struct SpecFile {
     pub(super) store: StoreSpec,
     /// What holds for every stage that does not say otherwise.
     #[serde(default)]
+    #[expect(dead_code, reason = "the plan reads it, with its templates resolved")]
     pub(super) defaults: Defaults,
 }
 
@@ -143,8 +144,8 @@ pub struct Spec {
     pub params: IndexMap<String, Json>,
     /// The store's root as written.
     pub store: String,
-    /// What holds for every stage.
-    pub defaults: Defaults,
+    /// What holds for every stage, templates unresolved.
+    pub defaults: Option<Node>,
     /// The stages in the order of the file.
     pub stages: Vec<StageSpec>,
     /// The whole tree, for places.
@@ -158,8 +159,8 @@ pub struct StageSpec {
     pub name: Spanned<String>,
     /// Its kind.
     pub kind: Spanned<String>,
-    /// What every kind can say.
-    pub common: Common,
+    /// What every kind can say, templates unresolved.
+    pub common: Node,
     /// What only its kind understands, templates unresolved.
     pub body: Node,
     /// Whether something in it is wrong, which has been reported.

@@ -3,10 +3,9 @@
 
 use crate::ids::{Fingerprint, TaskId};
 use crate::manifest::Manifest;
+use crate::stamp::FileStamp;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Bump it when a table changes: older hints are thrown away.
@@ -18,26 +17,6 @@ const SCHEMA: &str = "
     create table manifests (fingerprint text primary key, stamp text not null, json text not null) strict, without rowid;
     create table newest (task text primary key, fingerprint text not null) strict, without rowid;
 ";
-
-/// What tells whether a file is still the same without reading it: device, inode, size, mtime and ctime.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileStamp(String);
-
-impl FileStamp {
-    /// The stamp of a file.
-    pub fn of(meta: &Metadata) -> Self {
-        Self(format!(
-            "{}:{}:{}:{}.{}:{}.{}",
-            meta.dev(),
-            meta.ino(),
-            meta.size(),
-            meta.mtime(),
-            meta.mtime_nsec(),
-            meta.ctime(),
-            meta.ctime_nsec()
-        ))
-    }
-}
 
 /// A file's digest as it was when its stamp was taken.
 #[derive(Clone, Debug)]

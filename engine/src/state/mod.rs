@@ -5,7 +5,7 @@ mod hints;
 mod journal;
 mod lock;
 
-pub use hints::{FileStamp, Hints, Known};
+pub use hints::{Hints, Known};
 pub use journal::{Journal, JournalError, read_only};
 pub use lock::{Lock, LockError};
 

@@ -12,6 +12,14 @@ pub enum Filed {
     Theirs(Box<Manifest>),
 }
 
+/// What stands under a fingerprint.
+enum Filing {
+    Good(Box<Manifest>),
+    Absent,
+    Newer,
+    Damaged,
+}
+
 /// The manifests of a store.
 #[derive(Clone, Copy)]
 pub struct Results<'a> {
@@ -24,24 +32,46 @@ impl<'a> Results<'a> {
         Self { store }
     }
 
-    /// The manifest filed under `fingerprint`. One that cannot be read, or is another's, is put in quarantine
-    /// and counts as absent, so that a damaged file costs a rerun and not an evening.
+    /// The manifest filed under `fingerprint`. One that is damaged is put in quarantine and counts as absent, so that it
+    /// costs a rerun and not an evening. One of a newer version counts as absent and stays where it is.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn find(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, StoreError> {
-        let at = manifest::place(fingerprint);
-        let bytes = match blocking(self.store.get(&at)) {
-            Ok(bytes) => bytes,
-            Err(StoreError::Missing { .. }) => return Ok(None),
-            Err(other) => return Err(other),
-        };
-        match serde_json::from_slice::<Manifest>(&bytes) {
-            Ok(found) if found.fingerprint == *fingerprint => Ok(Some(found)),
-            _ => {
+        match self.read(fingerprint)? {
+            Filing::Good(manifest) => Ok(Some(*manifest)),
+            Filing::Absent | Filing::Newer => Ok(None),
+            Filing::Damaged => {
                 self.quarantine(fingerprint)?;
                 Ok(None)
             }
+        }
+    }
+
+    /// As [`Results::find`], and leaves everything as it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn peek(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, StoreError> {
+        match self.read(fingerprint)? {
+            Filing::Good(manifest) => Ok(Some(*manifest)),
+            _ => Ok(None),
+        }
+    }
+
+    fn read(&self, fingerprint: &Fingerprint) -> Result<Filing, StoreError> {
+        let bytes = match blocking(self.store.get(&manifest::place(fingerprint))) {
+            Ok(bytes) => bytes,
+            Err(StoreError::Missing { .. }) => return Ok(Filing::Absent),
+            Err(other) => return Err(other),
+        };
+        let version = serde_json::from_slice::<serde_json::Value>(&bytes).ok().and_then(|v| v["version"].as_u64());
+        if version.is_some_and(|v| v > u64::from(manifest::VERSION)) {
+            return Ok(Filing::Newer);
+        }
+        match serde_json::from_slice::<Manifest>(&bytes) {
+            Ok(found) if found.fingerprint == *fingerprint => Ok(Filing::Good(Box::new(found))),
+            _ => Ok(Filing::Damaged),
         }
     }
 

@@ -32,6 +32,9 @@ pub const WRONG_LENGTH: &str = "S0206";
 /// A size or duration that cannot be read.
 pub const BAD_UNIT: &str = "S0207";
 
+/// A name that cannot be a folder of the store.
+pub const BAD_NAME: &str = "S0208";
+
 /// A template that is not well formed.
 pub const TEMPLATE_SYNTAX: &str = "S0301";
 /// A template names something that does not exist.

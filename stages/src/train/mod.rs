@@ -103,7 +103,7 @@ impl StageKind for Train {
     }
 
     fn code(&self) -> String {
-        CODE.to_string()
+        format!("{CODE} candle 0.9")
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

@@ -112,5 +112,6 @@ fn source(path: &Path) -> SourceFile {
         written: path.display().to_string(),
         size: bytes.len() as u64,
         blake3: blake3::hash(&bytes).to_hex().to_string(),
+        stamps: BTreeMap::new(),
     }
 }

@@ -116,6 +116,25 @@ fn mistakes_in_plays_and_videos_are_told() {
     }
 }
 
+#[test]
+fn the_same_clip_is_the_same_bytes_whatever_is_cut_beside_it() {
+    let bench = Bench::new();
+    let (video, folder) = (video(&bench), bench.path(""));
+    let cut = |name: &str| {
+        let out = folder.join(name);
+        let mut cutter = pipe_video::Cutter::open(&video, pipe_video::EncodeOptions::default()).unwrap();
+        cutter.cut(pipe_video::Span { start_ms: 1060, end_ms: 2444 }, &out).unwrap();
+        blake3::hash(&fs::read(out).unwrap())
+    };
+    let first = cut("first.mp4");
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            let cut = &cut;
+            scope.spawn(move || (0..12).for_each(|_| assert_eq!(cut(&format!("{thread}.mp4")), first)));
+        }
+    });
+}
+
 /// When this fails because bytes changed on purpose, raise `CODE` in the stage's file and take over the new digest.
 #[test]
 fn the_same_video_gives_the_same_clips_and_frames_as_ever() {

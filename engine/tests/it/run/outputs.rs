@@ -114,6 +114,9 @@ fn what_a_dead_engine_left_half_written_is_swept_by_the_next() {
     symlink(precious.parent().unwrap(), output.replace("/work/dead@", "/work/linked@")).unwrap();
     assert_eq!(project.run(&stage("echo whole > $PIPE_OUTPUT/a")).ends(), [0, 1, 0, 0, 0]);
     assert_eq!(project.texts(), ["whole\n"]);
-    assert!(!dead.exists() && !linked.exists());
+    for attempt in [dead, linked] {
+        let outcome = fs::read_to_string(attempt.join("outcome.json")).unwrap();
+        assert!(outcome.contains("engine_died"), "{outcome}");
+    }
     assert_eq!(fs::read_to_string(precious).unwrap(), "mine");
 }
