@@ -71,6 +71,19 @@ fn held_out_games(project: &Project) -> BTreeSet<String> {
 }
 
 #[test]
+fn one_cpu_or_two_in_one_store_or_another_the_bytes_are_the_same() {
+    let sample = Sample::shared();
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = |store: &std::path::Path, cpu: &str| {
+        let games = ["-P", "games=[\"g1\", \"g2\", \"g3\"]", "-P", "angles=[\"FAR_LEFT\", \"NEAR_RIGHT\"]"];
+        Project::with_store(&sample, store).run(&[&["--cpu", cpu], games.as_slice()].concat()).digests()
+    };
+    let (one, two) = (made(one.path(), "1"), made(two.path(), "2"));
+    assert_eq!(one.len(), 3 + 6 + 6 + 3);
+    assert_eq!(one, two);
+}
+
+#[test]
 fn the_second_run_starts_nothing_and_says_so_in_one_line() {
     let sample = Sample::shared();
     let project = Project::new(&sample);

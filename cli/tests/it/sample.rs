@@ -3,6 +3,7 @@
 use pipe_testdata::{Recipe, generate};
 use rusqlite::Connection;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -103,11 +104,13 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn new(sample: &Sample) -> Self {
-        let project = Self {
-            folder: tempfile::tempdir().unwrap(),
-            store: sample.root.join("store"),
-            data: sample.root.join("data"),
-        };
+        Self::with_store(sample, &sample.root.join("store"))
+    }
+
+    /// The quickstart with another store.
+    pub(crate) fn with_store(sample: &Sample, store: &Path) -> Self {
+        let project =
+            Self { folder: tempfile::tempdir().unwrap(), store: store.to_owned(), data: sample.root.join("data") };
         let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../specs");
         for folder in ["prompts", "tools"] {
             fs::create_dir(project.folder.path().join(folder)).unwrap();
@@ -184,6 +187,12 @@ impl Run {
     pub(crate) fn result_of(&self, task: &str) -> Json {
         let event = self.of("task_succeeded").find(|e| e["task"] == task);
         event.unwrap_or_else(|| panic!("{task} did not run: {:?}", self.events.last()))["result"].clone()
+    }
+
+    /// The digest of every task's result, by the task.
+    pub(crate) fn digests(&self) -> BTreeMap<String, String> {
+        let text = |event: &Json, key: &str| event[key].as_str().unwrap().to_owned();
+        self.of("task_succeeded").map(|e| (text(e, "task"), text(e, "digest"))).collect()
     }
 
     /// Attempts of a stage.
