@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 fn stage(script: &str) -> String {
-    format!("[stages.work]\nkind = \"script\"\nscript = '''{script}'''\n")
+    format!("[stages.job]\nkind = \"script\"\nscript = '''{script}'''\n")
 }
 
 fn code(ran: &Ran) -> String {
@@ -101,8 +101,8 @@ fn what_a_dead_engine_left_half_written_is_swept_by_the_next() {
     let dead = project.path(".pipe/attempts/0badcafe-1");
     fs::create_dir(&dead).unwrap();
     let text = fs::read_to_string(attempt.join("attempt.json")).unwrap();
-    fs::write(dead.join("attempt.json"), text.replace("/work/all@", "/work/dead@")).unwrap();
-    let output = project.store("data")[0].parent().unwrap().to_string_lossy().replace("/work/all@", "/work/dead@");
+    fs::write(dead.join("attempt.json"), text.replace("/job/all@", "/job/dead@")).unwrap();
+    let output = project.store("data")[0].parent().unwrap().to_string_lossy().replace("/job/all@", "/job/dead@");
     fs::create_dir_all(&output).unwrap();
     fs::write(format!("{output}/half"), "half").unwrap();
     symlink("/", format!("{output}/link")).unwrap();
@@ -110,8 +110,8 @@ fn what_a_dead_engine_left_half_written_is_swept_by_the_next() {
     let precious = project.write("home/precious", "mine");
     let linked = project.path(".pipe/attempts/0badcafe-2");
     fs::create_dir(&linked).unwrap();
-    fs::write(linked.join("attempt.json"), text.replace("/work/all@", "/work/linked@")).unwrap();
-    symlink(precious.parent().unwrap(), output.replace("/work/dead@", "/work/linked@")).unwrap();
+    fs::write(linked.join("attempt.json"), text.replace("/job/all@", "/job/linked@")).unwrap();
+    symlink(precious.parent().unwrap(), output.replace("/job/dead@", "/job/linked@")).unwrap();
     assert_eq!(project.run(&stage("echo whole > $PIPE_OUTPUT/a")).ends(), [0, 1, 0, 0, 0]);
     assert_eq!(project.texts(), ["whole\n"]);
     for attempt in [dead, linked] {
