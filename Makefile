@@ -1,21 +1,23 @@
 # make demo        set up, build, make sample data, run the quickstart
+# make build       set up and build; leaves the link ./pipe
 # make test        set up and pass every check that a change must pass
 # make test-more   the long ones: more seeds, more kills
 # make schemas     write schemas/ anew from the types
 
-export CARGO_TARGET_DIR ?= $(HOME)/.cache/pipe/target
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
 .PHONY: demo test test-more schemas setup build data
 
 demo: build data
-	@$(bin)/pipe run specs/quickstart.toml
+	@./pipe run specs/quickstart.toml
 
 setup:
 	@tools/setup.sh
 
 build: setup
 	@tools/timed.sh "build (release; 8 minutes from nothing on two cores)" cargo build --release --quiet -p pipe -p pipe-testdata
+	@ln -sfn $(bin)/pipe pipe
 
 data: build
 	@tools/timed.sh "sample data" $(bin)/make-testdata --out testdata

@@ -2,7 +2,7 @@
 # Every check that a change must pass, with the time of each part. Stops at the first that fails.
 set -eu
 cd "$(dirname "$0")/.."
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/pipe/target}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
 begun=$(date +%s)
 
 part() { tools/timed.sh "$@"; }

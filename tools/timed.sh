@@ -2,6 +2,7 @@
 # timed.sh WHAT COMMAND...   runs a command and says how long it took
 what=$1
 shift
+echo "$what ..." >&2
 from=$(date +%s)
 "$@"
 code=$?

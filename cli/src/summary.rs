@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Kinds whose results people look at even when other stages follow.
-const SHOWN_KINDS: [&str; 2] = ["extract-clips", "train"];
+const SHOWN_KINDS: [&str; 3] = ["extract-clips", "format-jsonl", "train"];
 /// How many numbers of a result are told.
 const FACTS: usize = 5;
 

@@ -9,6 +9,7 @@ use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request};
 use pipe_engine::scheduler::Limits;
+use pipe_engine::spec::node::MAX_FILE;
 use pipe_engine::spec::{self, SpecSchema};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
@@ -17,7 +18,7 @@ use pipe_engine::text::{Diagnostic, Severity, SourceText, render};
 use pipe_engine::world::World;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,12 +47,19 @@ pub(crate) struct Checked {
     pub(crate) plan: Option<Plan>,
 }
 
+/// Reads a spec's text, and of something far too large just enough for the reader to say so.
+fn read_spec(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(MAX_FILE as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// Reads a spec and plans it.
 ///
 /// # Errors
 /// When the file cannot be read. What is wrong inside it is no error here.
 pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
-    let text = fs::read_to_string(&args.spec).map_err(|error| {
+    let text = read_spec(&args.spec).map_err(|error| {
         Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)))
             .help(nearby::specs(&args.spec))
     })?;

@@ -24,7 +24,8 @@ struct Config {
     #[schemars(length(min = 1))]
     from: Vec<Results>,
     /// A template that makes one JSON object. It can use `clip`, `row` (the play's columns) and `cell`, and the filter
-    /// `json` to quote values.
+    /// `json` to quote values. `clip.path` is relative to the gathered clips: to the folder that a command finds as
+    /// `$PIPE_INPUT_CLIPS` when it says `inputs = { clips = { stage = "clips" } }`.
     #[expect(dead_code, reason = "the engine finds the file by its mark")]
     template: InputFile,
     /// How records are split. Without it there is only `train.jsonl`.

@@ -31,7 +31,12 @@ pub(super) fn resolve(
             None => {
                 let message = format!("`-P {name}={text}` is not {}", default.value.kind());
                 let label = format!("its default is {}", default.value.kind());
-                problems.push(Diagnostic::error(code::BAD_PARAM, message, default.span.clone(), label));
+                let problem = Diagnostic::error(code::BAD_PARAM, message, default.span.clone(), label);
+                problems.push(match default.value {
+                    Value::List(_) => problem.help(format!("write it as TOML: -P '{name}=[\"a\", \"b\"]'")),
+                    Value::Table(_) => problem.help(format!("write it as TOML: -P '{name}={{ key = \"value\" }}'")),
+                    _ => problem,
+                });
             }
         }
     }

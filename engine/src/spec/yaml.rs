@@ -267,6 +267,9 @@ fn key(text: &str, node: Node, problems: &mut Vec<Diagnostic>) -> Spanned<String
             let message = format!("a key must be a string, and this is {}", other.kind());
             let problem = Diagnostic::error(code::UNSUPPORTED, message, node.span.clone(), "");
             problems.push(match other {
+                Value::Table(_) if written.starts_with('{') => {
+                    problem.help("if this is a template, put it in quotes: \"{{ ... }}\"")
+                }
                 Value::List(_) | Value::Table(_) => problem,
                 _ => problem.help(format!("quote it: \"{written}\"")),
             });

@@ -144,8 +144,9 @@ fn tell(work: &Work<'_>, epoch: &EpochMetrics, epochs: usize) -> ControlFlow<()>
     ControlFlow::Continue(())
 }
 
+/// Four significant digits: a loss may be small.
 fn rounded(value: f64) -> f64 {
-    (value * 10_000.0).round() / 10_000.0
+    format!("{value:.3e}").parse().unwrap_or(value)
 }
 
 /// The files of a training, each taken into the artifact.
