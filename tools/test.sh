@@ -9,7 +9,7 @@ part() { tools/timed.sh "$@"; }
 
 same_schemas() {
     fresh=$(mktemp -d)
-    cargo run --quiet -p pipe -- schema --write "$fresh"
+    "$CARGO_TARGET_DIR/release/pipe" schema --write "$fresh" 2> /dev/null
     if ! diff -r "$fresh" schemas; then
         echo "schemas/ differs from the types: run make schemas and commit the result" >&2
         return 1
