@@ -188,16 +188,6 @@ impl<'a> Work<'a> {
         (self.say)(Body::Metric { name: name.to_owned(), step: step as u64, value });
     }
 
-    /// Tells people something worth a line.
-    pub fn note(&self, line: impl Into<String>) {
-        (self.say)(Body::Log { line: line.into() });
-    }
-
-    /// The files that are in the artifact by now.
-    pub fn made_so_far(&self) -> Vec<FileEntry> {
-        self.lock().files.clone()
-    }
-
     /// Makes everything the attempt finished read-only.
     ///
     /// # Errors

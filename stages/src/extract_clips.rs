@@ -1,8 +1,9 @@
 //! `kind = "extract-clips"`: the plays of one game, cut out of one video of it. Each clip is an item of its own: it is
 //! in the store as soon as it is whole, and a play that did not move is never cut again.
 
+use crate::columns::{millis, text};
 use crate::jsonl;
-use crate::records::{CLIPS, ClipRecord, PLAYS, Row, millis, text};
+use crate::records::{CLIPS, ClipRecord, PLAYS, Row};
 use crate::side_by_side;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
@@ -14,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// Raised whenever the same play of the same video would give other bytes.
 const CODE: u32 = 1;
@@ -88,9 +90,10 @@ impl StageKind for ExtractClips {
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         let config: Config = work.config()?;
         let plays = plays(work)?;
-        let clips = Cutting { work, plays: &plays, options: config.options(), code: self.code() }.cut_all()?;
+        let cuts = Cutting { work, plays: &plays, options: config.options(), code: self.code() }.cut_all()?;
+        write_sheet(work, &cuts)?;
+        let clips: Vec<ClipRecord> = cuts.into_iter().map(|cut| cut.record).collect();
         work.write(CLIPS, &jsonl::write(&clips))?;
-        write_sheet(work, &clips)?;
         Ok(json!({ "clips": clips.len(), "frames": clips.iter().map(|c| c.frames).sum::<u64>() }))
     }
 }
@@ -131,6 +134,12 @@ fn play(row: Row) -> Result<Play, Failure> {
     Ok(Play { id, span, row })
 }
 
+/// A clip that is whole and where it lies, perhaps in the folder of an earlier attempt.
+struct Cut {
+    record: ClipRecord,
+    place: PathBuf,
+}
+
 /// All clips of one video, cut side by side. Each encoder runs on one thread, so the number of threads changes how
 /// long it takes and no byte.
 struct Cutting<'a> {
@@ -141,13 +150,13 @@ struct Cutting<'a> {
 }
 
 impl Cutting<'_> {
-    fn cut_all(&self) -> Result<Vec<ClipRecord>, Failure> {
+    fn cut_all(&self) -> Result<Vec<Cut>, Failure> {
         let told = |done| self.work.progress(done, self.plays.len(), "clips");
         told(0);
         side_by_side::map(self.plays, self.work.cpu(), told, |cutter, play| self.clip(play, cutter))
     }
 
-    fn clip(&self, play: &Play, cutter: &mut Option<Cutter>) -> Result<ClipRecord, Failure> {
+    fn clip(&self, play: &Play, cutter: &mut Option<Cutter>) -> Result<Cut, Failure> {
         let name = format!("{}.mp4", utf8_percent_encode(&play.id, &PLAIN));
         let video = self.work.file("video")?;
         let item = self.work.item(&self.key(play, &video.blake3), &name, |out| {
@@ -159,7 +168,8 @@ impl Cutting<'_> {
             Ok(json!({ "frames": cut.frames, "mode": "encode" }))
         })?;
         let cell = self.work.cell();
-        Ok(ClipRecord {
+        let place = self.work.path(&item.file);
+        let record = ClipRecord {
             id: if cell.0.is_empty() { play.id.clone() } else { format!("{cell}/{}", play.id) },
             play: play.id.clone(),
             cell: cell.clone(),
@@ -169,7 +179,8 @@ impl Cutting<'_> {
             frames: item.facts["frames"].as_u64().unwrap_or_default(),
             mode: item.facts["mode"].as_str().unwrap_or_default().to_owned(),
             row: play.row.clone(),
-        })
+        };
+        Ok(Cut { record, place })
     }
 
     /// What decides a clip's bytes. Neither the play's id nor its label is part of it.
@@ -187,19 +198,10 @@ impl Cutting<'_> {
 }
 
 /// A picture of the first clips, for people: the middle frame of each.
-fn write_sheet(work: &Work<'_>, clips: &[ClipRecord]) -> Result<(), Failure> {
+fn write_sheet(work: &Work<'_>, cuts: &[Cut]) -> Result<(), Failure> {
     let (most, columns, width) = SHEET;
-    let place = |clip: &ClipRecord| work.output(&clip.path);
-    let entries = work.made_so_far();
-    let paths: Result<Vec<_>, Failure> = clips
-        .iter()
-        .take(most)
-        .map(|clip| match entries.iter().find(|f| f.path == clip.path) {
-            Some(entry) => Ok(work.path(entry)),
-            None => place(clip),
-        })
-        .collect();
-    let png = contact_sheet(&paths?, columns, width).map_err(|e| video_failure(&e))?;
+    let places: Vec<PathBuf> = cuts.iter().take(most).map(|cut| cut.place.clone()).collect();
+    let png = contact_sheet(&places, columns, width).map_err(|e| video_failure(&e))?;
     work.write("contact-sheet.png", &png)
 }
 

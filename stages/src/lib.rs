@@ -1,6 +1,8 @@
 //! The stage kinds, one file or folder each: how its settings look, what decides its output, how it works.
 //! They know the engine's `StageKind` and nothing of one another but the records they pass on.
 
+#[cfg(feature = "video")]
+mod columns;
 mod command;
 mod export;
 #[cfg(feature = "video")]

@@ -1,6 +1,5 @@
 //! The records that stages pass on: plays out of a database, clips of plays, frames of clips.
 
-use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -10,6 +9,7 @@ pub(crate) const PLAYS: &str = "plays.jsonl";
 /// The clips manifest of an `extract-clips` artifact.
 pub(crate) const CLIPS: &str = "clips.jsonl";
 /// The index of a `preprocess` artifact.
+#[cfg(any(feature = "video", feature = "trainer"))]
 pub(crate) const FRAMES: &str = "frames.jsonl";
 
 /// A row of a database: its columns in order.
@@ -39,6 +39,7 @@ pub(crate) struct ClipRecord {
 }
 
 /// Where the frames of one clip are.
+#[cfg(any(feature = "video", feature = "trainer"))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FramesRecord {
     /// The clip's id.
@@ -47,37 +48,4 @@ pub(crate) struct FramesRecord {
     pub(crate) shard: String,
     /// Its place along the first dimension of the shard's tensor.
     pub(crate) row: usize,
-}
-
-/// A column's value as text: an id may be a number in the database.
-pub(crate) fn text(row: &Row, column: &str) -> Result<String, Failure> {
-    match row.get(column) {
-        Some(Json::String(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(Json::Number(number)) => Ok(number.to_string()),
-        Some(other) => Err(wrong(row, column, &format!("is {other}, not a text or number"))),
-        None => Err(no_column(row, column)),
-    }
-}
-
-/// A column's value as milliseconds.
-pub(crate) fn millis(row: &Row, column: &str) -> Result<u64, Failure> {
-    match row.get(column) {
-        Some(value) => {
-            value.as_u64().ok_or_else(|| wrong(row, column, &format!("is {value}, not milliseconds from 0")))
-        }
-        None => Err(no_column(row, column)),
-    }
-}
-
-fn wrong(row: &Row, column: &str, what: &str) -> Failure {
-    Failure::failed("bad_play", format!("column `{column}` {what}"))
-        .on(Json::Object(row.clone()).to_string())
-        .help("correct the row, or the query that reads it")
-}
-
-fn no_column(row: &Row, column: &str) -> Failure {
-    let columns: Vec<&str> = row.keys().map(String::as_str).collect();
-    Failure::failed("no_column", format!("the plays have no column `{column}`"))
-        .on(format!("columns {}", columns.join(", ")))
-        .help("select it in the export's query, with `as` when it has another name")
 }
