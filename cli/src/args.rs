@@ -69,6 +69,8 @@ pub(crate) enum Verb {
     Graph(GraphArgs),
     /// Show what decides a task's result, and what of it changed
     Explain(ExplainArgs),
+    /// Say what the code of a problem means, with an example put right
+    ExplainError(ExplainErrorArgs),
     /// Print the JSON Schema of a format, for editors and programs
     Schema(SchemaArgs),
     /// Run one attempt; `pipe run` starts this itself
@@ -182,6 +184,17 @@ pub(crate) struct ExplainArgs {
     /// A stage, or a task such as `clips[game=g1]`; keys left out match all
     #[arg(value_name = "TASK")]
     pub(crate) task: String,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe explain-error P0203
+  pipe explain-error              all codes")]
+pub(crate) struct ExplainErrorArgs {
+    /// The code, such as P0203 [default: list all]
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Group)]

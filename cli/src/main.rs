@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Verb::Logs(args) => verbs::logs::run(args, &printer),
         Verb::Graph(args) => verbs::graph::run(args, &printer),
         Verb::Explain(args) => verbs::explain::run(args, &printer),
+        Verb::ExplainError(args) => verbs::explain_error::run(args, &printer),
         Verb::Schema(args) => verbs::schema::run(args, &printer),
         Verb::Worker(args) => verbs::worker::run(args),
     };

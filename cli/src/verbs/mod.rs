@@ -1,6 +1,7 @@
 //! The verbs of the command line, one file each: arguments in, text out, and how the process ends.
 
 pub(crate) mod explain;
+pub(crate) mod explain_error;
 pub(crate) mod graph;
 pub(crate) mod logs;
 pub(crate) mod plan;

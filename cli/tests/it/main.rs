@@ -4,6 +4,7 @@
 
 mod bench;
 mod output;
+mod pages;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod quickstart;
 mod refusing;

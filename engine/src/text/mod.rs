@@ -3,6 +3,7 @@
 //! A file's text becomes a [`SourceText`]; readers report [`Diagnostic`]s against its bytes; [`render`] shows them to a
 //! person and [`to_json`] to a program. Nothing here knows what the text means.
 
+mod catalogue;
 mod closest;
 pub mod code;
 mod diagnostic;
@@ -10,6 +11,7 @@ mod json;
 mod render;
 mod source;
 
+pub use catalogue::{CATALOGUE, Entry, page_of};
 pub use closest::{closest, listed, one_of};
 pub use diagnostic::{Diagnostic, Label, Severity, sort_by_position};
 pub use json::{DiagnosticJson, to_json};

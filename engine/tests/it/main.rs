@@ -1,6 +1,7 @@
 //! The engine's tests from outside: one binary, one file or folder for each promise.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod catalogue;
 mod formats;
 mod journal;
 mod layering;

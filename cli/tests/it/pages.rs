@@ -1,0 +1,98 @@
+//! The pages about problems, `docs/errors/<code>.md`: each example that is called wrong has that problem and no other,
+//! and each that is called right has none.
+
+use crate::bench::Bench;
+use serde_json::Value as Json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// These pages have no example: a file of a megabyte, 50,000 values, 64 brackets.
+const WITHOUT_EXAMPLE: [&str; 3] = ["S0101", "S0104", "S0105"];
+/// Kinds of stages that the smallest build leaves out.
+const HEAVY: [&str; 3] = ["extract-clips", "preprocess", "train"];
+
+fn pages() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<PathBuf> = files.filter(|path| path.file_stem().unwrap() != "README").collect();
+    pages.sort();
+    pages
+}
+
+/// An example of a page and the arguments its first line may name.
+struct Example {
+    text: String,
+    file: String,
+    arguments: Vec<String>,
+}
+
+impl Example {
+    /// The example below a heading. What every spec begins with is left out there.
+    fn below(heading: &str, page: &str) -> Option<Self> {
+        let (_, rest) = page.split_once(&format!("\n## {heading}\n\n```"))?;
+        let (language, rest) = rest.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        let head = if text.contains("version") {
+            ""
+        } else if language == "yaml" {
+            "version: 1\nname: example\n"
+        } else {
+            "version = 1\nname = \"example\"\n"
+        };
+        let command = text.lines().next().and_then(|line| line.strip_prefix("# pipe validate "));
+        let arguments = command.into_iter().flat_map(str::split_whitespace).skip(1).map(str::to_owned).collect();
+        Some(Self { text: format!("{head}{text}"), file: format!("spec.{language}"), arguments })
+    }
+
+    fn is_heavy(&self) -> bool {
+        HEAVY.iter().any(|kind| self.text.contains(kind))
+    }
+
+    /// The codes of its problems.
+    fn codes(&self) -> Vec<String> {
+        let bench = Bench::with(&self.text);
+        for file in ["rules.txt", "shared/rules.txt", "report.py", "plays.db", "game.mp4"] {
+            fs::create_dir_all(bench.path(file).parent().unwrap()).unwrap();
+            bench.write(file, "x\n");
+        }
+        bench.write(&self.file, &self.text);
+        let arguments = self.arguments.iter().map(String::as_str);
+        let said = bench.pipe(&["validate", &self.file, "--json"].into_iter().chain(arguments).collect::<Vec<_>>());
+        let problems = said.json()["problems"].as_array().unwrap().clone();
+        problems.iter().map(|problem: &Json| problem["code"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[test]
+fn what_a_page_calls_wrong_has_that_problem_and_what_it_calls_right_has_none() {
+    for path in pages() {
+        let code = path.file_stem().unwrap().to_str().unwrap();
+        let page = fs::read_to_string(&path).unwrap();
+        let examples = (Example::below("Wrong", &page), Example::below("Right", &page));
+        let (Some(wrong), Some(right)) = examples else {
+            assert!(WITHOUT_EXAMPLE.contains(&code), "{code} shows no example");
+            continue;
+        };
+        if cfg!(not(all(feature = "video", feature = "trainer"))) && wrong.is_heavy() {
+            continue;
+        }
+        assert_eq!(wrong.codes(), [code], "the wrong example of {code}");
+        assert_eq!(right.codes(), [] as [&str; 0], "the right example of {code}");
+    }
+}
+
+#[test]
+fn a_code_is_explained_and_one_that_is_none_leads_to_those_there_are() {
+    let bench = Bench::new();
+    let page = bench.pipe(&["explain-error", "s0201"]);
+    assert!(page.stdout.starts_with("S0201: A key that its table does not have\n\n"), "{page:?}");
+    let data = bench.pipe(&["explain-error", "S0201", "--json"]).json();
+    assert_eq!((&data["code"], &data["title"]), (&"S0201".into(), &"A key that its table does not have".into()));
+    assert!(data["page"].as_str().unwrap().contains("## Right"), "{data}");
+    let near = bench.pipe(&["explain-error", "S021"]);
+    assert_eq!((near.code, near.stdout.as_str()), (Some(2), ""));
+    assert!(near.stderr.contains("help: did you mean `S0201`?"), "{}", near.stderr);
+    let all = bench.pipe(&["explain-error"]);
+    assert_eq!(all.stdout.lines().count(), pages().len(), "{}", all.stdout);
+    assert_eq!(bench.pipe(&["explain-error", "--json"]).json().as_array().unwrap().len(), pages().len());
+}
