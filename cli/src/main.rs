@@ -4,6 +4,7 @@ mod args;
 mod exit;
 mod failed;
 mod forecast;
+mod git;
 mod nearby;
 mod paths;
 mod printer;

@@ -202,7 +202,8 @@ fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockErr
     }
 }
 
-fn folder_of(spec: &Path) -> &Path {
+/// The folder a spec lies in; empty for the current one.
+pub(crate) fn folder_of(spec: &Path) -> &Path {
     spec.parent().unwrap_or(Path::new(""))
 }
 

@@ -1,5 +1,6 @@
 //! Numbers -> the words a person reads: durations, rates, plurals, results. Knows nothing of pipelines.
 
+use pipe_engine::revision::Revision;
 use serde_json::Value as Json;
 use std::time::Duration;
 
@@ -65,6 +66,26 @@ pub(crate) fn facts(result: &Json, at_most: usize) -> String {
         Some(format!("{} {value}", key.replace('_', " ")))
     });
     told.take(at_most).collect::<Vec<_>>().join(", ")
+}
+
+/// A text as one line of at most so many characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let line = text.replace('\n', "\\n");
+    if line.chars().count() <= most { line } else { line.chars().take(most - 1).chain(['…']).collect() }
+}
+
+/// `1a2b3c4d5e6f (v1.2, main) of club/specs, 2 files changed`.
+pub(crate) fn revision(revision: &Revision) -> String {
+    let short = revision.commit.get(..12).unwrap_or(&revision.commit);
+    let mut names: Vec<&str> = revision.at.as_deref().into_iter().collect();
+    names.extend(revision.tags.iter().map(String::as_str).filter(|tag| Some(*tag) != revision.at.as_deref()));
+    names.extend(revision.branch.as_deref());
+    let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    let changes = match &revision.changes {
+        Some(changes) if changes.count > 0 => format!(", {} changed", count(changes.count, "file")),
+        _ => String::new(),
+    };
+    format!("{short}{names} of {}{changes}", revision.remote.as_deref().unwrap_or(&revision.folder))
 }
 
 #[cfg(test)]

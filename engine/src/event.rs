@@ -4,6 +4,7 @@
 use crate::attempt::ItemCount;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId};
+use crate::revision::Revision;
 use crate::world::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,9 @@ pub enum Body {
         params: Map<String, Json>,
         /// How many tasks the plan has.
         tasks: u64,
+        /// Where the spec stood in version control; absent when it was in none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<Box<Revision>>,
     },
     /// Tasks of one stage whose results were found in the store.
     TasksCached {
@@ -58,6 +62,9 @@ pub enum Body {
         stage: String,
         /// Its cells that were found.
         cells: Vec<Cell>,
+        /// How the key of each begins, in the order of the cells: as much of it as an attempt's name holds.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keys: Vec<String>,
     },
     /// An attempt began.
     AttemptStarted {

@@ -19,6 +19,8 @@ pub mod retry;
 pub mod manifest;
 
 pub mod attempt;
+pub mod revision;
+
 pub mod event;
 pub mod report;
 

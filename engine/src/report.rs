@@ -5,6 +5,7 @@ use crate::attempt::ItemCount;
 use crate::event::{Body, Counts, RunEvent};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId, TaskId};
+use crate::revision::Revision;
 use crate::world::Timestamp;
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -19,8 +20,13 @@ pub struct RunView {
     pub pipeline: String,
     /// The spec's path as it was given.
     pub spec: String,
+    /// The digest of the spec's text.
+    pub spec_digest: String,
     /// The parameters after all overrides.
     pub params: Map<String, Json>,
+    /// Where the spec stood in version control.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
     /// When it began.
     pub started: Timestamp,
     /// The newest event.
@@ -69,8 +75,11 @@ pub struct TaskView {
     pub because: Option<String>,
     /// What its stage tells about the result.
     pub result: Json,
-    /// Its result's key.
+    /// Its key; of a result that was in the store already, how it begins.
     pub fingerprint: Option<String>,
+    /// Its result's digest, when this run made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// One attempt as its run's journal tells it.
@@ -102,18 +111,22 @@ impl RunView {
     pub fn take(&mut self, event: &RunEvent) {
         self.heard = event.time;
         match &event.body {
-            Body::RunStarted { pipeline, spec, params, tasks, .. } => {
+            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision } => {
                 self.run = Some(event.run.clone());
                 self.started = event.time;
                 self.pipeline.clone_from(pipeline);
                 self.spec.clone_from(spec);
+                self.spec_digest.clone_from(spec_digest);
                 self.params.clone_from(params);
+                self.revision = revision.as_deref().cloned();
                 self.planned = *tasks;
             }
-            Body::TasksCached { stage, cells } => {
-                for cell in cells {
+            Body::TasksCached { stage, cells, keys } => {
+                for (place, cell) in cells.iter().enumerate() {
                     let id = TaskId { stage: stage.clone(), cell: cell.clone() };
-                    self.tasks.entry(id.to_string()).or_default().standing = Standing::Cached;
+                    let task = self.tasks.entry(id.to_string()).or_default();
+                    task.standing = Standing::Cached;
+                    task.fingerprint = keys.get(place).cloned();
                 }
             }
             Body::CancelRequested => self.interrupted = true,
@@ -130,8 +143,9 @@ impl RunView {
 impl TaskView {
     fn take(&mut self, event: &RunEvent) {
         match &event.body {
-            Body::AttemptStarted { reason, .. } => {
+            Body::AttemptStarted { reason, fingerprint, .. } => {
                 self.standing = Standing::Running;
+                self.fingerprint = Some(fingerprint.0.clone());
                 self.attempts.push(AttemptView {
                     id: event.attempt.clone(),
                     reason: reason.clone(),
@@ -149,10 +163,11 @@ impl TaskView {
                 }
             }
             Body::RetryPlanned { .. } => self.standing = Standing::Resting,
-            Body::TaskSucceeded { fingerprint, result, .. } => {
+            Body::TaskSucceeded { fingerprint, digest, result, .. } => {
                 self.standing = Standing::Succeeded;
                 self.result.clone_from(result);
                 self.fingerprint = Some(fingerprint.0.clone());
+                self.digest = Some(digest.clone());
             }
             Body::TaskFailed { failure } => {
                 self.standing = Standing::Failed;

@@ -32,7 +32,7 @@ impl Board {
     /// Takes an event and says which stage it changed.
     pub(super) fn take(&mut self, event: &RunEvent) -> Option<usize> {
         self.has_run |= matches!(event.body, Body::AttemptStarted { .. });
-        if let Body::TasksCached { stage, cells } = &event.body {
+        if let Body::TasksCached { stage, cells, .. } = &event.body {
             let place = *self.places.get(stage)?;
             self.stages[place].cached += cells.len() as u64;
             return Some(place);

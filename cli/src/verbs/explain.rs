@@ -137,7 +137,9 @@ impl<'a> Explained<'a> {
 }
 
 fn changed(change: &Change, printer: &Printer) -> String {
-    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(absent)".to_owned(), cut);
+    let value = |value: &Option<String>| {
+        value.as_deref().map_or_else(|| "(absent)".to_owned(), |value| words::cut(value, LONGEST))
+    };
     let (before, now) = (value(&change.before), value(&change.now));
     let title = printer.paint_out(Style::Warning, "changed");
     format!("  {title} {}\n            from {before}\n            to   {now}\n", change.field)
@@ -145,12 +147,7 @@ fn changed(change: &Change, printer: &Printer) -> String {
 
 fn field_lines(fields: &Fields, printer: &Printer) -> String {
     let row = |(name, value): (&String, &String)| {
-        vec![left(Style::Plain, format!("    {name}")), left(Style::Faint, cut(value))]
+        vec![left(Style::Plain, format!("    {name}")), left(Style::Faint, words::cut(value, LONGEST))]
     };
     table::lines(printer, &fields.iter().map(row).collect::<Vec<_>>())
-}
-
-fn cut(value: &str) -> String {
-    let line = value.replace('\n', "\\n");
-    if line.chars().count() <= LONGEST { line } else { line.chars().take(LONGEST - 1).chain(['…']).collect() }
 }

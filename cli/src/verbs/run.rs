@@ -3,6 +3,7 @@
 use super::again;
 use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
+use crate::git;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::summary;
@@ -10,6 +11,7 @@ use crate::wiring::{self, Project, Workshop};
 use pipe_engine::event::RunEvent;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
+use pipe_engine::state::Lock;
 use pipe_engine::world::World;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +24,24 @@ const TICK: Duration = Duration::from_millis(250);
 pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let world = World::real();
     let begun = world.now();
+    let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
     let project = Project::load(&args.spec, printer)?;
     let workshop = Workshop::open(&project, args.wait, &world, printer)?;
     let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
-    let finished = work(args, &project, workshop, &world, &progress, printer)?;
+    let hears = progress.clone();
+    let setup = Setup {
+        plan: project.plan.clone(),
+        spec: project.spec.clone(),
+        revision: asked.and_then(git::Asked::answer),
+        world: world.clone(),
+        journal: workshop.journal,
+        finder: workshop.finder,
+        local: workshop.local,
+        limits: wiring::limits(args.cpu),
+        listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
+    };
+    let finished = work(setup, workshop.lock, &world, &progress, printer)?;
     if !printer.json {
         let ended = summary::Ended {
             plan: &project.plan,
@@ -43,9 +58,8 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
 
 /// Runs to the end on this thread; what blocks has threads of its own.
 fn work(
-    args: &RunArgs,
-    project: &Project,
-    workshop: Workshop,
+    setup: Setup,
+    lock: Lock,
     world: &World,
     progress: &Arc<Progress>,
     printer: &Printer,
@@ -53,18 +67,6 @@ fn work(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Refusal::new(Exit::Unavailable, format!("cannot start: {error}")).help("check the limits on open files")
     })?;
-    let Workshop { journal, finder, local, lock } = workshop;
-    let hears = progress.clone();
-    let setup = Setup {
-        plan: project.plan.clone(),
-        spec: project.spec.clone(),
-        world: world.clone(),
-        journal,
-        finder,
-        local,
-        limits: wiring::limits(args.cpu),
-        listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
-    };
     let finished = runtime.block_on(async {
         let (stop, stopped) = unbounded_channel();
         tokio::spawn(listen(stop, printer.clone())?);

@@ -17,6 +17,9 @@ use pipe_engine::world::{Timestamp, World};
 use serde_json::json;
 use std::path::Path;
 
+/// Longer lines of parameters are cut; `--json` has them whole.
+const WIDEST: usize = 100;
+
 pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
     let journal = project.state.journal();
@@ -32,6 +35,7 @@ pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal>
     }
     let now = World::real().now();
     let mut text = headline(&view, &life, now, printer);
+    text.push_str(&origin(&view, printer));
     text.push_str(&format!("\n{}", table::lines(printer, &rows(&view, now))));
     text.push_str(&failures(&view, &project.state, printer));
     text.push_str(&advice(&life, &again(&args.spec)));
@@ -127,6 +131,15 @@ fn headline(view: &RunView, life: &Life, now: Timestamp, printer: &Printer) -> S
     let word = printer.paint_out(life.style(), &word);
     let run = view.run.as_ref().map_or("?", |run| run.0.as_str());
     format!("run {run} of {}: {word} after {took}, began {}\n", view.pipeline, view.started.to_local())
+}
+
+/// What the run was made of: commit, parameters.
+fn origin(view: &RunView, printer: &Printer) -> String {
+    let params: Vec<String> = view.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let parts = [("commit", view.revision.as_ref().map(words::revision)), ("params", Some(params.join(", ")))];
+    let told = parts.into_iter().filter_map(|(name, told)| Some((name, told.filter(|told| !told.is_empty())?)));
+    told.map(|(name, told)| format!("  {}  {}\n", printer.paint_out(Style::Faint, name), words::cut(&told, WIDEST)))
+        .collect()
 }
 
 fn advice(life: &Life, spec: &str) -> String {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 mod bench;
+mod git;
 mod output;
 mod pages;
 #[cfg(all(feature = "video", feature = "trainer"))]

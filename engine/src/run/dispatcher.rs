@@ -107,6 +107,7 @@ impl Dispatcher {
             spec_digest: self.setup.plan.spec_digest.clone(),
             params: self.setup.plan.params.clone(),
             tasks: self.setup.plan.len() as u64,
+            revision: self.setup.revision.clone().map(Box::new),
         };
         self.sayer.durable(&self.setup.journal, None, None, started);
         self.feed(Input::Planned);

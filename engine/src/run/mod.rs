@@ -10,6 +10,7 @@ use crate::ids::RunId;
 use crate::local::Local;
 use crate::lookup::Finder;
 use crate::plan::Plan;
+use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
 use crate::state::{Journal, JournalError};
 use crate::world::World;
@@ -22,6 +23,8 @@ pub struct Setup {
     pub plan: Arc<Plan>,
     /// The spec's path as it was given.
     pub spec: String,
+    /// Where the spec stands in version control.
+    pub revision: Option<Revision>,
     /// The clock and randomness.
     pub world: World,
     /// Where what happened is written down.

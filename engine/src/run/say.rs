@@ -87,6 +87,11 @@ impl Sayer {
         match record {
             Record::Cached { stage, tasks } => run(Body::TasksCached {
                 stage: plan.stages[stage].name.clone(),
+                keys: tasks
+                    .iter()
+                    .filter_map(|t| known[*t].as_ref())
+                    .map(|m| m.fingerprint.short(20).to_owned())
+                    .collect(),
                 cells: tasks.into_iter().map(|t| plan.task(t).id.cell.clone()).collect(),
             }),
             Record::Started(task, number) => of(task, started(&missed[&task], number)),

@@ -97,6 +97,23 @@ fn the_events_of_version_1_load_and_tell_the_run() {
 }
 
 #[test]
+fn what_was_added_to_the_events_of_version_1_loads() {
+    let events: Vec<RunEvent> = lines("run-events-revision.jsonl");
+    let view = RunView::of(&events);
+    let revision = view.revision.clone().unwrap();
+    assert_eq!((revision.folder.as_str(), revision.commit.as_str()), ("specs", "0f343b0931126a20f133d67c2b018a3b"));
+    assert_eq!(revision.remote.as_deref(), Some("https://code.example/club/specs"));
+    assert_eq!((revision.branch.as_deref(), revision.at.as_deref()), (Some("main"), Some("v1.2")));
+    assert_eq!(revision.tags, ["v1.2"]);
+    let changes = revision.changes.unwrap();
+    assert_eq!(
+        (changes.count, changes.files, changes.digest.as_deref()),
+        (1, vec!["week12.toml".into()], Some("beef"))
+    );
+    assert_eq!(view.tasks["plays[game=g1]"].fingerprint.as_deref(), Some("6f1c0a52d9b84e37a1c2"));
+}
+
+#[test]
 fn a_journal_of_layout_1_is_read_and_written_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
@@ -119,7 +136,7 @@ fn what_a_newer_version_adds_is_passed_over() {
     same_with_more::<Manifest>(text("manifest.json"));
     same_with_more::<Attempt>(text("attempt.json"));
     same_with_more::<Outcome>(text("outcome.json"));
-    for line in text("run-events.jsonl").lines() {
+    for line in (text("run-events.jsonl") + &text("run-events-revision.jsonl")).lines() {
         same_with_more::<RunEvent>(line.to_owned());
     }
 }
@@ -160,6 +177,7 @@ fn what_is_written_today_is_read_back() {
     same_again::<Attempt>(&load("attempt.json"));
     same_again::<Outcome>(&load("outcome.json"));
     lines::<RunEvent>("run-events.jsonl").iter().for_each(same_again);
+    lines::<RunEvent>("run-events-revision.jsonl").iter().for_each(same_again);
 }
 
 /// The fixtures hold every field and nothing else, so a field that was renamed or dropped shows here.
@@ -170,8 +188,10 @@ fn what_is_written_today_has_the_fields_of_version_1() {
         let now = if name == "manifest.json" { rewrite::<Manifest>(name) } else { rewrite::<Attempt>(name) };
         assert_eq!(now, before, "{name}");
     }
-    for (event, line) in lines::<RunEvent>("run-events.jsonl").iter().zip(lines::<Json>("run-events.jsonl")) {
-        assert_eq!(serde_json::to_value(event).unwrap(), line);
+    for name in ["run-events.jsonl", "run-events-revision.jsonl"] {
+        for (event, line) in lines::<RunEvent>(name).iter().zip(lines::<Json>(name)) {
+            assert_eq!(serde_json::to_value(event).unwrap(), line);
+        }
     }
 }
 

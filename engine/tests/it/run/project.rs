@@ -146,6 +146,7 @@ impl Project {
             finder: Arc::new(Finder::new(plan.clone(), store.clone(), hints, world.clone())),
             plan,
             spec: "spec.toml".to_owned(),
+            revision: None,
             world,
             journal: Journal::open(&state.journal()).unwrap(),
             local: Local {
