@@ -3,9 +3,9 @@
 
 use pipe_engine::attempt::Input;
 use pipe_engine::failure::Failure;
-use pipe_engine::key::Key;
-use pipe_engine::lookup::Finder;
-use pipe_engine::manifest::Manifest;
+use pipe_engine::ids::Fingerprint;
+use pipe_engine::lookup::{Finder, Glance, Looked};
+use pipe_engine::manifest::Artifact;
 use pipe_engine::plan::Plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,44 +13,77 @@ use std::sync::Arc;
 /// What a run would do with a task.
 pub(crate) enum Forecast {
     /// Its result is there.
-    Hit(Key, Arc<Manifest>),
-    /// It would run, for this reason.
-    Run(Key, String),
+    Hit(Arc<Artifact>),
+    /// It would run. [`Forecasts::reason`] tells why.
+    Run(Fingerprint),
     /// Its key is not known before this task has run.
     DependsOn(usize),
     /// It cannot be looked up, such as when a file has vanished.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 /// One forecast for each task, by its place in the plan.
-pub(crate) fn of(plan: &Plan, finder: &Finder) -> Vec<Forecast> {
-    let mut known: Vec<Forecast> = Vec::with_capacity(plan.len());
-    for index in 0..plan.len() {
-        let next = one(plan, finder, &known, index);
-        known.push(next);
-    }
-    known
+pub(crate) struct Forecasts<'a> {
+    plan: &'a Plan,
+    finder: &'a Finder,
+    known: Vec<Forecast>,
 }
 
-/// The plan has inputs first, so those of a task are in `known` before it.
-fn one(plan: &Plan, finder: &Finder, known: &[Forecast], index: usize) -> Forecast {
-    let mut inputs = BTreeMap::new();
-    for input in &plan.task(index).inputs {
-        let mut artifacts = Vec::new();
-        for needed in &input.tasks {
-            let Forecast::Hit(_, manifest) = &known[needed.index()] else {
-                return Forecast::DependsOn(needed.index());
-            };
-            let cell = plan.task(needed.index()).id.cell.clone();
-            artifacts.push(Input { cell, digest: manifest.digest.clone(), files: manifest.files.clone() });
+impl<'a> Forecasts<'a> {
+    /// Glances at every task of `plan`. What costs more than a glance is found out for those that are asked about.
+    pub(crate) fn of(plan: &'a Plan, finder: &'a Finder) -> Self {
+        let mut forecasts = Self { plan, finder, known: Vec::with_capacity(plan.len()) };
+        for index in 0..plan.len() {
+            let next = forecasts.next(index);
+            forecasts.known.push(next);
         }
-        inputs.insert(input.field.clone(), artifacts);
+        forecasts
     }
-    match finder.look(index, &inputs) {
-        Ok(looked) => match looked.found {
-            Ok(manifest) => Forecast::Hit(looked.key, manifest),
-            Err(reason) => Forecast::Run(looked.key, reason),
-        },
-        Err(failure) => Forecast::Failed(failure),
+
+    /// The forecast of one task.
+    pub(crate) fn task(&self, index: usize) -> &Forecast {
+        &self.known[index]
+    }
+
+    /// Why a task would run; empty for one that would not.
+    pub(crate) fn reason(&self, index: usize) -> String {
+        self.look(index).and_then(|looked| looked.found.err()).unwrap_or_default()
+    }
+
+    /// All that is known of a task: its key in words, and why it would run. `None` when its key is not known.
+    pub(crate) fn look(&self, index: usize) -> Option<Looked> {
+        matches!(self.known[index], Forecast::Hit(..) | Forecast::Run(_)).then_some(())?;
+        let artifact = |needed: usize| {
+            let made = self.made(needed);
+            Input {
+                cell: self.plan.task(needed).id.cell.clone(),
+                digest: made.digest.clone(),
+                files: made.files.clone(),
+            }
+        };
+        let inputs = self.plan.task(index).inputs.iter();
+        let inputs: BTreeMap<String, Vec<Input>> =
+            inputs.map(|i| (i.field.clone(), i.tasks.iter().map(|t| artifact(t.index())).collect())).collect();
+        self.finder.look(index, &inputs).ok()
+    }
+
+    /// The plan has inputs first, so those of the next task are known.
+    fn next(&self, index: usize) -> Forecast {
+        let mut needed = self.plan.task(index).inputs.iter().flat_map(|input| &input.tasks);
+        if let Some(open) = needed.find(|needed| !matches!(self.known[needed.index()], Forecast::Hit(..))) {
+            return Forecast::DependsOn(open.index());
+        }
+        match self.finder.glance(index, |needed| self.made(needed)) {
+            Ok(Glance { found: Some(artifact), .. }) => Forecast::Hit(artifact),
+            Ok(Glance { fingerprint, found: None }) => Forecast::Run(fingerprint),
+            Err(failure) => Forecast::Failed(Box::new(failure)),
+        }
+    }
+
+    fn made(&self, index: usize) -> &Artifact {
+        match &self.known[index] {
+            Forecast::Hit(artifact) => artifact,
+            _ => unreachable!("asked only for tasks whose inputs are all there"),
+        }
     }
 }

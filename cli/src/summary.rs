@@ -56,11 +56,10 @@ impl Ended<'_> {
     /// Where the results are that nobody else in the plan takes, or that people look at.
     fn places(&self, view: &RunView, printer: &Printer) {
         let shown: Vec<usize> = (0..self.plan.stages.len()).filter(|place| self.is_shown(*place)).collect();
-        let width = self.width();
+        let (width, by_stage) = (self.width(), self.plan.by_stage());
         for place in shown {
-            let tasks = self.plan.tasks().filter(|task| task.stage == place && has_result(view, task));
-            let results: Vec<Manifest> = tasks.filter_map(|task| self.finder.newest(task)).collect();
-            let Some((folder, told)) = self.place(&results) else { continue };
+            let tasks = by_stage[place].iter().map(|task| self.plan.task(*task)).filter(|task| has_result(view, task));
+            let Some((folder, told)) = self.place(&tasks.collect::<Vec<_>>()) else { continue };
             let told = if told.is_empty() { told } else { format!("  {}", printer.paint_err(Style::Faint, &told)) };
             printer.line(&format!("  {:width$}  {folder}{told}", self.plan.stages[place].name));
         }
@@ -78,15 +77,13 @@ impl Ended<'_> {
     }
 
     /// The folder of one result and its numbers, or the folder of many and how many.
-    fn place(&self, results: &[Manifest]) -> Option<(String, String)> {
-        match results {
-            [] => None,
-            [one] => Some((paths::from_here(&self.folder(one)?), words::facts(&one.result, FACTS))),
-            [first, ..] => {
-                let folder = self.folder(first)?.parent()?.to_owned();
-                Some((paths::from_here(&folder), words::count(results.len() as u64, "result")))
-            }
+    fn place(&self, tasks: &[&Task]) -> Option<(String, String)> {
+        let first = tasks.iter().find_map(|task| self.finder.newest(task))?;
+        let folder = self.folder(&first)?;
+        if tasks.len() == 1 {
+            return Some((paths::from_here(&folder), words::facts(&first.result, FACTS)));
         }
+        Some((paths::from_here(folder.parent()?), words::count(tasks.len() as u64, "result")))
     }
 
     fn folder(&self, manifest: &Manifest) -> Option<PathBuf> {

@@ -64,14 +64,6 @@ pub struct Input {
     pub files: Vec<FileEntry>,
 }
 
-impl Input {
-    /// Whether a task at `cell` gathers this: its maker's cell has keys that the task's has not, so there may be several
-    /// of it. Told from the keys and not from how many there are, so that a matrix may shrink to one value.
-    pub fn is_gathered_by(&self, cell: &Cell) -> bool {
-        self.cell.0.keys().any(|key| !cell.0.contains_key(key))
-    }
-}
-
 /// A file outside the store handed to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceFile {

@@ -61,6 +61,12 @@ impl Cell {
         self.0.iter().all(|(key, value)| other.0.get(key).is_none_or(|theirs| theirs == value))
     }
 
+    /// Whether a task at `other` gathers what is made at this cell: this has keys that the other has not, so there may be
+    /// several. Told from the keys and not from how many there are, so that a matrix may shrink to one value.
+    pub fn is_gathered_by(&self, other: &Self) -> bool {
+        self.0.keys().any(|key| !other.0.contains_key(key))
+    }
+
     /// The name of this cell's folder: its text, or `all` for a stage without a matrix.
     pub fn folder(&self) -> String {
         if self.0.is_empty() { "all".to_owned() } else { self.to_string() }

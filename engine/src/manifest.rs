@@ -72,6 +72,27 @@ pub struct Manifest {
     pub provenance: Provenance,
 }
 
+/// What those that follow need of a finished result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// The key the result is filed under.
+    pub fingerprint: Fingerprint,
+    /// The artifact's digest: see [`digest`].
+    pub digest: String,
+    /// Its files, sorted by path.
+    pub files: Vec<FileEntry>,
+    /// A few small facts the stage tells.
+    #[serde(default)]
+    pub result: Json,
+}
+
+impl From<Manifest> for Artifact {
+    fn from(manifest: Manifest) -> Self {
+        let Manifest { fingerprint, digest, files, result, .. } = manifest;
+        Self { fingerprint, digest, files, result }
+    }
+}
+
 /// The digest of an artifact: BLAKE3 over its sorted (path, size, BLAKE3). Where the bytes lie is not part of it.
 pub fn digest(files: &[FileEntry]) -> String {
     let mut sorted: Vec<&FileEntry> = files.iter().collect();

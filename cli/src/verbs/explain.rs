@@ -3,7 +3,7 @@
 use super::matching;
 use crate::args::ExplainArgs;
 use crate::exit::{Exit, Refusal};
-use crate::forecast::{self, Forecast};
+use crate::forecast::{Forecast, Forecasts};
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::summary::folder_in_store;
@@ -11,7 +11,7 @@ use crate::table::{self, left};
 use crate::wiring::Project;
 use crate::words;
 use pipe_engine::key::{Change, Fields, changes};
-use pipe_engine::lookup::Finder;
+use pipe_engine::lookup::{Finder, Looked};
 use pipe_engine::manifest::Manifest;
 use pipe_engine::plan::Plan;
 use pipe_engine::world::World;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &Printer) -> Result<Exit, Refusal
     let project = Project::load(&args.spec, printer)?;
     let tasks = matching(&project, &args.task)?;
     let finder = project.finder(&World::real());
-    let forecasts = forecast::of(&project.plan, &finder);
+    let forecasts = Forecasts::of(&project.plan, &finder);
     finder.save();
     let told = tasks.iter().map(|task| Explained::of(&project.plan, &finder, &forecasts, *task));
     if printer.json {
@@ -47,23 +47,22 @@ struct Explained<'a> {
     plan: &'a Plan,
     task: usize,
     forecast: &'a Forecast,
+    /// Its key in words and why it would run, when its key is known.
+    looked: Option<Looked>,
     /// The newest result under the task's name.
     newest: Option<Manifest>,
 }
 
 impl<'a> Explained<'a> {
-    fn of(plan: &'a Plan, finder: &Finder, forecasts: &'a [Forecast], task: usize) -> Self {
-        let newest = match &forecasts[task] {
-            Forecast::Hit(_, manifest) => Some((**manifest).clone()),
-            _ => finder.newest(plan.task(task)),
-        };
-        Self { plan, task, forecast: &forecasts[task], newest }
+    fn of(plan: &'a Plan, finder: &Finder, forecasts: &'a Forecasts<'a>, task: usize) -> Self {
+        let (forecast, looked) = (forecasts.task(task), forecasts.look(task));
+        Self { plan, task, forecast, looked, newest: finder.newest(plan.task(task)) }
     }
 
     fn verdict(&self) -> (Style, String) {
         match self.forecast {
             Forecast::Hit(..) => (Style::Good, "up to date".to_owned()),
-            Forecast::Run(_, reason) => (Style::Warning, format!("would run: {reason}")),
+            Forecast::Run(_) => (Style::Warning, format!("would run: {}", self.reason())),
             Forecast::DependsOn(on) => (Style::Warning, format!("depends on {}", self.plan.task(*on).id)),
             Forecast::Failed(failure) => (Style::Error, format!("cannot be looked up: {failure}")),
         }
@@ -71,16 +70,20 @@ impl<'a> Explained<'a> {
 
     /// The fields of the key; of a task that depends on others, those of its newest result.
     fn fields(&self) -> Option<(&Fields, &'static str)> {
-        match (self.forecast, &self.newest) {
-            (Forecast::Hit(key, _) | Forecast::Run(key, _), _) => Some((&key.fields, "key")),
+        match (&self.looked, &self.newest) {
+            (Some(looked), _) => Some((&looked.key.fields, "key")),
             (_, Some(newest)) => Some((&newest.key, "key of its newest result")),
             _ => None,
         }
     }
 
+    fn reason(&self) -> &str {
+        self.looked.as_ref().and_then(|looked| looked.found.as_ref().err()).map_or("", String::as_str)
+    }
+
     fn changes(&self) -> Vec<Change> {
-        match (self.forecast, &self.newest) {
-            (Forecast::Run(key, _), Some(newest)) => changes(&newest.key, &key.fields),
+        match (&self.looked, &self.newest) {
+            (Some(Looked { key, found: Err(_), .. }), Some(newest)) => changes(&newest.key, &key.fields),
             _ => Vec::new(),
         }
     }
@@ -122,12 +125,10 @@ impl<'a> Explained<'a> {
             Forecast::DependsOn(_) => "depends",
             Forecast::Failed(_) => "failed",
         };
-        let key = match self.forecast {
-            Forecast::Hit(key, _) | Forecast::Run(key, _) => {
-                json!({ "fingerprint": key.fingerprint, "fields": key.fields })
-            }
-            _ => Json::Null,
-        };
+        let key = self
+            .looked
+            .as_ref()
+            .map_or(Json::Null, |Looked { key, .. }| json!({ "fingerprint": key.fingerprint, "fields": key.fields }));
         json!({
             "task": self.plan.task(self.task).id.to_string(),
             "state": state, "why": verdict, "key": key, "changes": self.changes(),

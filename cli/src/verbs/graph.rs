@@ -22,11 +22,11 @@ pub(crate) fn run(args: &GraphArgs, printer: &Printer) -> Result<Exit, Refusal> 
 }
 
 fn document(plan: &Plan) -> Json {
-    let stages = plan.stages.iter().enumerate().map(|(place, stage)| {
+    let stages = plan.stages.iter().zip(plan.by_stage()).map(|(stage, tasks)| {
         json!({
             "name": stage.name,
             "kind": stage.kind.name(),
-            "tasks": plan.tasks().filter(|task| task.stage == place).count(),
+            "tasks": tasks.len(),
             "needs": stage.needs.iter().map(|need| &plan.stages[*need].name).collect::<Vec<_>>(),
         })
     });

@@ -2,22 +2,25 @@
 
 use crate::args::PlanArgs;
 use crate::exit::{Exit, Refusal};
-use crate::forecast::{self, Forecast};
+use crate::forecast::{Forecast, Forecasts};
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
 use crate::wiring::Project;
 use crate::words::count;
-use pipe_engine::plan::{Plan, Task};
+use pipe_engine::plan::Plan;
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
+use std::collections::HashSet;
 
 /// How many different reasons a stage's line tells.
 const REASONS: usize = 2;
+/// How many tasks of a stage are asked for their reason at most: each costs reading what its last result was made of.
+const ASKED: usize = 1000;
 
 pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
     let finder = project.finder(&World::real());
-    let forecasts = forecast::of(&project.plan, &finder);
+    let forecasts = Forecasts::of(&project.plan, &finder);
     // Digests of large files are worth remembering; where there is no state folder yet, this does nothing.
     finder.save();
     let plan = &project.plan;
@@ -31,36 +34,36 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
 }
 
 /// What is told of a task: a word, and why.
-fn told(plan: &Plan, forecast: &Forecast) -> (&'static str, Style, String) {
-    match forecast {
+fn told(plan: &Plan, forecasts: &Forecasts<'_>, task: usize) -> (&'static str, Style, String) {
+    match forecasts.task(task) {
         Forecast::Hit(..) => ("hit", Style::Good, String::new()),
-        Forecast::Run(_, reason) => ("run", Style::Warning, reason.clone()),
+        Forecast::Run(_) => ("run", Style::Warning, forecasts.reason(task)),
         Forecast::DependsOn(on) => ("depends", Style::Plain, format!("depends on {}", plan.task(*on).id)),
         Forecast::Failed(failure) => ("failed", Style::Error, failure.to_string()),
     }
 }
 
-fn task_rows(plan: &Plan, forecasts: &[Forecast]) -> Vec<Vec<Entry>> {
-    let row = |(task, forecast): (&Task, &Forecast)| {
-        let (word, style, why) = told(plan, forecast);
-        vec![left(Style::Plain, task.id.to_string()), left(style, word), left(Style::Faint, why)]
+fn task_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
+    let row = |task: usize| {
+        let (word, style, why) = told(plan, forecasts, task);
+        vec![left(Style::Plain, plan.task(task).id.to_string()), left(style, word), left(Style::Faint, why)]
     };
     let header = vec![left(Style::Strong, "task"), left(Style::Strong, ""), left(Style::Strong, "why")];
-    std::iter::once(header).chain(plan.tasks().zip(forecasts).map(row)).collect()
+    std::iter::once(header).chain((0..plan.len()).map(row)).collect()
 }
 
-fn stage_rows(plan: &Plan, forecasts: &[Forecast]) -> Vec<Vec<Entry>> {
+fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
     let header = ["tasks", "hit", "run", "depends"].map(|title| right(Style::Strong, title));
     let mut rows = vec![vec![left(Style::Strong, "stage"), left(Style::Strong, "kind")]];
     rows[0].extend(header);
     rows[0].push(left(Style::Strong, "why"));
-    rows.extend((0..plan.stages.len()).map(|place| stage_row(plan, forecasts, place)));
+    rows.extend(plan.by_stage().iter().enumerate().map(|(place, tasks)| stage_row(plan, forecasts, place, tasks)));
     rows
 }
 
-fn stage_row(plan: &Plan, forecasts: &[Forecast], place: usize) -> Vec<Entry> {
+fn stage_row(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usize]) -> Vec<Entry> {
     let stage = &plan.stages[place];
-    let counts = Counts::of(plan, forecasts, |task| task.stage == place);
+    let counts = Counts::of(forecasts, tasks.iter().copied());
     let number = |n: u64, style| right(style, if n == 0 { String::new() } else { n.to_string() });
     vec![
         left(Style::Plain, &stage.name),
@@ -69,20 +72,25 @@ fn stage_row(plan: &Plan, forecasts: &[Forecast], place: usize) -> Vec<Entry> {
         number(counts.hit, Style::Good),
         number(counts.run, Style::Warning),
         number(counts.depends, Style::Plain),
-        left(Style::Faint, reasons(plan, forecasts, place)),
+        left(Style::Faint, reasons(plan, forecasts, tasks)),
     ]
 }
 
 /// Why tasks of a stage run, each reason once; of those that depend on others, the stages they depend on.
-fn reasons(plan: &Plan, forecasts: &[Forecast], place: usize) -> String {
+fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, tasks: &[usize]) -> String {
     let mut found: Vec<String> = Vec::new();
-    for (task, forecast) in plan.tasks().zip(forecasts).filter(|(task, _)| task.stage == place) {
-        let reason = match forecast {
-            Forecast::Hit(..) => continue,
-            Forecast::DependsOn(on) => format!("depends on {}", plan.task(*on).id.stage),
-            Forecast::Failed(failure) => format!("{}: {failure}", task.id),
-            Forecast::Run(_, reason) => reason.clone(),
+    let mut waited_for = HashSet::new();
+    let mut asked = 0;
+    for task in tasks {
+        let reason = match forecasts.task(*task) {
+            Forecast::DependsOn(on) if waited_for.insert(plan.task(*on).stage) => {
+                format!("depends on {}", plan.task(*on).id.stage)
+            }
+            Forecast::Failed(failure) if asked < ASKED => format!("{}: {failure}", plan.task(*task).id),
+            Forecast::Run(_) if asked < ASKED => forecasts.reason(*task),
+            _ => continue,
         };
+        asked += 1;
         if !found.contains(&reason) {
             found.push(reason);
         }
@@ -103,12 +111,12 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(plan: &Plan, forecasts: &[Forecast], which: impl Fn(&Task) -> bool) -> Self {
+    fn of(forecasts: &Forecasts<'_>, tasks: impl Iterator<Item = usize>) -> Self {
         let mut counts = Self::default();
-        for (_, forecast) in plan.tasks().zip(forecasts).filter(|(task, _)| which(task)) {
-            match forecast {
+        for task in tasks {
+            match forecasts.task(task) {
                 Forecast::Hit(..) => counts.hit += 1,
-                Forecast::Run(..) => counts.run += 1,
+                Forecast::Run(_) => counts.run += 1,
                 Forecast::DependsOn(_) => counts.depends += 1,
                 Forecast::Failed(_) => counts.failed += 1,
             }
@@ -122,8 +130,8 @@ impl Counts {
 }
 
 /// The plan in one sentence.
-fn conclusion(plan: &Plan, forecasts: &[Forecast]) -> String {
-    let counts = Counts::of(plan, forecasts, |_| true);
+fn conclusion(plan: &Plan, forecasts: &Forecasts<'_>) -> String {
+    let counts = Counts::of(forecasts, 0..plan.len());
     if counts.hit == counts.all() {
         return format!("nothing to do: {} up to date", count(counts.hit, "task"));
     }
@@ -138,9 +146,9 @@ fn conclusion(plan: &Plan, forecasts: &[Forecast]) -> String {
 }
 
 /// Holds nothing of where the spec or the store lies: equal specs give equal documents.
-fn document(plan: &Plan, forecasts: &[Forecast]) -> Json {
-    let stages = plan.stages.iter().enumerate().map(|(place, stage)| {
-        let counts = Counts::of(plan, forecasts, |task| task.stage == place);
+fn document(plan: &Plan, forecasts: &Forecasts<'_>) -> Json {
+    let stages = plan.stages.iter().zip(plan.by_stage()).map(|(stage, tasks)| {
+        let counts = Counts::of(forecasts, tasks.into_iter());
         json!({
             "name": stage.name, "kind": stage.kind.name(), "code": stage.code,
             "needs": stage.needs.iter().map(|need| &plan.stages[*need].name).collect::<Vec<_>>(),
@@ -148,17 +156,18 @@ fn document(plan: &Plan, forecasts: &[Forecast]) -> Json {
             "depends": counts.depends, "failed": counts.failed,
         })
     });
-    let tasks = plan.tasks().zip(forecasts).map(|(task, forecast)| {
-        let (state, _, why) = told(plan, forecast);
+    let tasks = plan.tasks().enumerate().map(|(index, task)| {
+        let (state, _, why) = told(plan, forecasts, index);
         let mut told = json!({ "task": task.id.to_string(), "stage": task.id.stage, "cell": task.id.cell });
         told["state"] = state.into();
-        match forecast {
-            Forecast::Hit(key, _) | Forecast::Run(key, _) => told["fingerprint"] = json!(key.fingerprint),
+        match forecasts.task(index) {
+            Forecast::Hit(artifact) => told["fingerprint"] = json!(artifact.fingerprint),
+            Forecast::Run(fingerprint) => {
+                told["fingerprint"] = json!(fingerprint);
+                told["reason"] = why.into();
+            }
             Forecast::DependsOn(on) => told["depends_on"] = plan.task(*on).id.to_string().into(),
             Forecast::Failed(failure) => told["failure"] = json!(failure),
-        }
-        if let Forecast::Run(..) = forecast {
-            told["reason"] = why.into();
         }
         told
     });

@@ -76,7 +76,7 @@ fn place_inputs(local: &Local, attempt: &Attempt, folder: &Path) -> Result<BTree
     for (field, artifacts) in &attempt.inputs {
         let place = folder.join("inputs").join(plain_name(field));
         for artifact in artifacts {
-            let gathered = artifact.is_gathered_by(&attempt.task.cell);
+            let gathered = artifact.cell.is_gathered_by(&attempt.task.cell);
             let cell = if gathered { place.join(artifact.cell.folder()) } else { place.clone() };
             fs::create_dir_all(&cell).map_err(|e| Failure::io("make the folder", &cell, &e))?;
             for file in &artifact.files {

@@ -115,6 +115,15 @@ impl Plan {
         self.len() == 0
     }
 
+    /// The tasks of each stage, by their places.
+    pub fn by_stage(&self) -> Vec<Vec<usize>> {
+        let mut tasks = vec![Vec::new(); self.stages.len()];
+        for (index, task) in self.tasks().enumerate() {
+            tasks[task.stage].push(index);
+        }
+        tasks
+    }
+
     /// All tasks, inputs first.
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
         (0..self.len()).map(|i| self.task(i))

@@ -8,8 +8,8 @@ pub fn dot(plan: &Plan) -> String {
     let mut out = String::from(
         "digraph pipeline {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n",
     );
-    for (i, _) in plan.stages.iter().enumerate() {
-        let [name, kind, tasks] = label(plan, i);
+    for (i, tasks) in plan.by_stage().iter().enumerate() {
+        let [name, kind, tasks] = label(plan, i, tasks.len());
         let _ =
             writeln!(out, "  s{i} [label=\"{}\\n{kind}\\n{tasks}\"];", name.replace('\\', "\\\\").replace('"', "\\\""));
     }
@@ -23,8 +23,8 @@ pub fn dot(plan: &Plan) -> String {
 /// A Mermaid flowchart of the same.
 pub fn mermaid(plan: &Plan) -> String {
     let mut out = String::from("flowchart LR\n");
-    for (i, _) in plan.stages.iter().enumerate() {
-        let [name, kind, tasks] = label(plan, i);
+    for (i, tasks) in plan.by_stage().iter().enumerate() {
+        let [name, kind, tasks] = label(plan, i, tasks.len());
         let _ = writeln!(out, "  s{i}[\"<b>{}</b><br/>{kind}<br/>{tasks}\"]", name.replace('"', "#quot;"));
     }
     for (from, to) in edges(plan) {
@@ -33,8 +33,7 @@ pub fn mermaid(plan: &Plan) -> String {
     out
 }
 
-fn label(plan: &Plan, stage: usize) -> [String; 3] {
-    let count = plan.tasks().filter(|t| t.stage == stage).count();
+fn label(plan: &Plan, stage: usize, count: usize) -> [String; 3] {
     let tasks = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
     [plan.stages[stage].name.clone(), plan.stages[stage].kind.name().to_owned(), tasks]
 }

@@ -3,13 +3,13 @@
 use super::publish::{self, Finish};
 use super::say::Sayer;
 use super::{Finished, Setup};
-use crate::attempt::{Attempt, Input as Artifact, Outcome, SourceFile, VERSION};
+use crate::attempt::{Attempt, Input as Given, Outcome, SourceFile, VERSION};
 use crate::event::{Body, Counts};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId};
 use crate::local::{self, Prepared};
 use crate::lookup::Looked;
-use crate::manifest::Manifest;
+use crate::manifest::{Artifact, Manifest};
 use crate::scheduler::{Command, Found, Input, Node, State, Stop, TaskIndex, step};
 use crate::state::JournalError;
 use crate::units::Bytes;
@@ -36,7 +36,7 @@ enum Message {
     Prepared(TaskIndex, u32, Box<Result<Prepared, Failure>>),
     Passing(TaskIndex, AttemptId, Body),
     Ended(TaskIndex, u32, Box<Outcome>),
-    Published(Vec<(TaskIndex, Result<Arc<Manifest>, Failure>)>),
+    Published(Vec<(TaskIndex, Result<Manifest, Failure>)>),
     JournalFailed(JournalError),
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Dispatcher {
     inbox: UnboundedReceiver<Message>,
     outbox: UnboundedSender<Message>,
     /// Results by task, once they are there.
-    known: Vec<Option<Arc<Manifest>>>,
+    known: Vec<Option<Arc<Artifact>>>,
     /// What was learned of tasks that must run.
     missed: HashMap<TaskIndex, Looked>,
     /// A way to stop each running attempt.
@@ -239,8 +239,8 @@ impl Dispatcher {
 
     fn looked(&mut self, task: TaskIndex, looked: Result<Looked, Failure>) {
         let found = match looked {
-            Ok(Looked { found: Ok(manifest), .. }) => {
-                self.known[task] = Some(manifest);
+            Ok(Looked { found: Ok(artifact), .. }) => {
+                self.known[task] = Some(artifact);
                 Found::Hit
             }
             Ok(missed) => {
@@ -315,10 +315,11 @@ impl Dispatcher {
         tokio::task::spawn_blocking(move || drop(outbox.send(Message::Published(publish::publish(&store, group)))));
     }
 
-    fn published(&mut self, task: TaskIndex, result: Result<Arc<Manifest>, Failure>) {
+    fn published(&mut self, task: TaskIndex, result: Result<Manifest, Failure>) {
         let result = result.map(|manifest| {
-            self.setup.finder.remember(task, &manifest);
-            self.known[task] = Some(manifest);
+            let artifact = Artifact::from(manifest);
+            self.setup.finder.remember(task, &artifact);
+            self.known[task] = Some(Arc::new(artifact));
         });
         self.feed(Input::Published(task, result));
         self.watch_journal();
@@ -360,15 +361,11 @@ impl Dispatcher {
     }
 
     /// The input artifacts of a task, all of which are known when it is looked up.
-    fn artifacts(&self, task: TaskIndex) -> BTreeMap<String, Vec<Artifact>> {
+    fn artifacts(&self, task: TaskIndex) -> BTreeMap<String, Vec<Given>> {
         let plan = &self.setup.plan;
         let artifact = |index: usize| {
-            let manifest = self.known[index].as_ref().expect("a task is looked up after its inputs have results");
-            Artifact {
-                cell: plan.task(index).id.cell.clone(),
-                digest: manifest.digest.clone(),
-                files: manifest.files.clone(),
-            }
+            let made = self.known[index].as_ref().expect("a task is looked up after its inputs have results");
+            Given { cell: plan.task(index).id.cell.clone(), digest: made.digest.clone(), files: made.files.clone() }
         };
         let inputs = plan.task(task).inputs.iter();
         inputs.map(|i| (i.field.clone(), i.tasks.iter().map(|t| artifact(t.index())).collect())).collect()

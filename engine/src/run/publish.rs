@@ -10,7 +10,6 @@ use crate::scheduler::TaskIndex;
 use crate::store::{Filed, Folder, Results};
 use crate::work::{files_are_there, store_failed};
 use crate::world::Timestamp;
-use std::sync::Arc;
 
 /// A task whose work is done.
 pub(super) struct Finish {
@@ -39,12 +38,9 @@ pub(super) fn manifest(run: &RunId, task: &Task, looked: &Looked, outcome: Outco
 }
 
 /// Publishes a group: one flush for all of it, then its manifests.
-pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Arc<Manifest>, Failure>)> {
+pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
     let flushed = store.flush().map_err(store_failed);
-    group
-        .into_iter()
-        .map(|finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest)).map(Arc::new)))
-        .collect()
+    group.into_iter().map(|finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest)))).collect()
 }
 
 /// Files one manifest. When somebody was first, theirs stands, if what it promises is there.

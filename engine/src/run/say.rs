@@ -4,7 +4,7 @@ use crate::attempt::ItemCount;
 use crate::event::{Body, RunEvent, VERSION};
 use crate::ids::{AttemptId, RunId};
 use crate::lookup::Looked;
-use crate::manifest::Manifest;
+use crate::manifest::Artifact;
 use crate::plan::Plan;
 use crate::scheduler::{Record, TaskIndex};
 use crate::state::Journal;
@@ -76,7 +76,7 @@ impl Sayer {
     pub(super) fn body_of(
         &self,
         plan: &Plan,
-        known: &[Option<Arc<Manifest>>],
+        known: &[Option<Arc<Artifact>>],
         missed: &HashMap<TaskIndex, Looked>,
         record: Record,
     ) -> Said {
@@ -100,7 +100,8 @@ impl Sayer {
             }
             Record::Retry(task, at) => of(task, Body::RetryPlanned { at }),
             Record::Succeeded(task) => {
-                of(task, succeeded(known[task].as_ref().expect("published before it is recorded")))
+                let made = known[task].as_ref().expect("published before it is recorded");
+                of(task, succeeded(made))
             }
             Record::Failed(task, failure) => of(task, Body::TaskFailed { failure }),
             Record::Skipped(task, because) => of(task, Body::TaskSkipped { because: name(because) }),
@@ -124,12 +125,12 @@ fn started(looked: &Looked, number: u32) -> Body {
     }
 }
 
-fn succeeded(manifest: &Manifest) -> Body {
+fn succeeded(made: &Artifact) -> Body {
     Body::TaskSucceeded {
-        fingerprint: manifest.fingerprint.clone(),
-        digest: manifest.digest.clone(),
-        files: manifest.files.len() as u64,
-        bytes: manifest.files.iter().map(|f| f.size).sum(),
-        result: manifest.result.clone(),
+        fingerprint: made.fingerprint.clone(),
+        digest: made.digest.clone(),
+        files: made.files.len() as u64,
+        bytes: made.files.iter().map(|f| f.size).sum(),
+        result: made.result.clone(),
     }
 }

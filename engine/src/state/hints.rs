@@ -1,20 +1,21 @@
-//! What this engine remembers for speed: digests of local files, manifests it has seen, the newest result of each
+//! What this engine remembers for speed: digests of local files, results it has seen, the newest result of each
 //! task. Losing it costs time and nothing else, so it is never flushed and any damage just empties it.
 
 use crate::ids::{Fingerprint, TaskId};
-use crate::manifest::Manifest;
+use crate::manifest::Artifact;
 use crate::stamp::FileStamp;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Bump it when a table changes: older hints are thrown away.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
-    drop table if exists files; drop table if exists manifests; drop table if exists newest;
+    drop table if exists files; drop table if exists manifests; drop table if exists results;
+    drop table if exists newest;
     create table files (path text primary key, stamp text not null, blake3 text not null) strict, without rowid;
-    create table manifests (fingerprint text primary key, stamp text not null, json text not null) strict, without rowid;
+    create table results (fingerprint text primary key, stamp text not null, artifact text not null) strict, without rowid;
     create table newest (task text primary key, fingerprint text not null) strict, without rowid;
 ";
 
@@ -27,16 +28,23 @@ pub struct Known {
     pub blake3: String,
 }
 
+/// A result as its manifest told it when its stamp was taken.
+struct Seen {
+    stamp: FileStamp,
+    /// An [`Artifact`] as JSON: of a hundred thousand results only those that are asked for are read.
+    artifact: String,
+}
+
 /// The hints of a state folder, read whole at the start and written whole at the end: one bulk read costs less than
 /// a question for each of ten thousand files.
 #[derive(Default)]
 pub struct Hints {
     path: Option<PathBuf>,
     files: HashMap<PathBuf, Known>,
-    manifests: HashMap<Fingerprint, (FileStamp, Manifest)>,
+    results: HashMap<Fingerprint, Seen>,
     newest: HashMap<String, Fingerprint>,
     new_files: Vec<PathBuf>,
-    new_manifests: Vec<Fingerprint>,
+    new_results: Vec<Fingerprint>,
     new_newest: Vec<String>,
 }
 
@@ -62,15 +70,17 @@ impl Hints {
         self.new_files.push(path.to_owned());
     }
 
-    /// The manifest that was seen under a fingerprint, if its file is still the same.
-    pub fn manifest(&self, fingerprint: &Fingerprint, stamp: &FileStamp) -> Option<&Manifest> {
-        self.manifests.get(fingerprint).filter(|(seen, _)| seen == stamp).map(|(_, manifest)| manifest)
+    /// The result that was seen under a fingerprint, if its manifest is still the same file.
+    pub fn result(&self, fingerprint: &Fingerprint, stamp: &FileStamp) -> Option<Artifact> {
+        let seen = self.results.get(fingerprint).filter(|seen| seen.stamp == *stamp)?;
+        serde_json::from_str(&seen.artifact).ok()
     }
 
-    /// Remembers a manifest.
-    pub fn remember_manifest(&mut self, stamp: FileStamp, manifest: Manifest) {
-        self.new_manifests.push(manifest.fingerprint.clone());
-        self.manifests.insert(manifest.fingerprint.clone(), (stamp, manifest));
+    /// Remembers a result. `stamp` is its manifest's.
+    pub fn remember_result(&mut self, stamp: FileStamp, artifact: &Artifact) {
+        let Ok(json) = serde_json::to_string(artifact) else { return };
+        self.new_results.push(artifact.fingerprint.clone());
+        self.results.insert(artifact.fingerprint.clone(), Seen { stamp, artifact: json });
     }
 
     /// The newest result of a pipeline's task under its present name. Specs in one folder share a state folder.
@@ -89,7 +99,7 @@ impl Hints {
 
     /// Writes what is new. Failing to is no error: the next run asks again.
     pub fn save(&mut self) {
-        if self.new_files.is_empty() && self.new_manifests.is_empty() && self.new_newest.is_empty() {
+        if self.new_files.is_empty() && self.new_results.is_empty() && self.new_newest.is_empty() {
             return;
         }
         if let Err(error) = self.write() {
@@ -106,11 +116,10 @@ impl Hints {
             let row = params![file.to_string_lossy(), known.stamp.0, known.blake3];
             transaction.prepare_cached("insert or replace into files values (?1, ?2, ?3)")?.execute(row)?;
         }
-        for fingerprint in self.new_manifests.drain(..) {
-            let (stamp, manifest) = &self.manifests[&fingerprint];
-            let json = serde_json::to_string(manifest).unwrap_or_default();
-            let row = params![fingerprint.0, stamp.0, json];
-            transaction.prepare_cached("insert or replace into manifests values (?1, ?2, ?3)")?.execute(row)?;
+        for fingerprint in self.new_results.drain(..) {
+            let seen = &self.results[&fingerprint];
+            let row = params![fingerprint.0, seen.stamp.0, seen.artifact];
+            transaction.prepare_cached("insert or replace into results values (?1, ?2, ?3)")?.execute(row)?;
         }
         for task in self.new_newest.drain(..) {
             let row = params![task, self.newest[&task].0];
@@ -144,12 +153,11 @@ fn read(path: &Path) -> rusqlite::Result<Hints> {
         let known = Known { stamp: FileStamp(row.get(1)?), blake3: row.get(2)? };
         hints.files.insert(PathBuf::from(row.get::<_, String>(0)?), known);
     }
-    let mut manifests = connection.prepare("select fingerprint, stamp, json from manifests")?;
-    let mut rows = manifests.query([])?;
+    let mut results = connection.prepare("select fingerprint, stamp, artifact from results")?;
+    let mut rows = results.query([])?;
     while let Some(row) = rows.next()? {
-        if let Ok(manifest) = serde_json::from_str(&row.get::<_, String>(2)?) {
-            hints.manifests.insert(Fingerprint(row.get(0)?), (FileStamp(row.get(1)?), manifest));
-        }
+        let seen = Seen { stamp: FileStamp(row.get(1)?), artifact: row.get(2)? };
+        hints.results.insert(Fingerprint(row.get(0)?), seen);
     }
     let mut newest = connection.prepare("select task, fingerprint from newest")?;
     let mut rows = newest.query([])?;

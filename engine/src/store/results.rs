@@ -2,7 +2,9 @@
 
 use super::{Store, StoreError, blocking};
 use crate::ids::Fingerprint;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Artifact, FileEntry, Manifest};
+use serde::Deserialize;
+use serde_json::Value as Json;
 
 /// What came of filing a manifest.
 pub enum Filed {
@@ -18,6 +20,23 @@ enum Filing {
     Absent,
     Newer,
     Damaged,
+}
+
+/// A manifest of any version.
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+/// The part of a manifest that an [`Artifact`] is made of.
+#[derive(Deserialize)]
+struct Part {
+    version: u32,
+    fingerprint: Fingerprint,
+    digest: String,
+    files: Vec<FileEntry>,
+    #[serde(default)]
+    result: Json,
 }
 
 /// The manifests of a store.
@@ -59,19 +78,34 @@ impl<'a> Results<'a> {
         }
     }
 
+    /// What those that follow need of a manifest; the rest of it is not looked at. Leaves everything as it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn artifact(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, StoreError> {
+        let Some(bytes) = self.bytes(fingerprint)? else { return Ok(None) };
+        let part = serde_json::from_slice::<Part>(&bytes).ok();
+        let good = part.filter(|part| part.version <= manifest::VERSION && part.fingerprint == *fingerprint);
+        Ok(good.map(|Part { fingerprint, digest, files, result, .. }| Artifact { fingerprint, digest, files, result }))
+    }
+
     fn read(&self, fingerprint: &Fingerprint) -> Result<Filing, StoreError> {
-        let bytes = match blocking(self.store.get(&manifest::place(fingerprint))) {
-            Ok(bytes) => bytes,
-            Err(StoreError::Missing { .. }) => return Ok(Filing::Absent),
-            Err(other) => return Err(other),
-        };
-        let version = serde_json::from_slice::<serde_json::Value>(&bytes).ok().and_then(|v| v["version"].as_u64());
+        let Some(bytes) = self.bytes(fingerprint)? else { return Ok(Filing::Absent) };
+        let version = serde_json::from_slice::<Version>(&bytes).ok().map(|v| v.version);
         if version.is_some_and(|v| v > u64::from(manifest::VERSION)) {
             return Ok(Filing::Newer);
         }
         match serde_json::from_slice::<Manifest>(&bytes) {
             Ok(found) if found.fingerprint == *fingerprint => Ok(Filing::Good(Box::new(found))),
             _ => Ok(Filing::Damaged),
+        }
+    }
+
+    fn bytes(&self, fingerprint: &Fingerprint) -> Result<Option<Vec<u8>>, StoreError> {
+        match blocking(self.store.get(&manifest::place(fingerprint))) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(other) => Err(other),
         }
     }
 

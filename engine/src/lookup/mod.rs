@@ -1,0 +1,217 @@
+//! A task whose inputs are known -> its key, and the result the store already has for it or the reason why not.
+
+mod sources;
+
+use crate::attempt::{Input, SourceFile};
+use crate::failure::Failure;
+use crate::ids::{Cell, Fingerprint};
+use crate::key::{Key, KeyWriter, reason};
+use crate::manifest::{Artifact, Manifest, place};
+use crate::plan::{Plan, Task};
+use crate::stage::Mark;
+use crate::stamp::FileStamp;
+use crate::state::Hints;
+use crate::store::{Folder, Results};
+use crate::work::{files_are_there, store_failed};
+use crate::world::World;
+use sources::Sources;
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What is known of a task once its inputs are.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// Its key.
+    pub key: Key,
+    /// Its files outside the store, hashed.
+    pub files: BTreeMap<String, SourceFile>,
+    /// The result, or the reason why there is none.
+    pub found: Result<Arc<Artifact>, String>,
+}
+
+/// As [`Looked`], without what only somebody who asks about this very task wants to know: a plan of a hundred thousand
+/// tasks holds as many of these.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    /// The fingerprint of its key.
+    pub fingerprint: Fingerprint,
+    /// Its result, when there is one.
+    pub found: Option<Arc<Artifact>>,
+}
+
+/// Looks tasks up. Shared by the threads that do.
+pub struct Finder {
+    plan: Arc<Plan>,
+    store: Arc<Folder>,
+    hints: Mutex<Hints>,
+    sources: Sources,
+    repairs: bool,
+}
+
+impl Finder {
+    /// A finder for the tasks of `plan` in `store`.
+    pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
+        Self { plan, store, hints: Mutex::new(hints), sources: Sources::of(world), repairs: true }
+    }
+
+    /// A finder for a moment in which nothing runs. It leaves the store as it is: results that cannot be trusted count
+    /// as absent and stay in place. A file that many tasks name is looked at once.
+    #[must_use]
+    pub fn looking_only(self) -> Self {
+        Self { repairs: false, sources: self.sources.looked_at_once(), ..self }
+    }
+
+    /// Looks a task up. `inputs` are its input artifacts, by field.
+    ///
+    /// # Errors
+    /// When one of its files cannot be read, or the store cannot.
+    pub fn look(&self, index: usize, inputs: &BTreeMap<String, Vec<Input>>) -> Result<Looked, Failure> {
+        let task = self.plan.task(index);
+        let files = self.files(task)?;
+        let given = inputs.iter().flat_map(|(field, artifacts)| artifacts.iter().map(move |a| (field.as_str(), a)));
+        let key = self.key(task, given.map(|(field, a)| (field, &a.cell, a.digest.as_str())), &files);
+        let found = self.found(task, &key.fingerprint)?.ok_or_else(|| self.why(task, &key));
+        Ok(Looked { key, files, found })
+    }
+
+    /// Looks a task up in passing. `result` gives the results of the tasks it needs, by their places in the plan.
+    ///
+    /// # Errors
+    /// As [`Finder::look`].
+    pub fn glance<'a>(&self, index: usize, result: impl Fn(usize) -> &'a Artifact) -> Result<Glance, Failure> {
+        let task = self.plan.task(index);
+        let files = self.files(task)?;
+        let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
+        let given =
+            needs.map(|(input, need)| (input.field.as_str(), &self.plan.task(need).id.cell, &*result(need).digest));
+        let fingerprint = self.key(task, given, &files).fingerprint;
+        Ok(Glance { found: self.found(task, &fingerprint)?, fingerprint })
+    }
+
+    /// Takes note of a result that was just published, so that the next run need not open it.
+    pub fn remember(&self, index: usize, artifact: &Artifact) {
+        let mut hints = self.hints();
+        hints.remember_newest(&self.plan.name, &self.plan.task(index).id, &artifact.fingerprint);
+        if let Ok(meta) = fs::metadata(self.store.path(&place(&artifact.fingerprint))) {
+            hints.remember_result(FileStamp::of(&meta), artifact);
+        }
+    }
+
+    /// The manifest of the newest result of a task under its present name, for comparison.
+    pub fn newest(&self, task: &Task) -> Option<Manifest> {
+        let fingerprint = self.hints().newest(&self.plan.name, &task.id).cloned()?;
+        self.manifest(&fingerprint).ok().flatten()
+    }
+
+    /// Saves what was learned.
+    pub fn save(&self) {
+        self.hints().save();
+    }
+
+    /// Everything that decides the task's output, and nothing else: no name of a stage, no path of an input file.
+    /// `inputs`: the field, the cell and the digest of each input artifact.
+    fn key<'a>(
+        &self,
+        task: &Task,
+        inputs: impl Iterator<Item = (&'a str, &'a Cell, &'a str)>,
+        files: &BTreeMap<String, SourceFile>,
+    ) -> Key {
+        let stage = &self.plan.stages[task.stage];
+        let named = task.inputs.iter().map(|i| &i.field).chain(task.files.iter().map(|f| &f.field));
+        let mut config = KeyWriter::default().field("kind", stage.kind.name()).field("code", &stage.code);
+        config = config.json("config", &task.config).without(named.map(|field| format!("config.{field}")));
+        for (key, value) in &task.id.cell.0 {
+            config = config.json(&format!("cell.{key}"), value);
+        }
+        for (field, cell, digest) in inputs {
+            let name = if cell.is_gathered_by(&task.id.cell) { format!("{field}[{cell}]") } else { field.to_owned() };
+            config = config.field(format!("inputs.{name}"), digest);
+        }
+        for file in &task.files {
+            let hashed = &files[&file.field];
+            let value = match file.mark {
+                Mark::ProjectFile => format!("{} {}", file.written, hashed.blake3),
+                _ => hashed.blake3.clone(),
+            };
+            config = config.field(format!("files.{}", file.field), value);
+        }
+        config.finish()
+    }
+
+    /// The result of a task under its key; its name leads to that key from now on.
+    fn found(&self, task: &Task, fingerprint: &Fingerprint) -> Result<Option<Arc<Artifact>>, Failure> {
+        let artifact = self.artifact(fingerprint)?;
+        if artifact.is_some() {
+            self.hints().remember_newest(&self.plan.name, &task.id, fingerprint);
+        }
+        Ok(artifact.map(Arc::new))
+    }
+
+    fn artifact(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, Failure> {
+        // A manifest that was seen before and whose file is the same is not opened again.
+        let stamp = fs::metadata(self.store.path(&place(fingerprint))).ok().map(|meta| FileStamp::of(&meta));
+        let Some(stamp) = stamp else { return Ok(None) };
+        let seen = self.hints().result(fingerprint, &stamp);
+        let artifact = match seen {
+            Some(artifact) => Some(artifact),
+            None => self.read(fingerprint)?.inspect(|artifact| {
+                self.hints().remember_result(stamp, artifact);
+            }),
+        };
+        match artifact {
+            Some(artifact) if files_are_there(&self.store, &artifact.files)? => Ok(Some(artifact)),
+            Some(_) if self.repairs => {
+                Results::of(self.store.as_ref()).quarantine(fingerprint).map_err(store_failed)?;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn read(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, Failure> {
+        let results = Results::of(self.store.as_ref());
+        let read = if self.repairs {
+            results.find(fingerprint).map(|manifest| manifest.map(Artifact::from))
+        } else {
+            results.artifact(fingerprint)
+        };
+        read.map_err(store_failed)
+    }
+
+    /// A whole manifest, when the files it lists are there.
+    fn manifest(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, Failure> {
+        let manifest = Results::of(self.store.as_ref()).peek(fingerprint).map_err(store_failed)?;
+        match manifest {
+            Some(manifest) if files_are_there(&self.store, &manifest.files)? => Ok(Some(manifest)),
+            _ => Ok(None),
+        }
+    }
+
+    fn why(&self, task: &Task, key: &Key) -> String {
+        let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
+        match newest {
+            None => "not run before".to_owned(),
+            Some(fingerprint) if fingerprint == key.fingerprint => "its result is gone".to_owned(),
+            Some(fingerprint) => match self.manifest(&fingerprint) {
+                Ok(Some(manifest)) => reason(&manifest.key, &key.fields),
+                _ => "its key changed".to_owned(),
+            },
+        }
+    }
+
+    fn files(&self, task: &Task) -> Result<BTreeMap<String, SourceFile>, Failure> {
+        let companions = self.plan.stages[task.stage].kind.companions();
+        let hashed = |file| self.sources.hashed(file, companions, &self.hints);
+        task.files.iter().map(|file| Ok((file.field.clone(), hashed(file)?))).collect()
+    }
+
+    fn hints(&self) -> MutexGuard<'_, Hints> {
+        lock(&self.hints)
+    }
+}
+
+/// What is remembered is whole at any moment, so a thread that panicked has not spoilt it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

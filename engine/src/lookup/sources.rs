@@ -1,0 +1,120 @@
+//! The files outside the store that tasks name -> their digests, reading only what is not remembered.
+
+use super::lock;
+use crate::attempt::SourceFile;
+use crate::failure::Failure;
+use crate::plan::TaskFile;
+use crate::stamp::{FileStamp, companion};
+use crate::state::{Hints, Known};
+use crate::world::World;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Files changed less than this before they were hashed may change again without a trace in their times: their
+/// digests are not remembered. File systems step their clocks by at most this much.
+const RACY: Duration = Duration::from_secs(2);
+
+/// A file as a stage names it: where it lies and what belongs to it.
+type Named = (PathBuf, &'static [&'static str]);
+
+/// Hashes files.
+pub(super) struct Sources {
+    world: World,
+    /// What was seen of each file, while nothing runs that could change it.
+    seen: Option<Mutex<HashMap<Named, SourceFile>>>,
+}
+
+impl Sources {
+    /// Hashes files as they are whenever it is asked.
+    pub(super) fn of(world: World) -> Self {
+        Self { world, seen: None }
+    }
+
+    /// Looks at each file once.
+    pub(super) fn looked_at_once(self) -> Self {
+        Self { seen: Some(Mutex::default()), ..self }
+    }
+
+    /// A file and the digest of all that belongs to it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or changes meanwhile.
+    pub(super) fn hashed(
+        &self,
+        file: &TaskFile,
+        companions: &'static [&'static str],
+        hints: &Mutex<Hints>,
+    ) -> Result<SourceFile, Failure> {
+        let Some(seen) = &self.seen else { return self.look(file, companions, hints) };
+        let named = (file.path.clone(), companions);
+        let known = lock(seen).get(&named).cloned();
+        if let Some(known) = known {
+            return Ok(SourceFile { written: file.written.clone(), ..known });
+        }
+        let source = self.look(file, companions, hints)?;
+        lock(seen).insert(named, source.clone());
+        Ok(source)
+    }
+
+    /// The digest of a file, and of the companions it has: a database's write-ahead log is part of what it says. They
+    /// are looked at before and after, since one may move into the other meanwhile.
+    fn look(&self, file: &TaskFile, companions: &[&str], hints: &Mutex<Hints>) -> Result<SourceFile, Failure> {
+        let failed = |e: io::Error| unreadable(file, &e);
+        let path = file.path.canonicalize().map_err(failed)?;
+        let stamps = || -> io::Result<BTreeMap<String, FileStamp>> {
+            let suffixes = std::iter::once("").chain(companions.iter().copied());
+            suffixes.map(|s| Ok((s.to_owned(), FileStamp::of_companion(&companion(&path, s))?))).collect()
+        };
+        let before = stamps().map_err(failed)?;
+        let (size, mut blake3) = self.digest(&path, hints).map_err(failed)?;
+        for suffix in companions {
+            match self.digest(&companion(&path, suffix), hints) {
+                Ok((0, _)) => {}
+                Ok((_, more)) => {
+                    blake3 = blake3::hash(format!("{blake3}{suffix}{more}").as_bytes()).to_hex().to_string();
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(unreadable(file, &e)),
+            }
+        }
+        let source = SourceFile { path, written: file.written.clone(), size, blake3, stamps: before };
+        source.check_unchanged()?;
+        Ok(source)
+    }
+
+    /// The digest of a file, remembered unless it was written so shortly before that its times cannot tell.
+    fn digest(&self, path: &Path, hints: &Mutex<Hints>) -> io::Result<(u64, String)> {
+        let meta = fs::metadata(path)?;
+        let stamp = FileStamp::of(&meta);
+        if let Some(known) = lock(hints).file(path, &stamp) {
+            return Ok((meta.len(), known.to_owned()));
+        }
+        let now = self.world.now();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(File::open(path)?)?;
+        let blake3 = hasher.finalize().to_hex().to_string();
+        let after = fs::metadata(path)?;
+        if FileStamp::of(&after) == stamp && !is_racy(&meta, now.0) {
+            lock(hints).remember_file(path, Known { stamp, blake3: blake3.clone() });
+        }
+        Ok((after.len(), blake3))
+    }
+}
+
+fn is_racy(meta: &Metadata, now_millis: u64) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let changed = meta.mtime().max(meta.ctime()).max(0).cast_unsigned() * 1000;
+    changed + u64::try_from(RACY.as_millis()).unwrap_or(u64::MAX) >= now_millis
+}
+
+fn unreadable(file: &TaskFile, error: &io::Error) -> Failure {
+    let code = if error.kind() == io::ErrorKind::NotFound { "file_missing" } else { "file_unreadable" };
+    Failure::failed(code, format!("cannot read the file of `{}`", file.field))
+        .on(file.path.display().to_string())
+        .source(error)
+        .help("check the path in the spec; it is relative to the spec's file")
+}
