@@ -25,9 +25,12 @@ Exit codes:
   130  interrupted
 
 Environment:
-  PIPE_STATE  the state folder, as --state
-  PIPE_LOG    what pipe itself does, to stderr, such as PIPE_LOG=debug
-  NO_COLOR    no colours";
+  PIPE_PARAM_X  sets the parameter `x`; -P and --params win over it
+  PIPE_PROFILE  the profile, as --profile
+  PIPE_STATE    the state folder, as --state
+  PIPE_LOG      what pipe itself does, to stderr, such as PIPE_LOG=debug
+  NO_COLOR      no colours
+  A file `.env` beside the spec sets what the environment does not.";
 
 /// Makes what a spec says must exist, and makes it once.
 ///
@@ -87,6 +90,12 @@ pub(crate) struct SpecArgs {
     /// Set a parameter of the spec; may be given several times
     #[arg(short = 'P', long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) params: Vec<(String, String)>,
+    /// Take parameters from a TOML, YAML or JSON file; `-P` wins over it
+    #[arg(long = "params", value_name = "FILE")]
+    pub(crate) params_file: Option<PathBuf>,
+    /// Lay a profile of the spec over it [env: PIPE_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// The state folder [default: .pipe beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -122,6 +131,9 @@ pub(crate) struct PlanArgs {
     /// One line for each task
     #[arg(long)]
     pub(crate) tasks: bool,
+    /// Show instead where every value of the spec comes from: file, line and what set it
+    #[arg(long)]
+    pub(crate) origins: bool,
 }
 
 #[derive(Debug, Group)]

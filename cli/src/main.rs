@@ -6,6 +6,7 @@ mod failed;
 mod forecast;
 mod git;
 mod nearby;
+mod origins;
 mod paths;
 mod printer;
 mod progress;

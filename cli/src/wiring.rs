@@ -5,20 +5,20 @@ use crate::args::SpecArgs;
 use crate::exit::{Exit, Refusal};
 use crate::nearby;
 use crate::printer::Printer;
+use pipe_engine::backend::Backends;
 use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request};
+use pipe_engine::plan::{self, Plan, Request, Rows};
 use pipe_engine::scheduler::Limits;
-use pipe_engine::spec::node::MAX_FILE;
-use pipe_engine::spec::{self, SpecSchema};
+use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
 use pipe_engine::store::Folder;
-use pipe_engine::text::{Diagnostic, Severity, SourceText, render};
+use pipe_engine::text::{Diagnostic, Severity, Sources, render};
 use pipe_engine::world::World;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,21 +37,21 @@ pub(crate) fn kinds() -> Registry {
     pipe_stages::all()
 }
 
-/// A spec that was read: its plan, or what is wrong with it.
-pub(crate) struct Checked {
-    /// The spec's text, under the path that was typed.
-    pub(crate) source: SourceText,
-    /// Errors and warnings.
-    pub(crate) problems: Vec<Diagnostic>,
-    /// There when no problem is an error.
-    pub(crate) plan: Option<Plan>,
+/// The places to run of this build, besides this machine.
+pub(crate) fn backends() -> Backends {
+    Backends::default()
 }
 
-/// Reads a spec's text, and of something far too large just enough for the reader to say so.
-fn read_spec(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(MAX_FILE as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
+/// A spec that was read: its plan, or what is wrong with it.
+pub(crate) struct Checked {
+    /// The texts that make it up; the spec's own is the first, under the path that was typed.
+    pub(crate) sources: Sources,
+    /// Errors and warnings.
+    pub(crate) problems: Vec<Diagnostic>,
+    /// The spec, when its texts could be parsed.
+    pub(crate) spec: Option<Spec>,
+    /// There when no problem is an error.
+    pub(crate) plan: Option<Plan>,
 }
 
 /// Reads a spec and plans it.
@@ -59,19 +59,51 @@ fn read_spec(path: &Path) -> io::Result<String> {
 /// # Errors
 /// When the file cannot be read. What is wrong inside it is no error here.
 pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
-    let text = read_spec(&args.spec).map_err(|error| {
+    let (kinds, backends) = (kinds(), backends());
+    let schema = SpecSchema::of(&kinds, &backends);
+    let read = spec::load(&args.spec, &Disk, &outside(args), &schema).map_err(|error| {
         Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)))
             .help(nearby::specs(&args.spec))
     })?;
-    let kinds = kinds();
-    let schema = SpecSchema::of(&kinds);
-    let (spec, source, mut problems) = spec::read(SourceText::new(args.spec.display().to_string(), text), &schema);
-    let Some(spec) = spec else { return Ok(Checked { source, problems, plan: None }) };
-    let base = folder_of(&args.spec);
-    let request = Request { spec: &spec, base, overrides: &args.params, kinds: &kinds, schema: &schema };
-    let (plan, more) = plan::build(&request);
-    problems.extend(more);
-    Ok(Checked { source, problems, plan })
+    let Read { spec, sources, mut problems } = read;
+    let plan = spec.as_ref().and_then(|spec| {
+        let (base, rows) = (folder_of(&args.spec), Rows::new());
+        let request =
+            Request { spec, sources: &sources, base, kinds: &kinds, backends: &backends, schema: &schema, rows: &rows };
+        let (plan, more) = plan::build(&request);
+        problems.extend(more);
+        plan
+    });
+    Ok(Checked { sources, problems, spec, plan })
+}
+
+/// What the command line and the environment say of a spec.
+fn outside(args: &SpecArgs) -> Outside {
+    // A variable that is no text cannot be the value of anything in a spec.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Outside {
+        profile: args.profile.clone(),
+        params: args.params.clone(),
+        params_file: args.params_file.clone(),
+        environment: Environment::of(variables),
+    }
+}
+
+impl Checked {
+    /// Itself when no problem is an error; warnings go to stderr.
+    ///
+    /// # Errors
+    /// The problems, when one of them is an error.
+    pub(crate) fn sound(self, printer: &Printer) -> Result<Self, Refusal> {
+        if self.plan.is_none() {
+            return Err(wrong(&self.sources, &self.problems, printer));
+        }
+        if !self.problems.is_empty() {
+            printer.line(&render(&self.sources, &self.problems, printer.colors_talk()));
+        }
+        Ok(self)
+    }
 }
 
 /// A checked spec and where its runs are remembered.
@@ -90,12 +122,8 @@ impl Project {
     /// # Errors
     /// When the spec cannot be read or is wrong.
     pub(crate) fn load(args: &SpecArgs, printer: &Printer) -> Result<Self, Refusal> {
-        let Checked { source, problems, plan } = check(args)?;
-        let Some(plan) = plan else { return Err(wrong(&source, &problems, printer)) };
-        if !problems.is_empty() {
-            printer.line(&render(&source, &problems, printer.colors_talk()));
-        }
-        Ok(Self { spec: source.path, plan: Arc::new(plan), state: state_folder(args) })
+        let plan = check(args)?.sound(printer)?.plan.expect("a sound spec has a plan");
+        Ok(Self { spec: args.spec.display().to_string(), plan: Arc::new(plan), state: state_folder(args) })
     }
 
     /// Looks results up without making or changing anything, even when there is no store yet.
@@ -182,14 +210,14 @@ impl Drop for Line {
 }
 
 /// What is said of a spec with errors.
-fn wrong(source: &SourceText, problems: &[Diagnostic], printer: &Printer) -> Refusal {
-    Refusal::new(Exit::Wrong, summary(source, problems)).after(render(source, problems, printer.colors_talk()))
+fn wrong(sources: &Sources, problems: &[Diagnostic], printer: &Printer) -> Refusal {
+    Refusal::new(Exit::Wrong, summary(sources, problems)).after(render(sources, problems, printer.colors_talk()))
 }
 
 /// `3 problems in specs/x.toml`.
-pub(crate) fn summary(source: &SourceText, problems: &[Diagnostic]) -> String {
+pub(crate) fn summary(sources: &Sources, problems: &[Diagnostic]) -> String {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    format!("{} in {}", crate::words::count(errors as u64, "problem"), source.path)
+    format!("{} in {}", crate::words::count(errors as u64, "problem"), sources.main().path)
 }
 
 fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockError> {
@@ -234,7 +262,6 @@ fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -10,9 +10,10 @@ pub mod text;
 pub mod units;
 pub mod world;
 
-// Names and keys.
+// Names, keys and what a task asks for.
 pub mod ids;
 pub mod key;
+pub mod resources;
 pub mod retry;
 
 // The frozen formats, and what is folded from them.
@@ -29,6 +30,8 @@ pub mod store;
 pub mod work;
 
 pub mod stage;
+
+pub mod backend;
 
 // From text to a graph of tasks.
 pub mod spec;

@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them (`8 GiB`, `1h30m`) <-> exact numbers.
+//! Sizes, durations, CPUs and amounts as people write them (`8 GiB`, `1h30m`, `4000m`, `20 USD`) <-> exact numbers.
 //!
 //! Knows nothing of what is measured. Whatever is shown reads back as the same value.
 
@@ -20,6 +20,14 @@ pub struct MillisRange {
     shortest: Millis,
     longest: Millis,
 }
+
+/// CPU slots in thousandths: a slot keeps one thread busy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cpu(pub u32);
+
+/// US dollars in millionths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Usd(pub u64);
 
 /// A size or duration that cannot be read. Its text says what was written and what is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +107,45 @@ impl FromStr for Millis {
                 "`{text}` is not a duration: write seconds, or units as in `500ms`, `2s`, `90m`, `7h`, `1h30m`, `2d`"
             ))
         })
+    }
+}
+
+impl FromStr for Cpu {
+    type Err = UnitError;
+
+    /// Reads `2`, `0.5` or `4000m`; more than nothing and at most 1024.
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let read = || {
+            let (amount, unit, rest) = split(text.trim())?;
+            let millis = times(amount, scale(unit, &[("", 1000), ("m", 1)])?)?;
+            let cpu = u32::try_from(millis).ok().filter(|millis| (1..=1_024_000).contains(millis))?;
+            rest.is_empty().then_some(Self(cpu))
+        };
+        read().ok_or_else(|| {
+            UnitError(format!("`{text}` is not a number of CPUs: write `2`, `0.5` or `4000m`, at most 1024"))
+        })
+    }
+}
+
+impl Cpu {
+    /// As whole slots, at least one.
+    pub fn slots(self) -> u32 {
+        self.0.div_ceil(1000).max(1)
+    }
+}
+
+impl FromStr for Usd {
+    type Err = UnitError;
+
+    /// Reads `20`, `0.5`, `20 USD` or `$20`.
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let plain = text.trim();
+        let read = || {
+            let (amount, unit, rest) = split(plain.strip_prefix('$').unwrap_or(plain))?;
+            rest.is_empty().then_some(Self(times(amount, scale(unit, &[("", 1_000_000), ("usd", 1_000_000)])?)?))
+        };
+        read()
+            .ok_or_else(|| UnitError(format!("`{text}` is not an amount: write US dollars, as in `20` or `12.50 USD`")))
     }
 }
 
@@ -209,6 +256,22 @@ impl fmt::Display for Millis {
     }
 }
 
+impl fmt::Display for Cpu {
+    /// `2`, or `1500m` when it is no whole number.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_multiple_of(1000) { write!(out, "{}", self.0 / 1000) } else { write!(out, "{}m", self.0) }
+    }
+}
+
+impl fmt::Display for Usd {
+    /// Cents, and more digits only where they are needed: `12.50 USD`, `0.0042 USD`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{:06}", self.0 % 1_000_000);
+        let kept = digits.trim_end_matches('0').len().max(2);
+        write!(out, "{}.{} USD", self.0 / 1_000_000, &digits[..kept])
+    }
+}
+
 impl fmt::Display for MillisRange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}..{}", self.shortest, self.longest)
@@ -279,6 +342,8 @@ macro_rules! text_in_files {
 
 text_in_files!(Bytes, "Bytes", "bytes", "a size such as `8 GiB`, or a number of bytes", ["8 GiB", "512 MiB"]);
 text_in_files!(Millis, "Duration", "duration", "a duration such as `1h30m`, or a number of seconds", ["90m", "7h"]);
+text_in_files!(Cpu, "Cpu", "cpu", "a number of CPUs such as `2` or `4000m`", ["2", "4000m"]);
+text_in_files!(Usd, "Usd", "usd", "an amount of US dollars such as `20` or `12.50 USD`", ["20 USD", "12.50 USD"]);
 text_in_files!(
     MillisRange,
     "DurationRange",
@@ -291,6 +356,32 @@ text_in_files!(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn cpus_are_read_as_people_write_them() {
+        for (text, millis, slots) in [("2", 2000, 2), ("4000m", 4000, 4), ("0.5", 500, 1), ("1500m", 1500, 2)] {
+            let cpu: Cpu = text.parse().unwrap();
+            assert_eq!((cpu.0, cpu.slots()), (millis, slots), "{text}");
+            assert_eq!(cpu.to_string().parse::<Cpu>().unwrap(), cpu);
+        }
+        for text in ["0", "-1", "m", "2 cores", "1025", ""] {
+            assert!(text.parse::<Cpu>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_read_and_shown_in_dollars() {
+        for (text, micros, shown) in
+            [("20", 20_000_000, "20.00 USD"), ("$12.5", 12_500_000, "12.50 USD"), ("0.0042 USD", 4200, "0.0042 USD")]
+        {
+            let amount: Usd = text.parse().unwrap();
+            assert_eq!((amount.0, amount.to_string().as_str()), (micros, shown));
+            assert_eq!(shown.parse::<Usd>().unwrap(), amount);
+        }
+        for text in ["20 EUR", "", "free", "-3"] {
+            assert!(text.parse::<Usd>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

@@ -19,7 +19,11 @@ pub(crate) struct Command;
 struct Config {
     /// The program and its arguments, each element one argument. No shell comes between.
     #[schemars(length(min = 1))]
-    argv: Vec<String>,
+    argv: Option<Vec<String>>,
+    /// Or lines for `sh -e`. Templates cannot stand in it: matrix keys are there as `$PIPE_CELL_GAME`, and `env` gives it
+    /// whatever else it needs, so that no value can become code.
+    #[schemars(length(min = 1))]
+    shell: Option<String>,
     /// Files of the project it needs, such as `["tools/report.py"]`. They are placed in its folder under these paths.
     #[serde(default)]
     #[expect(dead_code, reason = "the engine finds them by their mark")]
@@ -32,9 +36,6 @@ struct Config {
     /// What must exist under `$PIPE_OUTPUT` when it ends.
     #[serde(default)]
     outputs: Vec<String>,
-    /// Variables it gets.
-    #[serde(default)]
-    env: BTreeMap<String, String>,
 }
 
 /// Write `{ stage = "model" }` for the results of a stage, or `{ file = "rules.txt" }` for a file.
@@ -63,6 +64,12 @@ impl StageKind for Command {
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         check_input_names(&config)?;
+        if config.argv.is_some() == config.shell.is_some() {
+            let message = "a command has either `argv` or `shell`";
+            return Err(
+                ConfigProblem::new("", message).help("write argv = [\"program\", \"argument\"], or shell = \"...\"")
+            );
+        }
         for (name, input) in &config.inputs {
             if input.stage.is_some() == input.file.is_some() {
                 return Err(ConfigProblem::new(format!("inputs.{name}"), "an input is either a stage or a file")
@@ -78,18 +85,13 @@ impl StageKind for Command {
                 .help("name a path under $PIPE_OUTPUT, without a leading `/` and without `..`"));
             }
         }
-        match config.env.keys().find(|name| name.starts_with("PIPE_") || name.is_empty() || name.contains('=')) {
-            Some(name) => {
-                Err(ConfigProblem::new(format!("env.{name}"), format!("a variable cannot be named `{name}`"))
-                    .help("names that begin with PIPE_ are pipe's own"))
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn launch(&self, config: &Json) -> Launch {
         let config: Config = read_config(config).expect("checked before it is launched");
-        Launch::Program { argv: config.argv, env: config.env, outputs: config.outputs }
+        let shell = config.shell.map(|lines| vec!["sh".to_owned(), "-ec".to_owned(), lines]);
+        Launch::Program { argv: config.argv.or(shell).unwrap_or_default(), outputs: config.outputs }
     }
 
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {

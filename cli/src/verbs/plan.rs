@@ -3,9 +3,10 @@
 use crate::args::PlanArgs;
 use crate::exit::{Exit, Refusal};
 use crate::forecast::{Forecast, Forecasts};
+use crate::origins;
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
-use crate::wiring::Project;
+use crate::wiring::{self, Project};
 use crate::words::count;
 use pipe_engine::plan::Plan;
 use pipe_engine::world::World;
@@ -18,6 +19,9 @@ const REASONS: usize = 2;
 const ASKED: usize = 1000;
 
 pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    if args.origins {
+        return show_origins(args, printer);
+    }
     let project = Project::load(&args.spec, printer)?;
     let finder = project.finder(&World::real());
     let forecasts = Forecasts::of(&project.plan, &finder);
@@ -30,6 +34,16 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     }
     let rows = if args.tasks { task_rows(plan, &forecasts) } else { stage_rows(plan, &forecasts) };
     printer.data(&format!("{}\n{}\n", table::lines(printer, &rows), conclusion(plan, &forecasts)))?;
+    Ok(Exit::Done)
+}
+
+fn show_origins(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let checked = wiring::check(&args.spec)?.sound(printer)?;
+    if printer.json {
+        printer.document(&origins::document(&checked))?;
+    } else {
+        printer.data(&origins::lines(&checked, printer))?;
+    }
     Ok(Exit::Done)
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &SchemaArgs, printer: &Printer) -> Result<Exit, Refusal>
 
 fn schema(format: SchemaFormat) -> Json {
     match format {
-        SchemaFormat::Spec => SpecSchema::of(&wiring::kinds()).for_editors(),
+        SchemaFormat::Spec => SpecSchema::of(&wiring::kinds(), &wiring::backends()).for_editors(),
         SchemaFormat::Manifest => schema_for!(Manifest).to_value(),
         SchemaFormat::Attempt => schema_for!(Attempt).to_value(),
         SchemaFormat::Outcome => schema_for!(Outcome).to_value(),

@@ -16,25 +16,25 @@ pub(crate) fn run(args: &ValidateArgs, printer: &Printer) -> Result<Exit, Refusa
         printer.document(&document(&checked))?;
         return Ok(exit);
     }
-    let Checked { source, problems, plan } = checked;
-    let shown = render(&source, &problems, printer.colors_talk());
+    let Checked { sources, problems, plan, .. } = checked;
+    let shown = render(&sources, &problems, printer.colors_talk());
     let Some(plan) = plan else {
-        return Err(Refusal::new(Exit::Wrong, wiring::summary(&source, &problems)).after(shown));
+        return Err(Refusal::new(Exit::Wrong, wiring::summary(&sources, &problems)).after(shown));
     };
     if !problems.is_empty() {
         printer.line(&shown);
     }
-    printer.data(&format!("{}: {}\n", source.path, size(&plan)))?;
+    printer.data(&format!("{}: {}\n", sources.main().path, size(&plan)))?;
     Ok(exit)
 }
 
 fn document(checked: &Checked) -> serde_json::Value {
     json!({
-        "spec": checked.source.path,
+        "spec": checked.sources.main().path,
         "valid": checked.plan.is_some(),
         "stages": checked.plan.as_ref().map(|plan| plan.stages.len()),
         "tasks": checked.plan.as_ref().map(Plan::len),
-        "problems": to_json(&checked.source, &checked.problems),
+        "problems": to_json(&checked.sources, &checked.problems),
     })
 }
 

@@ -4,6 +4,7 @@ use super::Local;
 use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::ids::AttemptId;
+use crate::plan::input_name;
 use crate::stage::Launch;
 use crate::worker::{ATTEMPT, write_whole};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub struct Prepared {
     pub folder: PathBuf,
     /// How it is started.
     pub launch: Launch,
+    /// Variables of its stage.
+    pub env: BTreeMap<String, String>,
     /// For a program: the variables that say where its inputs are.
     pub variables: BTreeMap<String, String>,
 }
@@ -33,7 +36,12 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When a folder or file cannot be made.
-pub fn prepare(local: &Local, mut attempt: Attempt, launch: Launch) -> Result<Prepared, Failure> {
+pub fn prepare(
+    local: &Local,
+    mut attempt: Attempt,
+    launch: Launch,
+    env: BTreeMap<String, String>,
+) -> Result<Prepared, Failure> {
     let stem = attempt.output.clone();
     let parent = local.store.path(&stem);
     let parent = parent.parent().unwrap_or(local.store.root());
@@ -57,7 +65,7 @@ pub fn prepare(local: &Local, mut attempt: Attempt, launch: Launch) -> Result<Pr
         Launch::Worker => BTreeMap::new(),
         Launch::Program { .. } => place_inputs(local, &attempt, &folder)?,
     };
-    Ok(Prepared { attempt, folder, launch, variables })
+    Ok(Prepared { attempt, folder, launch, env, variables })
 }
 
 /// Makes a folder. Returns whether it was not there yet.
@@ -140,11 +148,9 @@ fn make_parent(place: &Path) -> Result<(), Failure> {
     fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))
 }
 
-/// `inputs.model.stage` is `model` to its program.
+/// The input's name as a part of a variable's and of a path.
 fn plain_name(field: &str) -> String {
-    let name = field.strip_prefix("inputs.").unwrap_or(field);
-    let name = name.strip_suffix(".stage").or_else(|| name.strip_suffix(".file")).unwrap_or(name);
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    input_name(field).chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 fn variable(field: &str) -> String {

@@ -4,6 +4,7 @@
 use super::{Local, Prepared, prepare, sweep};
 use crate::event::Body;
 use crate::failure::{Class, Failure};
+use crate::ids::scalar;
 use crate::scheduler::Stop;
 use crate::stage::Launch;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -38,14 +39,11 @@ pub(super) struct End {
 pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure> {
     let mut command = match &prepared.launch {
         Launch::Worker => worker(local, prepared),
-        Launch::Program { argv, env, .. } => {
-            let mut command = program(prepared, argv)?;
-            command.envs(env);
-            command
-        }
+        Launch::Program { argv, .. } => program(prepared, argv)?,
     };
     let attempt = &prepared.attempt;
     command
+        .envs(&prepared.env)
         .env("PIPE_ATTEMPT", &attempt.id.0)
         .env("PIPE_STATE", sweep::owner_name(&local.state))
         .stdout(Stdio::piped())
@@ -89,6 +87,9 @@ fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
         .env("PIPE_TASK", attempt.task.to_string())
         .env("PIPE_CPU", attempt.cpu.to_string())
         .envs(&prepared.variables);
+    for (key, value) in &attempt.task.cell.0 {
+        command.env(format!("PIPE_CELL_{}", key.to_ascii_uppercase()), scalar(value));
+    }
     Ok(command)
 }
 

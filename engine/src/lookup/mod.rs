@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint};
 use crate::key::{Key, KeyWriter, reason};
 use crate::manifest::{Artifact, Manifest, place};
-use crate::plan::{Plan, Task};
+use crate::plan::{Plan, Settings, Task};
 use crate::stage::Mark;
 use crate::stamp::FileStamp;
 use crate::state::Hints;
@@ -124,6 +124,7 @@ impl Finder {
         for (key, value) in &task.id.cell.0 {
             config = config.json(&format!("cell.{key}"), value);
         }
+        config = declared(config, task, &stage.settings);
         for (field, cell, digest) in inputs {
             let name = if cell.is_gathered_by(&task.id.cell) { format!("{field}[{cell}]") } else { field.to_owned() };
             config = config.field(format!("inputs.{name}"), digest);
@@ -208,6 +209,24 @@ impl Finder {
 
     fn hints(&self) -> MutexGuard<'_, Hints> {
         lock(&self.hints)
+    }
+}
+
+/// What a stage declares besides its kind's own settings and decides a result: variables, the names of secrets, the
+/// versions of programs, the image.
+fn declared(mut key: KeyWriter, task: &Task, settings: &Settings) -> KeyWriter {
+    for (name, value) in &task.env {
+        key = key.field(format!("env.{name}"), value);
+    }
+    for name in settings.secrets.keys() {
+        key = key.field(format!("secrets.{name}"), "");
+    }
+    for (name, version) in &settings.tools {
+        key = key.field(format!("tools.{name}"), version);
+    }
+    match &settings.image {
+        Some(image) => key.field("image", image),
+        None => key,
     }
 }
 

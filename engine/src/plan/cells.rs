@@ -1,91 +1,205 @@
-//! A stage's matrix -> its cells, in order.
+//! A stage's matrix -> its cells: every combination of the values, without those that are excluded, with those that are
+//! included. All cells have the same keys.
 
 use super::code;
 use crate::ids::{Cell, scalar};
 use crate::spec::StageSpec;
-use crate::spec::model::Axis;
+use crate::spec::common::{Axis, Matrix};
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
-use crate::text::Diagnostic;
+use crate::text::{Diagnostic, closest, listed};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The most cells a stage may have.
-const MOST_CELLS: usize = 100_000;
+pub(super) const MOST_CELLS: usize = 100_000;
 /// A cell names a folder, beside a key and a number; file systems allow 255 bytes.
 const LONGEST_CELL: usize = 200;
 /// Names that templates use for something else.
-const RESERVED: [&str; 3] = ["params", "cell", "row"];
+pub(super) const RESERVED: [&str; 5] = ["params", "cell", "row", "inputs", "loop"];
 
-/// The cells of a stage: every combination of its matrix's values, by sorted key, each in the order it was written.
-/// A stage without a matrix has one cell without keys.
-pub(super) fn expand(
-    stage: &StageSpec,
-    matrix: Option<&IndexMap<String, Axis>>,
-    node: &Node,
-    context: &Context,
-    templates: &Templates,
-    problems: &mut Vec<Diagnostic>,
-) -> Vec<Cell> {
-    let Some(matrix) = matrix else { return vec![Cell::default()] };
-    let before = problems.len();
-    let mut axes = BTreeMap::new();
-    for key in matrix.keys() {
-        let place = node.at(&[PathPart::from("matrix"), PathPart::from(key.as_str())]);
-        match axis(key, place, context, templates) {
-            Ok(values) => drop(axes.insert(key.clone(), values)),
-            Err(found) => problems.extend(found),
-        }
-    }
-    if problems.len() > before {
-        return Vec::new();
-    }
-    let count = axes.values().map(Vec::len).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX);
-    if count > MOST_CELLS {
-        let place = node.at(&[PathPart::from("matrix")]).span.clone();
-        let message = format!("the matrix of `{}` has {count} cells", stage.name.value);
-        problems.push(Diagnostic::error(code::BAD_MATRIX, message, place, format!("at most {MOST_CELLS} are allowed")));
-        return Vec::new();
-    }
-    let cells = product(&axes);
-    if let Some(long) = cells.iter().map(Cell::folder).find(|folder| folder.len() > LONGEST_CELL) {
-        let place = node.at(&[PathPart::from("matrix")]).span.clone();
-        let message = format!("a cell of `{}` has a name of {} bytes: {long}", stage.name.value, long.len());
-        let label = format!("at most {LONGEST_CELL} fit a folder's name");
-        problems.push(Diagnostic::error(code::BAD_MATRIX, message, place, label).help("use shorter values"));
-    }
-    cells
+/// Puts the cells of one stage together.
+pub(super) struct Expander<'a> {
+    pub(super) stage: &'a StageSpec,
+    /// The stage as it is written, for places.
+    pub(super) node: &'a Node,
+    pub(super) context: &'a Context,
+    pub(super) templates: &'a Templates,
 }
 
-fn axis(key: &str, place: &Node, context: &Context, templates: &Templates) -> Result<Vec<Json>, Vec<Diagnostic>> {
-    let wrong = |message: String, help: &str| {
-        vec![Diagnostic::error(code::BAD_MATRIX, message, place.span.clone(), "").help(help)]
-    };
-    if RESERVED.contains(&key) {
-        return Err(wrong(
-            format!("a matrix key cannot be named `{key}`"),
-            "templates use that name for something else",
-        ));
+type Found<T> = Result<T, Vec<Diagnostic>>;
+
+impl Expander<'_> {
+    /// The cells by sorted key, each key's values in the order they were written, and then the included ones.
+    /// A stage without a matrix has one cell without keys.
+    pub(super) fn cells(&self, matrix: Option<&Matrix>, problems: &mut Vec<Diagnostic>) -> Vec<Cell> {
+        let Some(matrix) = matrix else { return vec![Cell::default()] };
+        match self.matrix(matrix, problems) {
+            Ok(cells) => cells,
+            Err(found) => {
+                problems.extend(found);
+                Vec::new()
+            }
+        }
     }
-    let value = templates.resolve(place, context)?;
-    let Json::Array(values) = value else {
-        return Err(wrong(format!("`matrix.{key}` is not a list"), "write the values in brackets: [\"a\", \"b\"]"));
-    };
-    if values.is_empty() {
-        return Err(wrong(format!("`matrix.{key}` is empty, so the stage would have no task"), "give it a value"));
+
+    fn matrix(&self, matrix: &Matrix, problems: &mut Vec<Diagnostic>) -> Found<Vec<Cell>> {
+        let axes = self.axes(matrix)?;
+        let count = axes.values().map(Vec::len).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX);
+        if count > MOST_CELLS {
+            let label = format!("at most {MOST_CELLS} are allowed");
+            let message = format!("the matrix of `{}` has {count} cells", self.stage.name.value);
+            return Err(vec![Diagnostic::error(code::BAD_MATRIX, message, self.place(&[]).span.clone(), label)]);
+        }
+        let mut cells = if axes.is_empty() { Vec::new() } else { product(&axes) };
+        for (index, pattern) in matrix.exclude.iter().flatten().enumerate() {
+            let place = self.place(&["exclude".into(), index.into()]);
+            let keys = axes.keys().map(String::as_str);
+            self.known_keys(pattern, keys, place)?;
+            let before = cells.len();
+            cells.retain(|cell| !has_all(cell, pattern));
+            if cells.len() == before {
+                let message = format!("`exclude` takes no cell out of `{}`", self.stage.name.value);
+                let problem =
+                    Diagnostic::warning(code::UNUSED_EXCLUDE, message, place.span.clone(), "no cell has these");
+                problems.push(problem.help("compare the values with those of the matrix: \"1\" and 1 are different"));
+            }
+        }
+        let included = self.included(matrix, &axes, &cells)?;
+        cells.extend(included);
+        self.check(&cells)?;
+        Ok(cells)
     }
-    if let Some(bad) = values.iter().find(|v| v.is_object() || v.is_array() || v.is_null()) {
-        return Err(wrong(
-            format!("`matrix.{key}` has the value {bad}"),
-            "values are strings, numbers or true and false",
-        ));
+
+    fn axes(&self, matrix: &Matrix) -> Found<BTreeMap<String, Vec<Json>>> {
+        let mut axes = BTreeMap::new();
+        let mut problems = Vec::new();
+        for (key, Axis(_)) in &matrix.axes {
+            match self.axis(key) {
+                Ok(values) => drop(axes.insert(key.clone(), values)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if axes.is_empty() && problems.is_empty() && matrix.include.as_ref().is_none_or(Vec::is_empty) {
+            let message = format!("the matrix of `{}` has no keys", self.stage.name.value);
+            problems.push(self.wrong(
+                message,
+                self.place(&[]),
+                "write a key with its values: matrix.game = [\"g1\", \"g2\"]",
+            ));
+        }
+        if problems.is_empty() { Ok(axes) } else { Err(problems) }
     }
-    let mut seen = HashSet::new();
-    if let Some(twice) = values.iter().find(|v| !seen.insert(scalar(v))) {
-        return Err(wrong(format!("`matrix.{key}` has {twice} twice"), "each value makes one cell; write it once"));
+
+    fn axis(&self, key: &str) -> Found<Vec<Json>> {
+        let place = self.place(&[PathPart::from(key)]);
+        let wrong = |message: String, help: &str| Err(vec![self.wrong(message, place, help)]);
+        if RESERVED.contains(&key) {
+            return wrong(
+                format!("a matrix key cannot be named `{key}`"),
+                "templates use that name for something else",
+            );
+        }
+        let Json::Array(values) = self.templates.resolve(place, self.context)? else {
+            return wrong(format!("`matrix.{key}` is not a list"), "write the values in brackets: [\"a\", \"b\"]");
+        };
+        if values.is_empty() {
+            return wrong(format!("`matrix.{key}` is empty, so the stage would have no task"), "give it a value");
+        }
+        if let Some(bad) = values.iter().find(|value| !is_scalar(value)) {
+            return wrong(
+                format!("`matrix.{key}` has the value {bad}"),
+                "values are strings, numbers or true and false",
+            );
+        }
+        let mut seen = HashSet::new();
+        if let Some(twice) = values.iter().find(|v| !seen.insert(scalar(v))) {
+            return wrong(format!("`matrix.{key}` has {twice} twice"), "each value makes one cell; write it once");
+        }
+        Ok(values)
     }
-    Ok(values)
+
+    fn included(&self, matrix: &Matrix, axes: &BTreeMap<String, Vec<Json>>, cells: &[Cell]) -> Found<Vec<Cell>> {
+        let Some(rows) = &matrix.include else { return Ok(Vec::new()) };
+        let keys: BTreeSet<&str> = match rows.first() {
+            Some(first) if axes.is_empty() => first.keys().map(String::as_str).collect(),
+            _ => axes.keys().map(String::as_str).collect(),
+        };
+        let mut seen: HashSet<String> = cells.iter().map(Cell::to_string).collect();
+        let mut included = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            let place = self.place(&["include".into(), index.into()]);
+            self.known_keys(row, keys.iter().copied(), place)?;
+            if let Some(missing) = keys.iter().find(|key| !row.contains_key(**key)) {
+                let message = format!("an included cell of `{}` has no `{missing}`", self.stage.name.value);
+                return Err(vec![self.wrong(message, place, "all cells of a stage have the same keys")]);
+            }
+            if let Some((key, bad)) = row.iter().find(|(key, v)| !is_scalar(v) || RESERVED.contains(&key.as_str())) {
+                let message = format!("an included cell of `{}` has `{key}` = {bad}", self.stage.name.value);
+                return Err(vec![self.wrong(message, place, "values are strings, numbers or true and false")]);
+            }
+            let cell = Cell(row.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
+            if !seen.insert(cell.to_string()) {
+                let message = format!("the cell {cell} of `{}` is there twice", self.stage.name.value);
+                return Err(vec![self.wrong(message, place, "take it out of `include`: the matrix has it already")]);
+            }
+            included.push(cell);
+        }
+        Ok(included)
+    }
+
+    fn known_keys<'k>(
+        &self,
+        row: &IndexMap<String, Json>,
+        keys: impl Iterator<Item = &'k str> + Clone,
+        place: &Node,
+    ) -> Found<()> {
+        let Some(unknown) = row.keys().find(|key| !keys.clone().any(|known| known == *key)) else { return Ok(()) };
+        let message = format!("`{unknown}` is no key of the matrix of `{}`", self.stage.name.value);
+        let help = match closest(unknown, keys.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its keys are {}", listed(keys)),
+        };
+        Err(vec![self.wrong(message, place, &help)])
+    }
+
+    /// What holds for all cells together.
+    pub(super) fn check(&self, cells: &[Cell]) -> Found<()> {
+        let name = &self.stage.name.value;
+        if cells.is_empty() {
+            let message = format!("`exclude` leaves no cell of `{name}`");
+            return Err(vec![self.wrong(message, self.place(&["exclude".into()]), "leave at least one")]);
+        }
+        if cells.len() > MOST_CELLS {
+            let message = format!("`{name}` has {} cells", cells.len());
+            return Err(vec![self.wrong(message, self.place(&[]), &format!("at most {MOST_CELLS} are allowed"))]);
+        }
+        if let Some(long) = cells.iter().map(Cell::folder).find(|folder| folder.len() > LONGEST_CELL) {
+            let message = format!("a cell of `{name}` has a name of {} bytes: {long}", long.len());
+            let help = format!("use shorter values: at most {LONGEST_CELL} bytes fit a folder's name");
+            return Err(vec![self.wrong(message, self.place(&[]), &help)]);
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, message: String, place: &Node, help: &str) -> Diagnostic {
+        Diagnostic::error(code::BAD_MATRIX, message, place.span.clone(), "").help(help)
+    }
+
+    fn place(&self, inside: &[PathPart]) -> &Node {
+        let table = if self.node.get("foreach").is_some() { "foreach" } else { "matrix" };
+        let path: Vec<PathPart> = std::iter::once(PathPart::from(table)).chain(inside.iter().cloned()).collect();
+        self.node.at(&path)
+    }
+}
+
+pub(super) fn is_scalar(value: &Json) -> bool {
+    !(value.is_object() || value.is_array() || value.is_null())
+}
+
+fn has_all(cell: &Cell, pattern: &IndexMap<String, Json>) -> bool {
+    pattern.iter().all(|(key, value)| cell.0.get(key) == Some(value))
 }
 
 fn product(axes: &BTreeMap<String, Vec<Json>>) -> Vec<Cell> {

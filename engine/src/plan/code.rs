@@ -12,11 +12,27 @@ pub const SEVERAL_RESULTS: &str = "P0201";
 pub const NO_RESULT: &str = "P0202";
 /// A matrix's values cannot make cells.
 pub const BAD_MATRIX: &str = "P0203";
+/// An `exclude` that no cell has.
+pub const UNUSED_EXCLUDE: &str = "P0204";
+/// Rows that cannot make cells.
+pub const BAD_ROWS: &str = "P0205";
 /// A setting that its kind refuses.
 pub const BAD_SETTING: &str = "P0301";
 /// A file that is not there.
 pub const MISSING_FILE: &str = "P0302";
+/// A condition that is neither true nor false.
+pub const BAD_CONDITION: &str = "P0303";
+/// Two settings that exclude each other.
+pub const CONFLICT: &str = "P0304";
+/// A variable that a program cannot get.
+pub const BAD_VARIABLE: &str = "P0601";
 /// A parameter is set that the spec does not have.
 pub const UNKNOWN_PARAM: &str = "P0401";
 /// A parameter is set to what its default's type does not admit.
 pub const BAD_PARAM: &str = "P0402";
+/// A parameter that must be set and is not.
+pub const MISSING_PARAM: &str = "P0403";
+/// A parameter's value that its declaration does not admit.
+pub const PARAM_NOT_ALLOWED: &str = "P0404";
+/// A parameter that is a template.
+pub const TEMPLATED_PARAM: &str = "P0405";

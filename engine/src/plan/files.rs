@@ -1,6 +1,6 @@
 //! The files outside the store that a task names: where they lie, and whether they are there at all.
 
-use super::{TaskFile, code};
+use super::{Request, TaskFile, code};
 use crate::spec::StageSpec;
 use crate::spec::model::path_parts;
 use crate::spec::node::Value;
@@ -9,12 +9,11 @@ use crate::stage::Marked;
 use crate::text::Diagnostic;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
-/// The files of one task. Paths are relative to the spec's folder.
+/// The files of one task. Paths are relative to the folder of the file that names them.
 pub(super) fn resolve(
     stage: &StageSpec,
-    base: &Path,
+    request: &Request<'_>,
     found: &[Marked],
     context: &Context,
     templates: &Templates,
@@ -34,7 +33,7 @@ pub(super) fn resolve(
             field: marked.field.clone(),
             mark: marked.mark,
             written: marked.text.clone(),
-            path: base.join(&marked.text),
+            path: request.folder(&node.span).join(&marked.text),
         });
     }
     if problems.is_empty() { Ok(files) } else { Err(problems) }

@@ -4,36 +4,49 @@
 mod build;
 mod cells;
 pub mod code;
+mod condition;
 mod files;
 mod order;
 mod params;
+mod pending;
 mod picture;
-
-pub use picture::{dot, mermaid};
-
-use crate::ids::TaskId;
-use crate::retry::Retry;
-use crate::stage::{Launch, Mark, StageKind};
-use crate::units::Bytes;
-use petgraph::graph::{DiGraph, NodeIndex};
-use serde_json::{Map, Value as Json};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+mod rows;
+mod settings;
 
 pub use build::{Request, build};
+pub use condition::{Condition, When};
+pub use params::Resolved;
+pub use picture::{dot, mermaid};
+pub use rows::{Row, Rows};
+pub use settings::{Follow, Settings};
+
+use crate::ids::TaskId;
+use crate::spec::Around;
+use crate::stage::{Launch, Mark, StageKind};
+use indexmap::IndexMap;
+use petgraph::graph::{DiGraph, NodeIndex};
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A checked graph of tasks. Edges point from a task to those that need its result; indices are in an order in which
 /// inputs come first.
 pub struct Plan {
     /// The pipeline's name.
     pub name: String,
-    /// BLAKE3 of the spec's text.
+    /// BLAKE3 of the spec's texts.
     pub spec_digest: String,
+    /// The profile that is laid over the spec.
+    pub profile: Option<String>,
     /// The parameters after all overrides.
     pub params: Map<String, Json>,
+    /// Where each parameter's value comes from.
+    pub origins: Vec<Resolved>,
     /// The store's root.
     pub store: PathBuf,
+    /// What happens around a run.
+    pub around: Around,
     /// The stages, inputs first.
     pub stages: Vec<Stage>,
     /// The tasks.
@@ -48,8 +61,12 @@ pub struct Stage {
     pub kind: Arc<dyn StageKind>,
     /// The kind's code version.
     pub code: String,
+    /// What its tasks have in common.
+    pub settings: Settings,
     /// The stages it needs, by their place in the plan.
     pub needs: Vec<usize>,
+    /// The stage whose rows must be known before this stage has tasks, by its place in the plan.
+    pub waits_for: Option<usize>,
 }
 
 /// One task of a plan.
@@ -67,14 +84,14 @@ pub struct Task {
     pub files: Vec<TaskFile>,
     /// How it is started.
     pub launch: Launch,
-    /// CPU slots.
-    pub cpu: u32,
-    /// Memory reserved.
-    pub memory: Bytes,
-    /// The longest an attempt may run.
-    pub timeout: Option<Duration>,
-    /// When to try again.
-    pub retry: Retry,
+    /// Whether it runs at all.
+    pub when: When,
+    /// Variables its process gets.
+    pub env: BTreeMap<String, String>,
+    /// Files of the result, and where in the project they are copied to.
+    pub publish: IndexMap<String, PathBuf>,
+    /// Names and values it carries.
+    pub labels: IndexMap<String, String>,
 }
 
 /// Results a field takes.
@@ -84,6 +101,19 @@ pub struct TaskInput {
     pub field: String,
     /// The tasks whose results they are, in cell order.
     pub tasks: Vec<NodeIndex>,
+}
+
+impl TaskInput {
+    /// The input's name to people and programs: `inputs.model.stage` is `model`.
+    pub fn name(&self) -> &str {
+        input_name(&self.field)
+    }
+}
+
+/// What the input at a field is called: `inputs.model.stage` is `model`, `plays` is `plays`.
+pub fn input_name(field: &str) -> &str {
+    let name = field.strip_prefix("inputs.").unwrap_or(field);
+    name.strip_suffix(".stage").or_else(|| name.strip_suffix(".file")).unwrap_or(name)
 }
 
 /// A file a field names.
@@ -103,6 +133,24 @@ impl Plan {
     /// The task at a place.
     pub fn task(&self, index: usize) -> &Task {
         &self.graph[NodeIndex::new(index)]
+    }
+
+    /// What a task's stage says.
+    pub fn settings(&self, task: &Task) -> &Settings {
+        &self.stages[task.stage].settings
+    }
+
+    /// The stages that have no tasks yet, because rows are not known, and for each the stage that makes them.
+    pub fn waiting(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.stages.iter().enumerate().filter_map(|(place, stage)| Some((place, stage.waits_for?)))
+    }
+
+    /// The stages whose rows make others' tasks and are not known yet.
+    pub fn sources_of_rows(&self) -> Vec<usize> {
+        let mut sources: Vec<usize> = self.waiting().map(|(_, source)| source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources
     }
 
     /// Number of tasks.

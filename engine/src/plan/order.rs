@@ -30,8 +30,11 @@ fn connect(spec: &Spec, schema: &SpecSchema, problems: &mut Vec<Diagnostic>) -> 
     for stage in &spec.stages {
         let here = places[stage.name.value.as_str()];
         let body = stage.body.to_json();
-        for found in marked(&schema.root, schema.kind(&stage.kind.value), &body).iter().filter(|m| m.mark.is_stage()) {
-            let span = stage.body.at(&path_parts(&found.field)).span.clone();
+        let own = marked(&schema.root, schema.kind(&stage.kind.value), &body).into_iter().map(|m| (m, &stage.body));
+        let common = stage.common.to_json();
+        let shared = marked(&schema.root, schema.common(), &common).into_iter().map(|m| (m, &stage.common));
+        for (found, node) in own.chain(shared).filter(|(m, _)| m.mark.is_stage()) {
+            let span = node.at(&path_parts(&found.field)).span.clone();
             if is_template(&found.text) {
                 let message = format!("`{}` names a stage by a template", found.field);
                 let help = "write the stage's name: the graph must be known before anything runs";

@@ -10,6 +10,7 @@ use crate::ids::{AttemptId, RunId};
 use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
+use crate::plan::Task;
 use crate::scheduler::{Command, Found, Input, Node, State, Stop, TaskIndex, step};
 use crate::state::JournalError;
 use crate::units::Bytes;
@@ -68,14 +69,15 @@ impl Dispatcher {
         let run = RunId::new(&setup.world);
         let nodes = setup.plan.graph.node_indices().map(|index| {
             let task = &setup.plan.graph[index];
+            let settings = setup.plan.settings(task);
             let needs = setup.plan.graph.neighbors_directed(index, petgraph::Incoming).map(|n| n.index()).collect();
             Node {
                 stage: task.stage,
                 needs,
-                cpu: task.cpu,
-                memory: task.memory.0,
-                retry: task.retry.clone(),
-                timeout: task.timeout,
+                cpu: settings.cpu.slots(),
+                memory: settings.memory.0,
+                retry: settings.retry.clone(),
+                timeout: settings.timeout,
             }
         });
         let state = State::new(nodes.collect(), setup.limits);
@@ -254,10 +256,10 @@ impl Dispatcher {
 
     fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
-        let launch = self.setup.plan.task(task).launch.clone();
+        let Task { launch, env, .. } = self.setup.plan.task(task).clone();
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
-            let prepared = Box::new(local::prepare(&local, attempt, launch));
+            let prepared = Box::new(local::prepare(&local, attempt, launch, env));
             let _ = outbox.send(Message::Prepared(task, number, prepared));
         });
     }
@@ -355,7 +357,7 @@ impl Dispatcher {
             files: looked.files.clone(),
             store: self.setup.local.store.root().to_owned(),
             output: format!("data/{}/{}/{}@{short}", plan.name, spec.id.stage, spec.id.cell.folder()),
-            cpu: spec.cpu.min(self.setup.limits.cpu),
+            cpu: stage.settings.cpu.slots().min(self.setup.limits.cpu),
             memory: Bytes(memory),
         }
     }

@@ -1,89 +1,163 @@
-//! Spec text -> [`Spec`]: TOML and YAML meet in one spanned tree, which is held against the schema of the types it
-//! will become. A `Spec` may still be wrong in what only a plan can know: names, cycles, cells, files.
+//! Spec text -> [`Spec`]: TOML and YAML meet in one spanned tree, merged from all files that make up the spec, which is
+//! held against the schema of the types it will become. A `Spec` may still be wrong in what only a plan can know:
+//! names, cycles, cells, files.
 
+mod automation;
+pub mod common;
+mod dotenv;
+mod load;
 pub mod model;
 pub mod node;
+mod outside;
+mod overlay;
+mod param;
 pub mod schema;
 pub mod shape;
 pub mod template;
 pub mod toml;
 pub mod yaml;
 
-pub use model::{Common, Resources, RetrySpec, Spec, StageSpec};
+pub use automation::{Around, CatchUp, Hook, Hooks, Overlap, Schedule};
+pub use common::{Common, RetrySpec};
+pub(crate) use load::folder_of;
+pub use load::{Disk, Given, Setting, Texts, variable_of};
+pub use model::{BackendSpec, Spec, StageSpec};
+pub use outside::{Environment, Outside, Variable};
+pub use param::{Param, ParamType};
 pub use schema::SpecSchema;
 
-use crate::text::{Diagnostic, Severity, SourceText, Span, Spanned, code};
+use crate::text::{Diagnostic, Severity, SourceText, Sources, Spanned, code};
+use load::{Loaded, extent};
 use model::SpecFile;
 use node::{Node, Value};
+use std::io;
+use std::path::Path;
 
-/// Reads a spec and reports every problem of its shape.
+/// A spec, its texts, and what is wrong with it.
 ///
-/// There is a `Spec` whenever the text could be parsed, so that the plan can look for more problems in what is right:
+/// There is a `Spec` whenever the texts could be parsed, so that the plan can look for more problems in what is right:
 /// a stage whose shape is wrong is marked as broken, and no plan is made of it.
-pub fn read(source: SourceText, schema: &SpecSchema) -> (Option<Spec>, SourceText, Vec<Diagnostic>) {
-    let is_yaml = std::path::Path::new(&source.path).extension().is_some_and(|e| e == "yaml" || e == "yml");
-    let (root, mut problems) = if is_yaml { yaml::parse(&source.text) } else { toml::parse(&source.text) };
-    if problems.iter().any(|p| p.severity == Severity::Error) {
-        return (None, source, problems);
-    }
-    shape::check(&root, &schema.root, &mut problems);
-    check_names(&root, &mut problems);
-    let spec = interpret(root, &source, &problems);
-    if spec.is_none() && problems.is_empty() {
-        let whole = 0..source.text.len();
-        problems.push(Diagnostic::error(code::WRONG_TYPE, "the spec cannot be read", whole, ""));
-    }
-    (spec, source, problems)
+pub struct Read {
+    /// The spec.
+    pub spec: Option<Spec>,
+    /// The texts that make it up.
+    pub sources: Sources,
+    /// Errors and warnings.
+    pub problems: Vec<Diagnostic>,
 }
 
-/// A tree -> a `Spec`, as far as its shape is right.
-fn interpret(root: Node, source: &SourceText, problems: &[Diagnostic]) -> Option<Spec> {
-    let file: SpecFile = typed(&root, &["version", "name", "params", "store"])?;
-    let mut stages = Vec::new();
-    if let Some(Node { value: Value::Table(entries), .. }) = root.get("stages") {
-        stages.extend(entries.iter().map(|(name, node)| stage(name, node, problems)));
+/// Reads the spec at `path` with everything that makes it up, and reports every problem of its shape.
+///
+/// # Errors
+/// When the file itself cannot be read.
+pub fn load(path: &Path, texts: &dyn Texts, outside: &Outside, schema: &SpecSchema) -> io::Result<Read> {
+    Ok(interpret(load::load(path, texts, outside)?, schema))
+}
+
+/// Reads one text, with nothing from outside.
+pub fn read(source: SourceText, schema: &SpecSchema) -> Read {
+    interpret(load::single(source), schema)
+}
+
+fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
+    let Loaded { sources, root, others, profile, settings, environment, mut problems } = loaded;
+    let Some(root) = root else { return Read { spec: None, sources, problems } };
+    if let Some(problem) = newer_version(&root) {
+        return Read { spec: None, sources, problems: vec![problem] };
     }
-    let name_span = root.get("name").map_or(0..0, |n| n.span.clone());
-    Some(Spec {
+    check(&root, schema, &mut problems);
+    for (place, other) in others {
+        let mut found = Vec::new();
+        check(&other, schema, &mut found);
+        // What is wrong without this profile too has been told.
+        problems.extend(found.into_iter().filter(|problem| place.contains(&problem.span().start)));
+    }
+    let params = param::read(root.get("params"), &mut problems);
+    let spec = typed::<SpecFile>(&root, &SCALARS).map(|file| Spec {
         broken: problems.iter().any(|p| p.severity == Severity::Error),
-        digest: blake3::hash(source.text.as_bytes()).to_hex().to_string(),
-        name: Spanned { value: file.name, span: name_span },
-        params: file.params,
+        digest: digest(&sources),
+        name: Spanned { value: file.name, span: root.get("name").map_or(0..0, |n| n.span.clone()) },
+        description: file.description,
+        params,
+        settings,
+        profile,
+        environment,
         store: file.store.root,
+        backends: root.get("backends").into_iter().flat_map(Node::entries).map(|e| backend(e, &problems)).collect(),
         defaults: root.get("defaults").cloned(),
-        stages,
+        stages: root.get("stages").into_iter().flat_map(Node::entries).map(|e| stage(e, &problems)).collect(),
+        around: part(&root, |key| automation::AROUND_KEYS.contains(&key)),
         root,
+    });
+    if spec.is_none() && problems.is_empty() {
+        let whole = 0..sources.main().text.len();
+        problems.push(Diagnostic::error(code::WRONG_TYPE, "the spec cannot be read", whole, ""));
+    }
+    Read { spec, sources, problems }
+}
+
+/// The keys of a spec that become values at once; the others are read by the plan, or have been.
+const SCALARS: [&str; 4] = ["version", "name", "description", "store"];
+
+fn check(root: &Node, schema: &SpecSchema, problems: &mut Vec<Diagnostic>) {
+    shape::check(root, &schema.root, problems);
+    check_names(root, problems);
+}
+
+/// Whatever else a spec of another version says cannot be judged here, so this is all that is told of it.
+fn newer_version(root: &Node) -> Option<Diagnostic> {
+    let version = root.get("version")?;
+    let Value::Integer(number @ 2..) = version.value else { return None };
+    let message = format!("the spec is written in version {number} of the language, and this pipe reads version 1");
+    let help = format!(
+        "use a newer pipe (this is {}), or write `version = 1` when the spec uses nothing of version {number}",
+        env!("CARGO_PKG_VERSION")
+    );
+    Some(Diagnostic::error(code::NEWER_VERSION, message, version.span.clone(), "").help(help))
+}
+
+/// BLAKE3 over the texts of all files, in the order they were read. What was typed is no file.
+fn digest(sources: &Sources) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for file in sources.files().filter(|file| !file.path.starts_with('<') && !file.path.ends_with(".env")) {
+        hasher.update(&(file.text.len() as u64).to_le_bytes());
+        hasher.update(file.text.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn kind_of(name: &Spanned<String>, node: &Node) -> Spanned<String> {
+    match node.get("kind") {
+        Some(Node { value: Value::String(kind), span }) => Spanned { value: kind.clone(), span: span.clone() },
+        _ => Spanned { value: String::new(), span: name.span.clone() },
+    }
+}
+
+/// Whether a problem that has been reported lies in an entry of a table.
+fn is_broken(name: &Spanned<String>, node: &Node, problems: &[Diagnostic]) -> bool {
+    let place = extent(node);
+    problems.iter().any(|problem| {
+        let at = problem.span().start;
+        problem.severity == Severity::Error && (place.contains(&at) || name.span.contains(&at))
     })
 }
 
-fn stage(name: &Spanned<String>, node: &Node, problems: &[Diagnostic]) -> StageSpec {
-    let place = extent(node);
-    let touched = |p: &Diagnostic| {
-        let at = p.span().start;
-        p.severity == Severity::Error && (place.contains(&at) || name.span.contains(&at))
-    };
-    let kind = match node.get("kind") {
-        Some(Node { value: Value::String(kind), span }) => Spanned { value: kind.clone(), span: span.clone() },
-        _ => Spanned { value: String::new(), span: name.span.clone() },
-    };
+fn stage((name, node): &(Spanned<String>, Node), problems: &[Diagnostic]) -> StageSpec {
     StageSpec {
         name: name.clone(),
-        kind,
-        broken: problems.iter().any(touched),
-        common: part(node, |key| model::COMMON_KEYS.contains(&key)),
-        body: part(node, |key| key != "kind" && !model::COMMON_KEYS.contains(&key)),
+        kind: kind_of(name, node),
+        broken: is_broken(name, node, problems),
+        common: part(node, |key| common::COMMON_KEYS.contains(&key)),
+        body: part(node, |key| key != "kind" && !common::COMMON_KEYS.contains(&key)),
     }
 }
 
-/// From the first byte of a value to the last of what it holds. A TOML table's own span is its header only.
-fn extent(node: &Node) -> Span {
-    let join = |a: Span, b: Span| a.start.min(b.start)..a.end.max(b.end);
-    match &node.value {
-        Value::Table(entries) => {
-            entries.iter().fold(node.span.clone(), |all, (key, inner)| join(join(all, key.span.clone()), extent(inner)))
-        }
-        Value::List(items) => items.iter().fold(node.span.clone(), |all, inner| join(all, extent(inner))),
-        _ => node.span.clone(),
+fn backend((name, node): &(Spanned<String>, Node), problems: &[Diagnostic]) -> BackendSpec {
+    BackendSpec {
+        name: name.clone(),
+        kind: kind_of(name, node),
+        broken: is_broken(name, node, problems),
+        body: part(node, |key| key != "kind"),
     }
 }
 
@@ -102,24 +176,32 @@ fn part(node: &Node, wanted: impl Fn(&str) -> bool) -> Node {
     Node { value, span: node.span.clone() }
 }
 
-/// Names become folders of the store, so they are plain: letters, digits, `-`, `_` and `.`, and no dot first.
+/// Names of stages and of the pipeline become folders of the store, so they are plain; so are the others, which people
+/// type. A parameter's name stands in templates, where `-` would take away.
 fn check_names(root: &Node, problems: &mut Vec<Diagnostic>) {
-    let mut names = Vec::new();
-    if let Some(Node { value: Value::String(name), span }) = root.get("name") {
-        names.push(("name", name, span));
-    }
-    if let Some(Node { value: Value::Table(stages), .. }) = root.get("stages") {
-        names.extend(stages.iter().map(|(key, _)| ("stage", &key.value, &key.span)));
-    }
-    for (what, name, span) in names.into_iter().filter(|(_, name, _)| !is_plain(name)) {
-        let message = format!("`{name}` cannot be a {what}: it becomes a folder of the store");
+    let name = root.get("name").into_iter().filter_map(|node| match &node.value {
+        Value::String(name) => Some(("name of a pipeline", Spanned { value: name.clone(), span: node.span.clone() })),
+        _ => None,
+    });
+    let tables = [("name of a stage", "stages"), ("name of a backend", "backends"), ("name of a profile", "profiles")];
+    let keys = tables.into_iter().flat_map(|(what, table)| {
+        let entries = root.get(table).into_iter().flat_map(Node::entries);
+        entries.map(move |(key, _)| (what, key.clone()))
+    });
+    for (what, name) in name.chain(keys).filter(|(_, name)| !is_plain(&name.value)) {
+        let message = format!("`{}` cannot be the {what}", name.value);
         let help = "use letters, digits, `-`, `_` and `.`, at most 100 of them, and begin with a letter or digit";
-        problems.push(Diagnostic::error(code::BAD_NAME, message, span.clone(), "").help(help));
+        problems.push(Diagnostic::error(code::BAD_NAME, message, name.span, "").help(help));
+    }
+    for (key, _) in root.get("params").into_iter().flat_map(Node::entries).filter(|(key, _)| !is_word(&key.value)) {
+        let message = format!("`{}` cannot be the name of a parameter", key.value);
+        let help = "use letters, digits and `_`, and begin with a letter: templates use it as `{{ params.NAME }}`";
+        problems.push(Diagnostic::error(code::BAD_NAME, message, key.span.clone(), "").help(help));
     }
     if let Some(Node { value: Value::String(folder), span }) = root.get("store").and_then(|s| s.get("root"))
         && template::is_template(folder)
     {
-        let help = "write the folder itself: results of all parameters share one store";
+        let help = "write the folder itself: results of all parameters share one store; a profile can name another";
         let problem = Diagnostic::error(code::BAD_NAME, "the store's root cannot be a template", span.clone(), "");
         problems.push(problem.help(help));
     }
@@ -129,4 +211,10 @@ fn is_plain(name: &str) -> bool {
     name.len() <= 100
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn is_word(name: &str) -> bool {
+    name.len() <= 100
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -1,12 +1,20 @@
 //! The types a spec becomes. Their documentation is what editors and `docs/` show, through the JSON Schema.
 
+use super::automation::{Around, Hooks};
+use super::common::Defaults;
+use super::load::Setting;
 use super::node::{Node, PathPart};
-use crate::text::Spanned;
-use crate::units::{Bytes, Millis, MillisRange};
+use super::outside::Environment;
+use super::param::Param;
+use crate::text::{Span, Spanned};
+use crate::units::{Millis, Usd};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
+
+/// The version of the language that this build reads.
+pub const VERSION: u32 = 1;
 
 /// A pipeline: stages that make things, and what they need of each other.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,8 +27,15 @@ pub(super) struct SpecFile {
     /// The pipeline's name. Its results lie in a folder of this name.
     #[schemars(length(min = 1))]
     pub(super) name: String,
-    /// Values that templates use as `{{ params.x }}` and `-P x=...` changes.
+    /// What it is for.
+    pub(super) description: Option<String>,
+    /// A spec that this one is laid over, such as `"base.toml"`: tables meet key by key, anything else is replaced.
+    #[expect(dead_code, reason = "followed before the types are read")]
+    pub(super) extends: Option<String>,
+    /// Values that templates use as `{{ params.x }}`: `x = 5`, or `x = { type = "integer", min = 1, help = "..." }`.
+    /// `-P x=...`, a file, the environment and a profile change them.
     #[serde(default)]
+    #[expect(dead_code, reason = "read from the tree, with their places")]
     pub(super) params: IndexMap<String, Json>,
     /// Where results are kept.
     #[serde(default)]
@@ -29,13 +44,52 @@ pub(super) struct SpecFile {
     #[serde(default)]
     #[expect(dead_code, reason = "the plan reads it, with its templates resolved")]
     pub(super) defaults: Defaults,
+    /// Changes to this spec under a name, such as `[profiles.prod]`: `--profile prod` lays one over it.
+    #[serde(default)]
+    #[expect(dead_code, reason = "laid over the tree before the types are read")]
+    pub(super) profiles: IndexMap<String, Profile>,
+    /// What happens around a run.
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "the plan reads it, with its templates resolved")]
+    pub(super) around: Around,
+}
+
+/// Changes to a spec under a name. Every part is written as in the spec itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only the schema is used: a profile is checked as part of the spec it changes")]
+pub(super) struct Profile {
+    /// Other values of parameters.
+    #[serde(default)]
+    params: IndexMap<String, Json>,
+    /// Another store.
+    store: Option<StoreSpec>,
+    /// Other backends, or other settings of them.
+    #[serde(default)]
+    backends: IndexMap<String, IndexMap<String, Json>>,
+    /// Other defaults.
+    defaults: Option<Defaults>,
+    /// Other settings of stages.
+    #[serde(default)]
+    stages: IndexMap<String, IndexMap<String, Json>>,
+    /// Other hooks.
+    hooks: Option<Hooks>,
+    /// Other settings of the schedule.
+    schedule: Option<IndexMap<String, Json>>,
+    /// Another limit of cost.
+    max_cost: Option<Usd>,
+    /// Another limit of time.
+    deadline: Option<Millis>,
+    /// More labels.
+    #[serde(default)]
+    labels: IndexMap<String, String>,
 }
 
 /// Where results are kept.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StoreSpec {
-    /// A folder, relative to the spec's file. Default: `out`.
+    /// A folder, relative to the file that names it. Default: `out`.
     #[serde(default = "default_root")]
     pub(super) root: String,
 }
@@ -50,106 +104,50 @@ fn default_root() -> String {
     "out".to_owned()
 }
 
-/// What holds for every stage that does not say otherwise.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Defaults {
-    /// When to try again.
-    #[serde(default)]
-    pub retry: Option<RetrySpec>,
-    /// The longest an attempt may run, such as `"30m"`.
-    #[serde(default)]
-    pub timeout: Option<Millis>,
-    /// What an attempt needs of its machine.
-    #[serde(default)]
-    pub resources: Option<Resources>,
-}
-
-/// The keys every kind of stage has, besides `kind`.
-pub const COMMON_KEYS: [&str; 4] = ["matrix", "retry", "timeout", "resources"];
-
-/// What every kind of stage can say.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-pub struct Common {
-    /// One task for each combination of these values, such as `{ game = ["g1", "g2"] }`. Templates use a key as
-    /// `{{ game }}`.
-    #[serde(default)]
-    pub matrix: Option<IndexMap<String, Axis>>,
-    /// When to try again.
-    #[serde(default)]
-    pub retry: Option<RetrySpec>,
-    /// The longest an attempt may run, such as `"30m"`.
-    #[serde(default)]
-    pub timeout: Option<Millis>,
-    /// What an attempt needs of its machine.
-    #[serde(default)]
-    pub resources: Option<Resources>,
-}
-
-/// The values of one key of a matrix: a list, or a template that gives one.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Axis(#[schemars(with = "Vec<Json>")] pub Json);
-
-/// How often to try again, by what went wrong, and how long to rest before.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RetrySpec {
-    /// The work itself failed. Default: 0.
-    #[serde(default)]
-    pub failed: Option<u32>,
-    /// Network trouble, a service's own error. Default: 5.
-    #[serde(default)]
-    pub transient: Option<u32>,
-    /// The machine was taken away. Default: 10.
-    #[serde(default)]
-    pub preempted: Option<u32>,
-    /// The attempt ran longer than its `timeout`. Default: 0.
-    #[serde(default)]
-    pub timeout: Option<u32>,
-    /// Nothing was heard for too long. Default: 1.
-    #[serde(default)]
-    pub stalled: Option<u32>,
-    /// Out of memory; tried again with twice as much. Default: 1.
-    #[serde(default)]
-    pub out_of_memory: Option<u32>,
-    /// The first and the longest rest, such as `"2s..2m"`.
-    #[serde(default)]
-    pub backoff: Option<MillisRange>,
-}
-
-/// What an attempt needs of its machine.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Resources {
-    /// CPU slots: threads it keeps busy. Default: 1. More than the machine has is taken as all it has.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 1024))]
-    pub cpu: Option<u32>,
-    /// Memory, such as `"2 GiB"`. Attempts on one machine together reserve at most 80 % of it. Default: `"512 MiB"`.
-    #[serde(default)]
-    pub memory: Option<Bytes>,
-}
-
 /// A spec as it was written.
 #[derive(Debug)]
 pub struct Spec {
     /// Whether something in it is wrong, which has been reported: no plan is made of it.
     pub broken: bool,
-    /// BLAKE3 of its text.
+    /// BLAKE3 of the texts of all files that make it up.
     pub digest: String,
     /// The pipeline's name.
     pub name: Spanned<String>,
-    /// Parameters and their defaults.
-    pub params: IndexMap<String, Json>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its parameters.
+    pub params: Vec<Param>,
+    /// Values of parameters from outside `[params]`; of one name, the first counts.
+    pub settings: Vec<Setting>,
+    /// The profile that is laid over it.
+    pub profile: Option<String>,
+    /// The variables of this process and of `.env`.
+    pub environment: Environment,
     /// The store's root as written.
     pub store: String,
+    /// Places to run, templates unresolved.
+    pub backends: Vec<BackendSpec>,
     /// What holds for every stage, templates unresolved.
     pub defaults: Option<Node>,
     /// The stages in the order of the file.
     pub stages: Vec<StageSpec>,
+    /// What happens around a run, templates unresolved.
+    pub around: Node,
     /// The whole tree, for places.
     pub root: Node,
+}
+
+/// One place to run that a spec names.
+#[derive(Clone, Debug)]
+pub struct BackendSpec {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its kind.
+    pub kind: Spanned<String>,
+    /// What only its kind understands, templates unresolved.
+    pub body: Node,
+    /// Whether something in it is wrong, which has been reported.
+    pub broken: bool,
 }
 
 /// One stage.
@@ -165,6 +163,14 @@ pub struct StageSpec {
     pub body: Node,
     /// Whether something in it is wrong, which has been reported.
     pub broken: bool,
+}
+
+impl Spec {
+    /// Where the value at `path` is written, such as `["store", "root"]`, or the deepest table on the way to it.
+    pub fn place(&self, path: &[&str]) -> Span {
+        let parts: Vec<PathPart> = path.iter().map(|part| PathPart::from(*part)).collect();
+        self.root.at(&parts).span.clone()
+    }
 }
 
 /// A field such as `source.path` or `size[0]` as steps down a tree.

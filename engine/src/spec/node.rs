@@ -68,6 +68,26 @@ impl Node {
         entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node)
     }
 
+    /// The value under `key`, to change it.
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        self.entries_mut().iter_mut().find(|(name, _)| name.value == key).map(|(_, node)| node)
+    }
+
+    /// The entries of a table, in the order of the file; none of anything else.
+    pub fn entries(&self) -> &[(Spanned<String>, Node)] {
+        if let Value::Table(entries) = &self.value { entries } else { &[] }
+    }
+
+    pub(super) fn entries_mut(&mut self) -> &mut [(Spanned<String>, Node)] {
+        if let Value::Table(entries) = &mut self.value { entries } else { &mut [] }
+    }
+
+    /// The table without some of its entries.
+    pub(crate) fn without(&self, keys: &[&str]) -> Node {
+        let kept = self.entries().iter().filter(|(key, _)| !keys.contains(&key.value.as_str()));
+        Node { value: Value::Table(kept.cloned().collect()), span: self.span.clone() }
+    }
+
     /// The value at the end of `path`, or the deepest one on the way that exists.
     ///
     /// A problem found long after reading thus always has a place to point at.
@@ -79,6 +99,21 @@ impl Node {
             (PathPart::Index(_), _) => None,
         };
         child.map_or(self, |child| child.at(rest))
+    }
+
+    /// Moves the tree to where its text lies among all texts.
+    pub(super) fn shift(&mut self, by: usize) {
+        move_span(&mut self.span, by);
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.shift(by)),
+            Value::Table(entries) => {
+                for (key, node) in entries {
+                    move_span(&mut key.span, by);
+                    node.shift(by);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The tree without its places.
@@ -96,6 +131,10 @@ impl Node {
             }
         }
     }
+}
+
+fn move_span(span: &mut Span, by: usize) {
+    *span = span.start + by..span.end + by;
 }
 
 impl Value {

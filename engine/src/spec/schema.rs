@@ -1,7 +1,9 @@
-//! The types of the language and of the stage kinds -> one JSON Schema for a whole spec. It checks specs here and
+//! The types of the language, of the stage kinds and of the places to run -> one JSON Schema for a whole spec. It checks specs here and
 //! completes them in editors.
 
-use super::model::{Common, SpecFile};
+use super::common::Common;
+use super::model::SpecFile;
+use crate::backend::Backends;
 use crate::stage::Registry;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
@@ -13,11 +15,13 @@ pub struct SpecSchema {
     pub root: Json,
     /// The part that each kind contributed, by its name.
     kinds: BTreeMap<&'static str, Json>,
+    /// What every kind of stage has.
+    common: Json,
 }
 
 impl SpecSchema {
     /// Puts the schema together.
-    pub fn of(kinds: &Registry) -> Self {
+    pub fn of(kinds: &Registry, backends: &Backends) -> Self {
         let mut generator = SchemaGenerator::default();
         let mut root = SpecFile::json_schema(&mut generator).to_value();
         let common = Common::json_schema(&mut generator).to_value();
@@ -25,9 +29,14 @@ impl SpecSchema {
         let mut stages = Vec::new();
         for kind in kinds.kinds() {
             let part = kind.schema(&mut generator).to_value();
-            stages.push(stage_schema(kind.name(), &common, &part));
+            stages.push(kind_schema(kind.name(), "What kind of stage this is.", &[&part, &common]));
             parts.insert(kind.name(), part);
         }
+        let places = backends.kinds().map(|kind| {
+            let part = kind.schema(&mut generator).to_value();
+            kind_schema(kind.name(), "What kind of place this is.", &[&part])
+        });
+        let places: Vec<Json> = places.collect();
         let stages = json!({
             "description": "The stages by name. A stage names those it needs in its own settings.",
             "type": "object",
@@ -35,12 +44,18 @@ impl SpecSchema {
             "additionalProperties": { "oneOf": stages },
         });
         insert(&mut root, "properties", "stages", stages);
+        let places = json!({
+            "description": "Places to run besides this machine, by name: `backend = \"NAME\"` in a stage.",
+            "type": "object",
+            "additionalProperties": if places.is_empty() { json!(false) } else { json!({ "oneOf": places }) },
+        });
+        insert(&mut root, "properties", "backends", places);
         require(&mut root, "stages");
         if let Some(object) = root.as_object_mut() {
             object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
             object.insert("$defs".to_owned(), Json::Object(generator.take_definitions(true)));
         }
-        Self { root, kinds: parts }
+        Self { root, kinds: parts, common }
     }
 
     /// The part that a kind contributed.
@@ -48,31 +63,38 @@ impl SpecSchema {
         self.kinds.get(name).unwrap_or(&Json::Null)
     }
 
+    /// The part that every kind of stage has.
+    pub fn common(&self) -> &Json {
+        &self.common
+    }
+
     /// The schema for editors: as `root`, and wherever something else than text is wanted a template may stand.
     pub fn for_editors(&self) -> Json {
         let mut root = self.root.clone();
-        let stages = root.pointer_mut("/properties/stages/additionalProperties/oneOf").and_then(Json::as_array_mut);
-        stages.into_iter().flatten().for_each(allow_inside);
+        for table in ["stages", "backends"] {
+            let kinds = root.pointer_mut(&format!("/properties/{table}/additionalProperties/oneOf"));
+            kinds.and_then(Json::as_array_mut).into_iter().flatten().for_each(allow_inside);
+        }
         let definitions = root.get_mut("$defs").and_then(Json::as_object_mut);
         definitions.into_iter().flatten().for_each(|(_, schema)| allow_inside(schema));
         root
     }
 }
 
-/// What one kind of stage looks like: its own settings, the common ones and its `kind`.
-fn stage_schema(name: &str, common: &Json, part: &Json) -> Json {
+/// What one kind of stage or place looks like: its own settings, those that all have, and its `kind`.
+fn kind_schema(name: &str, about_kind: &str, parts: &[&Json]) -> Json {
     let mut properties = Map::new();
-    properties.insert("kind".to_owned(), json!({ "const": name, "description": "What kind of stage this is." }));
-    for source in [part, common] {
+    properties.insert("kind".to_owned(), json!({ "const": name, "description": about_kind }));
+    for source in parts {
         for (key, value) in source["properties"].as_object().into_iter().flatten() {
             properties.insert(key.clone(), value.clone());
         }
     }
     let mut required = vec![json!("kind")];
-    required.extend(part["required"].as_array().into_iter().flatten().cloned());
+    required.extend(parts[0]["required"].as_array().into_iter().flatten().cloned());
     json!({
         "title": name,
-        "description": part["description"],
+        "description": parts[0]["description"],
         "type": "object",
         "properties": properties,
         "required": required,

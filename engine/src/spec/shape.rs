@@ -12,7 +12,7 @@ mod variants;
 use super::node::{Node, Value};
 use crate::spec::template::{Templates, diagnostic, is_template};
 use crate::text::{Diagnostic, Span, Spanned, closest, code, listed, one_of};
-use crate::units::{Bytes, Millis, MillisRange};
+use crate::units::{Bytes, Cpu, Millis, MillisRange, Usd};
 use schema::{Shape, wanted};
 use serde_json::Value as Json;
 
@@ -20,6 +20,13 @@ use serde_json::Value as Json;
 pub fn check(node: &Node, schema: &Json, problems: &mut Vec<Diagnostic>) {
     let mut checker = Checker { root: schema, templates: Templates::new(), problems: Vec::new() };
     checker.node(node, schema, &Place { name: None, span: node.span.start..node.span.start });
+    problems.append(&mut checker.problems);
+}
+
+/// Checks a part of a spec against a root schema of its own. Problems call it `name`.
+pub(super) fn check_named(node: &Node, name: &str, schema: &Json, problems: &mut Vec<Diagnostic>) {
+    let mut checker = Checker { root: schema, templates: Templates::new(), problems: Vec::new() };
+    checker.node(node, schema, &Place { name: Some(name), span: node.span.clone() });
     problems.append(&mut checker.problems);
 }
 
@@ -125,6 +132,8 @@ impl<'s> Checker<'s> {
             Some("bytes") => text.parse::<Bytes>().err(),
             Some("duration") => text.parse::<Millis>().err(),
             Some("duration-range") => text.parse::<MillisRange>().err(),
+            Some("cpu") => text.parse::<Cpu>().err(),
+            Some("usd") => text.parse::<Usd>().err(),
             _ => None,
         };
         if let Some(error) = unit {

@@ -13,7 +13,8 @@ mod tests;
 
 pub(crate) use resolve::diagnostic;
 
-use crate::text::{Span, closest, code, listed};
+use crate::spec::node::Node;
+use crate::text::{Diagnostic, Span, closest, code, listed};
 use functions::environment;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
@@ -119,6 +120,15 @@ impl Templates {
         let mut names = self.undeclared(text, false)?;
         names.retain(|name| !self.anything.globals().any(|(global, _)| global == name));
         Ok(names)
+    }
+
+    /// The first name `text` uses that `context` has not, as a problem at its place; its value is not asked for.
+    pub(crate) fn unknown_names(&self, node: &Node, text: &str, context: &Context) -> Option<Diagnostic> {
+        // A template that is not well formed has been reported with the shape of the spec.
+        let used = self.names_used(text).ok()?;
+        let name = used.iter().find(|name| !context.names.contains_key(*name))?;
+        let error = unknown_name(text, name, context.names.keys().map(String::as_str));
+        Some(diagnostic(node, text, error))
     }
 
     /// The value of `text` in `context`.

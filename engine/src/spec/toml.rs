@@ -238,7 +238,7 @@ pub(super) fn duplicate_key(key: &str, again: Span, first: Option<Span>) -> Diag
 mod tests {
     use super::*;
     use crate::spec::yaml;
-    use crate::text::{SourceText, render};
+    use crate::text::{SourceText, Sources, render};
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn shown(text: &str) -> String {
-        render(&SourceText::new("x.toml", text), &parse(text).1, false)
+        render(&Sources::of(SourceText::new("x.toml", text)), &parse(text).1, false)
     }
 
     #[test]

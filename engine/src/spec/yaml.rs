@@ -337,7 +337,7 @@ fn number_of(text: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{SourceText, render};
+    use crate::text::{SourceText, Sources, render};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -348,7 +348,7 @@ mod tests {
     }
 
     fn shown(text: &str) -> String {
-        render(&SourceText::new("x.yaml", text), &parse(text).1, false)
+        render(&Sources::of(SourceText::new("x.yaml", text)), &parse(text).1, false)
     }
 
     #[test]

@@ -92,8 +92,6 @@ pub enum Launch {
     Program {
         /// The program and its arguments.
         argv: Vec<String>,
-        /// Variables on top of what every program gets.
-        env: BTreeMap<String, String>,
         /// What must exist in the output folder when it ends.
         outputs: Vec<String>,
     },

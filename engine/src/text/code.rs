@@ -1,6 +1,7 @@
 //! The codes of every problem the front of the spec reader reports. A code never changes its meaning.
 //!
-//! `S01..` is about the text itself, `S02..` about its shape, `S03..` about templates.
+//! `S01..` is about the text itself, `S02..` about its shape, `S03..` about templates, `S04..` about the
+//! other files that make up a spec.
 
 /// The file is larger than a spec may be.
 pub const TOO_BIG: &str = "S0101";
@@ -16,6 +17,9 @@ pub const TOO_MANY: &str = "S0105";
 pub const UNSUPPORTED: &str = "S0106";
 /// A number that does not fit 64 bits, or is not a number at all.
 pub const BAD_NUMBER: &str = "S0107";
+
+/// Bytes that are not UTF-8 text.
+pub const NOT_TEXT: &str = "S0108";
 
 /// A key that its table does not have.
 pub const UNKNOWN_KEY: &str = "S0201";
@@ -35,6 +39,9 @@ pub const BAD_UNIT: &str = "S0207";
 /// A name that cannot be a folder of the store.
 pub const BAD_NAME: &str = "S0208";
 
+/// A version of the language that this build does not read.
+pub const NEWER_VERSION: &str = "S0209";
+
 /// A template that is not well formed.
 pub const TEMPLATE_SYNTAX: &str = "S0301";
 /// A template names something that does not exist.
@@ -45,3 +52,14 @@ pub const RUNAWAY: &str = "S0303";
 pub const TEMPLATE_FAILED: &str = "S0304";
 /// A template put something into a path that could lead elsewhere.
 pub const UNSAFE_PATH: &str = "S0305";
+
+/// A file that the spec or the command line names cannot be read.
+pub const UNREADABLE_FILE: &str = "S0401";
+/// `extends` leads back to itself, or too far.
+pub const BAD_BASE: &str = "S0402";
+/// A profile that the spec does not have.
+pub const UNKNOWN_PROFILE: &str = "S0403";
+/// A file of parameters that holds something else.
+pub const BAD_PARAMS_FILE: &str = "S0404";
+/// A line of `.env` that cannot be read.
+pub const BAD_ENV_FILE: &str = "S0405";

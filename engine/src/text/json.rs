@@ -1,7 +1,7 @@
 //! Problems and their source text -> flat records for programs: editors, CI annotations, `--json`.
 
 use super::diagnostic::{Diagnostic, Severity, sort_by_position};
-use super::source::SourceText;
+use super::sources::Sources;
 use serde::Serialize;
 
 /// One problem with its place in lines and columns, both from 1, columns in characters.
@@ -30,20 +30,20 @@ pub struct DiagnosticJson {
 }
 
 /// One record for each problem, in the order of the text.
-pub fn to_json(source: &SourceText, problems: &[Diagnostic]) -> Vec<DiagnosticJson> {
+pub fn to_json(sources: &Sources, problems: &[Diagnostic]) -> Vec<DiagnosticJson> {
     let mut sorted = problems.to_vec();
     sort_by_position(&mut sorted);
-    sorted.into_iter().map(|problem| record(source, problem)).collect()
+    sorted.into_iter().map(|problem| record(sources, problem)).collect()
 }
 
-fn record(source: &SourceText, problem: Diagnostic) -> DiagnosticJson {
-    let span = source.clamp(&problem.span());
-    let (start, end) = (source.position(span.start), source.position(span.end));
+fn record(sources: &Sources, problem: Diagnostic) -> DiagnosticJson {
+    let place = sources.place(&problem.span());
+    let (start, end) = (place.position(), place.source.position(place.span.end));
     DiagnosticJson {
         severity: problem.severity,
         code: problem.code,
         message: problem.message,
-        file: source.path.clone(),
+        file: place.source.path.clone(),
         line: start.line,
         column: start.column,
         end_line: end.line,
@@ -56,6 +56,7 @@ fn record(source: &SourceText, problem: Diagnostic) -> DiagnosticJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::SourceText;
 
     #[test]
     fn a_record_says_where_in_lines_and_columns_from_one() {
@@ -66,6 +67,6 @@ mod tests {
             "severity": "error", "code": "S0201", "message": "unknown key `kind`", "file": "specs/x.toml",
             "line": 3, "column": 3, "end_line": 3, "end_column": 7, "label": "here", "help": "drop it",
         }]);
-        assert_eq!(serde_json::to_value(to_json(&source, &[problem])).unwrap(), expected);
+        assert_eq!(serde_json::to_value(to_json(&Sources::of(source), &[problem])).unwrap(), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! Source text, byte spans, and the problems that point into them.
 //!
-//! A file's text becomes a [`SourceText`]; readers report [`Diagnostic`]s against its bytes; [`render`] shows them to a
-//! person and [`to_json`] to a program. Nothing here knows what the text means.
+//! The files of a spec become [`Sources`]; readers report [`Diagnostic`]s against their bytes; [`render`] shows them to
+//! a person and [`to_json`] to a program. Nothing here knows what the text means.
 
 mod catalogue;
 mod closest;
@@ -10,6 +10,7 @@ mod diagnostic;
 mod json;
 mod render;
 mod source;
+mod sources;
 
 pub use catalogue::{CATALOGUE, Entry, page_of};
 pub use closest::{closest, listed, one_of};
@@ -17,3 +18,4 @@ pub use diagnostic::{Diagnostic, Label, Severity, sort_by_position};
 pub use json::{DiagnosticJson, to_json};
 pub use render::render;
 pub use source::{Position, SourceText, Span, Spanned};
+pub use sources::{Place, Sources, moved};

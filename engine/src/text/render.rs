@@ -4,52 +4,83 @@
 
 use super::diagnostic::{Diagnostic, Severity, sort_by_position};
 use super::source::{SourceText, Span};
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use super::sources::Sources;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 
 /// Shows every problem, in the order of the text, with an empty line between two.
 ///
 /// `color`: with terminal escapes, or plain. Text of the file reaches the terminal without its control characters.
-pub fn render(source: &SourceText, problems: &[Diagnostic], color: bool) -> String {
+pub fn render(sources: &Sources, problems: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut sorted = problems.to_vec();
     sort_by_position(&mut sorted);
-    let shown: Vec<String> = sorted.iter().map(|problem| render_one(&renderer, source, problem)).collect();
+    let shown: Vec<String> = sorted.iter().map(|problem| render_one(&renderer, sources, problem)).collect();
     shown.iter().map(|text| format!("{text}\n")).collect::<Vec<_>>().join("\n")
 }
 
-fn render_one(renderer: &Renderer, source: &SourceText, problem: &Diagnostic) -> String {
+fn render_one(renderer: &Renderer, sources: &Sources, problem: &Diagnostic) -> String {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    // Only the lines that are shown are handed over: the renderer looks at all it gets, and a hundred problems of a
-    // megabyte took it two seconds.
-    let window = lines_around(source, problem);
-    let first_line = source.position(window.start).line;
-    let text = &source.text[window.clone()];
-    let mut snippet = Snippet::source(text).path(source.path.as_str()).line_start(first_line);
-    for (index, label) in problem.labels.iter().enumerate() {
-        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let text = (!label.text.is_empty()).then(|| normalize_untrusted_str(&label.text));
-        let span = source.clamp(&label.span);
-        snippet = snippet.annotation(kind.span(span.start - window.start..span.end - window.start).label(text));
-    }
     let title = level.primary_title(normalize_untrusted_str(&problem.message)).id(problem.code);
-    let mut report = vec![title.element(snippet)];
+    let mut group = Group::with_title(title);
+    for excerpt in excerpts(sources, problem) {
+        group = group.element(excerpt.snippet());
+    }
+    let mut report = vec![group];
     if let Some(help) = &problem.help {
         report.push(Group::with_title(Level::HELP.secondary_title(normalize_untrusted_str(help))));
     }
     renderer.render(&report)
 }
 
-/// The bytes of all lines that hold a label, and those between them.
-fn lines_around(source: &SourceText, problem: &Diagnostic) -> Span {
-    let spans: Vec<Span> = problem.labels.iter().map(|label| source.clamp(&label.span)).collect();
-    let first = spans.iter().map(|span| span.start).min().unwrap_or(0);
-    let last = spans.iter().map(|span| span.end).max().unwrap_or(0);
-    let start = source.text[..first].rfind('\n').map_or(0, |at| at + 1);
-    let end = source.text[last..].find('\n').map_or(source.text.len(), |at| last + at + 1);
-    start..end
+/// The lines of one file that hold labels of a problem.
+struct Excerpt<'a> {
+    source: &'a SourceText,
+    /// The labels, with their places in the file; the first of the problem is marked.
+    labels: Vec<(bool, Span, &'a str)>,
+}
+
+/// The labels by file, the file of the problem's own place first.
+fn excerpts<'a>(sources: &'a Sources, problem: &'a Diagnostic) -> Vec<Excerpt<'a>> {
+    let mut excerpts: Vec<Excerpt<'a>> = Vec::new();
+    for (index, label) in problem.labels.iter().enumerate() {
+        let place = sources.place(&label.span);
+        let label = (index == 0, place.span, label.text.as_str());
+        match excerpts.iter_mut().find(|excerpt| std::ptr::eq(excerpt.source, place.source)) {
+            Some(excerpt) => excerpt.labels.push(label),
+            None => excerpts.push(Excerpt { source: place.source, labels: vec![label] }),
+        }
+    }
+    excerpts
+}
+
+impl<'a> Excerpt<'a> {
+    /// Only the lines that are shown are handed over: the renderer looks at all it gets, and a hundred problems of a
+    /// megabyte took it two seconds.
+    fn snippet(&self) -> Snippet<'a, Annotation<'a>> {
+        let window = self.window();
+        let first_line = self.source.position(window.start).line;
+        let text = &self.source.text[window.clone()];
+        let mut snippet = Snippet::source(text).path(self.source.path.as_str()).line_start(first_line);
+        for (is_primary, span, label) in &self.labels {
+            let kind = if *is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let text = (!label.is_empty()).then(|| normalize_untrusted_str(label));
+            snippet = snippet.annotation(kind.span(span.start - window.start..span.end - window.start).label(text));
+        }
+        snippet
+    }
+
+    /// The bytes of all lines that hold a label, and those between them.
+    fn window(&self) -> Span {
+        let text = &self.source.text;
+        let first = self.labels.iter().map(|(_, span, _)| span.start).min().unwrap_or(0);
+        let last = self.labels.iter().map(|(_, span, _)| span.end).max().unwrap_or(0);
+        let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[last..].find('\n').map_or(text.len(), |at| last + at + 1);
+        start..end
+    }
 }
 
 #[cfg(test)]
@@ -59,7 +90,7 @@ mod tests {
 
     #[test]
     fn problems_are_shown_in_the_order_of_the_text_with_caret_and_help() {
-        let source = SourceText::new("specs/x.toml", "[a]\nkind = \"trian\"\n\n[a]\n");
+        let source = Sources::of(SourceText::new("specs/x.toml", "[a]\nkind = \"trian\"\n\n[a]\n"));
         let problems = [
             Diagnostic::error("S0103", "the table `a` is there twice", 17 + 5..17 + 8, "again here")
                 .and(0..3, "first here"),
@@ -88,14 +119,18 @@ mod tests {
     #[test]
     fn a_place_at_the_end_of_the_file_and_an_empty_file_can_be_shown() {
         for (text, span) in [("", 0..0), ("a = ", 4..4), ("a\n", 2..2), ("é", 1..1), ("a", 5..900)] {
-            let shown = render(&SourceText::new("f", text), &[Diagnostic::error("S0102", "m", span, "here")], false);
+            let shown = render(
+                &Sources::of(SourceText::new("f", text)),
+                &[Diagnostic::error("S0102", "m", span, "here")],
+                false,
+            );
             assert!(shown.contains("error[S0102]: m"), "{shown}");
         }
     }
 
     #[test]
     fn colour_is_only_there_when_asked_for() {
-        let source = SourceText::new("f", "a = 1");
+        let source = Sources::of(SourceText::new("f", "a = 1"));
         let problem = [Diagnostic::error("S0102", "m", 0..1, "here")];
         assert!(!render(&source, &problem, false).contains('\u{1b}'));
         assert!(render(&source, &problem, true).contains('\u{1b}'));
@@ -103,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_hostile_name_cannot_send_escapes_to_the_terminal() {
-        let source = SourceText::new("f", "\"\u{1b}[31m\" = 1");
+        let source = Sources::of(SourceText::new("f", "\"\u{1b}[31m\" = 1"));
         let problem = [Diagnostic::error("S0201", "unknown key `\u{1b}[31m`", 0..3, "\u{1b}[0m").help("\u{7}")];
         assert!(!render(&source, &problem, false).contains('\u{1b}'));
     }
@@ -119,7 +154,7 @@ mod tests {
             for span in &spans[1..] {
                 problem = problem.and(span.0..span.1, "there");
             }
-            let source = SourceText::new("f", text);
+            let source = Sources::of(SourceText::new("f", text));
             let _ = render(&source, &[problem.clone()], color);
             let _ = super::super::to_json(&source, &[problem]);
         }

@@ -3,7 +3,7 @@
 use super::check;
 use crate::spec::node::Node;
 use crate::spec::{toml, yaml};
-use crate::text::{SourceText, render};
+use crate::text::{SourceText, Sources, render};
 use crate::units::{Bytes, Millis};
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
@@ -100,7 +100,7 @@ fn problems_of(node: &Node) -> Vec<crate::text::Diagnostic> {
 fn shown(text: &str) -> String {
     let (node, problems) = toml::parse(text);
     assert_eq!(problems, []);
-    render(&SourceText::new("x.toml", text), &problems_of(&node), false)
+    render(&Sources::of(SourceText::new("x.toml", text)), &problems_of(&node), false)
 }
 
 const HEAD: &str = "version = 1\nname = \"x\"\n";
@@ -397,6 +397,6 @@ proptest::proptest! {
     fn no_tree_makes_the_check_panic(text in "((version|name|params|stages|store|priority|a|kind): ?(1|x|\\[1, y\\]|\\{kind: train\\}|\\{a: \\{kind: command\\}\\}|~|\n  kind: [a-z]{0,3})?\n){0,6}") {
         let (node, mut problems) = yaml::parse(&text);
         check(&node, schema_for!(Pipeline).as_value(), &mut problems);
-        let _ = render(&SourceText::new("x.yaml", text), &problems, true);
+        let _ = render(&Sources::of(SourceText::new("x.yaml", text)), &problems, true);
     }
 }

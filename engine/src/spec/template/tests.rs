@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::spec::toml;
-use crate::text::{SourceText, render as show};
+use crate::text::{SourceText, Sources, render as show};
 use serde_json::json;
 
 fn context() -> Context {
@@ -23,7 +23,7 @@ fn shown(text: &str) -> String {
     let (node, problems) = toml::parse(text);
     assert_eq!(problems, []);
     let found = Templates::new().resolve(&node, &context()).expect_err("a problem");
-    show(&SourceText::new("x.toml", text), &found, false)
+    show(&Sources::of(SourceText::new("x.toml", text)), &found, false)
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn an_unsafe_path_is_shown_with_what_it_would_be() {
     let text = "video = \"out/{{ evil }}/x\"\n";
     let (node, _) = toml::parse(text);
     let found = Templates::new().resolve_path(&node, &context()).unwrap_err();
-    insta::assert_snapshot!(show(&SourceText::new("x.toml", text), &found, false), @r#"
+    insta::assert_snapshot!(show(&Sources::of(SourceText::new("x.toml", text)), &found, false), @r#"
         error[S0305]: a template may not put `../../etc` into a path
          --> x.toml:1:17
           |

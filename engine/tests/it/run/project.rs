@@ -1,14 +1,15 @@
 //! A folder with a spec, a store and a state, and a stage kind that runs shell scripts: what a whole run needs.
 
+use pipe_engine::backend::Backends;
 use pipe_engine::event::{Body, Counts, RunEvent};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::RunId;
 use pipe_engine::local::{Local, end_orphans, sweep_dead_attempts};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request};
+use pipe_engine::plan::{self, Plan, Request, Rows};
 use pipe_engine::run::{Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
-use pipe_engine::spec::{self, SpecSchema};
+use pipe_engine::spec::{self, Read, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
 use pipe_engine::state::{Hints, Journal, Lock, StateFolder, read_only};
 use pipe_engine::store::Folder;
@@ -18,7 +19,6 @@ use pipe_engine::world::World;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -61,7 +61,7 @@ impl StageKind for Script {
     fn launch(&self, config: &Json) -> Launch {
         let config: ScriptConfig = read_config(config).expect("checked when the plan was made");
         let argv = vec!["sh".to_owned(), "-c".to_owned(), config.script];
-        Launch::Program { argv, env: BTreeMap::new(), outputs: config.outputs }
+        Launch::Program { argv, outputs: config.outputs }
     }
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {
         Err(Failure::failed("no_worker", "a script needs no worker"))
@@ -162,12 +162,21 @@ impl Project {
 
     fn plan(&self, stages: &str) -> Plan {
         let kinds = Registry::default().with(Script);
-        let schema = SpecSchema::of(&kinds);
+        let schema = SpecSchema::of(&kinds, &Backends::default());
         let text = format!("version = 1\nname = \"toy\"\n{stages}");
-        let (spec, _, problems) = spec::read(SourceText::new("spec.toml", text), &schema);
+        let Read { spec, sources, problems } = spec::read(SourceText::new("spec.toml", text), &schema);
         let spec = spec.unwrap_or_else(|| panic!("{problems:?}"));
         let base = self.path("spec");
-        let request = Request { spec: &spec, base: &base, overrides: &[], kinds: &kinds, schema: &schema };
+        let (backends, rows) = (Backends::default(), Rows::new());
+        let request = Request {
+            spec: &spec,
+            sources: &sources,
+            base: &base,
+            kinds: &kinds,
+            backends: &backends,
+            schema: &schema,
+            rows: &rows,
+        };
         let (plan, problems) = plan::build(&request);
         plan.unwrap_or_else(|| panic!("{problems:?}"))
     }

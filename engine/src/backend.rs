@@ -1,0 +1,105 @@
+//! What a place to run is: how its settings look, and what it can hold. How attempts get there is another matter; this
+//! is what a plan needs to know.
+
+use crate::resources::Gpu;
+use crate::stage::ConfigProblem;
+use crate::units::{Bytes, Cpu, Millis, Usd};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The name of the backend that every spec has: this machine.
+pub const LOCAL: &str = "local";
+
+/// One kind of place that a spec can name with `[backends.NAME] kind = "..."`.
+pub trait BackendKind: Send + Sync {
+    /// Its name in specs.
+    fn name(&self) -> &'static str;
+
+    /// The shape of its settings, as an object.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
+    /// Variables that stand in for a setting that is not written, such as `GOOGLE_CLOUD_PROJECT` for `project`, the
+    /// first that is set.
+    fn variables(&self) -> &'static [(&'static str, &'static [&'static str])] {
+        &[]
+    }
+
+    /// Looks at settings whose shape is right, with variables filled in.
+    ///
+    /// # Errors
+    /// What is wrong, and in which field.
+    fn check(&self, config: &Json) -> Result<(), ConfigProblem>;
+
+    /// What it can hold.
+    fn capability(&self, config: &Json) -> Capability;
+
+    /// What an attempt costs; `None` where that is not known. This machine costs nothing.
+    fn price(&self, _config: &Json, _need: &Need, _time: Millis) -> Option<Usd> {
+        None
+    }
+}
+
+/// What a place can hold, and where it says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capability {
+    /// The most CPUs of one attempt.
+    pub cpu: Option<Cpu>,
+    /// The most memory of one attempt.
+    pub memory: Option<Bytes>,
+    /// The most disk of one attempt.
+    pub disk: Option<Bytes>,
+    /// The GPUs it has, by type, and the most of each; `None` where that is not known.
+    pub gpus: Option<Vec<(String, u32)>>,
+    /// The longest an attempt may run.
+    pub timeout: Option<Millis>,
+    /// Whether it reads its inputs from the store and so needs one that it can reach.
+    pub is_remote: bool,
+    /// Whether an attempt needs a `timeout`, since somebody pays for it.
+    pub is_priced: bool,
+    /// Whether machines can be had that may be taken away.
+    pub has_spot: bool,
+    /// Whether it runs containers.
+    pub runs_images: bool,
+    /// Where the limits are documented, and when they were read.
+    pub source: &'static str,
+}
+
+/// What an attempt asks of a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// CPUs.
+    pub cpu: Cpu,
+    /// Memory.
+    pub memory: Bytes,
+    /// Disk.
+    pub disk: Option<Bytes>,
+    /// GPUs.
+    pub gpu: Option<Gpu>,
+    /// Whether a machine that can be taken away is welcome.
+    pub spot: bool,
+}
+
+/// The backend kinds of a build.
+#[derive(Clone, Default)]
+pub struct Backends(BTreeMap<&'static str, Arc<dyn BackendKind>>);
+
+impl Backends {
+    /// Adds a kind.
+    #[must_use]
+    pub fn with(mut self, kind: impl BackendKind + 'static) -> Self {
+        self.0.insert(kind.name(), Arc::new(kind));
+        self
+    }
+
+    /// The kind of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn BackendKind>> {
+        self.0.get(name)
+    }
+
+    /// All kinds, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn BackendKind>> {
+        self.0.values()
+    }
+}
