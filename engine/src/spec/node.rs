@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of either language, nor of what the keys mean. The limits that every reader keeps are here.
 
-use crate::text::{Span, Spanned};
+use crate::text::{Diagnostic, Span, Spanned, code};
 use serde_json::Number;
 
 /// The largest file a spec may be, in bytes.
@@ -149,6 +149,25 @@ impl Value {
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }
+    }
+}
+
+/// Tells of every text and key that holds NUL: no path, argument or variable can.
+pub(super) fn refuse_nul(node: &Node, problems: &mut Vec<Diagnostic>) {
+    let mut refuse = |text: &str, span: &Span| {
+        if text.contains('\0') {
+            let problem = Diagnostic::error(code::NUL, "a text of a spec cannot hold NUL", span.clone(), "");
+            problems.push(problem.help("take it out: no path, argument or variable can hold it"));
+        }
+    };
+    match &node.value {
+        Value::String(text) => refuse(text, &node.span),
+        Value::List(items) => items.iter().for_each(|item| refuse_nul(item, problems)),
+        Value::Table(entries) => {
+            entries.iter().for_each(|(key, _)| refuse(&key.value, &key.span));
+            entries.iter().for_each(|(_, value)| refuse_nul(value, problems));
+        }
+        _ => {}
     }
 }
 

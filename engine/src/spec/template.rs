@@ -167,10 +167,11 @@ impl Templates {
             }
             None => (render(environment, text, context).map(Json::from), 0),
         };
-        made.map_err(|error| match error.kind() {
-            ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(&error, offset)),
-            _ => describe(&error, offset),
-        })
+        let made = made.map_err(|error| match error.kind() {
+            ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(&error, text, offset)),
+            _ => describe(&error, text, offset),
+        })?;
+        if holds_nul(&made) { Err(makes_nul()) } else { Ok(made) }
     }
 
     /// The names a template does not give itself; `nested`: with the attributes asked of them, as `params.games`.
@@ -178,7 +179,7 @@ impl Templates {
         if let Some((expression, _)) = single_expression(&self.anything, text) {
             return Ok(expression.undeclared_variables(nested).into_iter().collect());
         }
-        let template = self.anything.template_from_str(text).map_err(|error| describe(&error, 0))?;
+        let template = self.anything.template_from_str(text).map_err(|error| describe(&error, text, 0))?;
         Ok(template.undeclared_variables(nested).into_iter().collect())
     }
 
@@ -238,8 +239,8 @@ impl std::io::Write for Limited {
     }
 }
 
-/// minijinja's error in the words of a spec. `offset`: where the text it was given begins in the template.
-fn describe(error: &Error, offset: usize) -> TemplateError {
+/// minijinja's error in the words of a spec. `offset`: where what it was given begins in the template `text`.
+fn describe(error: &Error, text: &str, offset: usize) -> TemplateError {
     let detail = error.detail().unwrap_or_default();
     let (code, message) = match error.kind() {
         ErrorKind::SyntaxError | ErrorKind::BadEscape => {
@@ -259,8 +260,26 @@ fn describe(error: &Error, offset: usize) -> TemplateError {
         _ if code == code::UNSAFE_PATH => Some("if it may lead there, say so: `{{ ... | path }}`".to_owned()),
         _ => None,
     };
+    // What breaks off at its end is reported beyond it.
     let range = error.range().map(|range| range.start + offset..range.end + offset);
+    let range = range.filter(|range| text.get(range.clone()).is_some());
     TemplateError { code, message: message.trim_end().to_owned(), range, help }
+}
+
+/// What the readers refuse in a file must not come out of a template either.
+fn holds_nul(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(items) => items.iter().any(holds_nul),
+        Json::Object(entries) => entries.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
+        _ => false,
+    }
+}
+
+fn makes_nul() -> TemplateError {
+    let message = "the template makes a text with NUL".to_owned();
+    let help = "take it out: no path, argument or variable can hold it".to_owned();
+    TemplateError { code: code::NUL, message, range: None, help: Some(help) }
 }
 
 fn unknown_name<'a>(text: &str, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> TemplateError {

@@ -2,14 +2,14 @@
 //!
 //! Knows nothing of what a spec may say. Dates and times become texts, since a spec has no use for them.
 
-use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, PathPart, Value};
+use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, PathPart, Value, refuse_nul};
 use crate::text::{Diagnostic, Span, Spanned, code};
 use ::toml::de::{DeArray, DeInteger, DeTable, DeValue, Error};
 
 /// Reads TOML. The tree holds what could be read; it may be trusted only when there are no problems.
 pub fn parse(text: &str) -> (Node, Vec<Diagnostic>) {
     let empty = Node { value: Value::Table(Vec::new()), span: 0..0 };
-    if let Some(problem) = too_big(text) {
+    if let Some(problem) = unreadable(text) {
         return (empty, vec![problem]);
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -19,6 +19,7 @@ pub fn parse(text: &str) -> (Node, Vec<Diagnostic>) {
     let mut problems: Vec<Diagnostic> =
         first_of_each_line(text, &errors).into_iter().map(|error| describe(error, text, &root)).collect();
     problems.append(&mut reader.problems);
+    refuse_nul(&root, &mut problems);
     problems.truncate(MAX_PROBLEMS);
     (root, problems)
 }
@@ -47,12 +48,14 @@ fn first_of_each_line<'e>(text: &str, errors: &'e [Error]) -> Vec<&'e Error> {
 /// How many problems of one file's syntax are told.
 pub(super) const MAX_PROBLEMS: usize = 100;
 
-/// The problem of a file that is larger than a spec may be.
-pub(super) fn too_big(text: &str) -> Option<Diagnostic> {
-    (text.len() > MAX_FILE).then(|| {
-        Diagnostic::error(code::TOO_BIG, "the file is larger than a spec may be", 0..0, "")
-            .help(format!("a spec has at most {MAX_FILE} bytes, this file has {}", text.len()))
-    })
+/// What keeps a file from being read at all, whatever its language: its size, or NUL, which parsers take for its end.
+pub(super) fn unreadable(text: &str) -> Option<Diagnostic> {
+    if text.len() > MAX_FILE {
+        let problem = Diagnostic::error(code::TOO_BIG, "the file is larger than a spec may be", 0..0, "");
+        return Some(problem.help(format!("a spec has at most {MAX_FILE} bytes, this file has {}", text.len())));
+    }
+    let at = text.find('\0')?;
+    Some(Diagnostic::error(code::NUL, "the file holds NUL, which no text has", at..at + 1, "here"))
 }
 
 /// Lists and tables nested too deep, noticed at `span`.
@@ -149,6 +152,8 @@ pub(super) fn bad_number(written: &str, span: Span) -> Diagnostic {
 fn describe(error: &Error, text: &str, root: &Node) -> Diagnostic {
     let span = error.span().unwrap_or(0..0);
     match error.message() {
+        // The crate does not say which dotted key it was.
+        message if message.contains("recurs") && error.span().is_none() => too_deep_at(longest_key(text)),
         "duplicate key" => {
             let key = unquoted(text.get(span.clone()).unwrap_or_default());
             let first = first_place(root, text, key, span.start);
@@ -161,6 +166,18 @@ fn describe(error: &Error, text: &str, root: &Node) -> Diagnostic {
             Diagnostic::error(code::SYNTAX, format!("this is not TOML: {message}"), span, "here")
         }
     }
+}
+
+/// The first line with so many dots that its key may be nested too deep.
+fn longest_key(text: &str) -> Span {
+    let mut start = 0;
+    let found = text.split_inclusive('\n').find_map(|line| {
+        let key = line.split('=').next().unwrap_or_default().trim_end();
+        let place = start..start + key.len();
+        start += line.len();
+        (key.matches('.').count() >= MAX_DEPTH && !key.starts_with('#')).then_some(place)
+    });
+    found.unwrap_or(0..0)
 }
 
 /// Where a key that is there twice was written first. The crate keeps the first in its tree and tells only of the second.
@@ -391,11 +408,26 @@ mod tests {
         assert!(codes(&format!("a = {}", "[".repeat(500_000))).contains(&"S0104"));
         assert_eq!(codes(&"#".repeat(MAX_FILE + 1)), ["S0101"]);
         assert_eq!(codes(&format!("a = [{}]", "1,".repeat(60_000))), ["S0105"]);
+        assert_eq!(codes("a = \"\\u0000\"\n\"b\\u0000\" = 1\n"), ["S0109", "S0109"]);
+        assert_eq!(codes("a = \"\0\"\n"), ["S0109"]);
         let dots = vec!["a"; 79].join(".");
         let deep = format!("[{dots}]\n{}1{}", format!("{dots} = {{").repeat(75), "}".repeat(75));
         assert!(codes(&deep).contains(&"S0104"));
         assert_eq!(codes(&"=\n".repeat(500_000)).len(), MAX_PROBLEMS);
         assert_eq!(codes(&"\\u".repeat(MAX_FILE / 2)).len(), 1);
+    }
+
+    #[test]
+    fn a_dotted_key_that_is_too_deep_is_shown() {
+        let dots = vec!["a"; 90].join(".");
+        for (text, place) in [
+            (format!("x = 1\n{dots} = 1.5\n"), 6..6 + dots.len()),
+            (format!("# {dots}\n[{dots}]\nx = 1\n"), dots.len() + 3..2 * dots.len() + 5),
+        ] {
+            let (_, problems) = parse(&text);
+            let found: Vec<_> = problems.iter().map(|problem| (problem.code, problem.span())).collect();
+            assert_eq!(found, [("S0104", place)], "{text}");
+        }
     }
 
     /// Documents that both languages can say: no null, no empty root.
@@ -404,13 +436,13 @@ mod tests {
             any::<bool>().prop_map(Json::from),
             any::<i64>().prop_map(Json::from),
             (-1e9..1e9f64).prop_map(Json::from),
-            "(?s).{0,12}".prop_map(Json::from),
+            "[^\\x00]{0,12}".prop_map(Json::from),
             "(no|yes|null|true|1e3|~|0x1|<<|.nan|\\{\\{ x \\}\\})".prop_map(Json::from),
         ];
         let value = leaf.prop_recursive(4, 24, 5, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
-                prop::collection::btree_map(".{0,6}", inner, 0..4)
+                prop::collection::btree_map("[^\\x00\n]{0,6}", inner, 0..4)
                     .prop_map(|map| Json::Object(map.into_iter().collect())),
             ]
         });

@@ -4,8 +4,8 @@
 //! written out, and a key that is there twice is seen. What TOML cannot say (tags, merge keys, several documents, keys
 //! that are not texts) is refused: both languages describe the same trees.
 
-use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, Value};
-use super::toml::{MAX_PROBLEMS, bad_number, duplicate_key, too_big, too_deep_at, too_many_at};
+use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, Value, refuse_nul};
+use super::toml::{MAX_PROBLEMS, bad_number, duplicate_key, too_deep_at, too_many_at, unreadable};
 use crate::text::{Diagnostic, Span, Spanned, code};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::{HashMap, hash_map::Entry};
@@ -15,7 +15,7 @@ const MAX_TEXT: usize = 4 * MAX_FILE;
 
 /// Reads YAML. The tree holds what could be read; it may be trusted only when there are no problems.
 pub fn parse(text: &str) -> (Node, Vec<Diagnostic>) {
-    if let Some(problem) = too_big(text) {
+    if let Some(problem) = unreadable(text) {
         return (Node { value: Value::Table(Vec::new()), span: 0..0 }, vec![problem]);
     }
     let mut builder = Builder::new(text);
@@ -85,6 +85,7 @@ struct Builder<'t> {
     root: Option<Node>,
     anchors: HashMap<usize, Anchor>,
     used: Size,
+    kept: Size,
     documents: usize,
     problems: Vec<Diagnostic>,
 }
@@ -92,7 +93,8 @@ struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn new(text: &'t str) -> Self {
         let (open, anchors, problems) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { text, open, root: None, anchors, used: Size::default(), documents: 0, problems }
+        let (used, kept) = (Size::default(), Size::default());
+        Self { text, open, root: None, anchors, used, kept, documents: 0, problems }
     }
 
     fn finish(mut self) -> (Node, Vec<Diagnostic>) {
@@ -107,6 +109,7 @@ impl<'t> Builder<'t> {
         } else {
             root
         };
+        refuse_nul(&root, &mut self.problems);
         self.problems.truncate(MAX_PROBLEMS);
         (root, self.problems)
     }
@@ -128,10 +131,7 @@ impl<'t> Builder<'t> {
                 self.refuse_tag(tag.is_some(), &span);
                 self.begin(Value::Table(Vec::new()), anchor, span)
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                self.end(span);
-                Ok(())
-            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
         }
     }
@@ -159,11 +159,12 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn end(&mut self, span: Span) {
-        let Some(mut open) = self.open.pop() else { return };
+    fn end(&mut self, span: Span) -> Result<(), Stop> {
+        let Some(mut open) = self.open.pop() else { return Ok(()) };
         open.node.span.end = self.trimmed(open.node.span.start, span.end);
-        self.remember(open.anchor, &open.node);
+        let kept = self.remember(open.anchor, &open.node);
         self.place(open.node);
+        kept
     }
 
     /// A block's end is told where the next token begins, which may be lines later.
@@ -173,7 +174,7 @@ impl<'t> Builder<'t> {
 
     fn leaf(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
         self.spend(measure(&node), &node.span)?;
-        self.remember(anchor, &node);
+        self.remember(anchor, &node)?;
         self.place(node);
         Ok(())
     }
@@ -189,10 +190,19 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node) {
-        if anchor > 0 {
-            self.anchors.insert(anchor, Anchor { node: node.clone(), size: measure(node) });
+    /// Keeps what an alias may repeat. Anchors inside anchors are kept once for each, so these copies have a limit too.
+    fn remember(&mut self, anchor: usize, node: &Node) -> Result<(), Stop> {
+        if anchor == 0 {
+            return Ok(());
         }
+        let size = measure(node);
+        self.kept.nodes += size.nodes;
+        self.kept.bytes += size.bytes;
+        if self.kept.nodes > MAX_NODES || self.kept.bytes > MAX_TEXT {
+            return Err(Stop(too_many_at(node.span.start..node.span.start)));
+        }
+        self.anchors.insert(anchor, Anchor { node: node.clone(), size });
+        Ok(())
     }
 
     /// Takes `size` off the limits before anything is built.
@@ -536,6 +546,9 @@ mod tests {
         let heavy = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(500_000), "*a,".repeat(10_000));
         assert_eq!(codes(&heavy), ["S0105"]);
         assert_eq!(codes("a: &a [1, *a]\n"), ["S0106"]);
+        let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
+        let nested = format!("a: {anchors}{}{}\n", "1,".repeat(40_000), "]".repeat(60));
+        assert_eq!(codes(&nested), ["S0105"]);
     }
 
     #[test]
@@ -543,6 +556,8 @@ mod tests {
         assert_eq!(codes(&format!("a: {}1{}", "[".repeat(63), "]".repeat(63))), [] as [&str; 0]);
         assert_eq!(codes(&format!("a: {}1{}", "[".repeat(64), "]".repeat(64))), ["S0104"]);
         assert_eq!(codes(&"[".repeat(100_000)), ["S0104"]);
+        assert_eq!(codes("a: 1\n\0b: 2\n"), ["S0109"]);
+        assert_eq!(codes("a: \"\\0\"\n\"b\\0\": 1\n"), ["S0109", "S0109"]);
         assert_eq!(codes(&"- ".repeat(100_000)), ["S0104"]);
         assert_eq!(codes(&"a".repeat(MAX_FILE + 1)), ["S0101"]);
         assert_eq!(codes(&format!("a: [{}]", "1,".repeat(60_000))), ["S0105"]);

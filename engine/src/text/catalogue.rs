@@ -33,7 +33,7 @@ macro_rules! catalogue {
 
 /// Every code there is, by the part of the work that reports it.
 pub const CATALOGUE: &[Entry] = catalogue! {
-    "S0101" "S0102" "S0103" "S0104" "S0105" "S0106" "S0107"
+    "S0101" "S0102" "S0103" "S0104" "S0105" "S0106" "S0107" "S0109"
     "S0201" "S0202" "S0203" "S0204" "S0205" "S0206" "S0207" "S0208"
     "S0301" "S0302" "S0303" "S0304" "S0305"
     "P0101" "P0102" "P0103"

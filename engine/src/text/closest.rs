@@ -10,6 +10,7 @@ pub fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
     let allowed = 2.min(word.chars().count().saturating_sub(1) / 2).max(usize::from(word.chars().count() > 1));
     names
         .into_iter()
+        .take(MOST_COMPARED)
         .filter_map(|name| {
             let lower = name.to_lowercase();
             let distance = distance(&word, &lower);
@@ -20,21 +21,36 @@ pub fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, name)| name)
 }
 
-/// Names one after another: "`a`, `b`, `c`"; an empty list is "none".
+/// Names one after another: "`a`, `b`, `c`"; an empty list is "none". Of many only the first are named.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+    let (quoted, more) = first_few(names);
+    match more {
+        0 if quoted.is_empty() => "none".to_owned(),
+        0 => quoted.join(", "),
+        more => format!("{} and {more} more", quoted.join(", ")),
+    }
 }
 
-/// Names as a sentence offers them: "`a`, `b` or `c`"; an empty list is "nothing".
+/// Names as a sentence offers them: "`a`, `b` or `c`"; an empty list is "nothing". Of many only the first are named.
 pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let (quoted, more) = first_few(names);
     match quoted.as_slice() {
         [] => "nothing".to_owned(),
+        _ if more > 0 => format!("{} or one of {more} more", quoted.join(", ")),
         [only] => only.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }
+
+/// The names a message has room for, quoted, and how many there are beyond. A hostile spec has thousands.
+fn first_few<'a>(names: impl IntoIterator<Item = &'a str>) -> (Vec<String>, usize) {
+    let mut names = names.into_iter();
+    let quoted = names.by_ref().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    (quoted, names.count())
+}
+
+/// How many names a message has room for; no table of the language has more keys.
+const MOST_NAMED: usize = 40;
 
 /// The fewest letters to insert, remove, change or swap with their neighbour to turn `a` into `b`
 /// (optimal string alignment).
@@ -57,12 +73,23 @@ fn distance(a: &str, b: &str) -> usize {
     rows[a.len()][b.len()]
 }
 
+/// With how many names a word is compared. A spec may have thousands of stages, and as many that are named wrongly.
+const MOST_COMPARED: usize = 1000;
+
 /// Names in specs are short; a hostile one must not cost quadratic time.
 const LONGEST: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_very_many_names_only_the_first_are_told() {
+        let names: Vec<String> = (0..10_000).map(|number| format!("n{number}")).collect();
+        let names = || names.iter().map(String::as_str);
+        assert!(listed(names()).ends_with("`n38`, `n39` and 9960 more"));
+        assert!(one_of(names()).ends_with("`n38`, `n39` or one of 9960 more"));
+    }
 
     #[test]
     fn a_typing_slip_finds_the_name_that_was_meant() {

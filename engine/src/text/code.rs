@@ -17,6 +17,8 @@ pub const TOO_MANY: &str = "S0105";
 pub const UNSUPPORTED: &str = "S0106";
 /// A number that does not fit 64 bits, or is not a number at all.
 pub const BAD_NUMBER: &str = "S0107";
+/// A text with NUL, which no path, argument or variable can hold.
+pub const NUL: &str = "S0109";
 
 /// Bytes that are not UTF-8 text.
 pub const NOT_TEXT: &str = "S0108";

@@ -20,6 +20,9 @@ pub(super) const UNSAFE: &str = "a template may not put ";
 /// The detail of an error that says a limit was passed.
 pub(super) const TOO_MUCH: &str = "the template makes too much";
 
+/// The farthest number from zero that a range may reach.
+const FARTHEST: usize = 1 << 40;
+
 /// An environment that knows exactly what is listed here, with every name defined and every run limited.
 pub(super) fn environment(purpose: Use) -> Environment<'static> {
     let mut environment = Environment::empty();
@@ -29,7 +32,7 @@ pub(super) fn environment(purpose: Use) -> Environment<'static> {
     environment.set_debug(true);
     add_filters(&mut environment);
     add_tests(&mut environment);
-    environment.add_function("range", functions::range);
+    environment.add_function("range", range);
     environment.set_formatter(move |out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value| {
         if value.is_undefined() {
             return Err(Error::from(ErrorKind::UndefinedError));
@@ -87,7 +90,7 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("mapping", tests::is_mapping);
     environment.add_test("odd", tests::is_odd);
     environment.add_test("even", tests::is_even);
-    environment.add_test("divisibleby", tests::is_divisibleby);
+    environment.add_test("divisibleby", divisibleby);
     environment.add_test("startingwith", tests::is_startingwith);
     environment.add_test("endingwith", tests::is_endingwith);
     environment.add_test("eq", tests::is_eq);
@@ -129,6 +132,24 @@ fn join(values: &Value, between: Option<String>) -> Result<String, Error> {
         made.push_str(&part);
     }
     Ok(made)
+}
+
+/// minijinja counts the steps of a range without a look at overflow.
+fn range(lower: isize, upper: Option<isize>, step: Option<isize>) -> Result<Value, Error> {
+    if [Some(lower), upper, step].into_iter().flatten().any(|number| number.unsigned_abs() > FARTHEST) {
+        let message = format!("`range` counts from -{FARTHEST} to {FARTHEST}");
+        return Err(Error::new(ErrorKind::InvalidOperation, message));
+    }
+    functions::range(lower, upper, step)
+}
+
+/// minijinja divides here without a look at the divisor, and a division by zero ends the program.
+fn divisibleby(value: &Value, divisor: &Value) -> Result<bool, Error> {
+    match i128::try_from(divisor.clone()) {
+        Ok(0) => Err(Error::new(ErrorKind::InvalidOperation, "nothing is divisible by 0")),
+        Ok(1 | -1) => Ok(value.is_integer()),
+        _ => Ok(tests::is_divisibleby(value, divisor)),
+    }
 }
 
 fn limited(bytes: usize) -> Result<(), Error> {

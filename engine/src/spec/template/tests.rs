@@ -244,6 +244,41 @@ fn an_unsafe_path_is_shown_with_what_it_would_be() {
 }
 
 #[test]
+fn a_template_that_breaks_off_is_not_shown_beyond_its_end() {
+    // minijinja points one byte past the end here.
+    let text = "{{ 1 |' a{{ 2 {% b | c}";
+    let error = Templates::new().check(text).expect_err("it is not closed");
+    assert_eq!((error.code, error.range), (code::TEMPLATE_SYNTAX, None));
+}
+
+#[test]
+fn arithmetic_at_its_limits_is_an_error_and_no_crash() {
+    // Each of these ended the program, with overflow checks or without, when minijinja's own functions were called.
+    for text in [
+        "{{ 1 is divisibleby(0) }}",
+        "{{ 1 is divisibleby(0.0) }}",
+        "{{ range(9223372036854775807, -9223372036854775808, -1) }}",
+        "{{ range(0, 1, -9223372036854775808) }}",
+        "{{ 1 // 0 }}",
+        "{{ 1 % 0 }}",
+    ] {
+        let error = Templates::new().value(text, &context()).expect_err(text);
+        assert_eq!(error.code, code::TEMPLATE_FAILED, "{text}");
+    }
+    for (text, expected) in [("{{ 6 is divisibleby(-1) }}", true), ("{{ 6 is divisibleby(4) }}", false)] {
+        assert_eq!(value(text), json!(expected), "{text}");
+    }
+}
+
+#[test]
+fn nul_comes_out_of_no_template() {
+    let templates = Templates::new();
+    for text in ["{{ '\\u0000' }}", "a{{ '\\u0000' }}", "{{ ['\\u0000'] }}", "{{ {'\\u0000': 1} }}", "{{ nul }}"] {
+        assert_eq!(templates.value(text, &context()).unwrap_err().code, code::NUL, "{text}");
+    }
+}
+
+#[test]
 fn every_filter_that_is_listed_is_there() {
     for name in functions::FILTERS {
         let text = format!("{{{{ game | {name} }}}}");
