@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Examples:
+  pipe init demo                            write a spec with comments, to begin with
   pipe validate specs/demo.toml             say what is wrong with a spec, all of it at once
   pipe plan specs/demo.toml                 show what would run, and why
   pipe run specs/demo.toml                  make what the spec says; again: only what changed
@@ -58,6 +59,8 @@ pub(crate) struct Talk {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Write a spec to begin with
+    Init(InitArgs),
     /// Make what the spec says, doing only what is not there yet
     Run(RunArgs),
     /// Show what `run` would do, and why; starts nothing
@@ -134,6 +137,37 @@ pub(crate) struct PlanArgs {
     /// Show instead where every value of the spec comes from: file, line and what set it
     #[arg(long)]
     pub(crate) origins: bool,
+    /// CPU slots the time is estimated for [default: those of this machine]
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu: Option<NonZeroU32>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe init                              pipeline.toml here
+  pipe init week12 --template clips      week12/pipeline.toml and its prompt
+  pipe init specs/week12.yaml")]
+pub(crate) struct InitArgs {
+    /// A folder, or a file that ends in .toml or .yaml [default: pipeline.toml here]
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: Option<PathBuf>,
+    /// Write YAML
+    #[arg(long)]
+    pub(crate) yaml: bool,
+    /// What to begin with
+    #[arg(long, value_enum, default_value = "command")]
+    pub(crate) template: Template,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// Programs of your own; runs as it is
+    Command,
+    /// Clips from videos, and a data set of them
+    Clips,
+    /// Clips, frames, a data set and a trained model
+    Quickstart,
 }
 
 #[derive(Debug, Group)]
@@ -171,22 +205,32 @@ pub(crate) struct LogsArgs {
 #[derive(Debug, Group)]
 #[command(after_help = "\
 Examples:
-  pipe graph specs/demo.toml | dot -Tsvg > graph.svg
-  pipe graph specs/demo.toml --format mermaid")]
+  pipe graph specs/demo.toml -o graph.svg          what is up to date, what would run
+  pipe graph specs/demo.toml -o graph.svg --tasks  each task by itself
+  pipe graph specs/demo.toml --format mermaid      for a page in Markdown
+  pipe graph specs/demo.toml | dot -Tpdf > graph.pdf")]
 pub(crate) struct GraphArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
-    /// How it is drawn
-    #[arg(long, value_enum, default_value = "dot")]
-    pub(crate) format: GraphFormat,
+    /// How it is drawn [default: as the file's name says, else dot]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<GraphFormat>,
+    /// Write a file: .svg, .dot or .mmd
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Draw each task; SVG only
+    #[arg(long)]
+    pub(crate) tasks: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
     /// For Graphviz
     Dot,
     /// For Markdown pages
     Mermaid,
+    /// For browsers and pages
+    Svg,
 }
 
 #[derive(Debug, Group)]

@@ -6,7 +6,7 @@ use pipe_engine::failure::Failure;
 use pipe_engine::ids::Fingerprint;
 use pipe_engine::lookup::{Finder, Glance, Looked};
 use pipe_engine::manifest::Artifact;
-use pipe_engine::plan::Plan;
+use pipe_engine::plan::{Look, Plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +20,18 @@ pub(crate) enum Forecast {
     DependsOn(usize),
     /// It cannot be looked up, such as when a file has vanished.
     Failed(Box<Failure>),
+}
+
+impl Forecast {
+    /// As a picture shows it.
+    pub(crate) fn look(&self) -> Look {
+        match self {
+            Self::Hit(..) => Look::Hit,
+            Self::Run(..) => Look::Run,
+            Self::DependsOn(_) => Look::Depends,
+            Self::Failed(_) => Look::Failed,
+        }
+    }
 }
 
 /// One forecast for each task, by its place in the plan.

@@ -7,6 +7,7 @@ mod forecast;
 mod git;
 mod nearby;
 mod origins;
+mod outlook;
 mod paths;
 mod printer;
 mod progress;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let printer = Printer::new(args.talk.color, args.talk.json);
     wiring::start_tracing(&printer);
     let ended = match &args.verb {
+        Verb::Init(args) => verbs::init::run(args, &printer),
         Verb::Run(args) => verbs::run::run(args, &printer),
         Verb::Plan(args) => verbs::plan::run(args, &printer),
         Verb::Validate(args) => verbs::validate::run(args, &printer),

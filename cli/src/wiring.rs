@@ -129,7 +129,8 @@ impl Project {
     /// Looks results up without making or changing anything, even when there is no store yet.
     pub(crate) fn finder(&self, world: &World) -> Finder {
         let store = Arc::new(Folder::for_looking(&self.plan.store));
-        Finder::new(self.plan.clone(), store, Hints::load(&self.state.hints()), world.clone()).looking_only()
+        let finder = Finder::new(self.plan.clone(), store, Hints::load(&self.state.hints()), world.clone());
+        finder.looking_only().with_history(&self.state)
     }
 }
 
@@ -157,7 +158,8 @@ impl Workshop {
         pipe_engine::local::sweep_dead_attempts(&state, &store);
         let journal = Journal::open(&state.journal())?;
         let hints = Hints::load(&state.hints());
-        let finder = Arc::new(Finder::new(project.plan.clone(), store.clone(), hints, world.clone()));
+        let finder = Finder::new(project.plan.clone(), store.clone(), hints, world.clone()).with_history(&state);
+        let finder = Arc::new(finder);
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;

@@ -30,6 +30,27 @@ pub(crate) fn whole(time: Duration) -> String {
     }
 }
 
+/// As [`duration`], for times nobody can know exactly: `under 1 s`, `8 s`, `45 s`, `2 min`, `1.5 h`, `3 days`.
+pub(crate) fn roughly(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let halves = |value: f64| (value * 2.0).round() / 2.0;
+    match seconds {
+        s if s < 0.95 => "under 1 s".to_owned(),
+        s if s < 9.5 => format!("{s:.0} s"),
+        s if s < 87.5 => format!("{:.0} s", (s / 5.0).round() * 5.0),
+        s if s < 570.0 => format!("{} min", halves(s / 60.0)),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{} h", halves(s / 3600.0)),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+/// `about 2 min`, `under 1 s`.
+pub(crate) fn about(time: Duration) -> String {
+    let time = roughly(time);
+    if time.starts_with("under") { time } else { format!("about {time}") }
+}
+
 /// `45/s`, `3.2/s`, and by the minute what takes longer than two seconds.
 pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
@@ -97,6 +118,14 @@ mod tests {
     fn durations_read_as_people_say_them() {
         let said = [0.04, 0.998, 3.21, 45.9, 125.0, 3725.0].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(said, ["0.04 s", "1.0 s", "3.2 s", "45 s", "2m 05s", "1h 02m"]);
+    }
+
+    #[test]
+    fn estimates_are_told_no_finer_than_they_are() {
+        let said = [0.2, 3.4, 43.0, 88.0, 140.0, 700.0, 5400.0, 40_000.0, 300_000.0];
+        let said = said.map(|s| roughly(Duration::from_secs_f64(s)));
+        let expected = ["under 1 s", "3 s", "45 s", "1.5 min", "2.5 min", "12 min", "1.5 h", "11 h", "3 days"];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use crate::ids::Fingerprint;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The fields of a key, by name. Names are paths such as `config.size[0]` or `inputs.plays`.
 pub type Fields = BTreeMap<String, String>;
@@ -101,15 +102,90 @@ pub fn changes(before: &Fields, now: &Fields) -> Vec<Change> {
         .collect()
 }
 
-/// The reason for a rerun in a few words: the first fields that changed.
+/// How many changes a reason tells.
+const TOLD: usize = 2;
+/// Longer values are not told, only what differs inside them.
+const LONGEST: usize = 24;
+/// Letters told on each side of what differs inside a long value.
+const AROUND: usize = 6;
+
+/// The reason for a rerun in a few words: ``1 of 48 fields changed: `crf` 23 -> 20``.
 pub fn reason(before: &Fields, now: &Fields) -> String {
     let changed = changes(before, now);
-    let names: Vec<&str> = changed.iter().take(3).map(|c| c.field.as_str()).collect();
-    match changed.len() {
-        0 => "its result is gone".to_owned(),
-        n if n > 3 => format!("{} and {} more changed", names.join(", "), n - 3),
-        _ => format!("{} changed", names.join(", ")),
+    if changed.is_empty() {
+        return "its result is gone".to_owned();
     }
+    let gone = changed.iter().filter(|change| change.now.is_none()).count();
+    let (count, all) = (changed.len(), now.len() + gone);
+    let told: Vec<String> = changed.iter().take(TOLD).map(ToString::to_string).collect();
+    let more = if count > TOLD { format!(" and {} more", count - TOLD) } else { String::new() };
+    let fields = if all == 1 { "field" } else { "fields" };
+    format!("{count} of {all} {fields} changed: {}{more}", told.join(", "))
+}
+
+/// Such as `` `crf` 23 -> 20 ``; of results and files, whose digests tell a person nothing, only that they are others.
+impl fmt::Display for Change {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = name(&self.field);
+        let (before, now) = match (&self.before, &self.now) {
+            (Some(before), Some(now)) => (before, now),
+            (None, Some(now)) if now.chars().count() <= LONGEST => {
+                return write!(out, "`{name}` is new: {}", bare(now));
+            }
+            (None, _) => return write!(out, "`{name}` is new"),
+            (Some(_), None) => return write!(out, "`{name}` is gone"),
+        };
+        if self.field.starts_with("inputs.") {
+            return write!(out, "`{name}` gives another result");
+        }
+        if self.field.starts_with("files.") {
+            return match (before.rsplit_once(' '), now.rsplit_once(' ')) {
+                (Some((was, _)), Some((is, _))) if was != is => write!(out, "`{name}` {was} -> {is}"),
+                _ => write!(out, "`{name}` has other bytes"),
+            };
+        }
+        match told(before, now) {
+            Some((before, now)) => write!(out, "`{name}` {before} -> {now}"),
+            None => write!(out, "`{name}`"),
+        }
+    }
+}
+
+/// A field as its author knows it: `config.crf` is `crf`, `inputs.inputs.model.stage` is `model`.
+fn name(field: &str) -> String {
+    let groups = ["config.", "inputs.", "files."];
+    let own = groups.iter().find_map(|group| field.strip_prefix(group)).unwrap_or(field);
+    match own.strip_prefix("inputs.") {
+        Some(named) => named.replacen(".stage", "", 1).replacen(".file", "", 1),
+        None => own.to_owned(),
+    }
+}
+
+/// Two values, or, where they are long, the parts of them that differ with a little around them.
+fn told(before: &str, now: &str) -> Option<(String, String)> {
+    let short = |text: &str| text.chars().count() <= LONGEST;
+    if short(before) && short(now) {
+        let is_text = |text: &str| text.len() > 2 && text.starts_with('"') && !text.contains([' ', '\\']);
+        let bare = |text: &str| if is_text(before) && is_text(now) { bare(text) } else { text.to_owned() };
+        return Some((bare(before), bare(now)));
+    }
+    let (before, now): (Vec<char>, Vec<char>) = (before.chars().collect(), now.chars().collect());
+    let least = before.len().min(now.len());
+    let begin = (0..least).take_while(|i| before[*i] == now[*i]).count();
+    let same_end = |i: &usize| before[before.len() - 1 - i] == now[now.len() - 1 - i];
+    let end = (0..least - begin).take_while(same_end).count();
+    let part = |text: &[char]| {
+        let (from, to) = (begin.saturating_sub(AROUND), (text.len() - end + AROUND).min(text.len()));
+        let (cut, rest) = (if from > 0 { "…" } else { "" }, if to < text.len() { "…" } else { "" });
+        format!("{cut}{}{rest}", text[from..to].iter().collect::<String>())
+    };
+    let (before, now) = (part(&before), part(&now));
+    (short(&before) && short(&now)).then_some((before, now))
+}
+
+/// A string without its quotes.
+fn bare(value: &str) -> String {
+    value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value).to_owned()
 }
 
 #[cfg(test)]
@@ -135,7 +211,38 @@ mod tests {
     fn a_change_names_just_the_leaf_that_changed() {
         let a = KeyWriter::default().json("config", &json!({"size": [64, 36], "frames": 6})).finish();
         let b = KeyWriter::default().json("config", &json!({"size": [64, 48], "frames": 6})).finish();
-        assert_eq!(reason(&a.fields, &b.fields), "config.size[1] changed");
+        assert_eq!(reason(&a.fields, &b.fields), "1 of 3 fields changed: `size[1]` 36 -> 48");
+    }
+
+    #[test]
+    fn a_reason_tells_values_that_a_person_can_read() {
+        let told = |field: &str, before: Option<&str>, now: Option<&str>| {
+            let text = |value: Option<&str>| value.map(str::to_owned);
+            Change { field: field.into(), before: text(before), now: text(now) }.to_string()
+        };
+        assert_eq!(told("config.preset", Some("\"slow\""), Some("\"fast\"")), "`preset` slow -> fast");
+        assert_eq!(told("config.n", Some("\"1\""), Some("1")), "`n` \"1\" -> 1", "the quotes are what changed");
+        assert_eq!(told("config.crf", None, Some("20")), "`crf` is new: 20");
+        assert_eq!(told("config.crf", Some("20"), None), "`crf` is gone");
+        assert_eq!(told("inputs.plays", Some("3f2a"), Some("77be")), "`plays` gives another result");
+        let gathered = "inputs.inputs.frames.stage[game=g1]";
+        assert_eq!(told(gathered, Some("3f2a"), Some("77be")), "`frames[game=g1]` gives another result");
+        assert_eq!(told("files.video", Some("3f2a"), Some("77be")), "`video` has other bytes");
+        assert_eq!(told("files.files[0]", Some("a.sh 3f"), Some("a.sh 77")), "`files[0]` has other bytes");
+        assert_eq!(told("files.files[0]", Some("a.sh 3f"), Some("b.sh 3f")), "`files[0]` a.sh -> b.sh");
+        let (before, now) = ("\"echo one two three $((1 + 0)) four\"", "\"echo one two three $((1 + 12)) four\"");
+        assert_eq!(told("config.argv[2]", Some(before), Some(now)), "`argv[2]` …((1 + 0)) fou… -> …((1 + 12)) fou…");
+        assert_eq!(told("config.query", Some(&"a".repeat(90)), Some(&"b".repeat(80))), "`query`");
+    }
+
+    #[test]
+    fn of_many_changes_the_first_are_told_and_the_others_counted() {
+        let fields =
+            |n: u32| KeyWriter::default().json("config", &json!({"a": n, "b": n, "c": n, "d": 0})).finish().fields;
+        assert_eq!(reason(&fields(1), &fields(2)), "3 of 4 fields changed: `a` 1 -> 2, `b` 1 -> 2 and 1 more");
+        let (mut less, all) = (fields(1), fields(1));
+        less.remove("config.d");
+        assert_eq!(reason(&all, &less), "1 of 4 fields changed: `d` is gone");
     }
 
     #[test]

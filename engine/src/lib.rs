@@ -42,6 +42,7 @@ pub mod plan;
 pub mod scheduler;
 pub mod state;
 
+pub mod estimate;
 pub mod lookup;
 
 // Where it all happens.

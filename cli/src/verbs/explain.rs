@@ -1,4 +1,5 @@
-//! `pipe explain`: a task -> the fields of its key, what of them changed since its newest result, and where that lies.
+//! `pipe explain`: a task -> the fields of its key, what of them changed since its newest result, where that lies, and
+//! why the task last ran.
 
 use super::matching;
 use crate::args::ExplainArgs;
@@ -14,6 +15,7 @@ use pipe_engine::key::{Change, Fields, changes};
 use pipe_engine::lookup::{Finder, Looked};
 use pipe_engine::manifest::Manifest;
 use pipe_engine::plan::Plan;
+use pipe_engine::state::{Ending, Past};
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
 
@@ -51,12 +53,15 @@ struct Explained<'a> {
     looked: Option<Looked>,
     /// The newest result under the task's name.
     newest: Option<Manifest>,
+    /// The newest attempt this state folder knows of.
+    past: Option<&'a Past>,
 }
 
 impl<'a> Explained<'a> {
-    fn of(plan: &'a Plan, finder: &Finder, forecasts: &'a Forecasts<'a>, task: usize) -> Self {
+    fn of(plan: &'a Plan, finder: &'a Finder, forecasts: &'a Forecasts<'a>, task: usize) -> Self {
         let (forecast, looked) = (forecasts.task(task), forecasts.look(task));
-        Self { plan, task, forecast, looked, newest: finder.newest(plan.task(task)) }
+        let (newest, past) = (finder.newest(plan.task(task)), finder.history().newest(&plan.task(task).id));
+        Self { plan, task, forecast, looked, newest, past }
     }
 
     fn verdict(&self) -> (Style, String) {
@@ -99,6 +104,10 @@ impl<'a> Explained<'a> {
         let (style, verdict) = self.verdict();
         let name = self.plan.task(self.task).id.to_string();
         let mut text = format!("{}: {}\n", printer.paint_out(Style::Strong, &name), printer.paint_out(style, &verdict));
+        if let Some(past) = self.past {
+            let other = matches!(self.forecast, Forecast::Hit(result) if result.fingerprint != past.fingerprint);
+            text.push_str(&format!("  ran     {}\n", ran(past, other)));
+        }
         if let Some(newest) = &self.newest {
             let place = self.place().unwrap_or_else(|| "no files".to_owned());
             let made = format!("run {}, {}", newest.provenance.run, newest.provenance.published.to_local());
@@ -132,9 +141,33 @@ impl<'a> Explained<'a> {
         json!({
             "task": self.plan.task(self.task).id.to_string(),
             "state": state, "why": verdict, "key": key, "changes": self.changes(),
-            "newest": self.newest, "folder": self.place(),
+            "newest": self.newest, "folder": self.place(), "last_attempt": self.past.map(attempt),
         })
     }
+}
+
+/// `2026-11-22 02:00:12 for 3.2 s; why: not run before`. `other`: for another key than the task has now.
+fn ran(past: &Past, other: bool) -> String {
+    let took = past.took.map_or_else(String::new, |took| format!(" for {}", words::duration(took)));
+    let ended = match &past.ending {
+        Ending::Succeeded => String::new(),
+        Ending::Failed(failure) => format!(", and failed: {}", failure.message),
+        Ending::CutShort => ", and was cut short".to_owned(),
+    };
+    let other = if other { ", with another key" } else { "" };
+    format!("{}{took}{other}{ended}; why: {}", past.started.to_local(), past.reason)
+}
+
+fn attempt(past: &Past) -> Json {
+    let (ended, failure) = match &past.ending {
+        Ending::Succeeded => ("succeeded", None),
+        Ending::Failed(failure) => ("failed", Some(failure)),
+        Ending::CutShort => ("cut_short", None),
+    };
+    json!({
+        "run": past.run, "attempt": past.attempt, "fingerprint": past.fingerprint, "reason": past.reason,
+        "started": past.started, "seconds": past.took.map(|took| took.as_secs_f64()), "ended": ended, "failure": failure,
+    })
 }
 
 fn changed(change: &Change, printer: &Printer) -> String {

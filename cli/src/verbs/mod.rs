@@ -3,6 +3,7 @@
 pub(crate) mod explain;
 pub(crate) mod explain_error;
 pub(crate) mod graph;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod run;

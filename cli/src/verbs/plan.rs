@@ -4,6 +4,7 @@ use crate::args::PlanArgs;
 use crate::exit::{Exit, Refusal};
 use crate::forecast::{Forecast, Forecasts};
 use crate::origins;
+use crate::outlook::Outlook;
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
 use crate::wiring::{self, Project};
@@ -28,12 +29,18 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     // Digests of large files are worth remembering; where there is no state folder yet, this does nothing.
     finder.save();
     let plan = &project.plan;
+    let outlook = Outlook::of(plan, &finder, &forecasts, wiring::limits(args.cpu));
     if printer.json {
-        printer.document(&document(plan, &forecasts))?;
+        printer.document(&document(plan, &forecasts, outlook.as_ref()))?;
         return Ok(Exit::Done);
     }
-    let rows = if args.tasks { task_rows(plan, &forecasts) } else { stage_rows(plan, &forecasts) };
-    printer.data(&format!("{}\n{}\n", table::lines(printer, &rows), conclusion(plan, &forecasts)))?;
+    let rows = if args.tasks { task_rows(plan, &forecasts) } else { stage_rows(plan, &forecasts, outlook.as_ref()) };
+    let mut text = format!("{}\n{}\n", table::lines(printer, &rows), conclusion(plan, &forecasts));
+    if let Some(outlook) = outlook {
+        let line = |name: &str, told: &str| format!("  {}  {told}\n", printer.paint_out(Style::Faint, name));
+        text += &(line("time ", &outlook.time()) + &line("price", outlook.price()));
+    }
+    printer.data(&text)?;
     Ok(Exit::Done)
 }
 
@@ -66,16 +73,24 @@ fn task_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
     std::iter::once(header).chain((0..plan.len()).map(row)).collect()
 }
 
-fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
-    let header = ["tasks", "hit", "run", "depends"].map(|title| right(Style::Strong, title));
+fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -> Vec<Vec<Entry>> {
+    let time = if outlook.is_some() { "time" } else { "" };
+    let header = ["tasks", "hit", "run", "depends", time].map(|title| right(Style::Strong, title));
     let mut rows = vec![vec![left(Style::Strong, "stage"), left(Style::Strong, "kind")]];
     rows[0].extend(header);
     rows[0].push(left(Style::Strong, "why"));
-    rows.extend(plan.by_stage().iter().enumerate().map(|(place, tasks)| stage_row(plan, forecasts, place, tasks)));
+    let stages = plan.by_stage();
+    rows.extend(stages.iter().enumerate().map(|(place, tasks)| stage_row(plan, forecasts, outlook, place, tasks)));
     rows
 }
 
-fn stage_row(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usize]) -> Vec<Entry> {
+fn stage_row(
+    plan: &Plan,
+    forecasts: &Forecasts<'_>,
+    outlook: Option<&Outlook>,
+    place: usize,
+    tasks: &[usize],
+) -> Vec<Entry> {
     let stage = &plan.stages[place];
     let counts = Counts::of(forecasts, tasks.iter().copied());
     let number = |n: u64, style| right(style, if n == 0 { String::new() } else { n.to_string() });
@@ -86,13 +101,15 @@ fn stage_row(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usiz
         number(counts.hit, Style::Good),
         number(counts.run, Style::Warning),
         number(counts.depends, Style::Plain),
+        right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.of_stage(place))),
         left(Style::Faint, reasons(plan, forecasts, tasks)),
     ]
 }
 
-/// Why tasks of a stage run, each reason once; of those that depend on others, the stages they depend on.
+/// Why tasks of a stage run, each reason once; of those that depend on others, the stages they depend on. Where the
+/// same fields changed and each task has values of its own, the values are left out.
 fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, tasks: &[usize]) -> String {
-    let mut found: Vec<String> = Vec::new();
+    let mut found: Vec<(String, String)> = Vec::new();
     let mut waited_for = HashSet::new();
     let mut asked = 0;
     for task in tasks {
@@ -105,14 +122,28 @@ fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, tasks: &[usize]) -> String {
             _ => continue,
         };
         asked += 1;
-        if !found.contains(&reason) {
-            found.push(reason);
+        let common = without_values(&reason);
+        match found.iter_mut().find(|(other, _)| *other == common) {
+            Some((_, told)) if *told != reason => *told = common,
+            Some(_) => {}
+            None => found.push((common, reason)),
         }
     }
     let more = found.len().saturating_sub(REASONS);
     found.truncate(REASONS);
-    let shown = found.join("; ");
+    let shown = found.into_iter().map(|(_, told)| told).collect::<Vec<_>>().join("; ");
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
+}
+
+/// ``1 of 7 fields changed: `crf` `` out of ``1 of 7 fields changed: `crf` 23 -> 20``.
+fn without_values(reason: &str) -> String {
+    match reason.split_once("changed: ") {
+        Some((head, told)) => {
+            let names: Vec<String> = told.split('`').skip(1).step_by(2).map(|name| format!("`{name}`")).collect();
+            format!("{head}changed: {}", names.join(", "))
+        }
+        None => reason.to_owned(),
+    }
 }
 
 /// How many tasks are to be what.
@@ -160,14 +191,15 @@ fn conclusion(plan: &Plan, forecasts: &Forecasts<'_>) -> String {
 }
 
 /// Holds nothing of where the spec or the store lies: equal specs give equal documents.
-fn document(plan: &Plan, forecasts: &Forecasts<'_>) -> Json {
-    let stages = plan.stages.iter().zip(plan.by_stage()).map(|(stage, tasks)| {
+fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -> Json {
+    let stages = plan.stages.iter().zip(plan.by_stage()).enumerate().map(|(place, (stage, tasks))| {
         let counts = Counts::of(forecasts, tasks.into_iter());
         json!({
             "name": stage.name, "kind": stage.kind.name(), "code": stage.code,
             "needs": stage.needs.iter().map(|need| &plan.stages[*need].name).collect::<Vec<_>>(),
             "tasks": counts.all(), "hit": counts.hit, "run": counts.run,
             "depends": counts.depends, "failed": counts.failed,
+            "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),
         })
     });
     let tasks = plan.tasks().enumerate().map(|(index, task)| {
@@ -188,6 +220,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>) -> Json {
     json!({
         "pipeline": plan.name,
         "params": plan.params,
+        "estimate": outlook.map(Outlook::document),
         "stages": stages.collect::<Vec<_>>(),
         "tasks": tasks.collect::<Vec<_>>(),
     })

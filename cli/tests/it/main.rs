@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod beginning;
 mod bench;
 mod git;
 mod output;
 mod pages;
+mod picture;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod quickstart;
 mod refusing;
 mod running;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;
+mod seeing;
 mod stopping;
 mod trust;

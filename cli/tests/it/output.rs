@@ -47,7 +47,10 @@ fn a_plan_says_hit_run_or_depends_and_writes_nothing() {
     assert_eq!(states(&["-P", "numbers=[2, 3]"]), ["hit", "run", "depends"]);
     let table = bench.pipe(&["plan", "spec.toml", "-P", "extra=1"]).stdout;
     let row = table.lines().find(|line| line.starts_with("number")).unwrap();
-    assert!(row.contains("command") && row.ends_with("config.argv[2] changed"), "{table}");
+    assert!(row.contains("command") && row.ends_with("1 of 7 fields changed: `argv[2]`"), "{table}");
+    let one = bench.pipe(&["plan", "spec.toml", "-P", "extra=1", "-P", "numbers=[1]"]).stdout;
+    let why = "1 of 7 fields changed: `argv[2]` …((1 + 0)) > $… -> …((1 + 1)) > $…";
+    assert!(one.lines().any(|line| line.starts_with("number") && line.ends_with(why)), "{one}");
     let tasks = bench.pipe(&["plan", "spec.toml", "-P", "extra=1", "--tasks"]).stdout;
     assert!(tasks.lines().any(|line| line.starts_with("sum ") && line.ends_with("depends on number[n=1]")), "{tasks}");
 }
@@ -97,10 +100,15 @@ fn explain_names_the_field_that_changed_and_where_the_result_lies() {
     let bench = Bench::with(SUM);
     bench.run();
     let same = bench.pipe(&["explain", "spec.toml", "number[n=1]"]).stdout;
-    assert!(same.starts_with("number[n=1]: up to date\n  result  out/data/sum/number/n=1@"), "{same}");
+    let lines: Vec<&str> = same.lines().collect();
+    assert_eq!(lines[0], "number[n=1]: up to date");
+    assert!(lines[1].starts_with("  ran     ") && lines[1].ends_with(" s; why: not run before"), "{same}");
+    assert!(lines[2].starts_with("  result  out/data/sum/number/n=1@"), "{same}");
     let changed = bench.pipe(&["explain", "spec.toml", "number[n=1]", "-P", "extra=4", "--json"]).json();
     let fields: Vec<&Json> = changed[0]["changes"].as_array().unwrap().iter().map(|c| &c["field"]).collect();
     assert_eq!(fields, ["config.argv[2]"]);
+    let why = bench.pipe(&["explain", "spec.toml", "number[n=1]", "-P", "extra=4"]).stdout;
+    assert!(why.starts_with("number[n=1]: would run: 1 of 7 fields changed: `argv[2]` "), "{why}");
     let follows = bench.pipe(&["explain", "spec.toml", "sum", "-P", "extra=4"]).stdout;
     assert!(follows.starts_with("sum: depends on number[n=1]"), "{follows}");
 }
@@ -132,7 +140,7 @@ fn every_format_has_a_schema() {
 fn help_teaches_every_verb_and_the_exit_codes() {
     let help = Bench::new().pipe(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in ["run", "plan", "validate", "status", "logs", "graph", "explain", "schema", "130", "NO_COLOR"] {
+    for word in ["init", "run", "plan", "validate", "status", "logs", "graph", "explain", "schema", "130", "NO_COLOR"] {
         assert!(help.stdout.contains(word), "{word}");
     }
     assert!(!help.stdout.contains("worker"), "it is not for people");

@@ -40,6 +40,11 @@ impl Sample {
         sample
     }
 
+    /// The parameter that leads the quickstart to the sample data.
+    pub(crate) fn param(&self) -> String {
+        format!("data={}", self.root.join("data").display())
+    }
+
     /// The sample data under another name: a database of its own, and links to the same videos.
     pub(crate) fn disturbed(&self, name: &str) -> Data {
         let data = Data { folder: self.root.join(format!("data-{name}-{}", std::process::id())) };

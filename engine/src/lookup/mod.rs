@@ -10,14 +10,15 @@ use crate::manifest::{Artifact, Manifest, place};
 use crate::plan::{Plan, Settings, Task};
 use crate::stage::Mark;
 use crate::stamp::FileStamp;
-use crate::state::Hints;
+use crate::state::{Ending, Hints, History, StateFolder};
 use crate::store::{Folder, Results};
 use crate::work::{files_are_there, store_failed};
 use crate::world::World;
 use sources::Sources;
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What is known of a task once its inputs are.
 #[derive(Clone, Debug)]
@@ -47,12 +48,22 @@ pub struct Finder {
     hints: Mutex<Hints>,
     sources: Sources,
     repairs: bool,
+    journal: Option<PathBuf>,
+    history: OnceLock<History>,
 }
 
 impl Finder {
     /// A finder for the tasks of `plan` in `store`.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
-        Self { plan, store, hints: Mutex::new(hints), sources: Sources::of(world), repairs: true }
+        let (hints, sources) = (Mutex::new(hints), Sources::of(world));
+        Self { plan, store, hints, sources, repairs: true, journal: None, history: OnceLock::new() }
+    }
+
+    /// Also knows what the journal of this state folder tells of earlier attempts. It is read when it is first needed:
+    /// never where there is nothing to do.
+    #[must_use]
+    pub fn with_history(self, state: &StateFolder) -> Self {
+        Self { journal: Some(state.journal()), ..self }
     }
 
     /// A finder for a moment in which nothing runs. It leaves the store as it is: results that cannot be trusted count
@@ -102,6 +113,15 @@ impl Finder {
     pub fn newest(&self, task: &Task) -> Option<Manifest> {
         let fingerprint = self.hints().newest(&self.plan.name, &task.id).cloned()?;
         self.manifest(&fingerprint).ok().flatten()
+    }
+
+    /// What earlier runs tell. A journal that cannot be read tells nothing: nothing is decided by it.
+    pub fn history(&self) -> &History {
+        self.history.get_or_init(|| {
+            let read = self.journal.as_deref().map(|journal| History::read(journal, &self.plan.name));
+            let read = read.transpose().inspect_err(|error| tracing::debug!(%error, "the journal tells nothing"));
+            read.ok().flatten().unwrap_or_default()
+        })
     }
 
     /// Saves what was learned.
@@ -191,13 +211,18 @@ impl Finder {
 
     fn why(&self, task: &Task, key: &Key) -> String {
         let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
-        match newest {
-            None => "not run before".to_owned(),
-            Some(fingerprint) if fingerprint == key.fingerprint => "its result is gone".to_owned(),
-            Some(fingerprint) => match self.manifest(&fingerprint) {
+        let past = self.history().newest(&task.id);
+        // An attempt for another key tells why there is no result only where there never was one.
+        let tells = past.filter(|past| newest.is_none() || past.fingerprint == key.fingerprint);
+        match (newest, tells.map(|past| &past.ending)) {
+            (_, Some(Ending::Failed(failure))) => format!("failed before: {}", failure.message),
+            (_, Some(Ending::CutShort)) => "cut short before".to_owned(),
+            (None, None) => "not run before".to_owned(),
+            (Some(newest), _) if newest != key.fingerprint => match self.manifest(&newest) {
                 Ok(Some(manifest)) => reason(&manifest.key, &key.fields),
                 _ => "its key changed".to_owned(),
             },
+            _ => "its result is gone".to_owned(),
         }
     }
 

@@ -16,7 +16,7 @@ mod settings;
 pub use build::{Request, build};
 pub use condition::{Condition, When};
 pub use params::Resolved;
-pub use picture::{dot, mermaid};
+pub use picture::{Detail, Look, dot, mermaid, svg};
 pub use rows::{Row, Rows};
 pub use settings::{Follow, Settings};
 

@@ -11,7 +11,7 @@ use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::Task;
-use crate::scheduler::{Command, Found, Input, Node, State, Stop, TaskIndex, step};
+use crate::scheduler::{Command, Found, Input, State, Stop, TaskIndex, nodes, step};
 use crate::state::JournalError;
 use crate::units::Bytes;
 use crate::world::Timestamp;
@@ -67,20 +67,7 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     pub(super) fn new(setup: Setup) -> Self {
         let run = RunId::new(&setup.world);
-        let nodes = setup.plan.graph.node_indices().map(|index| {
-            let task = &setup.plan.graph[index];
-            let settings = setup.plan.settings(task);
-            let needs = setup.plan.graph.neighbors_directed(index, petgraph::Incoming).map(|n| n.index()).collect();
-            Node {
-                stage: task.stage,
-                needs,
-                cpu: settings.cpu.slots(),
-                memory: settings.memory.0,
-                retry: settings.retry.clone(),
-                timeout: settings.timeout,
-            }
-        });
-        let state = State::new(nodes.collect(), setup.limits);
+        let state = State::new(nodes(&setup.plan), setup.limits);
         let (outbox, inbox) = unbounded_channel();
         Self {
             sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),

@@ -13,6 +13,7 @@ pub use state::{End, State};
 
 use crate::event::Counts;
 use crate::failure::Failure;
+use crate::plan::Plan;
 use crate::retry::Retry;
 use crate::world::Timestamp;
 use std::time::Duration;
@@ -35,6 +36,23 @@ pub struct Node {
     pub retry: Retry,
     /// The longest an attempt may run.
     pub timeout: Option<Duration>,
+}
+
+/// A plan's tasks as the core sees them.
+pub fn nodes(plan: &Plan) -> Vec<Node> {
+    let node = |index: petgraph::graph::NodeIndex| {
+        let task = &plan.graph[index];
+        let settings = plan.settings(task);
+        Node {
+            stage: task.stage,
+            needs: plan.graph.neighbors_directed(index, petgraph::Incoming).map(|need| need.index()).collect(),
+            cpu: settings.cpu.slots(),
+            memory: settings.memory.0,
+            retry: settings.retry.clone(),
+            timeout: settings.timeout,
+        }
+    };
+    plan.graph.node_indices().map(node).collect()
 }
 
 /// What the store says of a task whose inputs are there.

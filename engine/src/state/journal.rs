@@ -205,7 +205,8 @@ pub mod read_only {
         rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
     }
 
-    fn open(path: &Path) -> Result<Option<Connection>, JournalError> {
+    /// A connection for reading; none when there is no journal yet.
+    pub(in crate::state) fn open(path: &Path) -> Result<Option<Connection>, JournalError> {
         if !path.exists() {
             return Ok(None);
         }

@@ -2,10 +2,12 @@
 //! local attempt, a folder with `attempt.json`, `outcome.json` and its log.
 
 mod hints;
+mod history;
 mod journal;
 mod lock;
 
 pub use hints::{Hints, Known};
+pub use history::{Ending, History, Past};
 pub use journal::{Journal, JournalError, read_only};
 pub use lock::{Lock, LockError};
 

@@ -57,7 +57,7 @@ fn an_upstream_that_reran_to_the_same_bytes_reruns_nothing() {
     project.write("spec/tool.txt", "abcXYZ\n");
     let ran = project.run(CHAIN);
     assert_eq!(ran.ends(), [1, 1, 0, 0, 0]);
-    assert_eq!(ran.attempts(), [("first".to_owned(), "files.files[0] changed".to_owned())]);
+    assert_eq!(ran.attempts(), [("first".to_owned(), "1 of 5 fields changed: `files[0]` has other bytes".to_owned())]);
 }
 
 #[test]
@@ -65,7 +65,10 @@ fn a_changed_file_reruns_what_its_bytes_reach() {
     let project = chain();
     project.write("spec/tool.txt", "xyzdef\n");
     let ran = project.run(CHAIN);
-    let reasons = [("first", "files.files[0] changed"), ("second", "inputs.from[0] changed")];
+    let reasons = [
+        ("first", "1 of 5 fields changed: `files[0]` has other bytes"),
+        ("second", "1 of 5 fields changed: `from[0]` gives another result"),
+    ];
     assert_eq!(ran.attempts(), reasons.map(|(task, why)| (task.to_owned(), why.to_owned())));
     assert_eq!(project.texts().iter().filter(|text| *text == "xyz\n").count(), 2);
 }

@@ -2,5 +2,6 @@
 
 mod caching;
 mod children;
+mod estimating;
 mod outputs;
 mod project;

@@ -160,7 +160,7 @@ impl Project {
         }
     }
 
-    fn plan(&self, stages: &str) -> Plan {
+    pub(super) fn plan(&self, stages: &str) -> Plan {
         let kinds = Registry::default().with(Script);
         let schema = SpecSchema::of(&kinds, &Backends::default());
         let text = format!("version = 1\nname = \"toy\"\n{stages}");

@@ -1,6 +1,7 @@
-//! The plan's stages as a picture: Graphviz DOT, or Mermaid, which code hosts draw by themselves.
+//! The plan's stages as text that other programs draw: Graphviz DOT and Mermaid.
 
-use super::Plan;
+use super::tasks_of;
+use crate::plan::Plan;
 use std::fmt::Write;
 
 /// A DOT digraph: one box for each stage with its kind and number of tasks.
@@ -34,8 +35,8 @@ pub fn mermaid(plan: &Plan) -> String {
 }
 
 fn label(plan: &Plan, stage: usize, count: usize) -> [String; 3] {
-    let tasks = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
-    [plan.stages[stage].name.clone(), plan.stages[stage].kind.name().to_owned(), tasks]
+    let stage = &plan.stages[stage];
+    [stage.name.clone(), stage.kind.name().to_owned(), tasks_of(stage, count)]
 }
 
 fn edges(plan: &Plan) -> impl Iterator<Item = (usize, usize)> + '_ {

@@ -1,0 +1,130 @@
+//! Forecasts and what earlier runs tell -> how long a run would take and what it would cost, in numbers and in words.
+
+use crate::forecast::{Forecast, Forecasts};
+use crate::words::{about, count, roughly};
+use pipe_engine::estimate::{Estimate, Expected, Price, estimate};
+use pipe_engine::lookup::Finder;
+use pipe_engine::plan::Plan;
+use pipe_engine::scheduler::Limits;
+use serde_json::{Value as Json, json};
+use std::time::Duration;
+
+/// What a run is expected to take, on a machine with these limits.
+pub(crate) struct Outlook {
+    estimate: Estimate,
+    limits: Limits,
+    /// What is counted of each stage.
+    stages: Vec<Tasks>,
+    /// Whether all that is counted is sure to run, and nothing else is.
+    sure: bool,
+}
+
+/// How many tasks would run, or may, and of how many of them the time is unknown.
+#[derive(Clone, Copy, Default)]
+struct Tasks {
+    running: u64,
+    unknown: u64,
+}
+
+impl Outlook {
+    /// Of tasks that depend on others it is taken that they run. None when there is nothing to do; then the journal is
+    /// not even opened.
+    pub(crate) fn of(plan: &Plan, finder: &Finder, forecasts: &Forecasts<'_>, limits: Limits) -> Option<Self> {
+        let expected = |task: usize| match forecasts.task(task) {
+            Forecast::Hit(..) | Forecast::Failed(_) => Expected::Nothing,
+            Forecast::Run(..) | Forecast::DependsOn(_) => {
+                let task = plan.task(task);
+                let usual = finder.history().usual(&task.id).or(plan.settings(task).expect);
+                usual.map_or(Expected::Unknown, Expected::Time)
+            }
+        };
+        let expected: Vec<Expected> = (0..plan.len()).map(expected).collect();
+        let mut stages = vec![Tasks::default(); plan.stages.len()];
+        for (task, expected) in plan.tasks().zip(&expected) {
+            let tasks = &mut stages[task.stage];
+            tasks.running += u64::from(*expected != Expected::Nothing);
+            tasks.unknown += u64::from(*expected == Expected::Unknown);
+        }
+        if stages.iter().all(|tasks| tasks.running == 0) {
+            return None;
+        }
+        let depends = |task: usize| matches!(forecasts.task(task), Forecast::DependsOn(_));
+        let sure = plan.waiting().next().is_none() && !(0..plan.len()).any(depends);
+        Some(Self { estimate: estimate(plan, limits, &expected), limits, stages, sure })
+    }
+
+    /// The time of one stage: `45 s`, `> 45 s` when it is not known of every task, `?` when of none.
+    pub(crate) fn of_stage(&self, place: usize) -> String {
+        told(self.estimate.stages[place], self.stages[place]).unwrap_or_default()
+    }
+
+    /// `about 2 min on 2 CPUs`.
+    pub(crate) fn time(&self) -> String {
+        let all = self.all();
+        let cpus = count(self.limits.cpu.into(), "CPU");
+        let if_all = if self.sure { "" } else { ", if all of it runs" };
+        match all.unknown {
+            0 => format!("{} on {cpus}{if_all}", about(self.estimate.time)),
+            unknown if unknown == all.running => "unknown, since nothing like it has run here".to_owned(),
+            unknown => {
+                let time = roughly(self.estimate.time);
+                format!("{time} on {cpus}, and what {} take that never ran here", count(unknown, "task"))
+            }
+        }
+    }
+
+    /// `free, since all of it runs on this machine`.
+    pub(crate) fn price(&self) -> &'static str {
+        match self.estimate.price {
+            Price::Free => "free, since all of it runs on this machine",
+        }
+    }
+
+    pub(crate) fn document(&self) -> Json {
+        let all = self.all();
+        let price = match self.estimate.price {
+            Price::Free => json!({ "amount": 0, "currency": "USD" }),
+        };
+        json!({
+            "seconds": (all.unknown < all.running).then_some(self.estimate.time.as_secs_f64()),
+            "tasks": all.running, "unknown_tasks": all.unknown, "cpus": self.limits.cpu, "price": price,
+        })
+    }
+
+    /// The seconds of one stage, where they are known.
+    pub(crate) fn seconds_of_stage(&self, place: usize) -> Option<f64> {
+        let Tasks { running, unknown } = self.stages[place];
+        (unknown < running).then_some(self.estimate.stages[place].as_secs_f64())
+    }
+
+    fn all(&self) -> Tasks {
+        let add = |sum: Tasks, next: &Tasks| Tasks {
+            running: sum.running + next.running,
+            unknown: sum.unknown + next.unknown,
+        };
+        self.stages.iter().fold(Tasks::default(), add)
+    }
+}
+
+fn told(time: Duration, tasks: Tasks) -> Option<String> {
+    match tasks {
+        Tasks { running: 0, .. } => None,
+        Tasks { unknown: 0, .. } => Some(roughly(time)),
+        Tasks { running, unknown } if running == unknown => Some("?".to_owned()),
+        _ => Some(format!("> {}", roughly(time))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_of_every_task_is_told_as_such() {
+        let time = |running, unknown| told(Duration::from_secs(45), Tasks { running, unknown });
+        assert_eq!(
+            [time(0, 0), time(3, 0), time(3, 1), time(3, 3)].map(Option::unwrap_or_default),
+            ["", "45 s", "> 45 s", "?"]
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! What a plan and an explanation tell of earlier runs: how long it will take, what failed, what was cut short.
+
+use crate::bench::{Bench, SUM};
+
+#[test]
+fn a_plan_tells_how_long_it_will_take_once_it_has_run_before() {
+    let bench = Bench::with(&SUM.replace("echo number {{ n }};", "sleep 0.3;"));
+    let first = bench.pipe(&["plan", "spec.toml"]).stdout;
+    assert!(first.contains("\n  time   unknown, since nothing like it has run here\n"), "{first}");
+    assert!(first.contains("\n  price  free, since all of it runs on this machine\n"), "{first}");
+    bench.run();
+    let again = ["plan", "spec.toml", "-P", "extra=1", "--cpu", "1"];
+    let text = bench.pipe(&again).stdout;
+    assert!(text.contains(" on 1 CPU, if all of it runs\n"), "{text}");
+    let document = bench.pipe(&[&again[..], &["--json"]].concat()).json();
+    let seconds = document["estimate"]["seconds"].as_f64().unwrap();
+    assert!((0.6..5.0).contains(&seconds), "two that sleep 0.3 s, one after the other: {seconds}");
+    assert_eq!(document["estimate"]["unknown_tasks"], 0);
+    assert_eq!(document["estimate"]["price"]["amount"], 0);
+    assert!(document["stages"][0]["seconds"].as_f64().unwrap() >= 0.6, "{document}");
+    let more = bench.pipe(&["plan", "spec.toml", "-P", "numbers=[1, 2, 3]"]).stdout;
+    assert!(!more.contains("never ran") && !more.contains("unknown"), "a new task takes as long as its like: {more}");
+    let nothing = bench.pipe(&["plan", "spec.toml"]).stdout;
+    assert!(nothing.ends_with("nothing to do: 3 tasks up to date\n"), "{nothing}");
+}
+
+#[test]
+fn a_task_that_failed_says_so_until_it_succeeds() {
+    let bench = Bench::with(&SUM.replace("echo number {{ n }};", "test -e @/there || exit 7;"));
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(1));
+    let plan = bench.pipe(&["plan", "spec.toml", "--json"]).json();
+    assert_eq!(plan["tasks"][0]["reason"], "failed before: ended with exit code 7");
+    let why = bench.pipe(&["explain", "spec.toml", "number[n=1]"]).stdout;
+    assert!(why.contains(" s, and failed: ended with exit code 7; why: not run before\n"), "{why}");
+    bench.write("there", "");
+    let events = bench.run().events();
+    let started = events.iter().find(|event| event["type"] == "attempt_started").unwrap();
+    assert_eq!(started["reason"], "failed before: ended with exit code 7");
+    assert_eq!(bench.pipe(&["plan", "spec.toml", "--json"]).json()["tasks"][0]["state"], "hit");
+}
+
+#[test]
+fn a_task_that_was_cut_short_says_so() {
+    let bench = Bench::with(&SUM.replace("echo number {{ n }};", "echo 1 > @/begun; sleep 30;"));
+    let run = bench.start(&["run", "spec.toml", "--cpu", "1"]);
+    bench.wait_for("begun");
+    run.signal(rustix::process::Signal::INT);
+    assert_eq!(run.wait().code, Some(130));
+    let plan = bench.pipe(&["plan", "spec.toml", "--json"]).json();
+    let reasons: Vec<&str> = plan["tasks"].as_array().unwrap().iter().filter_map(|t| t["reason"].as_str()).collect();
+    assert_eq!(reasons, ["cut short before", "not run before"]);
+}
+
+#[test]
+fn an_explanation_of_a_task_that_is_up_to_date_says_why_it_last_ran() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    assert_eq!(bench.pipe(&["run", "spec.toml", "-P", "extra=1"]).code, Some(0));
+    let last =
+        bench.pipe(&["explain", "spec.toml", "sum", "-P", "extra=1", "--json"]).json()[0]["last_attempt"].clone();
+    assert_eq!(last["ended"], "succeeded");
+    let reason = last["reason"].as_str().unwrap();
+    assert!(reason.starts_with("2 of 8 fields changed: `numbers[n=1]` gives another result"), "{reason}");
+    let before = bench.pipe(&["explain", "spec.toml", "sum"]).stdout;
+    assert!(before.contains(" s, with another key; why: 2 of 8 fields changed: "), "{before}");
+}

@@ -1,0 +1,118 @@
+//! A plan and how long its tasks usually take -> how long a run of it would. The core itself is asked: it is fed a
+//! world in which every attempt takes as long as it usually does.
+
+use crate::plan::Plan;
+use crate::scheduler::{Command, Found, Input, Limits, State, TaskIndex, nodes, step};
+use crate::world::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+/// What a run is expected to take and to cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// From the first start to the last end. Of tasks whose time is unknown nothing is in it.
+    pub time: Duration,
+    /// The same for the tasks of each stage, by the stage's place in the plan.
+    pub stages: Vec<Duration>,
+    /// How many tasks would run whose time is unknown.
+    pub unknown: usize,
+    /// What it costs.
+    pub price: Price,
+}
+
+/// What a run is expected to cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Price {
+    /// Nothing: all of it runs on this machine.
+    Free,
+}
+
+/// What is expected of one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Its result is there, or it does not run for another reason.
+    Nothing,
+    /// It runs for so long.
+    Time(Duration),
+    /// It runs, and nobody knows how long.
+    Unknown,
+}
+
+/// Estimates a run on a machine with these limits, of what is expected of each task, by its place in the plan.
+pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
+    let unknown = tasks.iter().filter(|task| **task == Expected::Unknown).count();
+    let mut estimate =
+        Estimate { time: Duration::ZERO, stages: vec![Duration::ZERO; plan.stages.len()], unknown, price: Price::Free };
+    if !tasks.iter().any(|task| matches!(task, Expected::Time(_))) {
+        return estimate;
+    }
+    let mut machine = Machine {
+        plan,
+        tasks,
+        state: State::new(nodes(plan), limits),
+        now: Timestamp(0),
+        inputs: VecDeque::from([Input::Planned]),
+        ends: BinaryHeap::new(),
+        spans: vec![None; plan.stages.len()],
+    };
+    machine.run();
+    estimate.time = machine.now.since(Timestamp(0));
+    for (stage, (begin, end)) in estimate.stages.iter_mut().zip(machine.spans).filter_map(|(s, span)| Some((s, span?)))
+    {
+        *stage = end.since(begin);
+    }
+    estimate
+}
+
+/// A world in which nothing takes time but attempts.
+struct Machine<'a> {
+    plan: &'a Plan,
+    tasks: &'a [Expected],
+    state: State,
+    now: Timestamp,
+    inputs: VecDeque<Input>,
+    /// When attempts will end.
+    ends: BinaryHeap<Reverse<(Timestamp, TaskIndex, u32)>>,
+    /// When the first attempt of each stage began and its last one will end.
+    spans: Vec<Option<(Timestamp, Timestamp)>>,
+}
+
+impl Machine<'_> {
+    fn run(&mut self) {
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                for command in step(&mut self.state, self.now, input) {
+                    self.carry_out(command);
+                }
+            }
+            let Some(Reverse((time, task, number))) = self.ends.pop() else { return };
+            self.now = time;
+            self.inputs.push_back(Input::Ended(task, number, Ok(())));
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Find(tasks) => {
+                let expected = self.tasks;
+                let runs = |task: TaskIndex| expected[task] != Expected::Nothing;
+                let found = |task| Input::Found(task, if runs(task) { Found::Miss } else { Found::Hit });
+                self.inputs.extend(tasks.into_iter().map(found));
+            }
+            Command::Start { task, number, .. } => {
+                let end = match self.tasks[task] {
+                    Expected::Time(time) => self.now.after(time),
+                    Expected::Nothing | Expected::Unknown => self.now,
+                };
+                let span = &mut self.spans[self.plan.task(task).stage];
+                let (begin, last) = span.unwrap_or((self.now, end));
+                *span = Some((begin, last.max(end)));
+                self.inputs.push_back(Input::Started(task, number));
+                self.ends.push(Reverse((end, task, number)));
+            }
+            Command::Publish(task) => self.inputs.push_back(Input::Published(task, Ok(()))),
+            Command::Journal(_) | Command::Stop(..) | Command::WakeAt(_) | Command::Finish(_) => {}
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The journal of earlier runs -> what they tell of a pipeline's tasks: how long each took, how its newest attempt
+//! ended, and why it was made. Read for estimates and explanations; nothing is decided by it.
+
+use super::journal::{JournalError, read_only};
+use crate::failure::Failure;
+use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
+use crate::world::Timestamp;
+use rusqlite::{Connection, params};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How far back it looks: runs of any pipeline, runs of this one, and rows of these.
+const RUNS: u32 = 200;
+const OWN_RUNS: usize = 20;
+const ROWS: usize = 300_000;
+
+/// How the newest attempt of a task ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// Its result was put in the store.
+    Succeeded,
+    /// It failed for good.
+    Failed(Failure),
+    /// It was stopped, or its engine died.
+    CutShort,
+}
+
+/// The newest attempt of a task that the journal tells of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// The run it belonged to.
+    pub run: RunId,
+    /// Its name.
+    pub attempt: Option<AttemptId>,
+    /// The key it was made for.
+    pub fingerprint: Fingerprint,
+    /// Why it was made.
+    pub reason: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it ran, if it came to an end.
+    pub took: Option<Duration>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What earlier runs tell of the tasks of one pipeline.
+#[derive(Debug, Default)]
+pub struct History {
+    tasks: HashMap<String, Known>,
+    /// Of each stage, attempts that did all of their work: how many, and how long together.
+    stages: HashMap<String, (u32, Duration)>,
+}
+
+/// What is known of one task.
+#[derive(Debug)]
+struct Known {
+    newest: Past,
+    /// The newest attempt that succeeded: how long it ran, and whether it did all of the work itself. One that found
+    /// most of its items finished tells little of the next.
+    took: Option<(Duration, bool)>,
+}
+
+impl History {
+    /// Reads the newest runs of a pipeline; a journal that is not there tells nothing.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn read(journal: &Path, pipeline: &str) -> Result<Self, JournalError> {
+        let mut history = Self::default();
+        let Some(connection) = read_only::open(journal)? else { return Ok(history) };
+        let mut runs = runs_of(&connection, pipeline)?;
+        // Oldest first: what is newer replaces it.
+        runs.reverse();
+        for run in &runs {
+            history.take(&connection, run)?;
+        }
+        Ok(history)
+    }
+
+    /// The newest attempt of a task.
+    pub fn newest(&self, task: &TaskId) -> Option<&Past> {
+        self.tasks.get(&task.to_string()).map(|known| &known.newest)
+    }
+
+    /// How long an attempt of a task takes: as long as its own last one, else as those of its stage on average.
+    pub fn usual(&self, task: &TaskId) -> Option<Duration> {
+        if self.tasks.is_empty() {
+            return None;
+        }
+        let own = self.tasks.get(&task.to_string()).and_then(|known| known.took);
+        let stage = || self.stages.get(&task.stage).map(|(count, sum)| *sum / *count);
+        match own {
+            Some((took, true)) => Some(took),
+            own => stage().or(own.map(|own| own.0)),
+        }
+    }
+
+    fn take(&mut self, connection: &Connection, run: &RunId) -> Result<(), JournalError> {
+        let mut select = connection.prepare_cached(
+            "select type, task, time, json from events where run = ?1 and task is not null and type in
+             ('attempt_started', 'attempt_ended', 'task_succeeded', 'task_failed') order by seq",
+        )?;
+        let mut rows = select.query(params![run.0])?;
+        while let Some(row) = rows.next()? {
+            let (kind, task, json) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(3)?);
+            let text = |value: rusqlite::types::ValueRef<'_>| value.as_str().unwrap_or_default().to_owned();
+            let time = Timestamp(row.get::<_, i64>(2)?.cast_unsigned());
+            self.hear(run, &text(kind), &text(task), time, json.as_str().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, run: &RunId, kind: &str, task: &str, time: Timestamp, json: &str) -> Result<(), JournalError> {
+        if kind == "attempt_started" {
+            let said: Started = serde_json::from_str(json)?;
+            let newest = Past {
+                run: run.clone(),
+                attempt: said.attempt,
+                fingerprint: said.fingerprint,
+                reason: said.reason,
+                started: time,
+                took: None,
+                ending: Ending::CutShort,
+            };
+            match self.tasks.get_mut(task) {
+                Some(known) => known.newest = newest,
+                None => drop(self.tasks.insert(task.to_owned(), Known { newest, took: None })),
+            }
+            return Ok(());
+        }
+        // Whatever is told of a task before its first attempt, such as a file that vanished, is of no use here.
+        let Some(known) = self.tasks.get_mut(task).filter(|known| known.newest.run == *run) else { return Ok(()) };
+        match kind {
+            "attempt_ended" => {
+                let said: Ended = serde_json::from_str(json)?;
+                let took = time.since(known.newest.started);
+                known.newest.took = Some(took);
+                if said.failure.is_none() {
+                    let whole = said.items.reused == 0;
+                    known.took = Some((took, whole));
+                    if whole {
+                        let stage = task.split('[').next().unwrap_or(task);
+                        let (count, sum) = self.stages.entry(stage.to_owned()).or_default();
+                        (*count, *sum) = (*count + 1, *sum + took);
+                    }
+                }
+            }
+            "task_failed" => known.newest.ending = Ending::Failed(serde_json::from_str::<Failed>(json)?.failure),
+            _ => known.newest.ending = Ending::Succeeded,
+        }
+        Ok(())
+    }
+}
+
+/// The newest runs of a pipeline, newest first. Specs that lie in one folder share a journal.
+fn runs_of(connection: &Connection, pipeline: &str) -> Result<Vec<RunId>, JournalError> {
+    let mut select = connection.prepare(
+        "select runs.run, json, (select max(seq) from events where events.run = runs.run)
+         from runs join events on events.run = runs.run and seq = 1 order by started desc, runs.run desc limit ?1",
+    )?;
+    let mut rows = select.query(params![RUNS])?;
+    let (mut found, mut events) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let begun: Begun = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
+        if begun.pipeline != pipeline {
+            continue;
+        }
+        events += usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
+        if found.len() == OWN_RUNS || (events > ROWS && !found.is_empty()) {
+            break;
+        }
+        found.push(RunId(row.get(0)?));
+    }
+    Ok(found)
+}
+
+// The few fields of events that are needed here: reading whole events costs several times as much.
+
+#[derive(Deserialize)]
+struct Begun {
+    #[serde(default)]
+    pipeline: String,
+}
+
+#[derive(Deserialize)]
+struct Started {
+    fingerprint: Fingerprint,
+    attempt: Option<AttemptId>,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Ended {
+    failure: Option<serde::de::IgnoredAny>,
+    items: crate::attempt::ItemCount,
+}
+
+#[derive(Deserialize)]
+struct Failed {
+    failure: Failure,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attempt::ItemCount;
+    use crate::event::{Body, RunEvent, VERSION};
+    use crate::state::Journal;
+    use serde_json::Map;
+
+    fn started(reason: &str) -> Body {
+        let fingerprint = Fingerprint(reason.to_owned());
+        Body::AttemptStarted { fingerprint, number: 1, backend: "local".into(), reason: reason.into() }
+    }
+
+    fn ended(reused: u64) -> Body {
+        Body::AttemptEnded { failure: None, items: ItemCount { made: 1, reused } }
+    }
+
+    fn succeeded() -> Body {
+        let fingerprint = Fingerprint("f".into());
+        Body::TaskSucceeded { fingerprint, digest: "d".into(), files: 1, bytes: 1, result: serde_json::Value::Null }
+    }
+
+    /// A journal of runs, each with events of the second they happened, the task and what happened.
+    fn history(runs: &[(&str, &str, &[(u64, &str, Body)])]) -> History {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = Journal::open(&path).unwrap();
+        for (run, pipeline, events) in runs {
+            let begun = Body::RunStarted {
+                pipeline: (*pipeline).into(),
+                spec: "s".into(),
+                spec_digest: String::new(),
+                params: Map::new(),
+                tasks: 1,
+                revision: None,
+            };
+            let event = |seq: u64, time: u64, task: Option<String>, body: Body| RunEvent {
+                v: VERSION,
+                seq: Some(seq),
+                time: Timestamp(time),
+                run: RunId((*run).into()),
+                task,
+                attempt: Some(AttemptId(format!("{run}-1"))),
+                body,
+            };
+            let first = events.first().map_or(0, |(second, ..)| *second);
+            journal.append(vec![event(1, first * 1000, None, begun)]);
+            for (i, (second, task, body)) in events.iter().enumerate() {
+                journal.append(vec![event(2 + i as u64, second * 1000, Some((*task).into()), body.clone())]);
+            }
+        }
+        futures::executor::block_on(journal.flush()).unwrap();
+        History::read(&path, "p").unwrap()
+    }
+
+    fn task(name: &str, x: u64) -> TaskId {
+        let cell = [("x".to_owned(), serde_json::json!(x))].into_iter().collect();
+        TaskId { stage: name.into(), cell: crate::ids::Cell(cell) }
+    }
+
+    #[test]
+    fn a_task_takes_as_long_as_last_time_and_a_new_one_as_its_stage_does() {
+        let events = [
+            (0, "cut[x=1]", started("new")),
+            (2, "cut[x=1]", ended(0)),
+            (2, "cut[x=1]", succeeded()),
+            (2, "cut[x=2]", started("new")),
+            (6, "cut[x=2]", ended(0)),
+            (6, "cut[x=2]", succeeded()),
+        ];
+        let history = history(&[("r1", "p", &events)]);
+        let seconds = |task: &TaskId| history.usual(task).map(|took| took.as_secs());
+        assert_eq!([seconds(&task("cut", 1)), seconds(&task("cut", 2))], [Some(2), Some(4)]);
+        assert_eq!((seconds(&task("cut", 9)), seconds(&task("paste", 1))), (Some(3), None));
+    }
+
+    #[test]
+    fn an_attempt_that_found_items_finished_tells_little_of_the_next() {
+        let whole = [(0, "cut[x=1]", started("new")), (9, "cut[x=1]", ended(0)), (9, "cut[x=1]", succeeded())];
+        let part = [(20, "cut[x=1]", started("one")), (21, "cut[x=1]", ended(8)), (21, "cut[x=1]", succeeded())];
+        let history = history(&[("r1", "p", &whole), ("r2", "p", &part)]);
+        assert_eq!(history.usual(&task("cut", 1)), Some(Duration::from_secs(9)));
+        assert_eq!(history.newest(&task("cut", 1)).unwrap().reason, "one");
+    }
+
+    #[test]
+    fn the_newest_attempt_tells_how_it_ended() {
+        let failure = Failure::failed("exit_7", "ended with exit code 7");
+        let failed = [(0, "a[x=1]", started("new")), (1, "a[x=1]", Body::TaskFailed { failure: failure.clone() })];
+        let died = [(5, "a[x=2]", started("new"))];
+        let other = [(9, "a[x=1]", started("of another pipeline"))];
+        let history = history(&[("r1", "p", &failed), ("r2", "p", &died), ("r3", "q", &other)]);
+        assert_eq!(history.newest(&task("a", 1)).unwrap().ending, Ending::Failed(failure));
+        assert_eq!(history.newest(&task("a", 2)).unwrap().ending, Ending::CutShort);
+        assert_eq!(history.newest(&task("a", 3)), None);
+    }
+
+    #[test]
+    fn a_journal_that_is_not_there_tells_nothing() {
+        let history = History::read(Path::new("/nowhere/journal.db"), "p").unwrap();
+        assert_eq!(history.usual(&task("a", 1)), None);
+    }
+}
