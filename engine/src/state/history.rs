@@ -225,8 +225,11 @@ mod tests {
         Body::TaskSucceeded { fingerprint, digest: "d".into(), files: 1, bytes: 1, result: serde_json::Value::Null }
     }
 
-    /// A journal of runs, each with events of the second they happened, the task and what happened.
-    fn history(runs: &[(&str, &str, &[(u64, &str, Body)])]) -> History {
+    /// The second in which something happened, the task, and what.
+    type Happened<'a> = (u64, &'a str, Body);
+
+    /// The history of `p` in a journal of runs: the name of each, its pipeline, and what happened.
+    fn history(runs: &[(&str, &str, &[Happened<'_>])]) -> History {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.db");
         let journal = Journal::open(&path).unwrap();
