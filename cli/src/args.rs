@@ -15,6 +15,7 @@ Examples:
   pipe status specs/demo.toml               how the newest run stands
   pipe logs specs/demo.toml model           what a task wrote
   pipe explain specs/demo.toml model        what decides its result, and what changed
+  pipe diff v1..v2 specs/demo.toml          what another revision would make anew
 
 Exit codes:
   0    all done, or nothing to do
@@ -77,6 +78,8 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Say what the code of a problem means, with an example put right
     ExplainError(ExplainErrorArgs),
+    /// Show what differs between two runs, or between two git revisions of a spec
+    Diff(DiffArgs),
     /// Print the JSON Schema of a format, for editors and programs
     Schema(SchemaArgs),
     /// Run one attempt; `pipe run` starts this itself
@@ -90,6 +93,13 @@ pub(crate) struct SpecArgs {
     /// The spec: a TOML or YAML file
     #[arg(value_name = "SPEC")]
     pub(crate) spec: PathBuf,
+    #[command(flatten)]
+    pub(crate) given: Given,
+}
+
+/// What is said of a spec besides its name.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct Given {
     /// Set a parameter of the spec; may be given several times
     #[arg(short = 'P', long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) params: Vec<(String, String)>,
@@ -102,6 +112,9 @@ pub(crate) struct SpecArgs {
     /// The state folder [default: .pipe beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Read the spec, what it extends and the files of the project as of a git revision; data stays that of now
+    #[arg(long, value_name = "REV")]
+    pub(crate) at: Option<String>,
 }
 
 #[derive(Debug, Group)]
@@ -140,6 +153,17 @@ pub(crate) struct PlanArgs {
     /// CPU slots the time is estimated for [default: those of this machine]
     #[arg(long, value_name = "N")]
     pub(crate) cpu: Option<NonZeroU32>,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: PlanFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For terminals
+    Text,
+    /// For a comment on a pull request
+    Markdown,
 }
 
 #[derive(Debug, Group)]
@@ -251,6 +275,24 @@ pub(crate) struct ExplainErrorArgs {
     /// The code, such as P0203 [default: list all]
     #[arg(value_name = "CODE")]
     pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe diff specs/demo.toml                    the newest run and the one before
+  pipe diff latest~3 latest specs/demo.toml
+  pipe diff 20261121-2354 20261122-0107 specs/demo.toml
+  pipe diff v1..v2 specs/demo.toml             what another revision makes of the spec
+  pipe diff main.. specs/demo.toml             a revision and the files as they are
+
+Ends with 0 whether or not anything differs.")]
+pub(crate) struct DiffArgs {
+    /// Two runs or two revisions, A B or A..B, and the spec [default: the two newest runs]
+    #[arg(value_name = "A B SPEC", num_args = 1..)]
+    pub(crate) what: Vec<String>,
+    #[command(flatten)]
+    pub(crate) given: Given,
 }
 
 #[derive(Debug, Group)]

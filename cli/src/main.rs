@@ -1,6 +1,7 @@
 //! A command line -> the verb it names. Knows nothing of what a verb does.
 
 mod args;
+mod diff;
 mod exit;
 mod failed;
 mod forecast;
@@ -11,6 +12,7 @@ mod outlook;
 mod paths;
 mod printer;
 mod progress;
+mod runs;
 mod summary;
 mod table;
 mod verbs;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Graph(args) => verbs::graph::run(args, &printer),
         Verb::Explain(args) => verbs::explain::run(args, &printer),
         Verb::ExplainError(args) => verbs::explain_error::run(args, &printer),
+        Verb::Diff(args) => verbs::diff::run(args, &printer),
         Verb::Schema(args) => verbs::schema::run(args, &printer),
         Verb::Worker(args) => verbs::worker::run(args),
     };

@@ -52,6 +52,35 @@ fn line(printer: &Printer, row: &[Entry], widths: &[usize]) -> String {
     line
 }
 
+/// The rows as a Markdown table, of which the first is the header. Columns without any text are left out.
+pub(crate) fn markdown(rows: &[Vec<Entry>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let below = |column: usize| rows.iter().skip(1).filter_map(move |row| row.get(column));
+    let kept: Vec<usize> = (0..columns).filter(|column| below(*column).any(|entry| !entry.text.is_empty())).collect();
+    let line = |row: &Vec<Entry>| {
+        let entries = kept.iter().map(|column| row.get(*column).map_or_else(String::new, |entry| escaped(&entry.text)));
+        format!("| {} |\n", entries.collect::<Vec<_>>().join(" | "))
+    };
+    let is_right = |column: usize| below(column).any(|entry| entry.right);
+    let rule: Vec<&str> = kept.iter().map(|column| if is_right(*column) { "---:" } else { ":---" }).collect();
+    let mut rows = rows.iter().map(line);
+    let header = rows.next().unwrap_or_default();
+    format!("{header}|{}|\n{}", rule.join("|"), rows.collect::<String>())
+}
+
+/// Text that Markdown shows as it is.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' => escaped.extend(['\\', c]),
+            '\n' => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +96,16 @@ mod tests {
         ];
         let text = lines(&Printer::new(ColorChoice::Never, false), &rows);
         assert_eq!(text, "stage        tasks\nclips           12  run\na-long-name      1  hit\n");
+    }
+
+    #[test]
+    fn markdown_keeps_the_columns_that_say_something_and_shows_text_as_it_is() {
+        let plain = |text| left(Style::Strong, text);
+        let rows = [
+            vec![plain("stage"), right(Style::Strong, "hit"), right(Style::Strong, "run"), plain("why")],
+            vec![plain("clips"), right(Style::Plain, ""), right(Style::Plain, "12"), plain("`a|b`")],
+        ];
+        let expected = "| stage | run | why |\n|:---|---:|:---|\n| clips | 12 | \\`a\\|b\\` |\n";
+        assert_eq!(markdown(&rows), expected);
     }
 }

@@ -1,8 +1,9 @@
 //! The one place that knows every part: which stage kinds this build has, and how spec, plan, store, state folder
 //! and machine come together. Verbs take what they need from here.
 
-use crate::args::SpecArgs;
+use crate::args::{Given, SpecArgs};
 use crate::exit::{Exit, Refusal};
+use crate::git::Snapshot;
 use crate::nearby;
 use crate::printer::Printer;
 use pipe_engine::backend::Backends;
@@ -10,7 +11,7 @@ use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows};
 use pipe_engine::scheduler::Limits;
-use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema};
+use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
 use pipe_engine::store::Folder;
@@ -52,6 +53,8 @@ pub(crate) struct Checked {
     pub(crate) spec: Option<Spec>,
     /// There when no problem is an error.
     pub(crate) plan: Option<Plan>,
+    /// The revision it was read from; `None` when it was read from the disk.
+    pub(crate) at: Option<Arc<Snapshot>>,
 }
 
 /// Reads a spec and plans it.
@@ -61,31 +64,42 @@ pub(crate) struct Checked {
 pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
     let (kinds, backends) = (kinds(), backends());
     let schema = SpecSchema::of(&kinds, &backends);
-    let read = spec::load(&args.spec, &Disk, &outside(args), &schema).map_err(|error| {
-        Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)))
-            .help(nearby::specs(&args.spec))
+    let folder = folder_of(&args.spec);
+    let at = args.given.at.as_ref().map(|at| Snapshot::open(folder, at, state_folder(&args.given, folder).root()));
+    let at = at.transpose()?.map(Arc::new);
+    let texts: &dyn Texts = at.as_ref().map_or(&Disk, |at| at.as_ref());
+    let read = spec::load(&args.spec, texts, &outside(&args.given), &schema).map_err(|error| {
+        let refusal = Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)));
+        if at.is_some() { refusal } else { refusal.help(nearby::specs(&args.spec)) }
     })?;
     let Read { spec, sources, mut problems } = read;
     let plan = spec.as_ref().and_then(|spec| {
-        let (base, rows) = (folder_of(&args.spec), Rows::new());
-        let request =
-            Request { spec, sources: &sources, base, kinds: &kinds, backends: &backends, schema: &schema, rows: &rows };
+        let request = Request {
+            spec,
+            sources: &sources,
+            base: folder,
+            texts,
+            kinds: &kinds,
+            backends: &backends,
+            schema: &schema,
+            rows: &Rows::new(),
+        };
         let (plan, more) = plan::build(&request);
         problems.extend(more);
         plan
     });
-    Ok(Checked { sources, problems, spec, plan })
+    Ok(Checked { sources, problems, spec, plan, at })
 }
 
 /// What the command line and the environment say of a spec.
-fn outside(args: &SpecArgs) -> Outside {
+fn outside(given: &Given) -> Outside {
     // A variable that is no text cannot be the value of anything in a spec.
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Outside {
-        profile: args.profile.clone(),
-        params: args.params.clone(),
-        params_file: args.params_file.clone(),
+        profile: given.profile.clone(),
+        params: given.params.clone(),
+        params_file: given.params_file.clone(),
         environment: Environment::of(variables),
     }
 }
@@ -114,6 +128,8 @@ pub(crate) struct Project {
     pub(crate) plan: Arc<Plan>,
     /// Where runs are remembered; need not be there yet.
     pub(crate) state: StateFolder,
+    /// The revision it was read from; `None` when it was read from the disk.
+    pub(crate) at: Option<Arc<Snapshot>>,
 }
 
 impl Project {
@@ -122,8 +138,10 @@ impl Project {
     /// # Errors
     /// When the spec cannot be read or is wrong.
     pub(crate) fn load(args: &SpecArgs, printer: &Printer) -> Result<Self, Refusal> {
-        let plan = check(args)?.sound(printer)?.plan.expect("a sound spec has a plan");
-        Ok(Self { spec: args.spec.display().to_string(), plan: Arc::new(plan), state: state_folder(args) })
+        let Checked { plan, at, .. } = check(args)?.sound(printer)?;
+        let plan = Arc::new(plan.expect("a sound spec has a plan"));
+        let state = state_folder(&args.given, folder_of(&args.spec));
+        Ok(Self { spec: args.spec.display().to_string(), plan, state, at })
     }
 
     /// Looks results up without making or changing anything, even when there is no store yet.
@@ -237,9 +255,10 @@ pub(crate) fn folder_of(spec: &Path) -> &Path {
     spec.parent().unwrap_or(Path::new(""))
 }
 
-fn state_folder(args: &SpecArgs) -> StateFolder {
-    let named = args.state.clone().or_else(|| wanted_state(|name| std::env::var_os(name)));
-    let root = named.unwrap_or_else(|| folder_of(&args.spec).join(".pipe"));
+/// The state folder that is asked for, or else the one in a spec's folder.
+pub(crate) fn state_folder(given: &Given, beside: &Path) -> StateFolder {
+    let named = given.state.clone().or_else(|| wanted_state(|name| std::env::var_os(name)));
+    let root = named.unwrap_or_else(|| beside.join(".pipe"));
     StateFolder::at(root.canonicalize().unwrap_or(root))
 }
 

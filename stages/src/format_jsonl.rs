@@ -5,7 +5,7 @@ use crate::records::{CLIPS, ClipRecord, Row};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::scalar;
 use pipe_engine::spec::template::{Context, Templates};
-use pipe_engine::stage::{ConfigProblem, InputFile, Results, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Results, StageKind, TemplateFile, read_config};
 use pipe_engine::work::Work;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ struct Config {
     /// `json` to quote values. `clip.path` is relative to the gathered clips: to the folder that a command finds as
     /// `$PIPE_INPUT_CLIPS` when it says `inputs = { clips = { stage = "clips" } }`.
     #[expect(dead_code, reason = "the engine finds the file by its mark")]
-    template: InputFile,
+    template: TemplateFile,
     /// How records are split. Without it there is only `train.jsonl`.
     split: Option<Split>,
 }

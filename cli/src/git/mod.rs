@@ -4,8 +4,11 @@
 //! obeys what its user has set, such as which repositories of other users are safe; and a machine without it only
 //! records less.
 
+mod snapshot;
 mod standing;
+mod tree;
 
+pub(crate) use snapshot::Snapshot;
 pub(crate) use standing::Asked;
 
 use std::path::Path;

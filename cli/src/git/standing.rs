@@ -156,6 +156,11 @@ fn now(file: &Path, meta: &[u8], most: u64) -> Option<(&'static str, Vec<u8>)> {
     Some((kind, bytes))
 }
 
+/// All that git says to a question, if it ends well.
+pub(super) fn output(command: std::process::Command) -> Option<Vec<u8>> {
+    start(command).and_then(whole)
+}
+
 fn start(mut command: std::process::Command) -> Option<Child> {
     command.stderr(std::process::Stdio::null()).spawn().ok()
 }

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each: arguments in, text out, and how the process ends.
 
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod explain_error;
 pub(crate) mod graph;
@@ -37,8 +38,11 @@ fn matching(project: &Project, pattern: &str) -> Result<Vec<usize>, Refusal> {
 /// The arguments that lead to the same spec and state, for commands we tell people to type.
 fn again(args: &SpecArgs) -> String {
     let mut typed = args.spec.display().to_string();
-    if let Some(state) = &args.state {
+    if let Some(state) = &args.given.state {
         typed.push_str(&format!(" --state {}", state.display()));
+    }
+    if let Some(at) = &args.given.at {
+        typed.push_str(&format!(" --at {at}"));
     }
     typed
 }

@@ -1,6 +1,6 @@
 //! `pipe plan`: a spec -> what a run would do, and why. Starts nothing, takes no lock, writes nothing into the store.
 
-use crate::args::PlanArgs;
+use crate::args::{PlanArgs, PlanFormat};
 use crate::exit::{Exit, Refusal};
 use crate::forecast::{Forecast, Forecasts};
 use crate::origins;
@@ -35,12 +35,19 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         return Ok(Exit::Done);
     }
     let rows = if args.tasks { task_rows(plan, &forecasts) } else { stage_rows(plan, &forecasts, outlook.as_ref()) };
-    let mut text = format!("{}\n{}\n", table::lines(printer, &rows), conclusion(plan, &forecasts));
-    if let Some(outlook) = outlook {
-        let line = |name: &str, told: &str| format!("  {}  {told}\n", printer.paint_out(Style::Faint, name));
-        text += &(line("time ", &outlook.time()) + &line("price", outlook.price()));
-    }
-    printer.data(&text)?;
+    let conclusion = conclusion(plan, &forecasts);
+    printer.data(&match args.format {
+        PlanFormat::Text => {
+            let line = |(name, told): (&str, String)| format!("  {}  {told}\n", printer.paint_out(Style::Faint, name));
+            let costs: String = outlook.iter().flat_map(costs).map(line).collect();
+            format!("{}\n{conclusion}\n{costs}", table::lines(printer, &rows))
+        }
+        PlanFormat::Markdown => {
+            let costs: String =
+                outlook.iter().flat_map(costs).map(|(name, told)| format!("* {}: {told}\n", name.trim())).collect();
+            format!("### Plan of `{}`\n\n{conclusion}\n\n{costs}\n{}", plan.name, table::markdown(&rows))
+        }
+    })?;
     Ok(Exit::Done)
 }
 
@@ -52,6 +59,11 @@ fn show_origins(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         printer.data(&origins::lines(&checked, printer))?;
     }
     Ok(Exit::Done)
+}
+
+/// What the tasks to run take, if there are any.
+fn costs(outlook: &Outlook) -> [(&'static str, String); 2] {
+    [("time ", outlook.time()), ("price", outlook.price().to_owned())]
 }
 
 /// What is told of a task: a word, and why.

@@ -33,7 +33,10 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let setup = Setup {
         plan: project.plan.clone(),
         spec: project.spec.clone(),
-        revision: asked.and_then(git::Asked::answer),
+        revision: match (asked.and_then(git::Asked::answer), &project.at) {
+            (standing, Some(at)) => Some(at.revision(standing)),
+            (standing, None) => standing,
+        },
         world: world.clone(),
         journal: workshop.journal,
         finder: workshop.finder,

@@ -6,13 +6,13 @@ use crate::exit::{Exit, Refusal};
 use crate::failed;
 use crate::paths;
 use crate::printer::{Printer, Style};
+use crate::runs;
 use crate::table::{self, Entry, left, right};
 use crate::wiring::Project;
 use crate::words;
 use indexmap::IndexMap;
-use pipe_engine::ids::RunId;
 use pipe_engine::report::{RunView, Standing, TaskView};
-use pipe_engine::state::{JournalError, Lock, StateFolder, read_only};
+use pipe_engine::state::{Lock, StateFolder};
 use pipe_engine::world::{Timestamp, World};
 use serde_json::json;
 use std::path::Path;
@@ -22,10 +22,10 @@ const WIDEST: usize = 100;
 
 pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
-    let journal = project.state.journal();
+    let (journal, pipeline) = (project.state.journal(), Some(project.plan.name.as_str()));
     let view = match &args.run {
-        Some(wanted) => RunView::of(&read_only::read(&journal, &named(&read_only::runs(&journal)?, wanted)?, 0)?),
-        None => newest(&journal, &project.plan.name)?.ok_or_else(|| never_run(&again(&args.spec)))?,
+        Some(wanted) => runs::named(&journal, pipeline, wanted)?,
+        None => runs::of(&journal, pipeline)?.next().ok_or_else(|| never_run(&again(&args.spec)))??,
     };
     let life = Life::of(&view, project.state.root());
     if printer.json {
@@ -43,41 +43,8 @@ pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal>
     Ok(Exit::Done)
 }
 
-/// The newest run of the pipeline. Specs that lie in one folder share a journal.
-fn newest(journal: &Path, pipeline: &str) -> Result<Option<RunView>, JournalError> {
-    for run in read_only::runs(journal)? {
-        let view = RunView::of(&read_only::read(journal, &run, 0)?);
-        if view.pipeline == pipeline {
-            return Ok(Some(view));
-        }
-    }
-    Ok(None)
-}
-
 fn never_run(spec: &str) -> Refusal {
     Refusal::new(Exit::Wrong, format!("{spec} was never run")).help(format!("pipe run {spec}"))
-}
-
-/// The run whose name begins so.
-fn named(runs: &[RunId], wanted: &str) -> Result<RunId, Refusal> {
-    let found: Vec<&RunId> = runs.iter().filter(|run| run.0.starts_with(wanted)).collect();
-    match found.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => {
-            let help = if runs.is_empty() { "there are none yet".to_owned() } else { some(runs) };
-            Err(Refusal::new(Exit::Wrong, format!("no run is named `{wanted}`")).help(help))
-        }
-        many => {
-            let message = format!("{} runs begin with `{wanted}`", many.len());
-            Err(Refusal::new(Exit::Wrong, message).help(some(many.iter().copied())))
-        }
-    }
-}
-
-/// The first few of the runs, which are the newest.
-fn some<'a>(runs: impl IntoIterator<Item = &'a RunId>) -> String {
-    let names: Vec<String> = runs.into_iter().take(5).map(|run| format!("`{run}`")).collect();
-    format!("the newest are {}", names.join(", "))
 }
 
 /// Whether a run goes on.

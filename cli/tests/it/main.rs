@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod at;
 mod beginning;
 mod bench;
+mod diff;
 mod git;
 mod output;
 mod pages;

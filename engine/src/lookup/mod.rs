@@ -100,6 +100,21 @@ impl Finder {
         Ok(Glance { found: self.found(task, &fingerprint)?, fingerprint })
     }
 
+    /// The key a task would have if the tasks it needs had results of these digests, whether or not there are any.
+    ///
+    /// # Errors
+    /// When one of its files cannot be read.
+    pub fn key_with(&self, index: usize, digest: impl Fn(&Task) -> String) -> Result<Key, Failure> {
+        let task = self.plan.task(index);
+        let files = self.files(task)?;
+        let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
+        let given: Vec<(&str, &Cell, String)> = needs
+            .map(|(input, need)| (input.field.as_str(), self.plan.task(need)))
+            .map(|(field, need)| (field, &need.id.cell, digest(need)))
+            .collect();
+        Ok(self.key(task, given.iter().map(|(field, cell, digest)| (*field, *cell, digest.as_str())), &files))
+    }
+
     /// Takes note of a result that was just published, so that the next run need not open it.
     pub fn remember(&self, index: usize, artifact: &Artifact) {
         let mut hints = self.hints();

@@ -11,7 +11,7 @@ use crate::spec::common::{CELL_KEYS, Common, Defaults, Foreach};
 use crate::spec::model::path_parts;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
-use crate::spec::{Around, Spec, SpecSchema, StageSpec};
+use crate::spec::{Around, Spec, SpecSchema, StageSpec, Texts};
 use crate::stage::{Mark, Marked, Registry, StageKind, marked, read_config};
 use crate::text::{Diagnostic, Severity, Sources, Span, sort_by_position};
 use indexmap::IndexMap;
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub sources: &'a Sources,
     /// The spec's folder, which paths in it are relative to. Those in another file are relative to that one.
     pub base: &'a Path,
+    /// Where the spec was read from, and the files of its project are.
+    pub texts: &'a dyn Texts,
     /// The stage kinds of this build.
     pub kinds: &'a Registry,
     /// The places to run of this build.

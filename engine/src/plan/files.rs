@@ -7,8 +7,9 @@ use crate::spec::node::Value;
 use crate::spec::template::{Context, Templates};
 use crate::stage::Marked;
 use crate::text::Diagnostic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::path::Path;
 
 /// The files of one task. Paths are relative to the folder of the file that names them.
 pub(super) fn resolve(
@@ -29,12 +30,16 @@ pub(super) fn resolve(
             problems.extend(more);
             continue;
         }
-        files.push(TaskFile {
-            field: marked.field.clone(),
-            mark: marked.mark,
-            written: marked.text.clone(),
-            path: request.folder(&node.span).join(&marked.text),
-        });
+        let path = request.folder(&node.span).join(&marked.text);
+        let (field, written) = (marked.field.clone(), marked.text.clone());
+        // Data is that of now, whichever revision the project is read from.
+        match if marked.mark.is_of_project() { request.texts.locate(&path) } else { Ok(path) } {
+            Ok(path) => files.push(TaskFile { field, mark: marked.mark, written, path }),
+            Err(why) => {
+                let message = format!("the file `{written}` {why}");
+                problems.push(Diagnostic::error(code::MISSING_FILE, message, node.span.clone(), "named here"));
+            }
+        }
     }
     if problems.is_empty() { Ok(files) } else { Err(problems) }
 }
@@ -42,19 +47,35 @@ pub(super) fn resolve(
 /// The files of all tasks of a stage that are not there: one problem for each field, however many cells miss it.
 pub(super) fn missing<'a>(stage: &StageSpec, files: impl Iterator<Item = &'a TaskFile>) -> Vec<Diagnostic> {
     let mut by_field: BTreeMap<&str, Vec<(&TaskFile, &'static str)>> = BTreeMap::new();
-    for file in files {
-        let wrong = match fs::metadata(&file.path) {
-            Ok(meta) if meta.is_dir() => "is a folder",
-            Ok(_) => continue,
-            Err(_) => "is not there",
-        };
-        let known = by_field.entry(&file.field).or_default();
-        if !known.iter().any(|(f, _)| f.path == file.path) {
-            known.push((file, wrong));
+    let mut seen = HashSet::new();
+    for file in files.filter(|file| seen.insert((&file.field, &file.path))) {
+        if let Some(wrong) = wrong(&file.path) {
+            by_field.entry(&file.field).or_default().push((file, wrong));
         }
     }
     by_field.into_iter().map(|(field, files)| problem(stage, field, &files)).collect()
 }
+
+const FOLDER: &str = "is a folder";
+const POINTER: &str = "is a Git LFS pointer and not the file it stands for";
+
+/// Why there is no file at a path, if there is none.
+fn wrong(path: &Path) -> Option<&'static str> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Some(FOLDER),
+        Ok(meta) if meta.len() < LONGEST_POINTER && is_pointer(path) => Some(POINTER),
+        Ok(_) => None,
+        Err(_) => Some("is not there"),
+    }
+}
+
+/// Whether a clone has left a pointer in a file's place: made into clips or hashed into a key it does harm only later.
+fn is_pointer(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"version https://git-lfs.github.com/spec/"))
+}
+
+/// Pointers have about 130 bytes.
+const LONGEST_POINTER: u64 = 1024;
 
 fn problem(stage: &StageSpec, field: &str, files: &[(&TaskFile, &'static str)]) -> Diagnostic {
     let (first, wrong) = files[0];
@@ -64,10 +85,10 @@ fn problem(stage: &StageSpec, field: &str, files: &[(&TaskFile, &'static str)]) 
     };
     let message = format!("the file `{}` {wrong}{more}", first.written);
     let span = stage.body.at(&path_parts(field)).span.clone();
-    let help = if wrong == "is a folder" {
-        "name a file in it".to_owned()
-    } else {
-        format!("it was looked for at {}; paths are relative to the spec's file", first.path.display())
+    let help = match wrong {
+        FOLDER => "name a file in it".to_owned(),
+        POINTER => "fetch it: `git lfs pull`".to_owned(),
+        _ => format!("it was looked for at {}; paths are relative to the spec's file", first.path.display()),
     };
     Diagnostic::error(code::MISSING_FILE, message, span, "named here").help(help)
 }

@@ -16,13 +16,21 @@ const LONGEST_CHAIN: usize = 8;
 /// The file of variables beside a spec.
 const ENV_FILE: &str = ".env";
 
-/// Where the texts of a spec come from.
+/// Where the texts of a spec come from, and the files of its project: the disk, or a revision of a repository.
 pub trait Texts {
     /// The bytes of a file; of one that is longer than `most`, at least one more than that.
     ///
     /// # Errors
     /// Those of reading a file.
     fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>>;
+
+    /// Where on the disk a file of the project lies, such as a template or a script.
+    ///
+    /// # Errors
+    /// Why it cannot be had, in words that read on after "the file `x`".
+    fn locate(&self, path: &Path) -> Result<PathBuf, String> {
+        Ok(path.to_owned())
+    }
 }
 
 /// The files of this machine.

@@ -37,8 +37,12 @@ marked_text! {
     Results, "results"
 }
 marked_text! {
-    /// A file outside the store. Its bytes are part of the key, its path is not.
+    /// A file outside the store. Its bytes are part of the key, its path is not. It is data, and always that of now.
     InputFile, "input-file"
+}
+marked_text! {
+    /// A template that the project keeps beside its specs. Its bytes are part of the key, its path is not.
+    TemplateFile, "template-file"
 }
 marked_text! {
     /// A file of the project that a program needs. Path and bytes are part of the key.
@@ -54,6 +58,8 @@ pub enum Mark {
     Results,
     /// See [`InputFile`].
     InputFile,
+    /// See [`TemplateFile`].
+    TemplateFile,
     /// See [`ProjectFile`].
     ProjectFile,
 }
@@ -64,6 +70,7 @@ impl Mark {
             "one-result" => Some(Self::OneResult),
             "results" => Some(Self::Results),
             "input-file" => Some(Self::InputFile),
+            "template-file" => Some(Self::TemplateFile),
             "project-file" => Some(Self::ProjectFile),
             _ => None,
         }
@@ -72,6 +79,11 @@ impl Mark {
     /// Whether it names a stage rather than a file.
     pub fn is_stage(self) -> bool {
         matches!(self, Self::OneResult | Self::Results)
+    }
+
+    /// Whether it names a part of the project, which is read as of a revision when one is asked for.
+    pub fn is_of_project(self) -> bool {
+        matches!(self, Self::TemplateFile | Self::ProjectFile)
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod fields;
 
-pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, marked};
+pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile, marked};
 
 use crate::failure::Failure;
 use crate::work::Work;

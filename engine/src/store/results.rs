@@ -89,6 +89,20 @@ impl<'a> Results<'a> {
         Ok(good.map(|Part { fingerprint, digest, files, result, .. }| Artifact { fingerprint, digest, files, result }))
     }
 
+    /// As [`Results::peek`], for a fingerprint of which only the beginning is known, as in an attempt's name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn peek_starting(&self, start: &str) -> Result<Option<Manifest>, StoreError> {
+        let Some(folder) = start.get(..2) else { return Ok(None) };
+        let listed = blocking(self.store.list(&format!("results/{folder}/")))?;
+        let names = listed.iter().filter_map(|stat| stat.at.rsplit('/').next()?.strip_suffix(".json"));
+        match names.filter(|name| name.starts_with(start)).collect::<Vec<_>>().as_slice() {
+            [one] => self.peek(&Fingerprint((*one).to_owned())),
+            _ => Ok(None),
+        }
+    }
+
     fn read(&self, fingerprint: &Fingerprint) -> Result<Filing, StoreError> {
         let Some(bytes) = self.bytes(fingerprint)? else { return Ok(Filing::Absent) };
         let version = serde_json::from_slice::<Version>(&bytes).ok().map(|v| v.version);

@@ -9,7 +9,7 @@ use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows};
 use pipe_engine::run::{Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
-use pipe_engine::spec::{self, Read, SpecSchema};
+use pipe_engine::spec::{self, Disk, Read, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
 use pipe_engine::state::{Hints, Journal, Lock, StateFolder, read_only};
 use pipe_engine::store::Folder;
@@ -172,6 +172,7 @@ impl Project {
             spec: &spec,
             sources: &sources,
             base: &base,
+            texts: &Disk,
             kinds: &kinds,
             backends: &backends,
             schema: &schema,

@@ -1,0 +1,141 @@
+//! Two plans of a spec -> what differs: tasks that come and go, the settings and files of those that stay, what follows
+//! from that, and what would have to run now.
+
+use super::params;
+use crate::forecast::{Forecast, Forecasts};
+use crate::wiring::Project;
+use pipe_engine::failure::Failure;
+use pipe_engine::key::{Change, Fields, changes};
+use pipe_engine::lookup::Finder;
+use pipe_engine::plan::Plan;
+use pipe_engine::world::World;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// A plan, and what decides each of its tasks.
+pub(crate) struct Planned {
+    name: String,
+    project: Project,
+    finder: Finder,
+    /// The fields of each task's key; results it takes stand there by the names of their tasks.
+    fields: Vec<Fields>,
+}
+
+/// What differs between two plans.
+#[derive(Serialize)]
+pub(crate) struct PlanDiff {
+    /// What the earlier one is called, such as `v1 (1a2b3c4d5e6f)`.
+    pub(crate) before: String,
+    /// What the later one is called.
+    pub(crate) now: String,
+    pub(crate) params: Vec<Change>,
+    /// Tasks that only the later plan has.
+    pub(crate) added: Vec<String>,
+    /// Tasks that only the earlier plan has.
+    pub(crate) removed: Vec<String>,
+    /// Tasks that both have and that are made in another way.
+    pub(crate) changed: Vec<Changed>,
+    /// Tasks that are made in the same way from results that may be others.
+    pub(crate) follow: Vec<String>,
+    /// How many tasks are the same in both, and all they need as well.
+    pub(crate) same: u64,
+    /// What the later plan would do with its tasks now.
+    pub(crate) work: Work,
+}
+
+/// One task that both plans have.
+#[derive(Serialize)]
+pub(crate) struct Changed {
+    pub(crate) task: String,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What a run would do, in numbers and by name.
+#[derive(Default, Serialize)]
+pub(crate) struct Work {
+    pub(crate) hit: u64,
+    /// Tasks that would run.
+    pub(crate) run: Vec<String>,
+    /// Tasks of which it is not known before others have run.
+    pub(crate) depends: Vec<String>,
+}
+
+impl Planned {
+    /// # Errors
+    /// When a file that a task names cannot be read.
+    pub(crate) fn new(name: String, project: Project, world: &World) -> Result<Self, Failure> {
+        let finder = project.finder(world);
+        let fields = (0..project.plan.len()).map(|index| fields(&finder, index));
+        let fields = fields.collect::<Result<_, _>>()?;
+        finder.save();
+        Ok(Self { name, project, finder, fields })
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.project.plan
+    }
+}
+
+/// What decides a task besides the bytes of the results it takes.
+fn fields(finder: &Finder, index: usize) -> Result<Fields, Failure> {
+    Ok(finder.key_with(index, |needed| format!("the result of {}", needed.id))?.fields)
+}
+
+impl PlanDiff {
+    pub(crate) fn of(before: &Planned, now: &Planned) -> Self {
+        let earlier: HashMap<String, usize> =
+            before.plan().tasks().enumerate().map(|(place, task)| (task.id.to_string(), place)).collect();
+        let mut diff = Self {
+            before: before.name.clone(),
+            now: now.name.clone(),
+            params: params(&before.plan().params, &now.plan().params),
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+            follow: Vec::new(),
+            same: 0,
+            work: work(now),
+        };
+        // Tasks whose results may be others than before. Inputs come first, so each is known before it is asked for.
+        let mut moved = HashSet::new();
+        let mut kept = HashSet::new();
+        for (place, task) in now.plan().tasks().enumerate() {
+            let name = task.id.to_string();
+            let follows = task.inputs.iter().flat_map(|i| &i.tasks).any(|need| moved.contains(&need.index()));
+            match earlier.get(&name).map(|there| changes(&before.fields[*there], &now.fields[place])) {
+                None => diff.added.push(name.clone()),
+                Some(changes) if !changes.is_empty() => diff.changed.push(Changed { task: name.clone(), changes }),
+                Some(_) if follows => diff.follow.push(name.clone()),
+                Some(_) => {
+                    diff.same += 1;
+                    kept.insert(name);
+                    continue;
+                }
+            }
+            moved.insert(place);
+            kept.insert(name);
+        }
+        let gone = before.plan().tasks().map(|task| task.id.to_string()).filter(|name| !kept.contains(name));
+        diff.removed = gone.collect();
+        diff
+    }
+}
+
+impl Changed {
+    pub(crate) fn stage(&self) -> &str {
+        self.task.split('[').next().unwrap_or(&self.task)
+    }
+}
+
+fn work(now: &Planned) -> Work {
+    let mut work = Work::default();
+    let forecasts = Forecasts::of(now.plan(), &now.finder);
+    for (index, task) in now.plan().tasks().enumerate() {
+        match forecasts.task(index) {
+            Forecast::Hit(_) => work.hit += 1,
+            Forecast::Run(_) | Forecast::Failed(_) => work.run.push(task.id.to_string()),
+            Forecast::DependsOn(_) => work.depends.push(task.id.to_string()),
+        }
+    }
+    work
+}
