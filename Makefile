@@ -1,13 +1,15 @@
 # make demo        set up, build, make sample data, run the quickstart
 # make build       set up and build; leaves the link ./pipe
 # make test        set up and pass every check that a change must pass
-# make test-more   the long ones: more seeds, more kills
+# make test-more   the long ones: more seeds, more kills, hostile input
+# make fuzz        look for hostile input; FUZZ_SECONDS for each target, 60 unless told
+# make coverage    which lines of the spec reader the kept hostile input reaches
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more schemas setup build data
+.PHONY: demo test test-more fuzz coverage schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -27,6 +29,12 @@ test:
 
 test-more:
 	@tools/test-more.sh
+
+fuzz: setup
+	@tools/fuzz.sh $${FUZZ_SECONDS:-60}
+
+coverage: setup
+	@tools/coverage.sh
 
 schemas: setup
 	@cargo run --quiet -p pipe -- schema --write schemas
