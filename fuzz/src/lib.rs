@@ -105,6 +105,7 @@ pub fn plan(bytes: &[u8]) {
             backends: &project.backends,
             schema: &project.schema,
             rows: &rows,
+            texts: &case,
         };
         let (plan, found) = plan::build(&request);
         hold(&sources, &found);
