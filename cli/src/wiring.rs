@@ -229,15 +229,16 @@ impl Drop for Line {
     }
 }
 
-/// What is said of a spec with errors.
-fn wrong(sources: &Sources, problems: &[Diagnostic], printer: &Printer) -> Refusal {
-    Refusal::new(Exit::Wrong, summary(sources, problems)).after(render(sources, problems, printer.colors_talk()))
-}
-
-/// `3 problems in specs/x.toml`.
-pub(crate) fn summary(sources: &Sources, problems: &[Diagnostic]) -> String {
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    format!("{} in {}", crate::words::count(errors as u64, "problem"), sources.main().path)
+/// What is said of a spec with errors: all of them, their number, and where to read on.
+pub(crate) fn wrong(sources: &Sources, problems: &[Diagnostic], printer: &Printer) -> Refusal {
+    let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let count = crate::words::count(errors().count() as u64, "problem");
+    let refusal = Refusal::new(Exit::Wrong, format!("{count} in {}", sources.main().path));
+    let shown = refusal.after(render(sources, problems, printer.colors_talk()));
+    match errors().next() {
+        Some(first) => shown.help(format!("`pipe explain-error {}` says more", first.code)),
+        None => shown,
+    }
 }
 
 fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockError> {

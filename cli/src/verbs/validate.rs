@@ -17,12 +17,9 @@ pub(crate) fn run(args: &ValidateArgs, printer: &Printer) -> Result<Exit, Refusa
         return Ok(exit);
     }
     let Checked { sources, problems, plan, .. } = checked;
-    let shown = render(&sources, &problems, printer.colors_talk());
-    let Some(plan) = plan else {
-        return Err(Refusal::new(Exit::Wrong, wiring::summary(&sources, &problems)).after(shown));
-    };
+    let Some(plan) = plan else { return Err(wiring::wrong(&sources, &problems, printer)) };
     if !problems.is_empty() {
-        printer.line(&shown);
+        printer.line(&render(&sources, &problems, printer.colors_talk()));
     }
     printer.data(&format!("{}: {}\n", sources.main().path, size(&plan)))?;
     Ok(exit)

@@ -28,7 +28,7 @@ pub(super) fn resolve(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Vec<Resolv
             problems.push(unknown(spec, setting));
         }
     }
-    spec.params.iter().filter_map(|param| one(spec, param, problems)).collect()
+    spec.params.iter().map(|param| one(spec, param, problems)).collect()
 }
 
 /// The values alone, as templates and journals have them.
@@ -36,7 +36,7 @@ pub(super) fn values(resolved: &[Resolved]) -> Map<String, Json> {
     resolved.iter().map(|param| (param.name.clone(), param.value.clone())).collect()
 }
 
-fn one(spec: &Spec, param: &Param, problems: &mut Vec<Diagnostic>) -> Option<Resolved> {
+fn one(spec: &Spec, param: &Param, problems: &mut Vec<Diagnostic>) -> Resolved {
     let mut winner = None;
     for setting in spec.settings.iter().filter(|setting| setting.name.value == param.name) {
         let (value, span) = match &setting.value {
@@ -57,13 +57,13 @@ fn one(spec: &Spec, param: &Param, problems: &mut Vec<Diagnostic>) -> Option<Res
         let right = fits(param, node, &node.span, problems) && no_template(param, node, problems);
         (right.then(|| node.clone()), node.span.clone(), "default".to_owned())
     });
-    let Some((node, span, from)) = winner.or(default) else {
+    let (node, span, from) = winner.or(default).unwrap_or_else(|| {
         problems.push(missing(param));
-        return None;
-    };
-    // Of a wrong value there is a placeholder, so that templates that use it do not add to the noise.
+        (None, param.span.clone(), "nothing".to_owned())
+    });
+    // Of a wrong value, and of none, there is a placeholder, so that templates that use it do not add to the noise.
     let value = node.map_or_else(|| placeholder(param.kind), |node| node.to_json());
-    Some(Resolved { name: param.name.clone(), value, span, from })
+    Resolved { name: param.name.clone(), value, span, from }
 }
 
 fn placeholder(kind: ParamType) -> Json {

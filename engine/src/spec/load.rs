@@ -6,7 +6,7 @@
 use super::node::{MAX_FILE, Node, Value};
 use super::outside::{Environment, Outside};
 use super::overlay::{overlay, split_off};
-use super::{dotenv, toml, yaml};
+use super::{dotenv, slips, toml, yaml};
 use crate::text::{Diagnostic, Severity, SourceText, Sources, Span, Spanned, closest, code, moved, one_of};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -141,6 +141,7 @@ impl Loader<'_> {
         let (text, broken) = text_of(bytes);
         let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
         let (mut root, mut problems) = if is_yaml { yaml::parse(&text) } else { toml::parse(&text) };
+        slips::other_language(&text, is_yaml, &root, &mut problems);
         if let Some(broken) = broken {
             problems = vec![broken];
         }

@@ -11,8 +11,10 @@ pub mod node;
 mod outside;
 mod overlay;
 mod param;
+mod pen;
 pub mod schema;
 pub mod shape;
+mod slips;
 pub mod template;
 pub mod toml;
 pub mod yaml;
@@ -24,6 +26,7 @@ pub use load::{Disk, Given, Setting, Texts, variable_of};
 pub use model::{BackendSpec, Spec, StageSpec};
 pub use outside::{Environment, Outside, Variable};
 pub use param::{Param, ParamType};
+pub(crate) use pen::replace_text;
 pub use schema::SpecSchema;
 
 use crate::text::{Diagnostic, Severity, SourceText, Sources, Spanned, code};
@@ -65,14 +68,14 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
     if let Some(problem) = newer_version(&root) {
         return Read { spec: None, sources, problems: vec![problem] };
     }
-    check(&root, schema, &mut problems);
+    check(&root, schema, &sources, &mut problems);
     for (place, other) in others {
         let mut found = Vec::new();
-        check(&other, schema, &mut found);
+        check(&other, schema, &sources, &mut found);
         // What is wrong without this profile too has been told.
         problems.extend(found.into_iter().filter(|problem| place.contains(&problem.span().start)));
     }
-    let params = param::read(root.get("params"), &mut problems);
+    let params = param::read(root.get("params"), &sources, &mut problems);
     let spec = typed::<SpecFile>(&root, &SCALARS).map(|file| Spec {
         broken: problems.iter().any(|p| p.severity == Severity::Error),
         digest: digest(&sources),
@@ -99,8 +102,8 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
 /// The keys of a spec that become values at once; the others are read by the plan, or have been.
 const SCALARS: [&str; 4] = ["version", "name", "description", "store"];
 
-fn check(root: &Node, schema: &SpecSchema, problems: &mut Vec<Diagnostic>) {
-    shape::check(root, &schema.root, problems);
+fn check(root: &Node, schema: &SpecSchema, sources: &Sources, problems: &mut Vec<Diagnostic>) {
+    shape::check(root, &schema.root, sources, problems);
     check_names(root, problems);
 }
 

@@ -3,7 +3,7 @@
 
 use super::node::{Node, Value};
 use super::shape;
-use crate::text::{Diagnostic, Span};
+use crate::text::{Diagnostic, Sources, Span};
 use schemars::{JsonSchema, schema_for};
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -122,7 +122,7 @@ pub(super) fn is_declaration(node: &Node) -> bool {
 }
 
 /// The parameters of `[params]`. What is wrong with a declaration is told, and it then takes anything.
-pub(super) fn read(table: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Vec<Param> {
+pub(super) fn read(table: Option<&Node>, sources: &Sources, problems: &mut Vec<Diagnostic>) -> Vec<Param> {
     let schema = schema_for!(Declaration).to_value();
     let entries = table.into_iter().flat_map(Node::entries);
     let param = entries.map(|(name, node)| {
@@ -130,7 +130,7 @@ pub(super) fn read(table: Option<&Node>, problems: &mut Vec<Diagnostic>) -> Vec<
         if !is_declaration(node) {
             return Param { kind: ParamType::of(&node.value), default: Some(node.clone()), ..Param::named(name, span) };
         }
-        shape::check_named(node, &format!("params.{name}"), &schema, problems);
+        shape::check_named(node, &format!("params.{name}"), &schema, sources, problems);
         declared(node, Param::named(name, span))
     });
     param.collect()

@@ -4,28 +4,31 @@
 //! have one truth. Knows nothing of what keys mean; strings that hold a template are accepted anywhere, since their
 //! value is known later, and only the template itself is checked.
 
+mod mend;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod variants;
 
 use super::node::{Node, Value};
+use super::pen::Pen;
 use crate::spec::template::{Templates, diagnostic, is_template};
-use crate::text::{Diagnostic, Span, Spanned, closest, code, listed, one_of};
+use crate::text::{Diagnostic, Sources, Span, Spanned, closest, code, listed, one_of};
 use crate::units::{Bytes, Cpu, Millis, MillisRange, Usd};
 use schema::{Shape, wanted};
 use serde_json::Value as Json;
 
-/// Checks `node` against `schema`, a root schema of schemars 1.x, and adds every problem to `problems`.
-pub fn check(node: &Node, schema: &Json, problems: &mut Vec<Diagnostic>) {
-    let mut checker = Checker { root: schema, templates: Templates::new(), problems: Vec::new() };
+/// Checks `node` against `schema`, a root schema of schemars 1.x, and adds every problem to `problems`. `sources` is
+/// what the tree was read from: fixes are written in the language of each file.
+pub fn check(node: &Node, schema: &Json, sources: &Sources, problems: &mut Vec<Diagnostic>) {
+    let mut checker = Checker::new(schema, Pen::new(sources));
     checker.node(node, schema, &Place { name: None, span: node.span.start..node.span.start });
     problems.append(&mut checker.problems);
 }
 
 /// Checks a part of a spec against a root schema of its own. Problems call it `name`.
-pub(super) fn check_named(node: &Node, name: &str, schema: &Json, problems: &mut Vec<Diagnostic>) {
-    let mut checker = Checker { root: schema, templates: Templates::new(), problems: Vec::new() };
+pub(super) fn check_named(node: &Node, name: &str, schema: &Json, sources: &Sources, problems: &mut Vec<Diagnostic>) {
+    let mut checker = Checker::new(schema, Pen::new(sources));
     checker.node(node, schema, &Place { name: Some(name), span: node.span.clone() });
     problems.append(&mut checker.problems);
 }
@@ -52,10 +55,17 @@ impl Place<'_> {
 struct Checker<'s> {
     root: &'s Json,
     templates: Templates,
+    pen: Pen<'s>,
     problems: Vec<Diagnostic>,
+    /// Whether a value is only held against a schema to see if it fits.
+    is_trying: bool,
 }
 
 impl<'s> Checker<'s> {
+    fn new(root: &'s Json, pen: Pen<'s>) -> Self {
+        Self { root, templates: Templates::new(), pen, problems: Vec::new(), is_trying: false }
+    }
+
     fn node(&mut self, node: &Node, schema: &'s Json, place: &Place<'_>) {
         if let Value::String(text) = &node.value
             && is_template(text)
@@ -69,22 +79,15 @@ impl<'s> Checker<'s> {
         if let Some(alternatives) = shape.alternatives() {
             self.variant(node, &shape, &alternatives, place);
         } else {
-            self.plain(node, &shape, place);
+            self.plain(node, schema, &shape, place);
         }
     }
 
     /// Checks against a schema without alternatives.
-    fn plain(&mut self, node: &Node, shape: &Shape<'s>, place: &Place<'_>) {
+    fn plain(&mut self, node: &Node, schema: &'s Json, shape: &Shape<'s>, place: &Place<'_>) {
         let types = shape.types();
         if !types.is_empty() && !types.iter().any(|kind| schema::accepts(kind, &node.value)) {
-            self.wrong_type(node, &wanted(&types), place);
-            // The description of a table shows how to write one.
-            if types == ["object"]
-                && let Some(text) = shape.text("description")
-                && let Some(problem) = self.problems.last_mut()
-            {
-                problem.help = Some(first_sentence(text));
-            }
+            self.wrong_type(node, &[schema], place);
             return;
         }
         let values = shape.values();
@@ -93,10 +96,10 @@ impl<'s> Checker<'s> {
         }
         match &node.value {
             Value::String(text) => self.text(node, text, shape, place),
-            Value::Integer(number) => self.range(node, *number as f64, shape, place),
-            Value::Float(number) => self.range(node, *number, shape, place),
+            Value::Integer(number) => self.number(node, *number as f64, shape, place),
+            Value::Float(number) => self.number(node, *number, shape, place),
             Value::List(items) => self.list(node, items, shape, place),
-            Value::Table(entries) => self.table(entries, shape, place),
+            Value::Table(_) => self.table(node, shape, place),
             Value::Null | Value::Bool(_) => {}
         }
     }
@@ -106,9 +109,20 @@ impl<'s> Checker<'s> {
         self.problems.last_mut().expect("one was pushed above")
     }
 
-    fn wrong_type(&mut self, node: &Node, wanted: &str, place: &Place<'_>) {
-        let message = format!("{} wants {wanted}", place.name());
-        self.error(code::WRONG_TYPE, message, node.span.clone(), format!("this is {}", node.value.kind()));
+    /// The value is of none of the types that `schemas` want.
+    fn wrong_type(&mut self, node: &Node, schemas: &[&'s Json], place: &Place<'_>) {
+        let shapes: Vec<Shape<'s>> = schemas.iter().map(|schema| Shape::of(self.root, schema)).collect();
+        let types: Vec<&str> = shapes.iter().flat_map(Shape::types).collect();
+        let message = format!("{} wants {}", place.name(), wanted(&types));
+        let problem =
+            Diagnostic::error(code::WRONG_TYPE, message, node.span.clone(), format!("this is {}", node.value.kind()));
+        // The description of a table shows how to write one.
+        let description = shapes.iter().filter(|shape| shape.types() == ["object"]).find_map(|s| s.text("description"));
+        let problem = match self.mend(node, schemas) {
+            Some((help, edits)) => problem.fix(help, edits),
+            None => Diagnostic { help: description.map(first_sentence), ..problem },
+        };
+        self.problems.push(problem);
     }
 
     fn one_of_values(&mut self, node: &Node, values: &[&Json], place: &Place<'_>) {
@@ -119,15 +133,17 @@ impl<'s> Checker<'s> {
         let names: Vec<String> = values.iter().map(|value| shown(value)).collect();
         let names = || names.iter().map(String::as_str);
         let is = shown(&is);
-        let help = match closest(&is, names()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("it is one of {}", one_of(names())),
-        };
         let message = format!("{} cannot be `{is}`", place.name());
-        self.error(code::UNKNOWN_VALUE, message, node.span.clone(), "").help = Some(help);
+        let problem = Diagnostic::error(code::UNKNOWN_VALUE, message, node.span.clone(), "");
+        let meant = closest(&is, names()).and_then(|meant| values.iter().find(|value| shown(value) == meant));
+        self.problems.push(match meant {
+            Some(meant) => problem.fix(did_you_mean(&shown(meant)), [self.pen.put(node, meant)]),
+            None => problem.help(format!("it is one of {}", one_of(names()))),
+        });
     }
 
-    fn text(&mut self, node: &Node, text: &str, shape: &Shape<'s>, place: &Place<'_>) {
+    /// A size, a duration and the like, be it written with its unit or as a bare number.
+    fn unit(&mut self, node: &Node, text: &str, shape: &Shape<'s>, place: &Place<'_>) {
         let unit = match shape.text("format") {
             Some("bytes") => text.parse::<Bytes>().err(),
             Some("duration") => text.parse::<Millis>().err(),
@@ -137,8 +153,17 @@ impl<'s> Checker<'s> {
             _ => None,
         };
         if let Some(error) = unit {
-            self.error(code::BAD_UNIT, format!("{} cannot be read: {error}", place.name()), node.span.clone(), "");
+            let message = format!("{} cannot be read: {error}", place.name());
+            let problem = Diagnostic::error(code::BAD_UNIT, message, node.span.clone(), "");
+            self.problems.push(match shape.text("format").and_then(|format| mend::unit_spelling(format, text)) {
+                Some(meant) => problem.fix(did_you_mean(&meant), [self.pen.put(node, &Json::from(meant))]),
+                None => problem,
+            });
         }
+    }
+
+    fn text(&mut self, node: &Node, text: &str, shape: &Shape<'s>, place: &Place<'_>) {
+        self.unit(node, text, shape, place);
         let length = text.chars().count() as u64;
         self.length(node, length, "character", [shape.count("minLength"), shape.count("maxLength")], place);
     }
@@ -155,7 +180,7 @@ impl<'s> Checker<'s> {
         self.error(code::WRONG_LENGTH, message, node.span.clone(), format!("this has {is}"));
     }
 
-    fn range(&mut self, node: &Node, is: f64, shape: &Shape<'s>, place: &Place<'_>) {
+    fn number(&mut self, node: &Node, is: f64, shape: &Shape<'s>, place: &Place<'_>) {
         let rules: [Rule; 4] = [
             ("minimum", "at least", |is, bound| is >= bound),
             ("exclusiveMinimum", "more than", |is, bound| is > bound),
@@ -171,6 +196,7 @@ impl<'s> Checker<'s> {
                 return;
             }
         }
+        self.unit(node, &node.to_json().to_string(), shape, place);
     }
 
     fn list(&mut self, node: &Node, items: &[Node], shape: &Shape<'s>, place: &Place<'_>) {
@@ -184,43 +210,53 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn table(&mut self, entries: &[(Spanned<String>, Node)], shape: &Shape<'s>, place: &Place<'_>) {
+    fn table(&mut self, node: &Node, shape: &Shape<'s>, place: &Place<'_>) {
         let known = shape.properties();
-        for (key, value) in entries {
+        for (key, value) in node.entries() {
             match known.iter().find(|(name, _)| *name == key.value) {
                 Some((_, schema)) => self.node(value, schema, &Place::of(key)),
                 None => match shape.other_keys() {
                     Some(schema) => self.node(value, schema, &Place::of(key)),
-                    None if shape.is_closed() => self.unknown_key(key, &known, place),
+                    None if shape.is_closed() => self.unknown_key(key, node, &known, place),
                     None => self.node(value, &ANYTHING, &Place::of(key)),
                 },
             }
         }
         for name in shape.required() {
-            if !entries.iter().any(|(key, _)| key.value == name) {
+            if node.get(name).is_none() {
                 let schema = known.iter().find(|(known, _)| *known == name).map(|(_, schema)| *schema);
-                self.missing_key(name, schema, place);
+                self.missing_key(name, node, schema, place);
             }
         }
     }
 
-    fn unknown_key(&mut self, key: &Spanned<String>, known: &[(&str, &Json)], place: &Place<'_>) {
+    fn unknown_key(&mut self, key: &Spanned<String>, table: &Node, known: &[(&str, &Json)], place: &Place<'_>) {
         let names = || known.iter().map(|(name, _)| *name);
-        let help = match closest(&key.value, names()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None if known.is_empty() => format!("{} has no keys", place.name()),
-            None => format!("the keys here: {}", listed(names())),
-        };
         let message = format!("unknown key `{}` in {}", key.value, place.name());
-        self.error(code::UNKNOWN_KEY, message, key.span.clone(), "").help = Some(help);
+        let problem = Diagnostic::error(code::UNKNOWN_KEY, message, key.span.clone(), "");
+        // A key that is there already was not meant a second time.
+        let meant = closest(&key.value, names().filter(|name| table.get(name).is_none()));
+        self.problems.push(match meant {
+            Some(meant) => problem.fix(did_you_mean(meant), [self.pen.rename(key, meant)]),
+            None if known.is_empty() => problem.help(format!("{} has no keys", place.name())),
+            None => problem.help(format!("the keys here: {}", listed(names()))),
+        });
     }
 
-    fn missing_key(&mut self, name: &str, schema: Option<&'s Json>, place: &Place<'_>) {
-        let description = schema.and_then(|schema| Shape::of(self.root, schema).text("description"));
+    fn missing_key(&mut self, name: &str, table: &Node, schema: Option<&'s Json>, place: &Place<'_>) {
+        let shape = schema.map(|schema| Shape::of(self.root, schema));
         let message = format!("{} has no key `{name}`", place.name());
-        let help = description.map(|text| format!("`{name}`: {}", first_sentence(text)));
-        self.error(code::MISSING_KEY, message, place.span.clone(), format!("needs `{name}`")).help = help;
+        let mut problem = Diagnostic::error(code::MISSING_KEY, message, place.span.clone(), format!("needs `{name}`"));
+        let description = shape.as_ref().and_then(|shape| shape.text("description"));
+        problem.help = description.map(|text| format!("`{name}`: {}", first_sentence(text)));
+        let value = shape.as_ref().and_then(mend::only_value);
+        problem.fix = value.and_then(|value| self.pen.add(table, place.name, name, &value)).into_iter().collect();
+        self.problems.push(problem);
     }
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("did you mean `{name}`?")
 }
 
 /// A keyword that bounds numbers, its words, and whether a number keeps it.

@@ -13,6 +13,7 @@ mod tests;
 
 pub(crate) use resolve::diagnostic;
 
+use super::pen::inside;
 use crate::spec::node::Node;
 use crate::text::{Diagnostic, Span, closest, code, listed};
 use functions::environment;
@@ -50,6 +51,9 @@ impl Context {
     }
 }
 
+/// Bytes of a template and the text that is to come in their place.
+pub type Change = (Range<usize>, String);
+
 /// What is wrong with a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
@@ -61,6 +65,8 @@ pub struct TemplateError {
     pub range: Option<Range<usize>>,
     /// What to do about it.
     pub help: Option<String>,
+    /// The bytes of the template that are to give way to another text, where that is known.
+    pub fix: Option<Change>,
 }
 
 impl std::fmt::Display for TemplateError {
@@ -168,8 +174,8 @@ impl Templates {
             None => (render(environment, text, context).map(Json::from), 0),
         };
         let made = made.map_err(|error| match error.kind() {
-            ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(&error, text, offset)),
-            _ => describe(&error, text, offset),
+            ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(text, &error, offset)),
+            _ => describe(text, &error, offset),
         })?;
         if holds_nul(&made) { Err(makes_nul()) } else { Ok(made) }
     }
@@ -179,7 +185,7 @@ impl Templates {
         if let Some((expression, _)) = single_expression(&self.anything, text) {
             return Ok(expression.undeclared_variables(nested).into_iter().collect());
         }
-        let template = self.anything.template_from_str(text).map_err(|error| describe(&error, text, 0))?;
+        let template = self.anything.template_from_str(text).map_err(|error| describe(text, &error, 0))?;
         Ok(template.undeclared_variables(nested).into_iter().collect())
     }
 
@@ -240,8 +246,19 @@ impl std::io::Write for Limited {
 }
 
 /// minijinja's error in the words of a spec. `offset`: where what it was given begins in the template `text`.
-fn describe(error: &Error, text: &str, offset: usize) -> TemplateError {
+fn describe(text: &str, error: &Error, offset: usize) -> TemplateError {
     let detail = error.detail().unwrap_or_default();
+    // What breaks off at its end is reported beyond it.
+    let range = error.range().map(|range| range.start + offset..range.end + offset);
+    let range = range.filter(|range| text.get(range.clone()).is_some());
+    let known: &[&str] = match error.kind() {
+        ErrorKind::UnknownFilter => &functions::FILTERS,
+        ErrorKind::UnknownTest => &functions::TESTS,
+        _ => &[],
+    };
+    if let (false, Some((what, name))) = (known.is_empty(), unknown_word(detail)) {
+        return unknown_function(text, what, name, known, range);
+    }
     let (code, message) = match error.kind() {
         ErrorKind::SyntaxError | ErrorKind::BadEscape => {
             (code::TEMPLATE_SYNTAX, format!("the template is not well formed: {detail}"))
@@ -255,15 +272,48 @@ fn describe(error: &Error, text: &str, offset: usize) -> TemplateError {
         _ if detail.starts_with(functions::UNSAFE) => (code::UNSAFE_PATH, detail.to_owned()),
         kind => (code::TEMPLATE_FAILED, format!("the template has no value: {kind}: {detail}")),
     };
-    let help = match error.kind() {
-        ErrorKind::UnknownFilter => Some(format!("the filters there are: {}", listed(functions::FILTERS))),
-        _ if code == code::UNSAFE_PATH => Some("if it may lead there, say so: `{{ ... | path }}`".to_owned()),
-        _ => None,
+    let (help, fix) = if code == code::UNSAFE_PATH && !detail.contains("NUL") {
+        (Some("if it may lead there, say so: `{{ ... | path }}`".to_owned()), let_in(text, range.as_ref()))
+    } else {
+        (None, None)
     };
-    // What breaks off at its end is reported beyond it.
-    let range = error.range().map(|range| range.start + offset..range.end + offset);
-    let range = range.filter(|range| text.get(range.clone()).is_some());
-    TemplateError { code, message: message.trim_end().to_owned(), range, help }
+    TemplateError { code, message: message.trim_end().to_owned(), range, help, fix }
+}
+
+/// What minijinja does not know: "filter uper is unknown" is (`filter`, `uper`).
+fn unknown_word(detail: &str) -> Option<(&str, &str)> {
+    detail.strip_suffix(" is unknown")?.split_once(' ')
+}
+
+fn unknown_function(text: &str, what: &str, name: &str, known: &[&str], range: Option<Range<usize>>) -> TemplateError {
+    let place = word(text, name);
+    let message = format!("there is no {what} `{name}`");
+    let (help, fix) = offered(name, known.iter().copied(), place.as_ref(), |meant| meant.to_owned())
+        .unwrap_or_else(|| (format!("the {what}s there are: {}", listed(known.iter().copied())), None));
+    TemplateError { code: code::TEMPLATE_FAILED, message, range: place.or(range), help: Some(help), fix }
+}
+
+/// The filter `path` behind the expression at `range`, when that is a plain name: behind `a ~ b` it would mean `b` alone.
+fn let_in(text: &str, range: Option<&Range<usize>>) -> Option<Change> {
+    let from = range.map_or(0, |range| range.end);
+    let end = from + text.get(from..)?.find("}}")?;
+    let start = text[..end].rfind("{{")? + 2;
+    let inner = text[start..end].trim();
+    let is_name = inner.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+    let at = start + text[start..end].trim_end().len();
+    is_name.then(|| (at..at, " | path".to_owned()))
+}
+
+/// "did you mean", and the change that says so; `None` when no name is near.
+fn offered<'a>(
+    name: &str,
+    names: impl Iterator<Item = &'a str>,
+    place: Option<&Range<usize>>,
+    shown: impl Fn(&str) -> String,
+) -> Option<(String, Option<Change>)> {
+    let meant = closest(name, names)?;
+    let fix = place.map(|place| (place.clone(), meant.to_owned()));
+    Some((format!("did you mean `{}`?", shown(meant)), fix))
 }
 
 /// What the readers refuse in a file must not come out of a template either.
@@ -279,25 +329,24 @@ fn holds_nul(value: &Json) -> bool {
 fn makes_nul() -> TemplateError {
     let message = "the template makes a text with NUL".to_owned();
     let help = "take it out: no path, argument or variable can hold it".to_owned();
-    TemplateError { code: code::NUL, message, range: None, help: Some(help) }
+    TemplateError { code: code::NUL, message, range: None, help: Some(help), fix: None }
 }
 
 fn unknown_name<'a>(text: &str, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> TemplateError {
-    let help = match closest(name, names.clone()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("the names here: {}", listed(names)),
-    };
+    let range = word(text, name);
+    let (help, fix) = offered(name, names.clone(), range.as_ref(), |meant| meant.to_owned())
+        .unwrap_or_else(|| (format!("the names here: {}", listed(names)), None));
     let message = format!("the template names `{name}`, which is not there");
-    TemplateError { code: code::UNKNOWN_NAME, message, range: word(text, name), help: Some(help) }
+    TemplateError { code: code::UNKNOWN_NAME, message, range, help: Some(help), fix }
 }
 
 fn missing_part(text: &str, owner: &str, part: &str, names: &[String]) -> TemplateError {
-    let help = match closest(part, names.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean `{owner}.{meant}`?"),
-        None => format!("what it has: {}", listed(names.iter().map(String::as_str))),
-    };
+    let names = || names.iter().map(String::as_str);
+    let range = word(text, part);
+    let (help, fix) = offered(part, names(), range.as_ref(), |meant| format!("{owner}.{meant}"))
+        .unwrap_or_else(|| (format!("what it has: {}", listed(names())), None));
     let message = format!("`{owner}` has no `{part}`");
-    TemplateError { code: code::UNKNOWN_NAME, message, range: word(text, part), help: Some(help) }
+    TemplateError { code: code::UNKNOWN_NAME, message, range, help: Some(help), fix }
 }
 
 /// Where `name` stands as a whole word, inside the template's first braces or after them.
@@ -311,17 +360,9 @@ fn word(text: &str, name: &str) -> Option<Range<usize>> {
     })
 }
 
-/// The bytes of the file that `range` of a string's value was read from, or the whole string when that cannot be told.
-///
-/// A quoted string without escapes is two bytes longer in the file than its value, and a plain one is as long: then
-/// both run side by side. Escapes, folded lines and triple quotes make it longer.
-pub(crate) fn place_in_string(span: &Span, value: &str, range: Option<&Range<usize>>) -> Span {
-    let quotes = span.len().checked_sub(value.len());
-    match (range, quotes) {
-        (Some(range), Some(quotes @ (0 | 2))) if range.end <= value.len() => {
-            let begin = span.start + quotes / 2;
-            begin + range.start..begin + range.end
-        }
-        _ => span.clone(),
-    }
+/// The bytes of the file that `range` of a string's value was read from; `None` when that cannot be told, because the
+/// text is written with escapes, folded, or in three quotes.
+pub(crate) fn place_in_string(span: &Span, value: &str, range: &Range<usize>) -> Option<Span> {
+    let inside = inside(span, value).filter(|inside| range.end <= inside.len())?;
+    Some(inside.start + range.start..inside.start + range.end)
 }

@@ -3,7 +3,8 @@
 //! Knows nothing of what a spec may say. Dates and times become texts, since a spec has no use for them.
 
 use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, PathPart, Value, refuse_nul};
-use crate::text::{Diagnostic, Span, Spanned, code};
+use super::slips;
+use crate::text::{Diagnostic, Edit, Span, Spanned, code};
 use ::toml::de::{DeArray, DeInteger, DeTable, DeValue, Error};
 
 /// Reads TOML. The tree holds what could be read; it may be trusted only when there are no problems.
@@ -22,6 +23,11 @@ pub fn parse(text: &str) -> (Node, Vec<Diagnostic>) {
     refuse_nul(&root, &mut problems);
     problems.truncate(MAX_PROBLEMS);
     (root, problems)
+}
+
+/// Whether TOML takes `text` for a value.
+pub(super) fn is_value(text: &str) -> bool {
+    DeTable::parse(&format!("v = {text}\n")).is_ok()
 }
 
 /// One slip makes the parser stumble several times on its line; only the first is about what was written. A broken file
@@ -144,8 +150,14 @@ impl Reader<'_> {
 
 /// A number that a spec cannot hold.
 pub(super) fn bad_number(written: &str, span: Span) -> Diagnostic {
-    Diagnostic::error(code::BAD_NUMBER, format!("`{written}` is not a number a spec can hold"), span, "")
-        .help("whole numbers go from -2^63 to 2^63 - 1; others must be finite")
+    let problem = Diagnostic::error(code::BAD_NUMBER, format!("`{written}` is not a number a spec can hold"), span, "");
+    let bounds = "whole numbers go from -2^63 to 2^63 - 1; others must be finite";
+    if written.bytes().all(|byte| byte.is_ascii_digit()) {
+        let place = problem.span();
+        return problem
+            .fix(format!("{bounds}; put it in quotes if it is a name"), [Edit::new(place, format!("\"{written}\""))]);
+    }
+    problem.help(bounds)
 }
 
 /// The problem as a person says it. For a key that is there twice, both places are shown.
@@ -157,13 +169,13 @@ fn describe(error: &Error, text: &str, root: &Node) -> Diagnostic {
         "duplicate key" => {
             let key = unquoted(text.get(span.clone()).unwrap_or_default());
             let first = first_place(root, text, key, span.start);
-            duplicate_key(key, span, first)
+            duplicate_key(text, key, span, first)
         }
         message if message.contains("recurs") => too_deep_at(span),
         message => {
             // The crate names the wrong alternative when it misses a value.
             let message = message.trim_end_matches(", expected literal string");
-            Diagnostic::error(code::SYNTAX, format!("this is not TOML: {message}"), span, "here")
+            slips::in_toml(text, Diagnostic::error(code::SYNTAX, message, span, "here"))
         }
     }
 }
@@ -241,14 +253,30 @@ fn unquoted(key: &str) -> &str {
 }
 
 /// A key that one table has twice; `first` is where it was written before.
-pub(super) fn duplicate_key(key: &str, again: Span, first: Option<Span>) -> Diagnostic {
+pub(super) fn duplicate_key(text: &str, key: &str, again: Span, first: Option<Span>) -> Diagnostic {
     let message = format!("the key `{}` is there twice", unquoted(key));
-    let problem = Diagnostic::error(code::DUPLICATE_KEY, message, again, "again here");
-    let problem = match first {
-        Some(span) => problem.and(span, "first here"),
-        None => problem,
+    let problem = Diagnostic::error(code::DUPLICATE_KEY, message, again.clone(), "again here");
+    let Some(first) = first else { return problem.help("keep one of the two") };
+    let repeated = repeated_line(text, &first, &again);
+    let problem = problem.and(first, "first here");
+    match repeated {
+        Some(line) => problem.fix("both say the same, so take one out", [Edit::new(line, "")]),
+        None => problem.help("keep one of the two"),
+    }
+}
+
+/// The whole line of `again`, when it says just what the line of `first` says and stands alone.
+fn repeated_line(text: &str, first: &Span, again: &Span) -> Option<Span> {
+    let line_of = |place: &Span| {
+        let start = text.get(..place.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let end = text.get(place.end..)?.find('\n').map_or(text.len(), |at| place.end + at + 1);
+        Some(start..end)
     };
-    problem.help("keep one of the two")
+    let (one, other) = (line_of(first)?, line_of(again)?);
+    let said = text[other.clone()].trim_end();
+    let opens = said.ends_with(['[', '{', ':', '|', '>', ',']) || said.trim_start().starts_with('[');
+    let same = text[one.clone()].trim_end() == said && said.trim_start().starts_with(&text[again.clone()]);
+    (same && one != other && !opens).then_some(other)
 }
 
 #[cfg(test)]
@@ -292,13 +320,13 @@ mod tests {
     #[test]
     fn every_syntax_problem_is_told_in_one_pass() {
         insta::assert_snapshot!(shown("a = \nb = [1, \"x\nc = 3\n[d\n"), @r#"
-        error[S0102]: this is not TOML: string values must be quoted
+        error[S0102]: this is not TOML: a text must be in quotes
          --> x.toml:1:5
           |
         1 | a = 
           |     ^ here
 
-        error[S0102]: this is not TOML: invalid basic string, expected `"`
+        error[S0102]: this is not TOML: a text whose closing quote is missing
          --> x.toml:2:11
           |
         2 | b = [1, "x
@@ -310,7 +338,7 @@ mod tests {
         3 | c = 3
           | ^ here
 
-        error[S0102]: this is not TOML: string values must be quoted
+        error[S0102]: this is not TOML: a text must be in quotes
          --> x.toml:3:1
           |
         3 | c = 3
@@ -322,11 +350,17 @@ mod tests {
         4 | [d
           | ^ here
 
-        error[S0102]: this is not TOML: string values must be quoted
+        error[S0102]: a text must be in quotes
          --> x.toml:4:2
           |
         4 | [d
-          |  ^ here
+          |  ^
+          |
+        help: put it in quotes
+          |
+        4 - [d
+        4 + ["d"
+          |
         "#);
     }
 
@@ -377,7 +411,11 @@ mod tests {
         1 | a = 9223372036854775808
           |     ^^^^^^^^^^^^^^^^^^^
           |
-        help: whole numbers go from -2^63 to 2^63 - 1; others must be finite
+        help: whole numbers go from -2^63 to 2^63 - 1; others must be finite; put it in quotes if it is a name
+          |
+        1 - a = 9223372036854775808
+        1 + a = "9223372036854775808"
+          |
 
         error[S0107]: `nan` is not a number a spec can hold
          --> x.toml:2:5
@@ -437,7 +475,7 @@ mod tests {
             any::<i64>().prop_map(Json::from),
             (-1e9..1e9f64).prop_map(Json::from),
             "[^\\x00]{0,12}".prop_map(Json::from),
-            "(no|yes|null|true|1e3|~|0x1|<<|.nan|\\{\\{ x \\}\\})".prop_map(Json::from),
+            "(no|yes|null|true|1e3|~|0x1|<<|\\.nan|\\{\\{ x \\}\\})".prop_map(Json::from),
         ];
         let value = leaf.prop_recursive(4, 24, 5, |inner| {
             prop_oneof![

@@ -5,8 +5,9 @@
 //! that are not texts) is refused: both languages describe the same trees.
 
 use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, Value, refuse_nul};
+use super::slips;
 use super::toml::{MAX_PROBLEMS, bad_number, duplicate_key, too_deep_at, too_many_at, unreadable};
-use crate::text::{Diagnostic, Span, Spanned, code};
+use crate::text::{Diagnostic, Edit, Span, Spanned, code};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -46,7 +47,7 @@ fn events(text: &str) -> impl Iterator<Item = Result<(Event<'_>, Span), Diagnost
                 if error.info().contains("recursion limit") {
                     return Err(too_deep_at(at..at));
                 }
-                Err(Diagnostic::error(code::SYNTAX, format!("this is not YAML: {}", error.info()), at..at, "here"))
+                Err(slips::in_yaml(text, Diagnostic::error(code::SYNTAX, error.info(), at..at, "here")))
             }
         })
     })
@@ -149,7 +150,10 @@ impl<'t> Builder<'t> {
         if tagged {
             let message = "tags such as `!!str` have no meaning in a spec";
             let problem = Diagnostic::error(code::UNSUPPORTED, message, span.clone(), "this value has a tag");
-            self.problems.push(problem.help("drop the tag; quote the value if it should be a text"));
+            let written = self.text.get(span.clone()).unwrap_or_default();
+            let end = written.find(char::is_whitespace).map(|at| at + 1).filter(|_| written.starts_with('!'));
+            let edit = end.map(|end| Edit::new(span.start..span.start + end, ""));
+            self.problems.push(problem.fix("drop the tag; quote the value if it should be a text", edit));
         }
     }
 
@@ -231,7 +235,7 @@ impl<'t> Builder<'t> {
                     entries.push((key, node));
                 }
                 Entry::Occupied(first) => {
-                    self.problems.push(duplicate_key(&key.value, key.span, Some(first.get().clone())));
+                    self.problems.push(duplicate_key(self.text, &key.value, key.span, Some(first.get().clone())));
                 }
             },
             (Value::Table(_), None) => {
@@ -278,13 +282,29 @@ fn key(text: &str, node: Node, problems: &mut Vec<Diagnostic>) -> Spanned<String
             let problem = Diagnostic::error(code::UNSUPPORTED, message, node.span.clone(), "");
             problems.push(match other {
                 Value::Table(_) if written.starts_with('{') => {
-                    problem.help("if this is a template, put it in quotes: \"{{ ... }}\"")
+                    problem.fix("if this is a template, put it in quotes: \"{{ ... }}\"", quotes(text, &node.span))
                 }
                 Value::List(_) | Value::Table(_) => problem,
-                _ => problem.help(format!("quote it: \"{written}\"")),
+                _ => {
+                    let quoted = format!("\"{written}\"");
+                    problem.fix(format!("quote it: {quoted}"), [Edit::new(node.span.clone(), quoted.clone())])
+                }
             });
             Spanned { value: written.to_owned(), span: node.span }
         }
+    }
+}
+
+/// Quotes around the template whose inner braces are at `inner`; none when that is not all of it.
+fn quotes(text: &str, inner: &Span) -> Vec<Edit> {
+    let begin = inner.start.saturating_sub(1);
+    let whole = text.get(begin..).and_then(|rest| rest.starts_with("{{").then_some(rest));
+    let line = whole.and_then(|rest| rest.lines().next()).unwrap_or_default();
+    match line.rfind("}}").map(|at| at + 2) {
+        Some(length) if line[length..].trim().is_empty() && !line.contains(['"', '\\', '#']) => {
+            vec![Edit::new(begin..begin, "\""), Edit::new(begin + length..begin + length, "\"")]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -465,6 +485,10 @@ mod tests {
           |    ^^^^^^^ this value has a tag
           |
         help: drop the tag; quote the value if it should be a text
+          |
+        6 - t: !!str 5
+        6 + t: 5
+          |
         "#);
     }
 
@@ -490,7 +514,11 @@ mod tests {
         1 | a: 9223372036854775808
           |    ^^^^^^^^^^^^^^^^^^^
           |
-        help: whole numbers go from -2^63 to 2^63 - 1; others must be finite
+        help: whole numbers go from -2^63 to 2^63 - 1; others must be finite; put it in quotes if it is a name
+          |
+        1 - a: 9223372036854775808
+        1 + a: "9223372036854775808"
+          |
 
         error[S0107]: `.nan` is not a number a spec can hold
          --> x.yaml:2:4
@@ -521,7 +549,7 @@ mod tests {
     #[test]
     fn broken_syntax_says_where() {
         insta::assert_snapshot!(shown("a: [1, 2\nb: 3\n"), @r#"
-        error[S0102]: this is not YAML: illegal placement of ':' indicator
+        error[S0102]: this is not YAML: a key inside a list or table whose closing bracket is missing
          --> x.yaml:2:2
           |
         2 | b: 3

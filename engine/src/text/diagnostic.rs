@@ -24,6 +24,22 @@ pub struct Label {
     pub text: String,
 }
 
+/// One change of the text: what stands at a place gives way to another text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What goes; empty where something is only put in.
+    pub span: Span,
+    /// What comes in its place; empty where something is only taken out.
+    pub text: String,
+}
+
+impl Edit {
+    /// Puts `text` in the place of `span`.
+    pub fn new(span: Span, text: impl Into<String>) -> Self {
+        Self { span, text: text.into() }
+    }
+}
+
 /// One problem of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -37,13 +53,15 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// The changes that do what `help` says, where a program can make them; empty elsewhere. None overlaps another.
+    pub fix: Vec<Edit>,
 }
 
 impl Diagnostic {
     /// An error at `span`. `label` is shown under the place and may be empty.
     pub fn error(code: &'static str, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         let labels = vec![Label { span, text: label.into() }];
-        Self { severity: Severity::Error, code, message: message.into(), labels, help: None }
+        Self { severity: Severity::Error, code, message: message.into(), labels, help: None, fix: Vec::new() }
     }
 
     /// A warning at `span`. `label` is shown under the place and may be empty.
@@ -63,6 +81,12 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Says what to do about it, and how a program does it.
+    #[must_use]
+    pub fn fix(self, help: impl Into<String>, edits: impl IntoIterator<Item = Edit>) -> Self {
+        Self { fix: edits.into_iter().collect(), ..self.help(help) }
     }
 
     /// The place of the problem. A problem without any label is about the whole file, so it is at its start.

@@ -1,6 +1,6 @@
 //! Problems and their source text -> flat records for programs: editors, CI annotations, `--json`.
 
-use super::diagnostic::{Diagnostic, Severity, sort_by_position};
+use super::diagnostic::{Diagnostic, Edit, Severity, sort_by_position};
 use super::sources::Sources;
 use serde::Serialize;
 
@@ -27,6 +27,25 @@ pub struct DiagnosticJson {
     pub label: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The changes that do what `help` says, where a program can make them; empty elsewhere.
+    pub fix: Vec<EditJson>,
+}
+
+/// One change: what stands from the first place up to the second gives way to `text`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EditJson {
+    /// The file.
+    pub file: String,
+    /// The line what goes begins on.
+    pub line: usize,
+    /// The column it begins at.
+    pub column: usize,
+    /// The line it ends on.
+    pub end_line: usize,
+    /// The column just after it.
+    pub end_column: usize,
+    /// What comes in its place.
+    pub text: String,
 }
 
 /// One record for each problem, in the order of the text.
@@ -50,6 +69,20 @@ fn record(sources: &Sources, problem: Diagnostic) -> DiagnosticJson {
         end_column: end.column,
         label: problem.labels.into_iter().next().map(|label| label.text).unwrap_or_default(),
         help: problem.help,
+        fix: problem.fix.into_iter().map(|edit| change(sources, edit)).collect(),
+    }
+}
+
+fn change(sources: &Sources, edit: Edit) -> EditJson {
+    let place = sources.place(&edit.span);
+    let (start, end) = (place.position(), place.source.position(place.span.end));
+    EditJson {
+        file: place.source.path.clone(),
+        line: start.line,
+        column: start.column,
+        end_line: end.line,
+        end_column: end.column,
+        text: edit.text,
     }
 }
 
@@ -62,10 +95,12 @@ mod tests {
     fn a_record_says_where_in_lines_and_columns_from_one() {
         let source = SourceText::new("specs/x.toml", "é = 1\n# ü\n  kind = 2\n");
         let start = source.text.find("kind").unwrap();
-        let problem = Diagnostic::error("S0201", "unknown key `kind`", start..start + 4, "here").help("drop it");
+        let problem = Diagnostic::error("S0201", "unknown key `kind`", start..start + 4, "here")
+            .fix("drop it", [Edit::new(start - 2..start + 8, "")]);
         let expected = serde_json::json!([{
             "severity": "error", "code": "S0201", "message": "unknown key `kind`", "file": "specs/x.toml",
             "line": 3, "column": 3, "end_line": 3, "end_column": 7, "label": "here", "help": "drop it",
+            "fix": [{ "file": "specs/x.toml", "line": 3, "column": 1, "end_line": 3, "end_column": 11, "text": "" }],
         }]);
         assert_eq!(serde_json::to_value(to_json(&Sources::of(source), &[problem])).unwrap(), expected);
     }

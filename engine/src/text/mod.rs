@@ -14,8 +14,8 @@ mod sources;
 
 pub use catalogue::{CATALOGUE, Entry, page_of};
 pub use closest::{closest, listed, one_of};
-pub use diagnostic::{Diagnostic, Label, Severity, sort_by_position};
-pub use json::{DiagnosticJson, to_json};
+pub use diagnostic::{Diagnostic, Edit, Label, Severity, sort_by_position};
+pub use json::{DiagnosticJson, EditJson, to_json};
 pub use render::render;
 pub use source::{Position, SourceText, Span, Spanned};
 pub use sources::{Place, Sources, moved};

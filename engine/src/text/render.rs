@@ -5,7 +5,7 @@
 use super::diagnostic::{Diagnostic, Severity, sort_by_position};
 use super::source::{SourceText, Span};
 use super::sources::Sources;
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet, normalize_untrusted_str};
 
 /// Shows every problem, in the order of the text, with an empty line between two.
 ///
@@ -30,7 +30,11 @@ fn render_one(renderer: &Renderer, sources: &Sources, problem: &Diagnostic) -> S
     }
     let mut report = vec![group];
     if let Some(help) = &problem.help {
-        report.push(Group::with_title(Level::HELP.secondary_title(normalize_untrusted_str(help))));
+        let title = Level::HELP.secondary_title(normalize_untrusted_str(help));
+        report.push(match suggestion(sources, problem) {
+            Some(patched) => title.element(patched),
+            None => Group::with_title(title),
+        });
     }
     renderer.render(&report)
 }
@@ -60,7 +64,7 @@ impl<'a> Excerpt<'a> {
     /// Only the lines that are shown are handed over: the renderer looks at all it gets, and a hundred problems of a
     /// megabyte took it two seconds.
     fn snippet(&self) -> Snippet<'a, Annotation<'a>> {
-        let window = self.window();
+        let window = lines_around(&self.source.text, self.labels.iter().map(|(_, span, _)| span));
         let first_line = self.source.position(window.start).line;
         let text = &self.source.text[window.clone()];
         let mut snippet = Snippet::source(text).path(self.source.path.as_str()).line_start(first_line);
@@ -71,21 +75,40 @@ impl<'a> Excerpt<'a> {
         }
         snippet
     }
+}
 
-    /// The bytes of all lines that hold a label, and those between them.
-    fn window(&self) -> Span {
-        let text = &self.source.text;
-        let first = self.labels.iter().map(|(_, span, _)| span.start).min().unwrap_or(0);
-        let last = self.labels.iter().map(|(_, span, _)| span.end).max().unwrap_or(0);
-        let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
-        let end = text[last..].find('\n').map_or(text.len(), |at| last + at + 1);
-        start..end
+/// The lines a fix changes, before and after. "did you mean `train`?" says it all, so nothing is drawn below it.
+fn suggestion<'s>(sources: &'s Sources, problem: &Diagnostic) -> Option<Snippet<'s, Patch<'s>>> {
+    if let ([edit], Some(help)) = (problem.fix.as_slice(), &problem.help)
+        && !edit.text.trim().is_empty()
+        && help.contains(&edit.text)
+    {
+        return None;
     }
+    let source = sources.place(&problem.fix.first()?.span).source;
+    let places: Vec<Span> = problem.fix.iter().map(|edit| sources.place(&edit.span).span).collect();
+    let window = lines_around(&source.text, places.iter());
+    let snippet = Snippet::source(&source.text[window.clone()]).line_start(source.position(window.start).line);
+    let patches = problem
+        .fix
+        .iter()
+        .zip(places)
+        .map(|(edit, place)| Patch::new(place.start - window.start..place.end - window.start, edit.text.clone()));
+    Some(snippet.patches(patches))
+}
+
+/// The bytes of all lines that hold one of the places, and those between them.
+fn lines_around<'p>(text: &str, places: impl Iterator<Item = &'p Span>) -> Span {
+    let all = places.cloned().reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or(0..0);
+    let start = text[..all.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[all.end..].find('\n').map_or(text.len(), |at| all.end + at + 1);
+    start..end
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Edit;
     use proptest::prelude::*;
 
     #[test]
@@ -113,6 +136,53 @@ mod tests {
         ...
         4 | [a]
           |   ^ again here
+        "#);
+    }
+
+    #[test]
+    fn a_fix_is_drawn_unless_its_sentence_holds_it_already() {
+        let text = "[a] # note\nkind = \"trian\"\nepochs = \"3\"\n";
+        let source = SourceText::new("specs/x.toml", text);
+        let problems = [
+            Diagnostic::error("S0204", "`kind` cannot be `trian`", 19..24, "")
+                .fix("did you mean `train`?", [Edit::new(19..24, "train")]),
+            Diagnostic::error("S0202", "`a` has no key `frames`", 1..2, "needs `frames`")
+                .fix("`frames`: the stage whose frames it learns from", [Edit::new(10..10, "\nframes = \"\"")]),
+            Diagnostic::error("S0203", "`epochs` wants an integer", 35..38, "this is a string")
+                .fix("drop the quotes", [Edit::new(35..36, ""), Edit::new(37..38, "")]),
+        ];
+        insta::assert_snapshot!(render(&Sources::of(source), &problems, false), @r#"
+        error[S0202]: `a` has no key `frames`
+         --> specs/x.toml:1:2
+          |
+        1 | [a] # note
+          |  ^ needs `frames`
+          |
+        help: `frames`: the stage whose frames it learns from
+          |
+        1 ~ [a] # note
+        2 + frames = ""
+          |
+
+        error[S0204]: `kind` cannot be `trian`
+         --> specs/x.toml:2:9
+          |
+        2 | kind = "trian"
+          |         ^^^^^
+          |
+        help: did you mean `train`?
+
+        error[S0203]: `epochs` wants an integer
+         --> specs/x.toml:3:10
+          |
+        3 | epochs = "3"
+          |          ^^^ this is a string
+          |
+        help: drop the quotes
+          |
+        3 - epochs = "3"
+        3 + epochs = 3
+          |
         "#);
     }
 

@@ -92,8 +92,10 @@ impl Sources {
 
 /// Moves what a reader found in one text to that text's place among all.
 pub fn moved(mut problems: Vec<Diagnostic>, by: usize) -> Vec<Diagnostic> {
-    for label in problems.iter_mut().flat_map(|problem| &mut problem.labels) {
-        label.span = label.span.start + by..label.span.end + by;
+    let move_on = |span: &mut Span| *span = span.start + by..span.end + by;
+    for problem in &mut problems {
+        problem.labels.iter_mut().for_each(|label| move_on(&mut label.span));
+        problem.fix.iter_mut().for_each(|edit| move_on(&mut edit.span));
     }
     problems
 }

@@ -10,13 +10,25 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+/// The codes a file of constants declares, such as `pub const SYNTAX: &str = "S0102";`.
+fn declared(file: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("engine/src").join(file)).unwrap();
+    let constants = text.lines().filter(|line| line.starts_with("pub const "));
+    constants.map(|line| line.split('"').nth(1).unwrap().to_owned()).collect()
+}
+
 #[test]
-fn every_page_is_listed() {
+fn every_code_has_a_page_and_every_page_a_code() {
+    let mut codes = declared("text/code.rs");
+    codes.extend(declared("plan/code.rs"));
+    let set: BTreeSet<&str> = codes.iter().map(String::as_str).collect();
+    assert_eq!(set.len(), codes.len(), "a code is declared twice");
     let listed: BTreeSet<&str> = CATALOGUE.iter().map(|entry| entry.code).collect();
+    assert_eq!(listed, set, "engine/src/text/catalogue.rs lists what the two files of codes declare");
     let files = fs::read_dir(root().join("docs/errors")).unwrap().map(|entry| entry.unwrap().path());
     let pages: BTreeSet<String> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     let pages: BTreeSet<&str> = pages.iter().map(String::as_str).filter(|name| *name != "README").collect();
-    assert_eq!(listed, pages, "engine/src/text/catalogue.rs lists the pages of docs/errors");
+    assert_eq!(pages, set, "docs/errors has a page for each code");
 }
 
 #[test]

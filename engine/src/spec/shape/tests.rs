@@ -91,16 +91,17 @@ enum Input {
     File { file: String },
 }
 
-fn problems_of(node: &Node) -> Vec<crate::text::Diagnostic> {
+fn problems_of(node: &Node, sources: &Sources) -> Vec<crate::text::Diagnostic> {
     let mut problems = Vec::new();
-    check(node, schema_for!(Pipeline).as_value(), &mut problems);
+    check(node, schema_for!(Pipeline).as_value(), sources, &mut problems);
     problems
 }
 
 fn shown(text: &str) -> String {
     let (node, problems) = toml::parse(text);
     assert_eq!(problems, []);
-    render(&Sources::of(SourceText::new("x.toml", text)), &problems_of(&node), false)
+    let sources = Sources::of(SourceText::new("x.toml", text));
+    render(&sources, &problems_of(&node, &sources), false)
 }
 
 const HEAD: &str = "version = 1\nname = \"x\"\n";
@@ -139,8 +140,8 @@ inputs = { m = { stage = "a", all = true }, f = { file = "x" }, t = "{{ x }}" }
 
 #[test]
 fn null_stands_for_a_key_that_is_not_there_only_where_it_may() {
-    let (node, _) = yaml::parse("version: 1\nname: null\npriority: null\nstore: ~\n");
-    let found = problems_of(&node);
+    let sources = Sources::of(SourceText::new("x.yaml", "version: 1\nname: null\npriority: null\nstore: ~\n"));
+    let found = problems_of(&yaml::parse(&sources.main().text).0, &sources);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].message, "`name` wants a string");
 }
@@ -208,20 +209,29 @@ fn missing_keys_say_what_they_are_for() {
         3 | [stages.b]
           |         ^ needs `kind`
           |
-        help: `kind` is one of `train`, `preprocess` or `command`
+        help: its keys are those of `train`
+          |
+        3 ~ [stages.b]
+        4 + kind = "train"
+          |
         "#);
 }
 
 #[test]
 fn wrong_types_say_what_is_wanted_and_what_is_there() {
     insta::assert_snapshot!(
-        shown(&format!("{HEAD}store = \"out\"\n[stages.a]\nkind = \"train\"\nepochs = \"three\"\nshare = [1]\n[stages.b]\nkind = \"preprocess\"\nsize = [1.5, 2, 3]\nclips = 7\n[stages.c]\nkind = \"command\"\nargv = [\"a\", 1]\ncache = \"yes\"\ninputs = {{ m = \"model\" }}\n")),
+        shown(&format!("{HEAD}store = \"out\"\n[stages.a]\nkind = \"train\"\nepochs = \"three\"\nshare = [1]\n[stages.b]\nkind = \"preprocess\"\nsize = [1.5, 2, 3]\nclips = {{}}\n")),
         @r#"
         error[S0203]: `store` wants a table
          --> x.toml:3:9
           |
         3 | store = "out"
           |         ^^^^^ this is a string
+          |
+        help: write it under its key `root`
+          |
+        3 | store = { root = "out" }
+          |         ++++++++       +
 
         error[S0203]: `epochs` wants an integer
          --> x.toml:6:10
@@ -234,6 +244,12 @@ fn wrong_types_say_what_is_wanted_and_what_is_there() {
           |
         7 | share = [1]
           |         ^^^ this is a list
+          |
+        help: drop the brackets
+          |
+        7 - share = [1]
+        7 + share = 1
+          |
 
         error[S0206]: `size` wants exactly 2 items
           --> x.toml:10:8
@@ -250,26 +266,73 @@ fn wrong_types_say_what_is_wanted_and_what_is_there() {
         error[S0203]: `clips` wants a string or a list
           --> x.toml:11:9
            |
-        11 | clips = 7
-           |         ^ this is an integer
+        11 | clips = {}
+           |         ^^ this is a table
+        "#);
+}
 
-        error[S0203]: `argv[1]` wants a string
-          --> x.toml:14:14
-           |
-        14 | argv = ["a", 1]
-           |              ^ this is an integer
+#[test]
+fn a_value_that_says_the_same_in_another_type_is_offered() {
+    insta::assert_snapshot!(
+        shown(&format!("{HEAD}[stages.a]\nkind = \"preprocess\"\nsize = [\"3\", 4.0]\nclips = 7\n[stages.c]\nkind = \"command\"\nargv = \"ls\"\ncache = \"yes\"\ninputs = {{ m = \"model\" }}\n")),
+        @r#"
+        error[S0203]: `size[0]` wants an integer
+         --> x.toml:5:9
+          |
+        5 | size = ["3", 4.0]
+          |         ^^^ this is a string
+          |
+        help: write `3`
+
+        error[S0203]: `size[1]` wants an integer
+         --> x.toml:5:14
+          |
+        5 | size = ["3", 4.0]
+          |              ^^^ this is a number with a fraction
+          |
+        help: write `4`
+
+        error[S0203]: `clips` wants a string or a list
+         --> x.toml:6:9
+          |
+        6 | clips = 7
+          |         ^ this is an integer
+          |
+        help: put it in quotes
+          |
+        6 - clips = 7
+        6 + clips = "7"
+          |
+
+        error[S0203]: `argv` wants a list
+         --> x.toml:9:8
+          |
+        9 | argv = "ls"
+          |        ^^^^ this is a string
+          |
+        help: put it in brackets
+          |
+        9 | argv = ["ls"]
+          |        +    +
 
         error[S0203]: `cache` wants true or false
-          --> x.toml:15:9
+          --> x.toml:10:9
            |
-        15 | cache = "yes"
+        10 | cache = "yes"
            |         ^^^^^ this is a string
+           |
+        help: write `true`
 
         error[S0203]: `m` wants a table
-          --> x.toml:16:16
+          --> x.toml:11:16
            |
-        16 | inputs = { m = "model" }
+        11 | inputs = { m = "model" }
            |                ^^^^^^^ this is a string
+           |
+        help: write it under its key `stage`
+           |
+        11 | inputs = { m = { stage = "model" } }
+           |                +++++++++         +
         "#);
 }
 
@@ -396,7 +459,8 @@ proptest::proptest! {
     #[test]
     fn no_tree_makes_the_check_panic(text in "((version|name|params|stages|store|priority|a|kind): ?(1|x|\\[1, y\\]|\\{kind: train\\}|\\{a: \\{kind: command\\}\\}|~|\n  kind: [a-z]{0,3})?\n){0,6}") {
         let (node, mut problems) = yaml::parse(&text);
-        check(&node, schema_for!(Pipeline).as_value(), &mut problems);
-        let _ = render(&Sources::of(SourceText::new("x.yaml", text)), &problems, true);
+        let sources = Sources::of(SourceText::new("x.yaml", text));
+        check(&node, schema_for!(Pipeline).as_value(), &sources, &mut problems);
+        let _ = render(&sources, &problems, true);
     }
 }

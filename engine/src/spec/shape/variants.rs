@@ -3,11 +3,11 @@
 //! Saying that none of five shapes fits helps nobody. So the shape is chosen by what people look at: the word in
 //! `kind` or `type`, then the value's type, then whatever fits best.
 
-use super::schema::{Shape, accepts, wanted};
+use super::schema::{Shape, accepts};
 use super::{Checker, Place};
 use crate::spec::node::{Node, Value};
 use crate::spec::template::is_template;
-use crate::text::{code, one_of};
+use crate::text::{Diagnostic, code, one_of};
 use serde_json::Value as Json;
 
 impl<'s> Checker<'s> {
@@ -20,8 +20,7 @@ impl<'s> Checker<'s> {
         }
         let fitting: Vec<&'s Json> = all.iter().copied().filter(|schema| self.takes(schema, node)).collect();
         if fitting.is_empty() {
-            let types: Vec<&str> = all.iter().flat_map(|schema| Shape::of(self.root, schema).types()).collect();
-            self.wrong_type(node, &wanted(&types), place);
+            self.wrong_type(node, &all, place);
             return;
         }
         let values: Option<Vec<Vec<&'s Json>>> = fitting.iter().map(|schema| self.closed_values(schema)).collect();
@@ -30,15 +29,13 @@ impl<'s> Checker<'s> {
             None => self.best(node, &fitting, place),
         }
         // Keys beside the alternatives hold for all of them.
-        if let Value::Table(entries) = &node.value
-            && !around.properties().is_empty()
-        {
-            self.table(entries, around, place);
+        if matches!(node.value, Value::Table(_)) && !around.properties().is_empty() {
+            self.table(node, around, place);
         }
     }
 
     /// Alternatives that are alternatives themselves are put in their place, as `Option` of an enum is.
-    fn flattened(&self, alternatives: &[&'s Json]) -> Vec<&'s Json> {
+    pub(super) fn flattened(&self, alternatives: &[&'s Json]) -> Vec<&'s Json> {
         let mut flat = Vec::new();
         let mut next: Vec<&'s Json> = alternatives.iter().rev().copied().collect();
         while let Some(schema) = next.pop() {
@@ -67,24 +64,19 @@ impl<'s> Checker<'s> {
 
     /// Checks a table whose word under `tag` chooses the alternative.
     fn tagged(&mut self, node: &Node, tag: &str, all: &[&'s Json], place: &Place<'_>) {
-        let word_of = |schema: &'s Json| {
-            let properties = Shape::of(self.root, schema).properties();
-            properties.into_iter().find(|(name, _)| *name == tag).and_then(|(_, schema)| schema.get("const"))
-        };
+        let word_of = |schema: &'s Json| self.property(schema, tag)?.get("const");
         let words: Vec<(&'s Json, &'s Json)> =
             all.iter().filter_map(|schema| word_of(schema).map(|word| (word, *schema))).collect();
         let Some(written) = node.get(tag) else {
-            let names = one_of(words.iter().filter_map(|(word, _)| word.as_str()));
-            let message = format!("{} has no key `{tag}`", place.name());
-            self.error(code::MISSING_KEY, message, place.span.clone(), format!("needs `{tag}`")).help =
-                Some(format!("`{tag}` is one of {names}"));
+            self.missing_tag(node, tag, &words, place);
             return;
         };
         let is = written.to_json();
         if let Some((_, schema)) = words.iter().find(|(word, _)| **word == is) {
-            self.plain(node, &Shape::of(self.root, schema), place);
+            self.plain(node, schema, &Shape::of(self.root, schema), place);
         } else if !matches!(&written.value, Value::String(_)) {
-            self.wrong_type(written, "a string", &Place { name: Some(tag), span: written.span.clone() });
+            let words: Vec<&'s Json> = words.iter().filter_map(|(_, schema)| self.property(schema, tag)).collect();
+            self.wrong_type(written, &words, &Place { name: Some(tag), span: written.span.clone() });
         } else if is.as_str().is_some_and(is_template) {
             let message = format!("`{tag}` cannot be a template");
             self.error(code::UNKNOWN_VALUE, message, written.span.clone(), "").help =
@@ -93,6 +85,22 @@ impl<'s> Checker<'s> {
             let values: Vec<&Json> = words.iter().map(|(word, _)| *word).collect();
             self.one_of_values(written, &values, &Place { name: Some(tag), span: written.span.clone() });
         }
+    }
+
+    fn property(&self, schema: &'s Json, key: &str) -> Option<&'s Json> {
+        Shape::of(self.root, schema).properties().into_iter().find(|(name, _)| *name == key).map(|(_, schema)| schema)
+    }
+
+    /// A table without the key that decides what it is; the keys it has may tell.
+    fn missing_tag(&mut self, node: &Node, tag: &str, words: &[(&'s Json, &'s Json)], place: &Place<'_>) {
+        let message = format!("{} has no key `{tag}`", place.name());
+        let problem = Diagnostic::error(code::MISSING_KEY, message, place.span.clone(), format!("needs `{tag}`"));
+        let meant = self.meant_by_keys(node.entries(), tag, words);
+        let edit = meant.and_then(|word| self.pen.add(node, place.name, tag, word));
+        self.problems.push(match (meant.and_then(Json::as_str), edit) {
+            (Some(word), Some(edit)) => problem.fix(format!("its keys are those of `{word}`"), [edit]),
+            _ => problem.help(format!("`{tag}` is one of {}", one_of(words.iter().filter_map(|(w, _)| w.as_str())))),
+        });
     }
 
     /// Whether a value of this type could fit `schema` at all.
@@ -119,7 +127,7 @@ impl<'s> Checker<'s> {
         let before = std::mem::take(&mut self.problems);
         let mut fewest: Option<Vec<_>> = None;
         for schema in fitting {
-            self.plain(node, &Shape::of(self.root, schema), place);
+            self.plain(node, schema, &Shape::of(self.root, schema), place);
             let found = std::mem::take(&mut self.problems);
             if fewest.as_ref().is_none_or(|fewest| found.len() < fewest.len()) {
                 fewest = Some(found);

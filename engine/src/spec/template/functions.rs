@@ -15,6 +15,27 @@ pub(super) const FILTERS: [&str; 28] = [
     "unique", "upper",
 ];
 
+/// The tests there are.
+pub(super) const TESTS: [&str; 17] = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "float",
+    "in",
+    "integer",
+    "mapping",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "string",
+    "undefined",
+];
+
 /// How the detail of an error begins that says a path could lead elsewhere.
 pub(super) const UNSAFE: &str = "a template may not put ";
 /// The detail of an error that says a limit was passed.

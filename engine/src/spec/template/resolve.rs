@@ -2,8 +2,9 @@
 
 use super::{Context, MAX_MADE, TemplateError, Templates, Use, place_in_string};
 use crate::spec::node::{Node, Value};
-use crate::text::{Diagnostic, code};
+use crate::text::{Diagnostic, Edit, code};
 use serde_json::Value as Json;
+use std::ops::Range;
 
 /// How much text one tree may become, in bytes.
 const MAX_TOTAL: usize = 16 * MAX_MADE;
@@ -81,12 +82,13 @@ impl Walk<'_> {
 
 /// A template's problem with its place in the file: the exact spot where it can be told.
 pub(crate) fn diagnostic(node: &Node, text: &str, error: TemplateError) -> Diagnostic {
-    let span = place_in_string(&node.span, text, error.range.as_ref());
-    let problem = Diagnostic::error(error.code, error.message, span, "");
-    match error.help {
-        Some(help) => problem.help(help),
-        None => problem,
-    }
+    let exactly = |range: &Range<usize>| place_in_string(&node.span, text, range);
+    let span = error.range.as_ref().and_then(exactly).unwrap_or_else(|| node.span.clone());
+    let mut problem = Diagnostic::error(error.code, error.message, span, "");
+    problem.help = error.help;
+    let edit = error.fix.and_then(|(range, new)| Some(Edit::new(exactly(&range)?, new)));
+    problem.fix = edit.into_iter().collect();
+    problem
 }
 
 fn text_len(value: &Json) -> usize {

@@ -107,13 +107,13 @@ fn every_problem_of_a_tree_is_told_with_its_exact_spot() {
           |
         help: did you mean `params.games`?
 
-        error[S0304]: the template has no value: unknown filter: filter shout is unknown
+        error[S0304]: there is no filter `shout`
          --> x.toml:2:39
           |
         2 | b = ["{{ params.gamse }}", '{{ game | shout }}']
           |                                       ^^^^^
           |
-        help: the filters there are: `abs`, `bool`, `default`, `first`, `float`, `int`, `items`, `join`, `json`, `last`, `length`, `list`, `lower`, `map`, `max`, `min`, `path`, `reject`, `replace`, `reverse`, `round`, `select`, `sort`, `split`, `string`, `trim`, `unique`, `upper`
+        help: did you mean `sort`?
 
         error[S0301]: the template is not well formed: unexpected end of variable block
          --> x.toml:3:13
