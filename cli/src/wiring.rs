@@ -138,10 +138,14 @@ impl Project {
     /// # Errors
     /// When the spec cannot be read or is wrong.
     pub(crate) fn load(args: &SpecArgs, printer: &Printer) -> Result<Self, Refusal> {
-        let Checked { plan, at, .. } = check(args)?.sound(printer)?;
-        let plan = Arc::new(plan.expect("a sound spec has a plan"));
+        Ok(Self::of(check(args)?.sound(printer)?, args))
+    }
+
+    /// The project of a spec that is sound.
+    pub(crate) fn of(checked: Checked, args: &SpecArgs) -> Self {
+        let plan = Arc::new(checked.plan.expect("a sound spec has a plan"));
         let state = state_folder(&args.given, folder_of(&args.spec));
-        Ok(Self { spec: args.spec.display().to_string(), plan, state, at })
+        Self { spec: args.spec.display().to_string(), plan, state, at: checked.at }
     }
 
     /// Looks results up without making or changing anything, even when there is no store yet.

@@ -5,11 +5,13 @@ use super::params;
 use crate::forecast::{Forecast, Forecasts};
 use crate::wiring::Project;
 use pipe_engine::failure::Failure;
-use pipe_engine::key::{Change, Fields, changes};
+use pipe_engine::key::{Change, Fields, KeyWriter, changes};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::Plan;
+use pipe_engine::spec::Spec;
 use pipe_engine::world::World;
 use serde::Serialize;
+use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
 
 /// A plan, and what decides each of its tasks.
@@ -19,6 +21,8 @@ pub(crate) struct Planned {
     finder: Finder,
     /// The fields of each task's key; results it takes stand there by the names of their tasks.
     fields: Vec<Fields>,
+    /// What the spec says besides, such as `clips.timeout`: how things are done, and not what is made.
+    settings: Fields,
 }
 
 /// What differs between two plans.
@@ -39,6 +43,8 @@ pub(crate) struct PlanDiff {
     pub(crate) follow: Vec<String>,
     /// How many tasks are the same in both, and all they need as well.
     pub(crate) same: u64,
+    /// What the spec says of how things are done, and no result depends on.
+    pub(crate) settings: Vec<Change>,
     /// What the later plan would do with its tasks now.
     pub(crate) work: Work,
 }
@@ -63,12 +69,12 @@ pub(crate) struct Work {
 impl Planned {
     /// # Errors
     /// When a file that a task names cannot be read.
-    pub(crate) fn new(name: String, project: Project, world: &World) -> Result<Self, Failure> {
+    pub(crate) fn new(name: String, spec: &Spec, project: Project, world: &World) -> Result<Self, Failure> {
         let finder = project.finder(world);
         let fields = (0..project.plan.len()).map(|index| fields(&finder, index));
         let fields = fields.collect::<Result<_, _>>()?;
         finder.save();
-        Ok(Self { name, project, finder, fields })
+        Ok(Self { name, project, finder, fields, settings: settings(spec) })
     }
 
     fn plan(&self) -> &Plan {
@@ -79,6 +85,27 @@ impl Planned {
 /// What decides a task besides the bytes of the results it takes.
 fn fields(finder: &Finder, index: usize) -> Result<Fields, Failure> {
     Ok(finder.key_with(index, |needed| format!("the result of {}", needed.id))?.fields)
+}
+
+/// Everything that a spec says and that is in no key, as it is written.
+fn settings(spec: &Spec) -> Fields {
+    let without = |json: Json, keys: &[&str]| match json {
+        Json::Object(map) => map.into_iter().filter(|(key, _)| !keys.contains(&key.as_str())).collect(),
+        other => other,
+    };
+    let mut writer = KeyWriter::default();
+    for key in ["store", "backends", "defaults", "hooks", "schedule", "max_cost", "deadline", "labels"] {
+        if let Some(node) = spec.root.get(key) {
+            writer = writer.json(key, &without(node.to_json(), &["env", "image"]));
+        }
+    }
+    for stage in &spec.stages {
+        let own = without(stage.common.to_json(), &["matrix", "foreach", "env", "tools", "image"]);
+        if own.as_object().is_some_and(|own| !own.is_empty()) {
+            writer = writer.json(&stage.name.value, &own);
+        }
+    }
+    writer.finish().fields
 }
 
 impl PlanDiff {
@@ -94,6 +121,7 @@ impl PlanDiff {
             changed: Vec::new(),
             follow: Vec::new(),
             same: 0,
+            settings: changes(&before.settings, &now.settings),
             work: work(now),
         };
         // Tasks whose results may be others than before. Inputs come first, so each is known before it is asked for.

@@ -43,6 +43,8 @@ pub(crate) fn plans(diff: &PlanDiff, printer: &Printer) -> String {
     text.push_str(&section("follow, because what they need may change", &by_stage(&diff.follow), printer));
     text.push_str(&section("added", &by_stage(&diff.added), printer));
     text.push_str(&section("removed", &by_stage(&diff.removed), printer));
+    let settings: Vec<[String; 3]> = diff.settings.iter().map(setting).collect();
+    text.push_str(&section("settings, on which no result depends", &settings, printer));
     let changed = diff.changed.len() + diff.follow.len();
     text.push_str(&format!("\n{}\n", conclusion(changed, diff.added.len(), diff.removed.len(), diff.same)));
     let work = &diff.work;
@@ -64,14 +66,19 @@ fn row(name: &str, told: String) -> Vec<Entry> {
 }
 
 fn params(changes: &[Change]) -> Vec<Vec<Entry>> {
+    let told = |change: &Change| format!("{} {}", change.field, from_to(change));
+    let name = |place| if place == 0 { "params" } else { "" };
+    changes.iter().enumerate().map(|(place, change)| row(name(place), told(change))).collect()
+}
+
+fn setting(change: &Change) -> [String; 3] {
+    [change.field.clone(), String::new(), from_to(change)]
+}
+
+fn from_to(change: &Change) -> String {
     let value =
         |value: &Option<String>| value.as_ref().map_or_else(|| "(none)".to_owned(), |value| cut(value, LONGEST));
-    let told = |change: &Change| format!("{} {} -> {}", change.field, value(&change.before), value(&change.now));
-    changes
-        .iter()
-        .enumerate()
-        .map(|(place, change)| row(if place == 0 { "params" } else { "" }, told(change)))
-        .collect()
+    format!("{} -> {}", value(&change.before), value(&change.now))
 }
 
 /// A title and its rows; nothing when there are none.
@@ -174,11 +181,9 @@ fn by_stage(tasks: &[String]) -> Vec<[String; 3]> {
 fn conclusion(changed: usize, added: usize, removed: usize, same: u64) -> String {
     let all = [(changed as u64, "changed"), (added as u64, "added"), (removed as u64, "removed")];
     let told: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    match (told.is_empty(), same) {
-        (true, same) => format!(
-            "no difference: {} the same",
-            if same == 1 { "1 task is".to_owned() } else { format!("{same} tasks are") }
-        ),
-        (false, same) => format!("tasks: {}, {same} the same", told.join(", ")),
+    if told.is_empty() {
+        format!("no task differs: {same} in both")
+    } else {
+        format!("tasks: {}, {same} the same", told.join(", "))
     }
 }

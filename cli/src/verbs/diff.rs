@@ -108,9 +108,11 @@ fn of_revisions(
 ) -> Result<Exit, Refusal> {
     let world = World::real();
     let planned = |at: Option<&str>| -> Result<Planned, Refusal> {
-        let project = Project::load(&spec_args(spec, args, at), printer)?;
-        let name = project.at.as_ref().map_or_else(|| "the files as they are".to_owned(), |at| at.name());
-        Ok(Planned::new(name, project, &world)?)
+        let args = spec_args(spec, args, at);
+        let mut checked = wiring::check(&args)?.sound(printer)?;
+        let spec = checked.spec.take().expect("a sound spec is there");
+        let name = checked.at.as_ref().map_or_else(|| "the files as they are".to_owned(), |at| at.name());
+        Ok(Planned::new(name, &spec, Project::of(checked, &args), &world)?)
     };
     let found = PlanDiff::of(&planned(Some(before))?, &planned(now)?);
     let text = |printer: &Printer| diff::tell::plans(&found, printer);

@@ -37,7 +37,7 @@ fn a_run_that_found_everything_made_the_same_as_the_one_before() {
     let bench = Bench::with(SUM);
     run(&bench, &[]);
     run(&bench, &[]);
-    assert!(bench.pipe(&["diff", "spec.toml"]).stdout.ends_with("\nno difference: 3 tasks are the same\n"));
+    assert!(bench.pipe(&["diff", "spec.toml"]).stdout.ends_with("\nno task differs: 3 in both\n"));
     // What was found is compared by what it was made of, though nothing ran.
     run(&bench, &["-P", "extra=4"]);
     run(&bench, &[]);
@@ -140,16 +140,31 @@ fn a_revision_is_compared_with_the_files_as_they_are() {
     tag(&bench, "v1", &spec);
     run(&bench, &[]);
     let same = bench.pipe(&["diff", "v1..", "spec.toml"]).stdout;
-    assert!(
-        same.ends_with("\nno difference: 3 tasks are the same\nnothing would run: every result is there\n"),
-        "{same}"
-    );
+    assert!(same.ends_with("\nno task differs: 3 in both\nnothing would run: every result is there\n"), "{same}");
     bench.write("rules.txt", "two\n");
     for arguments in [&["v1..", "spec.toml"][..], &["--at", "v1", "spec.toml"], &["spec.toml", "v1"]] {
         let said = bench.pipe(&[&["diff"], arguments].concat()).stdout;
         assert!(said.lines().next().unwrap().ends_with(") -> the files as they are"), "{said}");
         assert!(said.contains("\nchanged\n  number  2 tasks  files[0]: other bytes\n"), "{said}");
         assert!(said.contains("\nfollow, because what they need may change\n  sum\n"), "{said}");
+    }
+}
+
+#[test]
+fn what_no_result_depends_on_is_told_by_itself() {
+    let bench = Bench::with(SUM);
+    tag(&bench, "v1", SUM);
+    run(&bench, &[]);
+    let slower = "[defaults]\nretry = { failed = 2 }\n\n[stages.sum]\ntimeout = \"40m\"";
+    bench.write("spec.toml", &SUM.replace("[stages.sum]", slower));
+    let said = bench.pipe(&["diff", "v1..", "spec.toml"]).stdout;
+    for part in [
+        "\nsettings, on which no result depends\n",
+        "\n  defaults.retry.failed  (none) -> 2\n",
+        "\n  sum.timeout            (none) -> \"40m\"\n",
+        "\nno task differs: 3 in both\nnothing would run: every result is there\n",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
     }
 }
 

@@ -5,6 +5,7 @@
 mod at;
 mod beginning;
 mod bench;
+mod ci;
 mod diff;
 mod git;
 mod output;
