@@ -2,16 +2,14 @@
 //! by whoever asks again: `<state>/at/<commit>/<path>`.
 
 use super::standing::{names, top_folder};
-use super::tree::{Found, Lost, Tree};
+use super::tree::{Found, Lost, Tree, write};
 use super::{git, parts};
 use crate::exit::{Exit, Refusal};
 use pipe_engine::revision::{Changes, Revision};
 use pipe_engine::spec::{Disk, Texts};
 use pipe_engine::text::closest;
 use std::collections::HashMap;
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -48,9 +46,10 @@ impl Snapshot {
         })?;
         let commit = resolve(&top, asked)?;
         let inside = real.strip_prefix(&top).unwrap_or(&real).join(missing);
+        let place = std::path::absolute(state)?.join("at").join(&commit);
         Ok(Self {
-            tree: Tree::of(&top, &commit),
-            place: state.join("at").join(&commit),
+            tree: Tree::of(&top, &commit, &place),
+            place,
             asked: asked.to_owned(),
             typed: folder.to_owned(),
             inside,
@@ -147,18 +146,6 @@ impl Texts for Snapshot {
     }
 }
 
-fn write(place: &Path, bytes: &[u8], is_program: bool) -> io::Result<()> {
-    let folder = place.parent().unwrap_or(place);
-    fs::create_dir_all(folder)?;
-    // Two of us may lay out the same file at once: each writes its own and puts it in place whole.
-    let staged =
-        folder.join(format!(".new-{}-{}", std::process::id(), place.file_name().unwrap_or_default().display()));
-    let mut file = File::create(&staged)?;
-    file.write_all(bytes)?;
-    file.set_permissions(Permissions::from_mode(if is_program { 0o755 } else { 0o644 }))?;
-    fs::rename(&staged, place)
-}
-
 /// The nearest folder above a path that is there, in full, and the rest of the path.
 fn nearest(path: &Path) -> Result<(PathBuf, PathBuf), Refusal> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -184,8 +171,12 @@ fn plain(path: &Path) -> String {
 
 /// The commit a revision names.
 fn resolve(top: &Path, asked: &str) -> Result<String, Refusal> {
-    let commit = format!("{asked}^{{commit}}");
-    let output = git(top, &["rev-parse", "--verify", "--end-of-options", &commit]).output().map_err(|error| {
+    let missing = || Refusal::new(Exit::Wrong, format!("there is no revision `{asked}` in {}", top.display()));
+    // To git that would be an option.
+    if asked.starts_with('-') {
+        return Err(missing().help("name a tag, a branch or a commit"));
+    }
+    let output = git(top, &["rev-parse", "--verify", &format!("{asked}^{{commit}}")]).output().map_err(|error| {
         Refusal::new(Exit::Unavailable, format!("`--at {asked}` needs git, which cannot be started: {error}"))
             .help("install git, or leave `--at` out to use the files as they are")
     })?;
@@ -198,8 +189,7 @@ fn resolve(top: &Path, asked: &str) -> Result<String, Refusal> {
         return Err(Refusal::new(Exit::Wrong, format!("git does not trust the repository {}", top.display()))
             .help(format!("git config --global --add safe.directory {}", top.display())));
     }
-    Err(Refusal::new(Exit::Wrong, format!("there is no revision `{asked}` in {}", top.display()))
-        .help(near(top, asked)))
+    Err(missing().help(near(top, asked)))
 }
 
 /// Tags and branches that could have been meant.

@@ -221,3 +221,16 @@ fn a_file_of_parameters_is_read_as_it_was_and_the_environment_as_it_is() {
     assert_eq!(params(&[]), "here");
     assert_eq!(params(&["-P", "word=typed"]), "typed");
 }
+
+#[test]
+fn a_template_that_a_stage_reads_is_that_of_the_revision() {
+    let bench = project();
+    let stage = "[stages.data]\nkind = \"format-jsonl\"\nfrom = [\"say\"]\ntemplate = \"say.jinja\"\n";
+    bench.write("specs/spec.toml", &format!("{SPEC}\n{stage}"));
+    bench.write("specs/say.jinja", "{}");
+    tag(&bench, "v2");
+    fs::remove_file(bench.path("specs/say.jinja")).unwrap();
+    assert_eq!(bench.pipe(&["validate", "specs/spec.toml"]).code, Some(2));
+    let said = bench.pipe(&["validate", "specs/spec.toml", "--at", "v2"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+}
