@@ -15,8 +15,10 @@ pub(crate) struct Outlook {
     limits: Limits,
     /// What is counted of each stage.
     stages: Vec<Tasks>,
-    /// Whether all that is counted is sure to run, and nothing else is.
+    /// Whether all that is counted is sure to run.
     sure: bool,
+    /// Stages whose tasks are not known yet, as `` `clips` ``.
+    unseen: Vec<String>,
 }
 
 /// How many tasks would run, or may, and of how many of them the time is unknown.
@@ -49,8 +51,9 @@ impl Outlook {
             return None;
         }
         let depends = |task: usize| matches!(forecasts.task(task), Forecast::DependsOn(_));
-        let sure = plan.waiting().next().is_none() && !(0..plan.len()).any(depends);
-        Some(Self { estimate: estimate(plan, limits, &expected), limits, stages, sure })
+        let sure = !(0..plan.len()).any(depends);
+        let unseen = plan.waiting().map(|(stage, _)| format!("`{}`", plan.stages[stage].name)).collect();
+        Some(Self { estimate: estimate(plan, limits, &expected), limits, stages, sure, unseen })
     }
 
     /// The time of one stage: `45 s`, `> 45 s` when it is not known of every task, `?` when of none.
@@ -62,21 +65,28 @@ impl Outlook {
     pub(crate) fn time(&self) -> String {
         let all = self.all();
         let cpus = count(self.limits.cpu.into(), "CPU");
-        let if_all = if self.sure { "" } else { ", if all of it runs" };
-        match all.unknown {
-            0 => format!("{} on {cpus}{if_all}", about(self.estimate.time)),
-            unknown if unknown == all.running => "unknown, since nothing like it has run here".to_owned(),
+        let mut time = match all.unknown {
+            0 => format!("{} on {cpus}", about(self.estimate.time)),
+            unknown if unknown == all.running => return "unknown, since nothing like it has run here".to_owned(),
             unknown => {
-                let time = roughly(self.estimate.time);
-                format!("{time} on {cpus}, and what {} take that never ran here", count(unknown, "task"))
+                let tasks = count(unknown, "task");
+                format!("{} on {cpus} and what {tasks} will take that never ran here", about(self.estimate.time))
             }
+        };
+        if !self.sure {
+            time += ", if all of it runs";
         }
+        if !self.unseen.is_empty() {
+            time += &format!(", without {}", self.unseen.join(" and "));
+        }
+        time
     }
 
     /// `free, since all of it runs on this machine`.
     pub(crate) fn price(&self) -> &'static str {
         match self.estimate.price {
             Price::Free => "free, since all of it runs on this machine",
+            Price::Unknown => "unknown, since some of it runs elsewhere",
         }
     }
 
@@ -84,6 +94,7 @@ impl Outlook {
         let all = self.all();
         let price = match self.estimate.price {
             Price::Free => json!({ "amount": 0, "currency": "USD" }),
+            Price::Unknown => Json::Null,
         };
         json!({
             "seconds": (all.unknown < all.running).then_some(self.estimate.time.as_secs_f64()),

@@ -1,6 +1,7 @@
 //! A plan and how long its tasks usually take -> how long a run of it would. The core itself is asked: it is fed a
 //! world in which every attempt takes as long as it usually does.
 
+use crate::backend::LOCAL;
 use crate::plan::Plan;
 use crate::scheduler::{Command, Found, Input, Limits, State, TaskIndex, nodes, step};
 use crate::world::Timestamp;
@@ -26,6 +27,18 @@ pub struct Estimate {
 pub enum Price {
     /// Nothing: all of it runs on this machine.
     Free,
+    /// Some of it runs where nobody was asked for the price.
+    Unknown,
+}
+
+impl Price {
+    /// `auto` is this machine as long as nothing else can be asked.
+    fn of(plan: &Plan, tasks: &[Expected]) -> Self {
+        let runs = plan.tasks().zip(tasks).filter(|(_, expected)| **expected != Expected::Nothing);
+        let here = |name: &str| name == LOCAL || name == "auto";
+        let elsewhere = runs.map(|(task, _)| &plan.settings(task).backend).any(|backend| !here(backend));
+        if elsewhere { Self::Unknown } else { Self::Free }
+    }
 }
 
 /// What is expected of one task.
@@ -42,8 +55,8 @@ pub enum Expected {
 /// Estimates a run on a machine with these limits, of what is expected of each task, by its place in the plan.
 pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     let unknown = tasks.iter().filter(|task| **task == Expected::Unknown).count();
-    let mut estimate =
-        Estimate { time: Duration::ZERO, stages: vec![Duration::ZERO; plan.stages.len()], unknown, price: Price::Free };
+    let stages = vec![Duration::ZERO; plan.stages.len()];
+    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price: Price::of(plan, tasks) };
     if !tasks.iter().any(|task| matches!(task, Expected::Time(_))) {
         return estimate;
     }

@@ -109,18 +109,21 @@ fn stage_row(
     vec![
         left(Style::Plain, &stage.name),
         left(Style::Faint, stage.kind.name()),
-        right(Style::Plain, counts.all().to_string()),
+        right(Style::Plain, if stage.waits_for.is_some() { "?".to_owned() } else { counts.all().to_string() }),
         number(counts.hit, Style::Good),
         number(counts.run, Style::Warning),
         number(counts.depends, Style::Plain),
         right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.of_stage(place))),
-        left(Style::Faint, reasons(plan, forecasts, tasks)),
+        left(Style::Faint, reasons(plan, forecasts, place, tasks)),
     ]
 }
 
 /// Why tasks of a stage run, each reason once; of those that depend on others, the stages they depend on. Where the
 /// same fields changed and each task has values of its own, the values are left out.
-fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, tasks: &[usize]) -> String {
+fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usize]) -> String {
+    if let Some(source) = plan.stages[place].waits_for {
+        return format!("a task for each row of {}, which are not known yet", plan.stages[source].name);
+    }
     let mut found: Vec<(String, String)> = Vec::new();
     let mut waited_for = HashSet::new();
     let mut asked = 0;
@@ -209,6 +212,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
         json!({
             "name": stage.name, "kind": stage.kind.name(), "code": stage.code,
             "needs": stage.needs.iter().map(|need| &plan.stages[*need].name).collect::<Vec<_>>(),
+            "waits_for": stage.waits_for.map(|source| &plan.stages[source].name),
             "tasks": counts.all(), "hit": counts.hit, "run": counts.run,
             "depends": counts.depends, "failed": counts.failed,
             "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),

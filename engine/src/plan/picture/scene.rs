@@ -28,8 +28,9 @@ pub(super) const ROW: f64 = 20.0;
 const ROW_GAP: f64 = 4.0;
 /// Room of a symbol and the blank after it.
 pub(super) const SYMBOL: f64 = 14.0;
-/// Letters of a name that are shown.
+/// Letters that are shown of a name, and of what stands below it.
 const LONGEST: usize = 34;
+const LONGEST_ABOUT: usize = 48;
 /// Tasks of a stage that stand in one column; more are set in several, as wide as high.
 const COLUMN: usize = 40;
 /// Tasks of a stage that are drawn; the others are counted.
@@ -157,11 +158,13 @@ impl Panel {
         if tasks.iter().all(|task| plan.task(*task).id.cell.0.is_empty()) {
             return;
         }
+        let keys: Vec<&str> = plan.task(tasks[0]).id.cell.0.keys().map(String::as_str).collect();
+        self.about = cut(&format!("{} by {}", self.about, keys.join(", ")), LONGEST_ABOUT);
         let shown = &tasks[..tasks.len().min(MOST_TASKS)];
         let labels: Vec<String> = shown.iter().map(|task| label(plan, *task)).collect();
         let symbol = if looks { SYMBOL } else { 0.0 };
-        let letters = labels.iter().map(|label| letters(label)).fold(0.0, f64::max);
-        let cell = (letters * SMALL + symbol + PADDING).round();
+        let longest = labels.iter().map(|label| letters(label)).fold(0.0, f64::max);
+        let cell = (longest * SMALL + symbol + PADDING).round();
         let step = ROW + ROW_GAP;
         let columns = match shown.len() {
             0..=COLUMN => 1,
@@ -169,7 +172,8 @@ impl Panel {
         };
         let rows = shown.len().div_ceil(columns);
         let inner = columns as f64 * (cell + ROW_GAP) - ROW_GAP;
-        self.frame.width = self.frame.width.max(inner + 2.0 * PADDING);
+        let content = inner.max(letters(&self.about) * SMALL);
+        self.frame.width = self.frame.width.max(content + 2.0 * PADDING).round();
         self.frame.height += rows as f64 * step - ROW_GAP + PADDING;
         for (at, (task, label)) in shown.iter().zip(labels).enumerate() {
             let (column, row) = (at / rows, at % rows);
@@ -365,8 +369,12 @@ pub(super) fn letters(text: &str) -> f64 {
 }
 
 fn short(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
+    cut(text, LONGEST)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
         return text.to_owned();
     }
-    text.chars().take(LONGEST - 1).chain(['\u{2026}']).collect()
+    text.chars().take(most - 1).chain(['\u{2026}']).collect()
 }
