@@ -86,7 +86,7 @@ fn the_other_templates_say_what_is_missing_and_then_have_a_plan() {
         let data = sample.param();
         let plan = bench.pipe(&["plan", spec, "-P", &data, "--json"]).json();
         assert_eq!(plan["tasks"].as_array().unwrap().len(), tasks, "{template}");
-        if template == "clips" {
+        if template == "clips" && !yaml {
             assert_eq!(bench.pipe(&["run", spec, "-P", &data]).code, Some(0));
         }
     }
