@@ -81,7 +81,7 @@ impl<'a> Forecasts<'a> {
 
     /// The plan has inputs first, so those of the next task are known.
     fn next(&self, index: usize) -> Forecast {
-        let mut needed = self.plan.task(index).inputs.iter().flat_map(|input| &input.tasks);
+        let mut needed = self.plan.task(index).inputs.iter().flat_map(|input| input.tasks.iter());
         if let Some(open) = needed.find(|needed| !matches!(self.known[needed.index()], Forecast::Hit(..))) {
             return Forecast::DependsOn(open.index());
         }

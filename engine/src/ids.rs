@@ -1,15 +1,14 @@
 //! The names of things: runs, cells, tasks, attempts, fingerprints; and how each is written and read back.
 
+mod cell;
+
+pub use cell::{Cell, scalar};
+
 use crate::world::World;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
-use std::collections::BTreeMap;
 use std::fmt;
-
-/// What may stand in a cell's text, a folder name and a URL as it is.
-const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// One execution of one plan, such as `20261121-230405-9f3c`: sorts by the time it began.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -50,44 +49,6 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// One point of a stage's matrix: key -> scalar, keys sorted. Written `angle=FAR_LEFT,game=g1`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Cell(pub BTreeMap<String, Json>);
-
-impl Cell {
-    /// Whether every key that both cells have has the same value in both.
-    pub fn agrees_with(&self, other: &Self) -> bool {
-        self.0.iter().all(|(key, value)| other.0.get(key).is_none_or(|theirs| theirs == value))
-    }
-
-    /// Whether a task at `other` gathers what is made at this cell: this has keys that the other has not, so there may be
-    /// several. Told from the keys and not from how many there are, so that a matrix may shrink to one value.
-    pub fn is_gathered_by(&self, other: &Self) -> bool {
-        self.0.keys().any(|key| !other.0.contains_key(key))
-    }
-
-    /// The name of this cell's folder: its text, or `all` for a stage without a matrix.
-    pub fn folder(&self) -> String {
-        if self.0.is_empty() { "all".to_owned() } else { self.to_string() }
-    }
-}
-
-impl fmt::Display for Cell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (key, value)) in self.0.iter().enumerate() {
-            let comma = if i == 0 { "" } else { "," };
-            write!(f, "{comma}{}={}", utf8_percent_encode(key, &PLAIN), utf8_percent_encode(&scalar(value), &PLAIN))?;
-        }
-        Ok(())
-    }
-}
-
-/// How a scalar reads inside a cell: a string as it is, anything else as JSON.
-pub fn scalar(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 /// One stage at one cell. Written `clips[angle=FAR_LEFT,game=g1]`, or `model` without a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskId {
@@ -100,7 +61,7 @@ pub struct TaskId {
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.cell.0.is_empty() { f.write_str(&self.stage) } else { write!(f, "{}[{}]", self.stage, self.cell) }
+        if self.cell.is_empty() { f.write_str(&self.stage) } else { write!(f, "{}[{}]", self.stage, self.cell) }
     }
 }
 
@@ -118,7 +79,7 @@ impl TaskId {
     fn has(&self, pair: &str) -> bool {
         let Some((key, value)) = pair.split_once('=') else { return false };
         let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8_lossy().into_owned();
-        self.cell.0.get(&decoded(key)).is_some_and(|v| scalar(v) == decoded(value))
+        self.cell.get(&decoded(key)).is_some_and(|v| scalar(v) == decoded(value))
     }
 }
 
@@ -146,19 +107,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn cell(pairs: &[(&str, Json)]) -> Cell {
-        Cell(pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect())
-    }
-
-    #[test]
-    fn a_cell_is_written_with_sorted_keys_and_percent_encoding() {
-        let c = cell(&[("game", json!("a/b=ü")), ("angle", json!("FAR_LEFT")), ("n", json!(3))]);
-        assert_eq!(c.to_string(), "angle=FAR_LEFT,game=a%2Fb%3D%C3%BC,n=3");
-    }
-
     #[test]
     fn a_pattern_names_a_stage_a_task_or_a_part_of_a_matrix() {
-        let id = TaskId { stage: "clips".into(), cell: cell(&[("game", json!("g1")), ("angle", json!("FAR"))]) };
+        let id =
+            TaskId { stage: "clips".into(), cell: Cell::from_iter([("game", json!("g1")), ("angle", json!("FAR"))]) };
         for pattern in ["clips", "clips[]", "clips[game=g1]", "clips[angle=FAR,game=g1]", "clips[game=g1,angle=FAR]"] {
             assert!(id.matches(pattern), "{pattern}");
         }

@@ -4,7 +4,7 @@
 use crate::ids::Fingerprint;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The fields of a key, by name. Names are paths such as `config.size[0]` or `inputs.plays`.
 pub type Fields = BTreeMap<String, String>;
@@ -18,24 +18,24 @@ pub struct Key {
     pub fields: Fields,
 }
 
-/// Collects fields; see [`KeyWriter::finish`].
+/// Collects fields; see [`KeyWriter::finish`]. Of two fields of one name the later stands.
 #[derive(Default)]
 pub struct KeyWriter {
-    fields: Fields,
+    fields: Vec<(String, String)>,
 }
 
 impl KeyWriter {
     /// One field.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.fields.insert(name.into(), value.to_string());
+        self.fields.push((name.into(), value.to_string()));
         self
     }
 
     /// A JSON value, one field for each leaf, so that a change names the leaf and not the tree.
     #[must_use]
     pub fn json(mut self, name: &str, value: &Json) -> Self {
-        leaves(name, value, &mut self.fields);
+        leaves(&mut name.to_owned(), value, &mut self.fields);
         self
     }
 
@@ -43,7 +43,7 @@ impl KeyWriter {
     #[must_use]
     pub fn without(mut self, names: impl IntoIterator<Item = String>) -> Self {
         for name in names {
-            self.fields.remove(&name);
+            self.fields.retain(|(field, _)| *field != name);
         }
         self
     }
@@ -51,33 +51,62 @@ impl KeyWriter {
     /// Hashes the fields in the order of their names. Each part is preceded by its length, so no two different
     /// sets of fields make the same bytes.
     pub fn finish(self) -> Key {
-        let mut hasher = blake3::Hasher::new_derive_key("pipe 2026-11 fingerprint v1");
-        for (name, value) in &self.fields {
-            for part in [name, value] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part.as_bytes());
+        let fields = self.in_order();
+        Key { fingerprint: hash(&fields), fields: fields.into_iter().collect() }
+    }
+
+    /// The fingerprint alone of the key that [`KeyWriter::finish`] gives.
+    pub fn fingerprint(self) -> Fingerprint {
+        hash(&self.in_order())
+    }
+
+    fn in_order(self) -> Vec<(String, String)> {
+        let mut fields = self.fields;
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        fields.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(&mut later.1, &mut earlier.1);
             }
-        }
-        Key { fingerprint: Fingerprint(hasher.finalize().to_hex().to_string()), fields: self.fields }
+            same
+        });
+        fields
     }
 }
 
-/// Objects and lists are opened; an empty one is a leaf. Strings are quoted, so that `"1"` and `1` differ.
-fn leaves(name: &str, value: &Json, fields: &mut Fields) {
+fn hash(fields: &[(String, String)]) -> Fingerprint {
+    let mut bytes = Vec::with_capacity(fields.iter().map(|(name, value)| name.len() + value.len() + 16).sum());
+    for (name, value) in fields {
+        for part in [name, value] {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+    let hash = blake3::derive_key("pipe 2026-11 fingerprint v1", &bytes);
+    Fingerprint(blake3::Hash::from_bytes(hash).to_hex().to_string())
+}
+
+/// Objects and lists are opened; an empty one is a leaf. Strings are quoted, so that `"1"` and `1` differ. `name` is as
+/// it was when this returns.
+fn leaves(name: &mut String, value: &Json, fields: &mut Vec<(String, String)>) {
+    let here = name.len();
     match value {
         Json::Object(map) if !map.is_empty() => {
             for (key, inner) in map {
-                leaves(&format!("{name}.{key}"), inner, fields);
+                name.push('.');
+                name.push_str(key);
+                leaves(name, inner, fields);
+                name.truncate(here);
             }
         }
         Json::Array(items) if !items.is_empty() => {
             for (i, inner) in items.iter().enumerate() {
-                leaves(&format!("{name}[{i}]"), inner, fields);
+                let _ = write!(name, "[{i}]");
+                leaves(name, inner, fields);
+                name.truncate(here);
             }
         }
-        leaf => {
-            fields.insert(name.to_owned(), leaf.to_string());
-        }
+        leaf => fields.push((name.clone(), leaf.to_string())),
     }
 }
 
@@ -198,6 +227,20 @@ mod tests {
         let a = KeyWriter::default().field("a", 1).json("c", &json!({"x": [1, 2]})).finish();
         let b = KeyWriter::default().json("c", &json!({"x": [1, 2]})).field("a", 1).finish();
         assert_eq!(a, b);
+    }
+
+    #[test]
+    fn of_two_fields_of_one_name_the_later_stands() {
+        let both = KeyWriter::default().field("a", 2).field("b", 0).field("a", 1).finish();
+        assert_eq!(both, KeyWriter::default().field("a", 1).field("b", 0).finish());
+    }
+
+    #[test]
+    fn a_fingerprint_stays_what_it_was_when_results_were_filed_under_it() {
+        // The BLAKE3 derive-key digest of the lengths and texts, by the reference implementation in Python.
+        let writer = || KeyWriter::default().field("kind", "command").json("config", &json!({ "argv": ["a", 1] }));
+        assert_eq!(writer().finish().fingerprint.0, "ea14502883cb94d16f70f7ae3fa13cfb756ad546296bb864bd2a6428e794f235");
+        assert_eq!(writer().finish().fingerprint, writer().fingerprint());
     }
 
     #[test]

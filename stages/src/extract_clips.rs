@@ -170,7 +170,7 @@ impl Cutting<'_> {
         let cell = self.work.cell();
         let place = self.work.path(&item.file);
         let record = ClipRecord {
-            id: if cell.0.is_empty() { play.id.clone() } else { format!("{cell}/{}", play.id) },
+            id: if cell.is_empty() { play.id.clone() } else { format!("{cell}/{}", play.id) },
             play: play.id.clone(),
             cell: cell.clone(),
             path: item.file.path,

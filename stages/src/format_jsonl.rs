@@ -114,8 +114,8 @@ fn clips(work: &Work<'_>, fields: usize) -> Result<Vec<ClipRecord>, Failure> {
 
 /// The group a clip belongs to.
 fn group(clip: &ClipRecord, by: &str) -> Result<String, Failure> {
-    clip.cell.0.get(by).or_else(|| clip.row.get(by)).map(scalar).ok_or_else(|| {
-        let known: Vec<&str> = clip.cell.0.keys().chain(clip.row.keys()).map(String::as_str).collect();
+    clip.cell.get(by).or_else(|| clip.row.get(by)).map(scalar).ok_or_else(|| {
+        let known: Vec<&str> = clip.cell.keys().chain(clip.row.keys().map(String::as_str)).collect();
         Failure::failed("no_group", format!("clips have no `{by}` to split by"))
             .on(clip.id.clone())
             .help(format!("split by one of {}", known.join(", ")))
@@ -170,7 +170,7 @@ impl Renderer {
 }
 
 fn context(clip: &ClipRecord) -> Context {
-    let cell = Json::Object(clip.cell.0.iter().map(|(k, v)| (k.clone(), v.clone())).collect());
+    let cell = clip.cell.to_json();
     let path = format!("{}/{}", clip.cell.folder(), clip.path);
     let facts = json!({
         "id": clip.id, "play": clip.play, "path": path,

@@ -129,7 +129,7 @@ impl PlanDiff {
         let mut kept = HashSet::new();
         for (place, task) in now.plan().tasks().enumerate() {
             let name = task.id.to_string();
-            let follows = task.inputs.iter().flat_map(|i| &i.tasks).any(|need| moved.contains(&need.index()));
+            let follows = task.inputs.iter().flat_map(|i| i.tasks.iter()).any(|need| moved.contains(&need.index()));
             match earlier.get(&name).map(|there| changes(&before.fields[*there], &now.fields[place])) {
                 None => diff.added.push(name.clone()),
                 Some(changes) if !changes.is_empty() => diff.changed.push(Changed { task: name.clone(), changes }),

@@ -87,7 +87,7 @@ fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
         .env("PIPE_TASK", attempt.task.to_string())
         .env("PIPE_CPU", attempt.cpu.to_string())
         .envs(&prepared.variables);
-    for (key, value) in &attempt.task.cell.0 {
+    for (key, value) in attempt.task.cell.iter() {
         command.env(format!("PIPE_CELL_{}", key.to_ascii_uppercase()), scalar(value));
     }
     Ok(command)

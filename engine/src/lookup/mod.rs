@@ -81,7 +81,7 @@ impl Finder {
         let task = self.plan.task(index);
         let files = self.files(task)?;
         let given = inputs.iter().flat_map(|(field, artifacts)| artifacts.iter().map(move |a| (field.as_str(), a)));
-        let key = self.key(task, given.map(|(field, a)| (field, &a.cell, a.digest.as_str())), &files);
+        let key = self.key(task, given.map(|(field, a)| (field, &a.cell, a.digest.as_str())), &files).finish();
         let found = self.found(task, &key.fingerprint)?.ok_or_else(|| self.why(task, &key));
         Ok(Looked { key, files, found })
     }
@@ -96,7 +96,7 @@ impl Finder {
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
         let given =
             needs.map(|(input, need)| (input.field.as_str(), &self.plan.task(need).id.cell, &*result(need).digest));
-        let fingerprint = self.key(task, given, &files).fingerprint;
+        let fingerprint = self.key(task, given, &files).fingerprint();
         Ok(Glance { found: self.found(task, &fingerprint)?, fingerprint })
     }
 
@@ -112,7 +112,7 @@ impl Finder {
             .map(|(input, need)| (input.field.as_str(), self.plan.task(need)))
             .map(|(field, need)| (field, &need.id.cell, digest(need)))
             .collect();
-        Ok(self.key(task, given.iter().map(|(field, cell, digest)| (*field, *cell, digest.as_str())), &files))
+        Ok(self.key(task, given.iter().map(|(field, cell, digest)| (*field, *cell, digest.as_str())), &files).finish())
     }
 
     /// Takes note of a result that was just published, so that the next run need not open it.
@@ -151,12 +151,12 @@ impl Finder {
         task: &Task,
         inputs: impl Iterator<Item = (&'a str, &'a Cell, &'a str)>,
         files: &BTreeMap<String, SourceFile>,
-    ) -> Key {
+    ) -> KeyWriter {
         let stage = &self.plan.stages[task.stage];
         let named = task.inputs.iter().map(|i| &i.field).chain(task.files.iter().map(|f| &f.field));
         let mut config = KeyWriter::default().field("kind", stage.kind.name()).field("code", &stage.code);
         config = config.json("config", &task.config).without(named.map(|field| format!("config.{field}")));
-        for (key, value) in &task.id.cell.0 {
+        for (key, value) in task.id.cell.iter() {
             config = config.json(&format!("cell.{key}"), value);
         }
         config = declared(config, task, &stage.settings);
@@ -172,7 +172,7 @@ impl Finder {
             };
             config = config.field(format!("files.{}", file.field), value);
         }
-        config.finish()
+        config
     }
 
     /// The result of a task under its key; its name leads to that key from now on.

@@ -1,23 +1,22 @@
 //! Puts the plan together, stage by stage, inputs first.
 
 use super::cells::Expander;
-use super::condition;
+use super::making::{Ground, Made, Making};
+use super::mistakes::Mistakes;
 use super::rows::{self, Row, Rows};
 use super::settings::Settings;
-use super::{Plan, Stage, Task, TaskInput, cells, code, files, order, params, pending};
+use super::{Plan, Stage, cells, code, files, order, params, pending};
 use crate::backend::Backends;
-use crate::ids::{Cell, TaskId, scalar};
+use crate::ids::Cell;
 use crate::spec::common::{CELL_KEYS, Common, Defaults, Foreach};
 use crate::spec::model::path_parts;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::spec::{Around, Spec, SpecSchema, StageSpec, Texts};
-use crate::stage::{Mark, Marked, Registry, StageKind, marked, read_config};
+use crate::stage::{Registry, StageKind, read_config};
 use crate::text::{Diagnostic, Severity, Sources, Span, sort_by_position};
-use indexmap::IndexMap;
-use petgraph::graph::{DiGraph, NodeIndex};
-use serde_json::{Map, Value as Json};
-use std::collections::{BTreeMap, HashMap};
+use petgraph::graph::NodeIndex;
+use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,24 +60,21 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let origins = params::resolve(request.spec, &mut problems);
     let values = params::values(&origins);
     let order = order::sort(request.spec, request.schema, &mut problems);
-    let mut builder = Builder {
+    let mut ground = Ground {
         request,
         templates: Templates::new(),
         context: Context::new().with("params", &Json::Object(values.clone())),
         defaults: Defaults::default(),
-        stages: Vec::new(),
-        graph: DiGraph::new(),
-        tasks: HashMap::new(),
-        problems,
     };
     if let Some(node) = &request.spec.defaults {
-        builder.defaults = builder.read(node).unwrap_or_default();
+        ground.defaults = read(&ground, node, &mut problems).unwrap_or_default();
     }
-    let around = builder.read::<Around>(&request.spec.around).unwrap_or_default();
+    let around = read::<Around>(&ground, &request.spec.around, &mut problems).unwrap_or_default();
+    let mut builder = Builder { ground: &ground, stages: Vec::new(), made: Made::default(), problems };
     for place in order {
         builder.stage(&request.spec.stages[place]);
     }
-    let Builder { stages, graph, mut problems, .. } = builder;
+    let Builder { stages, made, mut problems, .. } = builder;
     tidy(&mut problems);
     if problems.iter().any(|p| p.severity == Severity::Error) || request.spec.broken {
         return (None, problems);
@@ -93,7 +89,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         store: request.folder(&spec.place(&["store", "root"])).join(&spec.store),
         around,
         stages,
-        graph,
+        graph: made.graph,
     };
     (Some(plan), problems)
 }
@@ -104,24 +100,22 @@ fn tidy(problems: &mut Vec<Diagnostic>) {
     problems.dedup_by(|a, b| a.message == b.message && a.labels == b.labels);
 }
 
-struct Builder<'a> {
-    request: &'a Request<'a>,
-    templates: Templates,
-    context: Context,
-    defaults: Defaults,
-    stages: Vec<Stage>,
-    graph: DiGraph<Task, ()>,
-    /// The tasks of each stage, in cell order.
-    tasks: HashMap<String, (usize, Vec<NodeIndex>)>,
-    problems: Vec<Diagnostic>,
+fn read<T: serde::de::DeserializeOwned>(ground: &Ground<'_>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<T> {
+    let read = ground.templates.resolve(node, &ground.context).and_then(|value| {
+        read_config(&value).map_err(|problem| {
+            let span = node.at(&path_parts(&problem.field)).span.clone();
+            let message = format!("`{}`: {}", problem.field, problem.message);
+            vec![Diagnostic::error(code::BAD_SETTING, message, span, "")]
+        })
+    });
+    read.map_err(|found| problems.extend(found)).ok()
 }
 
-/// A stage while its tasks are made.
-struct Making<'a> {
-    spec: &'a StageSpec,
-    kind: &'a dyn StageKind,
-    /// Its place in the plan.
-    place: usize,
+struct Builder<'a> {
+    ground: &'a Ground<'a>,
+    stages: Vec<Stage>,
+    made: Made,
+    problems: Vec<Diagnostic>,
 }
 
 impl Builder<'_> {
@@ -129,26 +123,24 @@ impl Builder<'_> {
         if spec.broken {
             return;
         }
-        let kind = self.request.kinds.get(&spec.kind.value).expect("a stage of an unknown kind is broken").clone();
+        let kind =
+            self.ground.request.kinds.get(&spec.kind.value).expect("a stage of an unknown kind is broken").clone();
         let Some(common) = self.common(spec) else { return };
         let (place, name) = (self.stages.len(), &spec.name.value);
+        let first = self.made.graph.node_count();
         let waits_for = self.waits_for(spec, common.foreach.as_ref());
-        let mut tasks = Vec::new();
         if waits_for.is_some() {
-            pending::check(spec, common.foreach.as_ref(), &self.context, &self.templates, &mut self.problems);
+            let Ground { context, templates, .. } = self.ground;
+            pending::check(spec, common.foreach.as_ref(), context, templates, &mut self.problems);
         } else {
-            let making = Making { spec, kind: kind.as_ref(), place };
-            for (cell, row) in self.cells(spec, &common) {
-                match self.task(&making, cell, row.as_ref()) {
-                    Ok(task) => tasks.push(self.add(task)),
-                    Err(found) => self.problems.extend(found),
-                }
-            }
+            self.tasks(spec, &common, kind.as_ref());
         }
-        self.problems.extend(files::missing(spec, tasks.iter().flat_map(|t| &self.graph[*t].files)));
+        let tasks = first..self.made.graph.node_count();
+        let made = tasks.clone().map(|task| &self.made.graph[NodeIndex::new(task)]);
+        self.problems.extend(files::missing(spec, made.flat_map(|task| &task.files)));
         let needs = self.needs(spec, common.foreach.as_ref());
-        self.tasks.insert(name.clone(), (place, tasks));
-        let settings = Settings::of(&self.defaults, &common);
+        self.made.stages.insert(name.clone(), (place, tasks));
+        let settings = Settings::of(&self.ground.defaults, &common);
         self.stages.push(Stage {
             name: name.clone(),
             code: kind.code(),
@@ -159,11 +151,27 @@ impl Builder<'_> {
         });
     }
 
+    fn tasks(&mut self, spec: &StageSpec, common: &Common, kind: &dyn StageKind) {
+        let cells = self.cells(spec, common);
+        let mut making = Making::new(self.ground, spec, kind, self.stages.len());
+        let mut mistakes = Mistakes::default();
+        for (cell, row) in cells {
+            match making.task(&self.made, cell, row.as_ref()) {
+                Ok(task) => self.made.add(task),
+                Err(found) => mistakes.take(found),
+            }
+            if mistakes.are_enough() {
+                break;
+            }
+        }
+        self.problems.extend(mistakes.told());
+    }
+
     /// The stages that a stage names, by their place in the plan.
     fn needs(&self, spec: &StageSpec, foreach: Option<&Foreach>) -> Vec<usize> {
-        let found = self.marked(spec, &spec.body.to_json());
+        let found = self.ground.request.schema.marked(&spec.kind.value, &spec.body.to_json());
         let named = found.iter().filter(|m| m.mark.is_stage()).map(|m| &m.text).chain(foreach.map(|f| &f.stage.0));
-        let mut needs: Vec<usize> = named.filter_map(|name| Some(self.tasks.get(name)?.0)).collect();
+        let mut needs: Vec<usize> = named.filter_map(|name| Some(self.made.stages.get(name)?.0)).collect();
         needs.sort_unstable();
         needs.dedup();
         needs
@@ -171,8 +179,8 @@ impl Builder<'_> {
 
     /// The stage whose rows must be known before this stage has tasks: its own, or that of a stage it needs.
     fn waits_for(&self, spec: &StageSpec, foreach: Option<&Foreach>) -> Option<usize> {
-        let own = foreach.filter(|f| !self.request.rows.contains_key(&f.stage.0));
-        let own = own.and_then(|f| self.tasks.get(&f.stage.0)).map(|(place, _)| *place);
+        let own = foreach.filter(|f| !self.ground.request.rows.contains_key(&f.stage.0));
+        let own = own.and_then(|f| self.made.stages.get(&f.stage.0)).map(|(place, _)| *place);
         let waiting = |place: usize| self.stages[place].waits_for;
         // A source that itself waits comes first.
         let of_source = own.and_then(waiting);
@@ -181,13 +189,13 @@ impl Builder<'_> {
 
     /// The stage's cells; of one that is spread over rows, each with its row.
     fn cells(&mut self, spec: &StageSpec, common: &Common) -> Vec<(Cell, Option<Row>)> {
-        let node = self.request.spec.root.at(&[PathPart::from("stages"), PathPart::from(spec.name.value.as_str())]);
-        let expander = Expander { stage: spec, node, context: &self.context, templates: &self.templates };
+        let Ground { request, context, templates, .. } = self.ground;
+        let expander = Expander { stage: spec, context, templates };
         let own = expander.cells(common.matrix.as_ref(), &mut self.problems);
         let Some(foreach) = &common.foreach else { return own.into_iter().map(|cell| (cell, None)).collect() };
         // A source that is wrong has been reported.
-        let Some(rows) = self.request.rows.get(&foreach.stage.0) else { return Vec::new() };
-        match rows::spread(spec, node, foreach, &own, rows) {
+        let Some(rows) = request.rows.get(&foreach.stage.0) else { return Vec::new() };
+        match rows::spread(spec, foreach, &own, rows) {
             Ok(cells) => cells.into_iter().map(|(cell, row)| (cell, Some(row))).collect(),
             Err(problem) => {
                 self.problems.push(problem);
@@ -196,19 +204,10 @@ impl Builder<'_> {
         }
     }
 
-    fn add(&mut self, task: Task) -> NodeIndex {
-        let needs: Vec<NodeIndex> = task.inputs.iter().flat_map(|i| i.tasks.iter().copied()).collect();
-        let index = self.graph.add_node(task);
-        for need in needs {
-            self.graph.update_edge(need, index, ());
-        }
-        index
-    }
-
     /// What every kind can say and holds for the whole stage, templates resolved: they may use `params`.
     fn common(&mut self, spec: &StageSpec) -> Option<Common> {
         let node = spec.common.without(&CELL_KEYS);
-        let common: Common = self.read(&node)?;
+        let common: Common = read(self.ground, &node, &mut self.problems)?;
         let conflict = |first: &str, second: &str, why: &str| {
             let [a, b] = [first, second].map(|key| spec.common.at(&[PathPart::from(key)]).span.clone());
             let message = format!("`{first}` and `{second}` exclude each other: {why}");
@@ -226,175 +225,5 @@ impl Builder<'_> {
             self.problems.push(problem.help("templates use that name for something else"));
         }
         Some(common)
-    }
-
-    fn read<T: serde::de::DeserializeOwned>(&mut self, node: &Node) -> Option<T> {
-        let read = self.templates.resolve(node, &self.context).and_then(|value| {
-            read_config(&value).map_err(|problem| {
-                let span = node.at(&path_parts(&problem.field)).span.clone();
-                vec![Diagnostic::error(
-                    code::BAD_SETTING,
-                    format!("`{}`: {}", problem.field, problem.message),
-                    span,
-                    "",
-                )]
-            })
-        });
-        read.map_err(|found| self.problems.extend(found)).ok()
-    }
-
-    fn task(&self, making: &Making<'_>, cell: Cell, row: Option<&Row>) -> Result<Task, Vec<Diagnostic>> {
-        let Making { spec, kind, place } = *making;
-        let context = self.context_of(&cell, row);
-        let config = self.templates.resolve(&spec.body, &context)?;
-        kind.check(&config).map_err(|problem| {
-            let span = spec.body.at(&path_parts(&problem.field)).span.clone();
-            let field = if problem.field.is_empty() { spec.name.value.clone() } else { problem.field };
-            let found = Diagnostic::error(code::BAD_SETTING, format!("`{field}`: {}", problem.message), span, "");
-            vec![match problem.help {
-                Some(help) => found.help(help),
-                None => found,
-            }]
-        })?;
-        let found = self.marked(spec, &config);
-        let files = files::resolve(spec, self.request, &found, &context, &self.templates)?;
-        let inputs = self.inputs(spec, &found, &cell)?;
-        let own = OfCell { spec, context: &context, builder: self };
-        Ok(Task {
-            when: condition::read(spec.common.get("when"), &context, &self.templates).map_err(|found| vec![found])?,
-            env: own.env()?,
-            publish: own.publish()?,
-            labels: own.labels()?,
-            id: TaskId { stage: spec.name.value.clone(), cell },
-            stage: place,
-            launch: kind.launch(&config),
-            config,
-            inputs,
-            files,
-        })
-    }
-
-    fn marked(&self, spec: &StageSpec, config: &Json) -> Vec<Marked> {
-        marked(&self.request.schema.root, self.request.schema.kind(&spec.kind.value), config)
-    }
-
-    fn context_of(&self, cell: &Cell, row: Option<&Row>) -> Context {
-        let whole = Json::Object(cell.0.iter().map(|(k, v)| (k.clone(), v.clone())).collect());
-        let mut context = self.context.clone().with("cell", &whole);
-        if let Some(row) = row {
-            context = context.with("row", &Json::Object(row.clone()));
-        }
-        cell.0.iter().fold(context, |context, (key, value)| context.with(key.as_str(), value))
-    }
-
-    fn inputs(&self, spec: &StageSpec, found: &[Marked], cell: &Cell) -> Result<Vec<TaskInput>, Vec<Diagnostic>> {
-        let stages = found.iter().filter(|m| m.mark.is_stage());
-        // What is wrong with a name, or with the stage it names, has been reported.
-        let known = stages.filter_map(|m| Some((m, &self.tasks.get(&m.text)?.1)));
-        known.map(|(marked, tasks)| self.matching(spec, marked, tasks, cell).map_err(|d| vec![d])).collect()
-    }
-
-    /// The one rule by which cells meet: keys that both sides have must be equal.
-    fn matching(
-        &self,
-        spec: &StageSpec,
-        marked: &Marked,
-        tasks: &[NodeIndex],
-        cell: &Cell,
-    ) -> Result<TaskInput, Diagnostic> {
-        let fits = tasks.iter().copied().filter(|t| self.graph[*t].id.cell.agrees_with(cell));
-        let input = TaskInput { field: marked.field.clone(), tasks: fits.collect() };
-        let here = TaskId { stage: spec.name.value.clone(), cell: cell.clone() };
-        let span = || spec.body.at(&path_parts(&marked.field)).span.clone();
-        match (marked.mark, input.tasks.len()) {
-            // When its own stage failed to expand, that has been reported.
-            (_, 0) if tasks.is_empty() => Ok(input),
-            (_, 0) => {
-                let message = format!("no cell of `{}` belongs to `{here}`", marked.text);
-                let help = "cells belong together when the matrix keys that both stages have are equal";
-                Err(Diagnostic::error(code::NO_RESULT, message, span(), "").help(help))
-            }
-            (Mark::OneResult, n @ 2..) => {
-                let message = format!(
-                    "`{}` takes one result, and {n} cells of `{}` belong to `{here}`",
-                    marked.field, marked.text
-                );
-                let missing: Vec<&str> = self.keys_missing(tasks[0], cell);
-                let help = format!("give `{}` the matrix key {} as well", spec.name.value, missing.join(" and "));
-                Err(Diagnostic::error(code::SEVERAL_RESULTS, message, span(), "").help(help))
-            }
-            _ => Ok(input),
-        }
-    }
-
-    fn keys_missing(&self, producer: NodeIndex, cell: &Cell) -> Vec<&str> {
-        self.graph[producer].id.cell.0.keys().filter(|k| !cell.0.contains_key(*k)).map(String::as_str).collect()
-    }
-}
-
-/// What a stage says of one of its cells, besides its kind's own settings.
-struct OfCell<'a> {
-    spec: &'a StageSpec,
-    context: &'a Context,
-    builder: &'a Builder<'a>,
-}
-
-impl OfCell<'_> {
-    /// The table under `key`, templates resolved.
-    fn table(&self, key: &str) -> Result<Map<String, Json>, Vec<Diagnostic>> {
-        let Some(node) = self.spec.common.get(key) else { return Ok(Map::new()) };
-        match self.builder.templates.resolve(node, self.context)? {
-            Json::Object(map) => Ok(map),
-            _ => Err(vec![Diagnostic::error(
-                code::BAD_SETTING,
-                format!("`{key}` is not a table"),
-                node.span.clone(),
-                "",
-            )]),
-        }
-    }
-
-    /// The defaults' variables, then the stage's own.
-    fn env(&self) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
-        let usual = self.builder.defaults.env.clone();
-        let own = self.table("env")?;
-        let mut env = BTreeMap::new();
-        for (name, value) in usual.into_iter().chain(own) {
-            let span = || self.spec.common.at(&[PathPart::from("env"), PathPart::from(name.as_str())]).span.clone();
-            let wrong = |message: String, help: &str| {
-                Err(vec![Diagnostic::error(code::BAD_VARIABLE, message, span(), "").help(help)])
-            };
-            if name.starts_with("PIPE_") || name.is_empty() || name.contains(['=', '\0']) {
-                return wrong(
-                    format!("a variable cannot be named `{name}`"),
-                    "names that begin with PIPE_ are pipe's own",
-                );
-            }
-            if !cells::is_scalar(&value) {
-                return wrong(
-                    format!("the variable `{name}` is {value}"),
-                    "its value is text, a number, or true or false",
-                );
-            }
-            env.insert(name, scalar(&value));
-        }
-        Ok(env)
-    }
-
-    fn labels(&self) -> Result<IndexMap<String, String>, Vec<Diagnostic>> {
-        let mut labels = self.builder.defaults.labels.clone();
-        labels.extend(self.table("labels")?.iter().map(|(name, value)| (name.clone(), scalar(value))));
-        Ok(labels)
-    }
-
-    /// Where files of the result are copied to. What a template puts into a path may not lead elsewhere.
-    fn publish(&self) -> Result<IndexMap<String, PathBuf>, Vec<Diagnostic>> {
-        let Some(node) = self.spec.common.get("publish") else { return Ok(IndexMap::new()) };
-        self.table("publish")?;
-        let paths = node.entries().iter().map(|(file, target)| {
-            let path = self.builder.templates.resolve_path(target, self.context)?;
-            Ok((file.value.clone(), self.builder.request.folder(&target.span).join(scalar(&path))))
-        });
-        paths.collect()
     }
 }

@@ -11,6 +11,7 @@ use crate::text::{Diagnostic, closest, listed};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// The most cells a stage may have.
 pub(super) const MOST_CELLS: usize = 100_000;
@@ -22,8 +23,6 @@ pub(super) const RESERVED: [&str; 5] = ["params", "cell", "row", "inputs", "loop
 /// Puts the cells of one stage together.
 pub(super) struct Expander<'a> {
     pub(super) stage: &'a StageSpec,
-    /// The stage as it is written, for places.
-    pub(super) node: &'a Node,
     pub(super) context: &'a Context,
     pub(super) templates: &'a Templates,
 }
@@ -139,7 +138,7 @@ impl Expander<'_> {
                 let message = format!("an included cell of `{}` has `{key}` = {bad}", self.stage.name.value);
                 return Err(vec![self.wrong(message, place, "values are strings, numbers or true and false")]);
             }
-            let cell = Cell(row.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
+            let cell: Cell = row.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
             if !seen.insert(cell.to_string()) {
                 let message = format!("the cell {cell} of `{}` is there twice", self.stage.name.value);
                 return Err(vec![self.wrong(message, place, "take it out of `include`: the matrix has it already")]);
@@ -175,8 +174,8 @@ impl Expander<'_> {
             let message = format!("`{name}` has {} cells", cells.len());
             return Err(vec![self.wrong(message, self.place(&[]), &format!("at most {MOST_CELLS} are allowed"))]);
         }
-        if let Some(long) = cells.iter().map(Cell::folder).find(|folder| folder.len() > LONGEST_CELL) {
-            let message = format!("a cell of `{name}` has a name of {} bytes: {long}", long.len());
+        if let Some(long) = cells.iter().find(|cell| cell.text_len() > LONGEST_CELL) {
+            let message = format!("a cell of `{name}` has a name of {} bytes: {long}", long.text_len());
             let help = format!("use shorter values: at most {LONGEST_CELL} bytes fit a folder's name");
             return Err(vec![self.wrong(message, self.place(&[]), &help)]);
         }
@@ -188,9 +187,9 @@ impl Expander<'_> {
     }
 
     fn place(&self, inside: &[PathPart]) -> &Node {
-        let table = if self.node.get("foreach").is_some() { "foreach" } else { "matrix" };
+        let table = if self.stage.common.get("foreach").is_some() { "foreach" } else { "matrix" };
         let path: Vec<PathPart> = std::iter::once(PathPart::from(table)).chain(inside.iter().cloned()).collect();
-        self.node.at(&path)
+        self.stage.common.at(&path)
     }
 }
 
@@ -199,16 +198,20 @@ pub(super) fn is_scalar(value: &Json) -> bool {
 }
 
 fn has_all(cell: &Cell, pattern: &IndexMap<String, Json>) -> bool {
-    pattern.iter().all(|(key, value)| cell.0.get(key) == Some(value))
+    pattern.iter().all(|(key, value)| cell.get(key) == Some(value))
 }
 
+/// Every combination; the values of the last key change first.
 fn product(axes: &BTreeMap<String, Vec<Json>>) -> Vec<Cell> {
-    axes.iter().fold(vec![Cell::default()], |cells, (key, values)| {
-        let with = |cell: &Cell, value: &Json| {
-            let mut cell = cell.clone();
-            cell.0.insert(key.clone(), value.clone());
-            cell
-        };
-        cells.iter().flat_map(|cell| values.iter().map(move |value| with(cell, value))).collect()
-    })
+    let axes: Vec<(Arc<str>, &[Json])> = axes.iter().map(|(key, values)| (key.as_str().into(), &values[..])).collect();
+    let count: usize = axes.iter().map(|(_, values)| values.len()).product();
+    let cell = |mut number: usize| {
+        let mut pairs: Vec<(Arc<str>, Json)> = Vec::with_capacity(axes.len());
+        for (key, values) in axes.iter().rev() {
+            pairs.push((key.clone(), values[number % values.len()].clone()));
+            number /= values.len();
+        }
+        pairs.into_iter().collect()
+    };
+    (0..count).map(cell).collect()
 }

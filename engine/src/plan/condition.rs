@@ -3,7 +3,7 @@
 
 use super::code;
 use crate::spec::node::{Node, Value};
-use crate::spec::template::{Context, TemplateError, Templates, is_template};
+use crate::spec::template::{Context, Prepared, TemplateError, Templates, is_template};
 use crate::text::Diagnostic;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -45,26 +45,58 @@ impl Condition {
     }
 }
 
-/// Reads `when`.
-pub(super) fn read(node: Option<&Node>, context: &Context, templates: &Templates) -> Result<When, Diagnostic> {
-    let Some(node) = node else { return Ok(When::Yes) };
-    let text = match &node.value {
-        Value::Bool(true) => return Ok(When::Yes),
-        Value::Bool(false) => return Ok(When::No),
-        Value::String(text) if is_template(text) => text,
-        _ => return Err(no_condition(node)),
-    };
-    let failed = |error: TemplateError| crate::spec::template::diagnostic(node, text, error);
-    if templates.names_used(text).map_err(failed)?.contains(INPUTS) {
-        return Ok(When::Ask(Arc::new(Condition { text: text.clone(), context: context.clone() })));
+/// `when` of a stage, read once for all of its cells.
+pub(super) enum Reader<'a> {
+    Yes,
+    No,
+    /// It looks at inputs.
+    Asks(&'a str),
+    /// It uses only names that are known while planning.
+    Known(&'a Node, Prepared<'a>),
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `when`. `shared`: the names that are the same for all cells.
+    ///
+    /// # Errors
+    /// A template that is not well formed, or no template at all.
+    pub(super) fn of(node: Option<&'a Node>, shared: &Context, templates: &'a Templates) -> Result<Self, Diagnostic> {
+        let Some(node) = node else { return Ok(Self::Yes) };
+        let text = match &node.value {
+            Value::Bool(true) => return Ok(Self::Yes),
+            Value::Bool(false) => return Ok(Self::No),
+            Value::String(text) if is_template(text) => text,
+            _ => return Err(no_condition(node)),
+        };
+        let failed = |error: TemplateError| crate::spec::template::diagnostic(node, text, error);
+        if templates.names_used(text).map_err(failed)?.contains(INPUTS) {
+            return Ok(Self::Asks(text));
+        }
+        Ok(Self::Known(node, templates.prepare(node, shared)))
     }
-    match templates.value(text, context).map_err(failed)? {
-        Json::Bool(true) => Ok(When::Yes),
-        Json::Bool(false) => Ok(When::No),
-        other => {
-            let message = format!("`when` is {other}, and not true or false");
-            let help = "compare it with something: {{ params.x == \"y\" }}";
-            Err(Diagnostic::error(code::BAD_CONDITION, message, node.span.clone(), "").help(help))
+
+    /// Whether the task of a cell runs.
+    ///
+    /// # Errors
+    /// The expression fails, or is neither true nor false.
+    pub(super) fn read(&self, context: &Context) -> Result<When, Vec<Diagnostic>> {
+        let (node, prepared) = match self {
+            Self::Yes => return Ok(When::Yes),
+            Self::No => return Ok(When::No),
+            Self::Asks(text) => {
+                let condition = Condition { text: (*text).to_owned(), context: context.clone() };
+                return Ok(When::Ask(Arc::new(condition)));
+            }
+            Self::Known(node, prepared) => (node, prepared),
+        };
+        match prepared.resolve(context)? {
+            Json::Bool(true) => Ok(When::Yes),
+            Json::Bool(false) => Ok(When::No),
+            other => {
+                let message = format!("`when` is {other}, and not true or false");
+                let help = "compare it with something: {{ params.x == \"y\" }}";
+                Err(vec![Diagnostic::error(code::BAD_CONDITION, message, node.span.clone(), "").help(help)])
+            }
         }
     }
 }

@@ -1,47 +1,80 @@
 //! The files outside the store that a task names: where they lie, and whether they are there at all.
 
-use super::{Request, TaskFile, code};
+use super::making::Ground;
+use super::{TaskFile, code};
 use crate::spec::StageSpec;
 use crate::spec::model::path_parts;
 use crate::spec::node::Value;
-use crate::spec::template::{Context, Templates};
+use crate::spec::template::{Context, Prepared};
 use crate::stage::Marked;
-use crate::text::Diagnostic;
-use std::collections::{BTreeMap, HashSet};
+use crate::text::{Diagnostic, Span};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The files of one task. Paths are relative to the folder of the file that names them.
-pub(super) fn resolve(
-    stage: &StageSpec,
-    request: &Request<'_>,
-    found: &[Marked],
-    context: &Context,
-    templates: &Templates,
-) -> Result<Vec<TaskFile>, Vec<Diagnostic>> {
-    let mut files = Vec::new();
-    let mut problems = Vec::new();
-    for marked in found.iter().filter(|m| !m.mark.is_stage()) {
-        let node = stage.body.at(&path_parts(&marked.field));
-        // A list that came whole out of a template has no node of its own; the author wrote it in `params`.
-        let is_text = matches!(&node.value, Value::String(_))
-            && templates.resolve(node, context).is_ok_and(|value| value.is_string());
-        if is_text && let Err(more) = templates.resolve_path(node, context) {
-            problems.extend(more);
-            continue;
-        }
-        let path = request.folder(&node.span).join(&marked.text);
-        let (field, written) = (marked.field.clone(), marked.text.clone());
-        // Data is that of now, whichever revision the project is read from.
-        match if marked.mark.is_of_project() { request.texts.locate(&path) } else { Ok(path) } {
-            Ok(path) => files.push(TaskFile { field, mark: marked.mark, written, path }),
-            Err(why) => {
-                let message = format!("the file `{written}` {why}");
-                problems.push(Diagnostic::error(code::MISSING_FILE, message, node.span.clone(), "named here"));
+/// The paths in a stage's settings, their templates compiled when they are first met.
+pub(super) struct Paths<'a> {
+    ground: &'a Ground<'a>,
+    spec: &'a StageSpec,
+    fields: HashMap<String, Field<'a>>,
+}
+
+/// A field that names a file.
+struct Field<'a> {
+    span: Span,
+    /// The folder that its path is relative to: that of the file it is written in.
+    folder: PathBuf,
+    /// What it is made of. A list that came whole out of a template has no text of its own; the author wrote it in
+    /// `params`.
+    text: Option<Prepared<'a>>,
+}
+
+impl<'a> Paths<'a> {
+    pub(super) fn of(ground: &'a Ground<'a>, spec: &'a StageSpec) -> Self {
+        Self { ground, spec, fields: HashMap::new() }
+    }
+
+    /// The files of one task.
+    pub(super) fn files(&mut self, found: &[Marked], context: &Context) -> Result<Vec<TaskFile>, Vec<Diagnostic>> {
+        let mut files = Vec::new();
+        let mut problems = Vec::new();
+        for marked in found.iter().filter(|m| !m.mark.is_stage()) {
+            let texts = self.ground.request.texts;
+            let place = self.field(&marked.field);
+            if let Some(text) = &place.text
+                && let Err(more) = text.resolve(context)
+            {
+                problems.extend(more);
+                continue;
+            }
+            let path = place.folder.join(&marked.text);
+            let (field, written) = (marked.field.clone(), marked.text.clone());
+            // Data is that of now, whichever revision the project is read from.
+            match if marked.mark.is_of_project() { texts.locate(&path) } else { Ok(path) } {
+                Ok(path) => files.push(TaskFile { field, mark: marked.mark, written, path }),
+                Err(why) => {
+                    let message = format!("the file `{written}` {why}");
+                    problems.push(Diagnostic::error(code::MISSING_FILE, message, place.span.clone(), "named here"));
+                }
             }
         }
+        if problems.is_empty() { Ok(files) } else { Err(problems) }
     }
-    if problems.is_empty() { Ok(files) } else { Err(problems) }
+
+    fn field(&mut self, name: &str) -> &Field<'a> {
+        let Self { ground, spec, fields } = self;
+        if !fields.contains_key(name) {
+            let path = path_parts(name);
+            let node = spec.body.at(&path);
+            let text = spec.body.find(&path).filter(|node| matches!(node.value, Value::String(_)));
+            let text = text.map(|node| ground.templates.prepare_path(node, &ground.context));
+            fields.insert(
+                name.to_owned(),
+                Field { span: node.span.clone(), folder: ground.request.folder(&node.span), text },
+            );
+        }
+        &fields[name]
+    }
 }
 
 /// The files of all tasks of a stage that are not there: one problem for each field, however many cells miss it.

@@ -6,7 +6,11 @@ mod cells;
 pub mod code;
 mod condition;
 mod files;
+mod making;
+mod matching;
+mod mistakes;
 mod order;
+mod own;
 mod params;
 mod pending;
 mod picture;
@@ -82,8 +86,6 @@ pub struct Task {
     pub inputs: Vec<TaskInput>,
     /// The files outside the store it needs.
     pub files: Vec<TaskFile>,
-    /// How it is started.
-    pub launch: Launch,
     /// Whether it runs at all.
     pub when: When,
     /// Variables its process gets.
@@ -100,7 +102,7 @@ pub struct TaskInput {
     /// The field.
     pub field: String,
     /// The tasks whose results they are, in cell order.
-    pub tasks: Vec<NodeIndex>,
+    pub tasks: Arc<[NodeIndex]>,
 }
 
 impl TaskInput {
@@ -133,6 +135,11 @@ impl Plan {
     /// The task at a place.
     pub fn task(&self, index: usize) -> &Task {
         &self.graph[NodeIndex::new(index)]
+    }
+
+    /// How a task is started.
+    pub fn launch(&self, task: &Task) -> Launch {
+        self.stages[task.stage].kind.launch(&task.config)
     }
 
     /// What a task's stage says.

@@ -3,7 +3,6 @@
 use super::code;
 use crate::spec::template::is_template;
 use crate::spec::{Spec, SpecSchema, model::path_parts, replace_text};
-use crate::stage::marked;
 use crate::text::{Diagnostic, Span, closest, one_of};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -32,9 +31,9 @@ fn connect(spec: &Spec, schema: &SpecSchema, problems: &mut Vec<Diagnostic>) -> 
     for stage in &spec.stages {
         let here = places[stage.name.value.as_str()];
         let body = stage.body.to_json();
-        let own = marked(&schema.root, schema.kind(&stage.kind.value), &body).into_iter().map(|m| (m, &stage.body));
+        let own = schema.marked(&stage.kind.value, &body).into_iter().map(|m| (m, &stage.body));
         let common = stage.common.to_json();
-        let shared = marked(&schema.root, schema.common(), &common).into_iter().map(|m| (m, &stage.common));
+        let shared = schema.marked_in_common(&common).into_iter().map(|m| (m, &stage.common));
         for (found, part) in own.chain(shared).filter(|(m, _)| m.mark.is_stage()) {
             let node = part.at(&path_parts(&found.field));
             let span = node.span.clone();

@@ -5,7 +5,7 @@ use super::{cells, code};
 use crate::ids::{Cell, scalar};
 use crate::spec::StageSpec;
 use crate::spec::common::Foreach;
-use crate::spec::node::{Node, PathPart};
+use crate::spec::node::PathPart;
 use crate::text::{Diagnostic, Span, closest, listed};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, HashSet};
@@ -23,13 +23,12 @@ pub type Rows = BTreeMap<String, Vec<(Cell, Vec<Row>)>>;
 /// Rows without the key, with a key that is no scalar, or with the same key twice; too many.
 pub(super) fn spread(
     stage: &StageSpec,
-    node: &Node,
     foreach: &Foreach,
     own: &[Cell],
     rows: &[(Cell, Vec<Row>)],
 ) -> Result<Vec<(Cell, Row)>, Diagnostic> {
     let key = &foreach.key;
-    let place = node.at(&[PathPart::from("foreach"), PathPart::from("key")]).span.clone();
+    let place = stage.common.at(&[PathPart::from("foreach"), PathPart::from("key")]).span.clone();
     let wrong = |message: String, help: String| {
         Diagnostic::error(code::BAD_ROWS, message, place.clone(), "this column").help(help)
     };
@@ -48,9 +47,7 @@ pub(super) fn spread(
                 let message = format!("two rows of `{}` have `{key}` = {value}", foreach.stage.0);
                 return Err(wrong(message, "name a column that is different in each row".to_owned()));
             }
-            let mut cell = cell.clone();
-            cell.0.insert(key.clone(), value.clone());
-            spread.push((cell, row.clone()));
+            spread.push((cell.with(key, value), row.clone()));
         }
         if spread.len() > cells::MOST_CELLS {
             let message =

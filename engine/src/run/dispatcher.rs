@@ -10,7 +10,6 @@ use crate::ids::{AttemptId, RunId};
 use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
-use crate::plan::Task;
 use crate::scheduler::{Command, Found, Input, State, Stop, TaskIndex, nodes, step};
 use crate::state::JournalError;
 use crate::units::Bytes;
@@ -243,7 +242,8 @@ impl Dispatcher {
 
     fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
-        let Task { launch, env, .. } = self.setup.plan.task(task).clone();
+        let (plan, spec) = (&self.setup.plan, self.setup.plan.task(task));
+        let (launch, env) = (plan.launch(spec), spec.env.clone());
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
             let prepared = Box::new(local::prepare(&local, attempt, launch, env));

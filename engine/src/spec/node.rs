@@ -10,7 +10,7 @@ pub const MAX_FILE: usize = 1 << 20;
 /// How deep tables and lists may lie in each other; the root table is at depth 1.
 pub const MAX_DEPTH: usize = 64;
 /// How many values a tree may have, after YAML aliases have been written out.
-pub const MAX_NODES: usize = 50_000;
+pub const MAX_NODES: usize = 200_000;
 
 /// One value of the spec and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,15 @@ impl Node {
             }
             _ => {}
         }
+    }
+
+    /// The value at the end of `path`, if there is one.
+    pub fn find(&self, path: &[PathPart]) -> Option<&Node> {
+        path.iter().try_fold(self, |node, part| match (part, &node.value) {
+            (PathPart::Key(key), _) => node.get(key),
+            (PathPart::Index(index), Value::List(items)) => items.get(*index),
+            (PathPart::Index(_), _) => None,
+        })
     }
 
     /// The tree without its places.

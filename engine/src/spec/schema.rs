@@ -4,7 +4,7 @@
 use super::common::Common;
 use super::model::SpecFile;
 use crate::backend::Backends;
-use crate::stage::Registry;
+use crate::stage::{Marked, Marks, Registry};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 pub struct SpecSchema {
     /// The whole schema.
     pub root: Json,
-    /// The part that each kind contributed, by its name.
-    kinds: BTreeMap<&'static str, Json>,
-    /// What every kind of stage has.
-    common: Json,
+    /// Where the settings of each kind name stages and files.
+    marks: BTreeMap<&'static str, Marks>,
+    /// Where the keys that every kind has do.
+    common: Marks,
 }
 
 impl SpecSchema {
@@ -55,17 +55,18 @@ impl SpecSchema {
             object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
             object.insert("$defs".to_owned(), Json::Object(generator.take_definitions(true)));
         }
-        Self { root, kinds: parts, common }
+        let marks = parts.iter().map(|(kind, part)| (*kind, Marks::of(&root, part))).collect();
+        Self { marks, common: Marks::of(&root, &common), root }
     }
 
-    /// The part that a kind contributed.
-    pub fn kind(&self, name: &str) -> &Json {
-        self.kinds.get(name).unwrap_or(&Json::Null)
+    /// The stages and files that the settings of a kind name.
+    pub fn marked(&self, kind: &str, config: &Json) -> Vec<Marked> {
+        self.marks.get(kind).map_or_else(Vec::new, |marks| marks.find(config))
     }
 
-    /// The part that every kind of stage has.
-    pub fn common(&self) -> &Json {
-        &self.common
+    /// The stages and files that the keys name which every kind has.
+    pub fn marked_in_common(&self, common: &Json) -> Vec<Marked> {
+        self.common.find(common)
     }
 
     /// The schema for editors: as `root`, and wherever something else than text is wanted a template may stand.

@@ -7,10 +7,12 @@
 //! What a spec may call is listed here and nowhere else, so that an update of minijinja adds nothing to the language.
 
 mod functions;
+mod prepared;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub use prepared::Prepared;
 pub(crate) use resolve::diagnostic;
 
 use super::pen::inside;
@@ -19,8 +21,9 @@ use crate::text::{Diagnostic, Span, closest, code, listed};
 use functions::environment;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// How many steps one template may take; a step is about one operator, call or loop turn.
 pub const MAX_STEPS: u64 = 100_000;
@@ -30,7 +33,7 @@ pub const MAX_MADE: usize = 1 << 20;
 /// The names a template may use. Cheap to clone and to extend: values are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    names: std::collections::BTreeMap<String, Value>,
+    names: BTreeMap<Arc<str>, Value>,
 }
 
 impl Context {
@@ -41,7 +44,7 @@ impl Context {
 
     /// Adds `name`, or replaces what it stood for.
     #[must_use]
-    pub fn with(mut self, name: impl Into<String>, value: &Json) -> Self {
+    pub fn with(mut self, name: impl Into<Arc<str>>, value: &Json) -> Self {
         self.names.insert(name.into(), functions::from_json(value));
         self
     }
@@ -132,8 +135,8 @@ impl Templates {
     pub(crate) fn unknown_names(&self, node: &Node, text: &str, context: &Context) -> Option<Diagnostic> {
         // A template that is not well formed has been reported with the shape of the spec.
         let used = self.names_used(text).ok()?;
-        let name = used.iter().find(|name| !context.names.contains_key(*name))?;
-        let error = unknown_name(text, name, context.names.keys().map(String::as_str));
+        let name = used.iter().find(|name| !context.names.contains_key(name.as_str()))?;
+        let error = unknown_name(text, name, context.names.keys().map(|name| &**name));
         Some(diagnostic(node, text, error))
     }
 
@@ -161,11 +164,11 @@ impl Templates {
             return Ok(Json::from(text));
         }
         for name in self.names_used(text)? {
-            if !context.names.contains_key(&name) {
-                return Err(unknown_name(text, &name, context.names.keys().map(String::as_str)));
+            if !context.names.contains_key(name.as_str()) {
+                return Err(unknown_name(text, &name, context.names.keys().map(|name| &**name)));
             }
         }
-        let environment = if purpose == Use::Path { &self.path } else { &self.anything };
+        let environment = self.environment(purpose);
         let (made, offset) = match single_expression(environment, text) {
             Some((expression, offset)) => {
                 let value = expression.eval(context.value());
@@ -178,6 +181,13 @@ impl Templates {
             _ => describe(text, &error, offset),
         })?;
         if holds_nul(&made) { Err(makes_nul()) } else { Ok(made) }
+    }
+
+    fn environment(&self, purpose: Use) -> &Environment<'static> {
+        match purpose {
+            Use::Anything => &self.anything,
+            Use::Path => &self.path,
+        }
     }
 
     /// The names a template does not give itself; `nested`: with the attributes asked of them, as `params.games`.

@@ -445,7 +445,7 @@ mod tests {
         assert_eq!(codes(&format!("a = {}1{}", "[".repeat(64), "]".repeat(64))), ["S0104"]);
         assert!(codes(&format!("a = {}", "[".repeat(500_000))).contains(&"S0104"));
         assert_eq!(codes(&"#".repeat(MAX_FILE + 1)), ["S0101"]);
-        assert_eq!(codes(&format!("a = [{}]", "1,".repeat(60_000))), ["S0105"]);
+        assert_eq!(codes(&format!("a = [{}]", "1,".repeat(MAX_NODES))), ["S0105"]);
         assert_eq!(codes("a = \"\\u0000\"\n\"b\\u0000\" = 1\n"), ["S0109", "S0109"]);
         assert_eq!(codes("a = \"\0\"\n"), ["S0109"]);
         let dots = vec!["a"; 79].join(".");

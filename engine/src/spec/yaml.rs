@@ -588,7 +588,7 @@ mod tests {
         assert_eq!(codes("a: \"\\0\"\n\"b\\0\": 1\n"), ["S0109", "S0109"]);
         assert_eq!(codes(&"- ".repeat(100_000)), ["S0104"]);
         assert_eq!(codes(&"a".repeat(MAX_FILE + 1)), ["S0101"]);
-        assert_eq!(codes(&format!("a: [{}]", "1,".repeat(60_000))), ["S0105"]);
+        assert_eq!(codes(&format!("a: [{}]", "1,".repeat(MAX_NODES))), ["S0105"]);
     }
 
     proptest! {

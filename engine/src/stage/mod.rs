@@ -1,8 +1,10 @@
 //! What a stage kind is: how its settings look, what decides its output, how it is run.
 
 mod fields;
+mod marks;
 
-pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile, marked};
+pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile};
+pub use marks::Marks;
 
 use crate::failure::Failure;
 use crate::work::Work;
@@ -76,7 +78,8 @@ impl ConfigProblem {
 /// # Errors
 /// The field and the reason.
 pub fn read_config<T: serde::de::DeserializeOwned>(config: &Json) -> Result<T, ConfigProblem> {
-    serde_path_to_error::deserialize(config).map_err(|error| {
+    // Nearly all settings are right, and following the path through them doubles the cost.
+    T::deserialize(config).or_else(|_| serde_path_to_error::deserialize(config)).map_err(|error| {
         let field = error.path().to_string();
         let field = if field == "." { String::new() } else { field };
         ConfigProblem::new(field, error.into_inner().to_string())

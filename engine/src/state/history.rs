@@ -262,8 +262,7 @@ mod tests {
     }
 
     fn task(name: &str, x: u64) -> TaskId {
-        let cell = [("x".to_owned(), serde_json::json!(x))].into_iter().collect();
-        TaskId { stage: name.into(), cell: crate::ids::Cell(cell) }
+        TaskId { stage: name.into(), cell: [("x", serde_json::json!(x))].into_iter().collect() }
     }
 
     #[test]

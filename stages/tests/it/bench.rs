@@ -102,7 +102,7 @@ impl Bench {
 }
 
 fn cell_of(pairs: &[(&str, &str)]) -> Cell {
-    Cell(pairs.iter().map(|(k, v)| ((*k).to_owned(), Json::from(*v))).collect::<BTreeMap<_, _>>())
+    pairs.iter().map(|(k, v)| (*k, Json::from(*v))).collect()
 }
 
 fn source(path: &Path) -> SourceFile {

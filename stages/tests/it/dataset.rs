@@ -22,7 +22,7 @@ fn clips(bench: &Bench, game: &str) -> Input {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, &text).unwrap();
     let file = FileEntry { path: "clips.jsonl".into(), size: text.len() as u64, blake3: "00".into(), at };
-    let cell = Cell([("game".to_owned(), Json::from(game))].into());
+    let cell = Cell::from_iter([("game", Json::from(game))]);
     Input { cell, digest: game.to_owned(), files: vec![file] }
 }
 

@@ -155,7 +155,7 @@ impl Panel {
 
     /// Adds rows for the tasks of a stage with cells, in columns. Their places are those inside the panel.
     fn add_rows(&mut self, plan: &Plan, tasks: &[usize], looks: bool) {
-        if tasks.iter().all(|task| plan.task(*task).id.cell.0.is_empty()) {
+        if tasks.iter().all(|task| plan.task(*task).id.cell.is_empty()) {
             return;
         }
         let keys: Vec<&str> = plan.task(tasks[0]).id.cell.0.keys().map(String::as_str).collect();
@@ -350,7 +350,7 @@ impl Way<'_> {
 /// The values of a task's cell; its keys are the same for the whole stage.
 fn label(plan: &Plan, task: usize) -> String {
     let cell = &plan.task(task).id.cell;
-    short(&cell.0.values().map(scalar).collect::<Vec<_>>().join(", "))
+    short(&cell.iter().map(|(_, value)| scalar(value)).collect::<Vec<_>>().join(", "))
 }
 
 /// What a tally says of one look: `31 hit`, and in a dense panel `31`.

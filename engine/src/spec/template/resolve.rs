@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use std::ops::Range;
 
 /// How much text one tree may become, in bytes.
-const MAX_TOTAL: usize = 16 * MAX_MADE;
+pub(super) const MAX_TOTAL: usize = 16 * MAX_MADE;
 
 impl Templates {
     /// The values of a tree with all templates resolved. Keys are left as they are.
@@ -26,7 +26,7 @@ impl Templates {
         self.resolve_for(node, context, Use::Path)
     }
 
-    fn resolve_for(&self, node: &Node, context: &Context, purpose: Use) -> Result<Json, Vec<Diagnostic>> {
+    pub(super) fn resolve_for(&self, node: &Node, context: &Context, purpose: Use) -> Result<Json, Vec<Diagnostic>> {
         let mut walk = Walk { templates: self, context, purpose, left: MAX_TOTAL, problems: Vec::new() };
         let value = walk.node(node);
         if walk.problems.is_empty() { Ok(value) } else { Err(walk.problems) }
@@ -91,7 +91,7 @@ pub(crate) fn diagnostic(node: &Node, text: &str, error: TemplateError) -> Diagn
     problem
 }
 
-fn text_len(value: &Json) -> usize {
+pub(super) fn text_len(value: &Json) -> usize {
     match value {
         Json::String(text) => text.len(),
         Json::Array(items) => items.iter().map(|item| 1 + text_len(item)).sum(),

@@ -299,3 +299,44 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_tree_that_was_prepared_has_the_values_and_the_problems_of_one_that_was_not() {
+    let templates = Templates::new();
+    let shared = Context::new().with("params", &json!({ "games": ["g1", "g2"], "long": "x".repeat(1 << 19) }));
+    let cells = [json!("g1"), json!("../g2"), json!(""), json!(7), json!(2.5), json!(true)];
+    for text in [
+        "a = 1\nb = [true, 0.5, 'plain', { c = '{ no template }' }]",
+        "all = '{{ params.games }}'\none = '{{ game }}'\nname = 'clip-{{ game }}.mp4'",
+        "deep = [[{ x = '{{ game }}{{ game }}', y = ['{{ params.games | join(\"+\") }}'] }]]",
+        "loop = '{% for g in params.games %}{{ g }}{{ game }};{% endfor %}'",
+        "size = '{{ game + 1 }}'\nlength = '{{ game | length }}'",
+        "whole = '{{ cell.game }}'",
+        "wrong = '{{ gmae }}'",
+        "kept = '{{ other | default(1) }}'",
+        "broken = '{{ game'\nfine = '{{ game }}'",
+        "never = '{{ params.gmaes }}'",
+        "endless = '{{ range(1000000) | length }}'",
+        "much = ['{{ params.long }}', '{{ params.long }}{{ params.long }}x']",
+        "most = ['{{ params.long }}{{ game }}', '{{ params.long * 2 }}', '{{ [params.long] * 40 }}']",
+    ] {
+        let (node, problems) = toml::parse(text);
+        assert_eq!(problems, [], "{text}");
+        let prepared = [templates.prepare(&node, &shared), templates.prepare_path(&node, &shared)];
+        for game in &cells {
+            let context = shared.clone().with("game", game).with("cell", &json!({ "game": game }));
+            assert_eq!(prepared[0].resolve(&context), templates.resolve(&node, &context), "{text} with {game}");
+            assert_eq!(prepared[1].resolve(&context), templates.resolve_path(&node, &context), "{text} with {game}");
+        }
+    }
+}
+
+#[test]
+fn a_tree_that_makes_too_much_is_stopped_even_when_each_of_its_templates_is_the_same_everywhere() {
+    let templates = Templates::new();
+    let shared = Context::new().with("params", &json!({ "long": "x".repeat(1 << 19) }));
+    let items = vec!["'{{ params.long }}'"; 33].join(", ");
+    let (node, _) = toml::parse(&format!("many = [{items}]"));
+    let found = templates.prepare(&node, &shared).resolve(&shared).expect_err("a problem");
+    assert!(found[0].message.contains("make more than 16777216 bytes together"), "{}", found[0].message);
+}

@@ -1,0 +1,170 @@
+//! One cell of a stage -> its task. What is the same for all cells of the stage is worked out once.
+
+use super::matching::Matching;
+use super::own::Own;
+use super::rows::Row;
+use super::{Request, Task, TaskInput, code, files};
+use crate::ids::{Cell, TaskId};
+use crate::spec::StageSpec;
+use crate::spec::common::Defaults;
+use crate::spec::model::path_parts;
+use crate::spec::template::{Context, Prepared, Templates};
+use crate::stage::{ConfigProblem, Mark, Marked, StageKind};
+use crate::text::Diagnostic;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// What all stages stand on.
+pub(super) struct Ground<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) templates: Templates,
+    /// The names that every template may use.
+    pub(super) context: Context,
+    pub(super) defaults: Defaults,
+}
+
+/// The tasks so far.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) graph: DiGraph<Task, ()>,
+    /// The place of each stage in the plan, and those of its tasks, in cell order.
+    pub(super) stages: HashMap<String, (usize, Range<usize>)>,
+}
+
+impl Made {
+    pub(super) fn add(&mut self, task: Task) {
+        let mut needs: Vec<NodeIndex> = task.inputs.iter().flat_map(|input| input.tasks.iter().copied()).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        let index = self.graph.add_node(task);
+        // The task is new, so there is no such edge; to look for one costs as much as the need has followers.
+        for need in needs {
+            self.graph.add_edge(need, index, ());
+        }
+    }
+
+    fn tasks(&self, stage: &str) -> Option<Range<usize>> {
+        self.stages.get(stage).map(|(_, tasks)| tasks.clone())
+    }
+
+    fn cell(&self, task: usize) -> &Cell {
+        &self.graph[NodeIndex::new(task)].id.cell
+    }
+}
+
+/// A stage while its tasks are made.
+pub(super) struct Making<'a> {
+    ground: &'a Ground<'a>,
+    spec: &'a StageSpec,
+    kind: &'a dyn StageKind,
+    /// Its place in the plan.
+    place: usize,
+    body: Prepared<'a>,
+    own: Own<'a>,
+    paths: files::Paths<'a>,
+    /// The tasks of the stages it names, by stage.
+    matchings: HashMap<String, Matching>,
+}
+
+impl<'a> Making<'a> {
+    pub(super) fn new(ground: &'a Ground<'a>, spec: &'a StageSpec, kind: &'a dyn StageKind, place: usize) -> Self {
+        Self {
+            ground,
+            spec,
+            kind,
+            place,
+            body: ground.templates.prepare(&spec.body, &ground.context),
+            own: Own::of(ground, spec),
+            paths: files::Paths::of(ground, spec),
+            matchings: HashMap::new(),
+        }
+    }
+
+    /// The task at `cell`; of a stage that is spread over rows, with its row.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn task(&mut self, made: &Made, cell: Cell, row: Option<&Row>) -> Result<Task, Vec<Diagnostic>> {
+        let context = self.context_of(&cell, row);
+        let config = self.body.resolve(&context)?;
+        self.kind.check(&config).map_err(|problem| vec![self.wrong_setting(problem)])?;
+        let found = self.ground.request.schema.marked(&self.spec.kind.value, &config);
+        let files = self.paths.files(&found, &context)?;
+        let inputs = self.inputs(made, &found, &cell)?;
+        Ok(Task {
+            when: self.own.when(&context)?,
+            env: self.own.env(&context)?,
+            publish: self.own.publish(&context)?,
+            labels: self.own.labels(&context)?,
+            id: TaskId { stage: self.spec.name.value.clone(), cell },
+            stage: self.place,
+            config,
+            inputs,
+            files,
+        })
+    }
+
+    fn context_of(&self, cell: &Cell, row: Option<&Row>) -> Context {
+        let mut context = self.ground.context.clone().with("cell", &cell.to_json());
+        if let Some(row) = row {
+            context = context.with("row", &row.clone().into());
+        }
+        cell.iter().fold(context, |context, (key, value)| context.with(key.clone(), value))
+    }
+
+    fn wrong_setting(&self, problem: ConfigProblem) -> Diagnostic {
+        let span = self.spec.body.at(&path_parts(&problem.field)).span.clone();
+        let field = if problem.field.is_empty() { self.spec.name.value.clone() } else { problem.field };
+        let found = Diagnostic::error(code::BAD_SETTING, format!("`{field}`: {}", problem.message), span, "");
+        match problem.help {
+            Some(help) => found.help(help),
+            None => found,
+        }
+    }
+
+    fn inputs(&mut self, made: &Made, found: &[Marked], cell: &Cell) -> Result<Vec<TaskInput>, Vec<Diagnostic>> {
+        let stages = found.iter().filter(|m| m.mark.is_stage());
+        // What is wrong with a name, or with the stage it names, has been reported.
+        let known = stages.filter_map(|marked| Some((marked, made.tasks(&marked.text)?)));
+        known.map(|(marked, tasks)| self.input(made, marked, tasks, cell).map_err(|d| vec![d])).collect()
+    }
+
+    fn input(
+        &mut self,
+        made: &Made,
+        marked: &Marked,
+        tasks: Range<usize>,
+        cell: &Cell,
+    ) -> Result<TaskInput, Diagnostic> {
+        let spec = self.spec;
+        if !self.matchings.contains_key(&marked.text) {
+            let matching = Matching::new(tasks.clone().map(|task| (NodeIndex::new(task), made.cell(task))), cell);
+            self.matchings.insert(marked.text.clone(), matching);
+        }
+        let input = TaskInput { field: marked.field.clone(), tasks: self.matchings[&marked.text].of(cell) };
+        let here = || TaskId { stage: spec.name.value.clone(), cell: cell.clone() };
+        let span = || spec.body.at(&path_parts(&marked.field)).span.clone();
+        match (marked.mark, input.tasks.len()) {
+            // When its own stage failed to expand, that has been reported.
+            (_, 0) if tasks.is_empty() => Ok(input),
+            (_, 0) => {
+                let message = format!("no cell of `{}` belongs to `{}`", marked.text, here());
+                let help = "cells belong together when the matrix keys that both stages have are equal";
+                Err(Diagnostic::error(code::NO_RESULT, message, span(), "").help(help))
+            }
+            (Mark::OneResult, n @ 2..) => {
+                let message = format!(
+                    "`{}` takes one result, and {n} cells of `{}` belong to `{}`",
+                    marked.field,
+                    marked.text,
+                    here()
+                );
+                let missing: Vec<&str> = made.cell(tasks.start).keys().filter(|key| !cell.has(key)).collect();
+                let help = format!("give `{}` the matrix key {} as well", spec.name.value, missing.join(" and "));
+                Err(Diagnostic::error(code::SEVERAL_RESULTS, message, span(), "").help(help))
+            }
+            _ => Ok(input),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A tree of the spec with its templates compiled -> its values in one context after another.
+//!
+//! A stage of a hundred thousand cells has the same templates in each of them. Here they are compiled once, and what uses
+//! only names that stay the same is evaluated once. Whatever goes wrong is left to [`Templates::resolve`], which knows
+//! how to say it: this file knows no messages.
+
+use super::resolve::{MAX_TOTAL, text_len};
+use super::{Context, Limited, Templates, Use, functions, is_template, single_expression};
+use crate::spec::node::{Node, Value};
+use crate::text::Diagnostic;
+use minijinja::{Error, Expression, Template, Value as Made};
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
+
+/// A tree whose templates are compiled.
+pub struct Prepared<'t> {
+    templates: &'t Templates,
+    node: &'t Node,
+    purpose: Use,
+    /// The compiled tree, unless some template of it is wrong in every context.
+    part: Option<Part<'t>>,
+    /// The names its templates use, all of which a context must have.
+    names: BTreeSet<String>,
+}
+
+/// A part of the tree.
+enum Part<'t> {
+    /// The same in every context, and how much of [`MAX_TOTAL`] it takes.
+    Same(Json, usize),
+    Expression(Expression<'t, 'static>),
+    Text(Template<'t, 't>),
+    List(Vec<Self>),
+    Table(Vec<(&'t str, Self)>),
+}
+
+impl Templates {
+    /// Compiles a tree for contexts that all hold what `shared` does.
+    pub fn prepare<'t>(&'t self, node: &'t Node, shared: &Context) -> Prepared<'t> {
+        self.prepare_for(node, shared, Use::Anything)
+    }
+
+    /// As [`Templates::prepare`], for a field that holds paths.
+    pub fn prepare_path<'t>(&'t self, node: &'t Node, shared: &Context) -> Prepared<'t> {
+        self.prepare_for(node, shared, Use::Path)
+    }
+
+    fn prepare_for<'t>(&'t self, node: &'t Node, shared: &Context, purpose: Use) -> Prepared<'t> {
+        let mut compiler =
+            Compiler { templates: self, purpose, shared, values: shared.value(), names: BTreeSet::new() };
+        let part = compiler.part(node);
+        Prepared { templates: self, node, purpose, part, names: compiler.names }
+    }
+}
+
+impl Prepared<'_> {
+    /// The values of the tree in `context`, as [`Templates::resolve`] gives them.
+    ///
+    /// # Errors
+    /// As [`Templates::resolve`].
+    pub fn resolve(&self, context: &Context) -> Result<Json, Vec<Diagnostic>> {
+        self.quickly(context).map_or_else(|| self.templates.resolve_for(self.node, context, self.purpose), Ok)
+    }
+
+    fn quickly(&self, context: &Context) -> Option<Json> {
+        let part = self.part.as_ref()?;
+        if !self.names.iter().all(|name| context.names.contains_key(name.as_str())) {
+            return None;
+        }
+        let mut left = MAX_TOTAL;
+        let values = if self.names.is_empty() { Made::UNDEFINED } else { context.value() };
+        part.value(&values, self.purpose, &mut left).filter(|_| left > 0)
+    }
+}
+
+impl Part<'_> {
+    fn value(&self, values: &Made, purpose: Use, left: &mut usize) -> Option<Json> {
+        let made = match self {
+            Self::Same(json, size) => {
+                *left = left.saturating_sub(*size);
+                return Some(json.clone());
+            }
+            Self::List(items) => return items.iter().map(|item| item.value(values, purpose, left)).collect(),
+            Self::Table(entries) => {
+                let pairs =
+                    entries.iter().map(|(key, part)| Some(((*key).to_owned(), part.value(values, purpose, left)?)));
+                return pairs.collect::<Option<Map<_, _>>>().map(Json::Object);
+            }
+            Self::Expression(expression) => {
+                expression.eval(values.clone()).and_then(|value| functions::to_json(&value, purpose))
+            }
+            Self::Text(template) => text(template, values),
+        };
+        let made = made.ok()?;
+        *left = left.saturating_sub(text_len(&made));
+        Some(made)
+    }
+}
+
+fn text(template: &Template<'_, '_>, values: &Made) -> Result<Json, Error> {
+    let mut made = Limited(Vec::new());
+    template.render_captured_to(values.clone(), &mut made)?;
+    Ok(Json::from(String::from_utf8(made.0).expect("minijinja writes whole strings")))
+}
+
+struct Compiler<'t, 's> {
+    templates: &'t Templates,
+    purpose: Use,
+    shared: &'s Context,
+    values: Made,
+    /// The names used so far.
+    names: BTreeSet<String>,
+}
+
+impl<'t> Compiler<'t, '_> {
+    /// `None` when a template is not well formed.
+    fn part(&mut self, node: &'t Node) -> Option<Part<'t>> {
+        match &node.value {
+            Value::String(text) if is_template(text) => self.template(text),
+            Value::String(text) => Some(Part::Same(Json::from(text.as_str()), text.len())),
+            Value::List(items) => {
+                let parts = items.iter().map(|item| self.part(item)).collect::<Option<Vec<_>>>()?;
+                let values = parts.iter().map(Part::same).collect::<Option<Vec<_>>>();
+                Some(match values {
+                    Some(values) => Part::Same(Json::Array(values), parts.iter().map(Part::size).sum()),
+                    None => Part::List(parts),
+                })
+            }
+            Value::Table(entries) => {
+                let parts = entries.iter().map(|(key, node)| Some((key.value.as_str(), self.part(node)?)));
+                let parts = parts.collect::<Option<Vec<_>>>()?;
+                let pairs = parts.iter().map(|(key, part)| Some(((*key).to_owned(), part.same()?)));
+                Some(match pairs.collect::<Option<Map<_, _>>>() {
+                    Some(map) => Part::Same(Json::Object(map), parts.iter().map(|(_, part)| part.size()).sum()),
+                    None => Part::Table(parts),
+                })
+            }
+            _ => Some(Part::Same(node.to_json(), 0)),
+        }
+    }
+
+    fn template(&mut self, text: &'t str) -> Option<Part<'t>> {
+        let names = self.templates.names_used(text).ok()?;
+        let environment = self.templates.environment(self.purpose);
+        let part = match single_expression(environment, text) {
+            Some((expression, _)) => Part::Expression(expression),
+            None => Part::Text(environment.template_from_named_str("", text).ok()?),
+        };
+        let is_shared = names.iter().all(|name| self.shared.names.contains_key(name.as_str()));
+        self.names.extend(names);
+        // What fails now fails in every context, and is told there.
+        let value = if is_shared { part.value(&self.values, self.purpose, &mut { MAX_TOTAL }) } else { None };
+        Some(match value {
+            Some(value) => {
+                let size = text_len(&value);
+                Part::Same(value, size)
+            }
+            None => part,
+        })
+    }
+}
+
+impl Part<'_> {
+    fn same(&self) -> Option<Json> {
+        match self {
+            Self::Same(json, _) => Some(json.clone()),
+            _ => None,
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Same(_, size) => *size,
+            _ => 0,
+        }
+    }
+}
