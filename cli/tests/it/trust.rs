@@ -86,7 +86,7 @@ fn names_that_would_leave_the_store_are_refused() {
     );
     let said = bench.pipe(&["validate", "spec.toml"]);
     assert_eq!(said.code, Some(2));
-    for part in ["`../up` cannot be a name", "`a/../b` cannot be a stage", "would be the same variable"] {
+    for part in ["`../up` cannot be the name", "`a/../b` cannot be the name", "would be the same variable"] {
         assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
     }
 }
