@@ -205,7 +205,8 @@ fn near(top: &Path, asked: &str) -> String {
     let listing = super::standing::output(git(top, &refs)).unwrap_or_default();
     let all: Vec<String> = parts(&listing).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
     let offered: Vec<String> = all.iter().take(OFFERED).map(|name| format!("`{name}`")).collect();
-    match closest(asked, all.iter().map(String::as_str)) {
+    let names = || all.iter().map(String::as_str);
+    match names().find(|name| name.starts_with(asked)).or_else(|| closest(asked, names())) {
         Some(near) => format!("did you mean `{near}`?"),
         None if offered.is_empty() => "it has neither tags nor branches".to_owned(),
         None => format!("name a tag, a branch or a commit, such as {}", offered.join(", ")),

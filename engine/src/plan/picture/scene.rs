@@ -158,7 +158,7 @@ impl Panel {
         if tasks.iter().all(|task| plan.task(*task).id.cell.is_empty()) {
             return;
         }
-        let keys: Vec<&str> = plan.task(tasks[0]).id.cell.0.keys().map(String::as_str).collect();
+        let keys: Vec<&str> = plan.task(tasks[0]).id.cell.keys().collect();
         self.about = cut(&format!("{} by {}", self.about, keys.join(", ")), LONGEST_ABOUT);
         let shown = &tasks[..tasks.len().min(MOST_TASKS)];
         let labels: Vec<String> = shown.iter().map(|task| label(plan, *task)).collect();
