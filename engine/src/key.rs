@@ -121,6 +121,13 @@ pub struct Change {
     pub now: Option<String>,
 }
 
+impl Change {
+    /// The field as its author knows it: `config.crf` is `crf`, `inputs.inputs.model.stage` is `model`.
+    pub fn name(&self) -> String {
+        name(&self.field)
+    }
+}
+
 /// The fields that differ, by name.
 pub fn changes(before: &Fields, now: &Fields) -> Vec<Change> {
     let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();

@@ -1,14 +1,8 @@
 //! Fields that differ of many tasks -> few lines: tasks of a stage whose same fields differ are told together.
 
-use crate::words::cut;
 use indexmap::IndexMap;
 use pipe_engine::key::Change;
-use pipe_engine::plan::input_name;
 
-/// Longer values are cut.
-const LONGEST: usize = 40;
-/// Of long values that begin alike, so many characters before they part are shown.
-const CONTEXT: usize = 12;
 /// More fields than this are counted.
 const FIELDS: usize = 6;
 
@@ -16,7 +10,7 @@ const FIELDS: usize = 6;
 pub(crate) struct Group<'a, T> {
     pub(crate) stage: &'a str,
     pub(crate) tasks: Vec<&'a T>,
-    /// Such as `config.crf 23 -> 20`.
+    /// Such as `` `crf` 23 -> 20 ``.
     pub(crate) fields: Vec<String>,
 }
 
@@ -44,25 +38,16 @@ fn together<'a, T>(stage: &'a str, names: &[String], members: Vec<Member<'a, T>>
     Group { stage, tasks: members.into_iter().map(|(task, _)| task).collect(), fields }
 }
 
-/// One field as a person reads it. What only names bytes by their digest is told in words.
+/// One field as a person reads it.
 fn field<T>(name: &str, members: &[Member<'_, T>]) -> String {
     let changes = members.iter().flat_map(|(_, changes)| changes.iter().filter(|change| plain(&change.field) == name));
     let changes: Vec<&Change> = changes.collect();
-    if let Some(input) = name.strip_prefix("inputs.") {
-        return format!("{}: {}", input_name(input), results(&changes));
+    let Some(first) = changes.first() else { return name.to_owned() };
+    if plain(&first.field) != first.field {
+        return format!("`{}` gives {}", plain(&first.name()), results(&changes));
     }
-    if let Some(file) = name.strip_prefix("files.").filter(|_| changes.iter().all(|change| bytes_differ(change))) {
-        return format!("{}: other bytes", input_name(file));
-    }
-    let told = |change: &&Change| {
-        let (before, now) = apart(change.before.as_deref(), change.now.as_deref());
-        format!("{before} -> {now}")
-    };
-    match changes.first().map(told) {
-        Some(first) if changes.iter().map(told).all(|other| other == first) => format!("{name} {first}"),
-        Some(first) => format!("{name}, such as {first}"),
-        None => name.to_owned(),
-    }
+    let told = first.to_string();
+    if changes.iter().all(|change| change.to_string() == told) { told } else { format!("{told}, and alike") }
 }
 
 /// `another result`, `2 results more, 1 less`: there is one change for each result.
@@ -77,27 +62,6 @@ fn results(changes: &[&Change]) -> String {
         n => format!("{n} results{many}"),
     });
     told.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether a file is named as before and holds something else. A project file's value begins with its path.
-fn bytes_differ(change: &Change) -> bool {
-    let path = |value: &Option<String>| Some(value.as_ref()?.rsplit_once(' ').map_or("", |(path, _)| path).to_owned());
-    change.before.is_some() && change.now.is_some() && path(&change.before) == path(&change.now)
-}
-
-/// Two values, from shortly before where they part.
-fn apart(before: Option<&str>, now: Option<&str>) -> (String, String) {
-    let same = match (before, now) {
-        (Some(before), Some(now)) => before.chars().zip(now.chars()).take_while(|(a, b)| a == b).count(),
-        _ => 0,
-    };
-    let skipped = if same > 2 * CONTEXT { same - CONTEXT } else { 0 };
-    let value = |value: Option<&str>| match value {
-        None => "(none)".to_owned(),
-        Some(value) if skipped == 0 => cut(value, LONGEST),
-        Some(value) => cut(&format!("…{}", value.chars().skip(skipped).collect::<String>()), LONGEST),
-    };
-    (value(before), value(now))
 }
 
 /// A field without the cell of a gathered result: `inputs.from[0][game=g1]` is `inputs.from[0]`.
@@ -126,32 +90,21 @@ mod tests {
     fn tasks_that_changed_alike_are_told_together() {
         let crf = || vec![change("config.crf", "23", "20")];
         let tasks = [("clips", crf()), ("clips", crf()), ("plays", vec![change("config.query", "", "\"x\"")])];
-        assert_eq!(told(&tasks), ["clips 2: config.crf 23 -> 20", "plays 1: config.query (none) -> \"x\""]);
+        assert_eq!(told(&tasks), ["clips 2: `crf` 23 -> 20", "plays 1: `query` is new: x"]);
     }
 
     #[test]
     fn a_field_that_changed_otherwise_in_each_task_is_told_by_an_example() {
         let tasks = [("a", vec![change("config.n", "1", "2")]), ("a", vec![change("config.n", "3", "4")])];
-        assert_eq!(told(&tasks), ["a 2: config.n, such as 1 -> 2"]);
+        assert_eq!(told(&tasks), ["a 2: `n` 1 -> 2, and alike"]);
     }
 
     #[test]
-    fn gathered_results_and_files_are_told_in_words() {
+    fn gathered_results_are_counted() {
         let gathered =
             vec![change("inputs.from[0][game=g1]", "aa", "bb"), change("inputs.from[0][game=g2]", "cc", "dd")];
-        let file = vec![change("files.template", "aa", "bb")];
-        assert_eq!(told(&[("d", gathered)]), ["d 1: from[0]: other results"]);
-        assert_eq!(told(&[("d", file)]), ["d 1: template: other bytes"]);
+        assert_eq!(told(&[("d", gathered)]), ["d 1: `from[0]` gives other results"]);
         let more = vec![change("inputs.inputs.n.stage[n=3]", "", "aa"), change("inputs.inputs.n.stage[n=4]", "aa", "")];
-        assert_eq!(told(&[("d", more)]), ["d 1: n: one more result, one result less"]);
-        let moved = vec![change("files.files[0]", "a.sh aa", "b.sh aa")];
-        assert_eq!(told(&[("d", moved)]), ["d 1: files.files[0] a.sh aa -> b.sh aa"]);
-    }
-
-    #[test]
-    fn long_values_are_shown_from_shortly_before_they_part() {
-        let long = |end: &str| format!("\"set -eu; cd somewhere; run --with {end}\"");
-        let tasks = [("a", vec![change("config.argv[2]", &long("1"), &long("2"))])];
-        assert_eq!(told(&tasks), ["a 1: config.argv[2] … run --with 1\" -> … run --with 2\""]);
+        assert_eq!(told(&[("d", more)]), ["d 1: `n` gives one more result, one result less"]);
     }
 }

@@ -3,14 +3,11 @@
 use super::{Changed, Group, PlanDiff, RunDiff, TaskDiff, group};
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left};
-use crate::words::{count, cut, duration, revision};
+use crate::words::{count, duration, revision};
 use indexmap::IndexMap;
 use pipe_engine::key::Change;
 use pipe_engine::report::Standing;
 use std::time::Duration;
-
-/// Longer values of parameters are cut.
-const LONGEST: usize = 60;
 
 /// Two runs, for people.
 pub(crate) fn runs(diff: &RunDiff, printer: &Printer) -> String {
@@ -43,7 +40,8 @@ pub(crate) fn plans(diff: &PlanDiff, printer: &Printer) -> String {
     text.push_str(&section("follow, because what they need may change", &by_stage(&diff.follow), printer));
     text.push_str(&section("added", &by_stage(&diff.added), printer));
     text.push_str(&section("removed", &by_stage(&diff.removed), printer));
-    let settings: Vec<[String; 3]> = diff.settings.iter().map(setting).collect();
+    let settings: Vec<[String; 3]> =
+        diff.settings.iter().map(|change| [change.to_string(), String::new(), String::new()]).collect();
     text.push_str(&section("settings, on which no result depends", &settings, printer));
     let changed = diff.changed.len() + diff.follow.len();
     text.push_str(&format!("\n{}\n", conclusion(changed, diff.added.len(), diff.removed.len(), diff.same)));
@@ -66,19 +64,8 @@ fn row(name: &str, told: String) -> Vec<Entry> {
 }
 
 fn params(changes: &[Change]) -> Vec<Vec<Entry>> {
-    let told = |change: &Change| format!("{} {}", change.field, from_to(change));
     let name = |place| if place == 0 { "params" } else { "" };
-    changes.iter().enumerate().map(|(place, change)| row(name(place), told(change))).collect()
-}
-
-fn setting(change: &Change) -> [String; 3] {
-    [change.field.clone(), String::new(), from_to(change)]
-}
-
-fn from_to(change: &Change) -> String {
-    let value =
-        |value: &Option<String>| value.as_ref().map_or_else(|| "(none)".to_owned(), |value| cut(value, LONGEST));
-    format!("{} -> {}", value(&change.before), value(&change.now))
+    changes.iter().enumerate().map(|(place, change)| row(name(place), change.to_string())).collect()
 }
 
 /// A title and its rows; nothing when there are none.

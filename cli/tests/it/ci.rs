@@ -80,7 +80,7 @@ fn the_recipe_for_github_posts_plan_and_difference_and_runs() {
     assert_eq!(clone.here.read("gh-was-asked"), "pr comment 7 --body-file plan.md --edit-last --create-if-none");
     let comment = clone.here.read("plan.md");
     assert_eq!(comment, clone.here.read("summary.md"));
-    for part in ["### Plan of `sum`", "| stage | kind | tasks |", "#### Against `main`", "numbers[2] (none) -> 3"] {
+    for part in ["### Plan of `sum`", "| stage | kind | tasks |", "#### Against `main`", "`numbers[2]` is new: 3"] {
         assert!(comment.contains(part), "{part}: {comment}");
     }
     for script in scripts("run") {

@@ -16,13 +16,16 @@ fn two_runs_differ_in_what_changed_between_them_and_in_nothing_else() {
     run(&bench, &["-P", "numbers=[2, 3]", "-P", "extra=4"]);
     let said = bench.pipe(&["diff", "spec.toml"]);
     assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
-    for part in
-        ["\n  params  extra 0 -> 4\n", "numbers[0] 1 -> 2", "\nadded\n  number[n=3]\n", "\nremoved\n  number[n=1]\n"]
-    {
+    for part in [
+        "\n  params  `extra` 0 -> 4\n",
+        "`numbers[0]` 1 -> 2",
+        "\nadded\n  number[n=3]\n",
+        "\nremoved\n  number[n=1]\n",
+    ] {
         assert!(said.stdout.contains(part), "{part}: {}", said.stdout);
     }
     let row = said.stdout.lines().find(|line| line.starts_with("  number[n=2]")).unwrap();
-    assert!(row.contains("config.argv[2] ") && row.contains(" -> ") && row.contains("; other bytes; "), "{row}");
+    assert!(row.contains("`argv[2]` ") && row.contains(" -> ") && row.contains("; other bytes; "), "{row}");
     let document = bench.pipe(&["diff", "latest~1", "latest", "spec.toml", "--json"]).json();
     assert_eq!((&document["diff"], &document["same_spec"]), (&json!("runs"), &json!(true)));
     assert_eq!(document["params"][0], json!({ "field": "extra", "before": "0", "now": "4" }));
@@ -54,7 +57,7 @@ fn a_task_that_failed_is_compared_by_what_it_was_to_be_made_of() {
     assert_eq!(bench.pipe(&["run", "spec.toml", "-P", "extra=9"]).code, Some(1));
     let said = bench.pipe(&["diff", "spec.toml"]).stdout;
     let row = said.lines().find(|line| line.starts_with("  number")).unwrap();
-    assert!(row.contains("2 tasks") && row.contains("config.argv[2]") && row.contains("2 done -> failed"), "{said}");
+    assert!(row.contains("2 tasks") && row.contains("`argv[2]`") && row.contains("2 done -> failed"), "{said}");
     assert!(said.contains("done -> skipped"), "{said}");
 }
 
@@ -97,7 +100,7 @@ fn runs_can_be_compared_without_the_spec_or_with_one_that_is_broken_by_now() {
     for arguments in [&["diff", "latest~1", "latest"][..], &["diff", "spec.toml"]] {
         let said = bench.pipe(arguments);
         assert_eq!(said.code, Some(0), "{}", said.stderr);
-        assert!(said.stdout.contains("config.argv[2]"), "{}", said.stdout);
+        assert!(said.stdout.contains("`argv[2]`"), "{}", said.stdout);
     }
 }
 
@@ -120,10 +123,10 @@ fn two_revisions_differ_in_the_tasks_they_make_and_in_what_would_run() {
     let lines: Vec<&str> = said.stdout.lines().collect();
     let commit = |name: &str| git(&bench, &["rev-parse", "--short=12", &format!("{name}^{{commit}}")]);
     assert_eq!(lines[0], format!("v1 ({}) -> v2 ({})", commit("v1"), commit("v2")));
-    assert_eq!(lines[1], "  params  numbers[2] (none) -> 3");
+    assert_eq!(lines[1], "  params  `numbers[2]` is new: 3");
     for part in [
-        "\nchanged\n  number  2 tasks  config.argv[2], such as \"echo number 1; echo",
-        "\n  sum              numbers: one more result\n",
+        "\nchanged\n  number  2 tasks  `argv[2]`",
+        "\n  sum              `numbers` gives one more result\n",
         "\nadded\n  number[n=3]\n",
         "\ntasks: 3 changed, 1 added, 0 the same\n3 tasks would run, 1 depends on what others give, 0 up to date\n",
     ] {
@@ -145,7 +148,7 @@ fn a_revision_is_compared_with_the_files_as_they_are() {
     for arguments in [&["v1..", "spec.toml"][..], &["--at", "v1", "spec.toml"], &["spec.toml", "v1"]] {
         let said = bench.pipe(&[&["diff"], arguments].concat()).stdout;
         assert!(said.lines().next().unwrap().ends_with(") -> the files as they are"), "{said}");
-        assert!(said.contains("\nchanged\n  number  2 tasks  files[0]: other bytes\n"), "{said}");
+        assert!(said.contains("\nchanged\n  number  2 tasks  `files[0]` has other bytes\n"), "{said}");
         assert!(said.contains("\nfollow, because what they need may change\n  sum\n"), "{said}");
     }
 }
@@ -160,8 +163,8 @@ fn what_no_result_depends_on_is_told_by_itself() {
     let said = bench.pipe(&["diff", "v1..", "spec.toml"]).stdout;
     for part in [
         "\nsettings, on which no result depends\n",
-        "\n  defaults.retry.failed  (none) -> 2\n",
-        "\n  sum.timeout            (none) -> \"40m\"\n",
+        "\n  `defaults.retry.failed` is new: 2\n",
+        "\n  `sum.timeout` is new: 40m\n",
         "\nno task differs: 3 in both\nnothing would run: every result is there\n",
     ] {
         assert!(said.contains(part), "{part}: {said}");

@@ -126,3 +126,20 @@ fn a_hook_that_calls_pipe_does_not_lead_it_to_its_own_repository() {
     let first = output.stdout.split(|byte| *byte == b'\n').next().unwrap();
     assert_eq!(serde_json::from_slice::<Json>(first).unwrap()["revision"]["commit"], head);
 }
+
+#[test]
+fn a_git_that_does_not_answer_holds_no_run_up() {
+    let bench = Bench::with(SUM);
+    commit(&bench, "one");
+    bench.run();
+    std::fs::create_dir(bench.path("slow")).unwrap();
+    bench.write("slow/git", "#!/bin/sh\nsleep 5\necho 0f343b0931126a20f133d67c2b018a3b\n");
+    let program = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bench.path("slow/git"), program).unwrap();
+    let path = format!("{}:{}", bench.path("slow").display(), std::env::var("PATH").unwrap());
+    let output = bench.command(&["run", "spec.toml", "--json"]).env("PATH", path).output().unwrap();
+    let first = output.stdout.split(|byte| *byte == b'\n').next().unwrap();
+    let first: Json = serde_json::from_slice(first).unwrap();
+    // Whoever waited would have been told a commit.
+    assert!(output.status.success() && first.get("revision").is_none(), "{first}");
+}
