@@ -122,7 +122,7 @@ fn stage_row(
 /// same fields changed and each task has values of its own, the values are left out.
 fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usize]) -> String {
     if let Some(source) = plan.stages[place].waits_for {
-        return format!("a task for each row of {}, which are not known yet", plan.stages[source].name);
+        return format!("waits for the rows of {}", plan.stages[source].name);
     }
     let mut found: Vec<(String, String)> = Vec::new();
     let mut waited_for = HashSet::new();

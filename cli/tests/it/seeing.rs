@@ -14,7 +14,7 @@ fn a_plan_tells_how_long_it_will_take_once_it_has_run_before() {
     assert!(text.contains(" on 1 CPU, if all of it runs\n"), "{text}");
     let document = bench.pipe(&[&again[..], &["--json"]].concat()).json();
     let seconds = document["estimate"]["seconds"].as_f64().unwrap();
-    assert!((0.6..5.0).contains(&seconds), "two that sleep 0.3 s, one after the other: {seconds}");
+    assert!(seconds >= 0.6, "two that sleep 0.3 s, one after the other: {seconds}");
     assert_eq!(document["estimate"]["unknown_tasks"], 0);
     assert_eq!(document["estimate"]["price"]["amount"], 0);
     assert!(document["stages"][0]["seconds"].as_f64().unwrap() >= 0.6, "{document}");
@@ -63,4 +63,29 @@ fn an_explanation_of_a_task_that_is_up_to_date_says_why_it_last_ran() {
     assert!(reason.starts_with("2 of 8 fields changed: `numbers[n=1]` gives another result"), "{reason}");
     let before = bench.pipe(&["explain", "spec.toml", "sum"]).stdout;
     assert!(before.contains(" s, with another key; why: 2 of 8 fields changed: "), "{before}");
+}
+
+#[test]
+fn a_stage_of_rows_that_are_not_known_yet_says_whose() {
+    let bench = Bench::with(
+        "version = 1\nname = \"rows\"\n[stages.games]\nkind = \"command\"\nargv = [\"true\"]\n\
+         [stages.each]\nkind = \"command\"\nargv = [\"true\"]\nforeach = { stage = \"games\", key = \"id\" }\n",
+    );
+    let text = bench.pipe(&["plan", "spec.toml"]).stdout;
+    let row = text.lines().find(|line| line.starts_with("each")).unwrap();
+    assert!(row.contains(" ? ") && row.ends_with("waits for the rows of games"), "{text}");
+    assert_eq!(bench.pipe(&["plan", "spec.toml", "--json"]).json()["stages"][1]["waits_for"], "games");
+    let picture = bench.pipe(&["graph", "spec.toml", "--format", "svg"]).stdout;
+    assert!(picture.contains(">command, tasks by rows to come<"), "{picture}");
+}
+
+#[test]
+fn a_stage_that_says_how_long_it_should_take_is_believed_until_it_has_run() {
+    let bench = Bench::with(&SUM.replace("kind = \"command\"", "kind = \"command\"\nexpect = \"10m\""));
+    let plan = ["plan", "spec.toml", "--cpu", "1"];
+    let text = bench.pipe(&plan).stdout;
+    assert!(text.contains("\n  time   about 30 min on 1 CPU, if all of it runs\n"), "{text}");
+    bench.run();
+    let seconds = bench.pipe(&[&plan[..], &["-P", "extra=1", "--json"]].concat()).json()["estimate"]["seconds"].clone();
+    assert!(seconds.as_f64().unwrap() < 600.0, "{seconds}");
 }

@@ -45,7 +45,7 @@ impl Look {
 /// How many tasks a stage has, in words.
 fn tasks_of(stage: &Stage, count: usize) -> String {
     match count {
-        _ if stage.waits_for.is_some() => "a task for each row".to_owned(),
+        _ if stage.waits_for.is_some() => "tasks by rows to come".to_owned(),
         1 => "1 task".to_owned(),
         count => format!("{count} tasks"),
     }
