@@ -1,2 +1,27 @@
-//! Places to run besides this machine: Cloud Run Jobs, Vertex AI and others, one folder each, with the same file
-//! names in every folder. Empty until the first of them moves in.
+//! Places to run besides this machine: Cloud Run Jobs and Vertex AI, one folder each, with the same file names in every
+//! folder. A place tells here how its settings look, what it can hold and what that costs; how attempts get there comes
+//! with the next step.
+
+mod cloud_run;
+mod vertex;
+
+use pipe_engine::backend::Backends;
+use pipe_engine::stage::ConfigProblem;
+
+/// All kinds of places.
+pub fn all() -> Backends {
+    Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex)
+}
+
+/// Variables by which Google's own tools know a project, the first that is set.
+const PROJECT: &[&str] = &["GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID", "CLOUDSDK_CORE_PROJECT"];
+/// Variables that name a region.
+const REGION: &[&str] = &["CLOUD_REGION", "GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION"];
+
+/// Checks that settings without which nothing can be sent are written somewhere.
+fn written<const N: usize>(fields: [(&str, Option<&str>); N]) -> Result<(), ConfigProblem> {
+    match fields.into_iter().find(|(_, value)| value.is_none_or(str::is_empty)) {
+        Some((field, _)) => Err(ConfigProblem::new(field, format!("its {field} is written nowhere"))),
+        None => Ok(()),
+    }
+}

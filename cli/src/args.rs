@@ -106,6 +106,9 @@ pub(crate) struct Given {
     /// Take parameters from a TOML, YAML or JSON file; `-P` wins over it
     #[arg(long = "params", value_name = "FILE")]
     pub(crate) params_file: Option<PathBuf>,
+    /// Judge the spec by its text: do not look for the files, secrets and programs it names
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Lay a profile of the spec over it [env: PIPE_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,

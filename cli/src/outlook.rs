@@ -82,20 +82,22 @@ impl Outlook {
         time
     }
 
-    /// `free, since all of it runs on this machine`.
-    pub(crate) fn price(&self) -> &'static str {
-        match self.estimate.price {
-            Price::Free => "free, since all of it runs on this machine",
-            Price::Unknown => "unknown, since some of it runs elsewhere",
+    /// `free, since all of it runs on this machine`, or `about 0.16 USD`.
+    pub(crate) fn price(&self) -> String {
+        let Price { known, paid, unknown } = self.estimate.price;
+        match unknown {
+            _ if paid == 0 => "free, since all of it runs on this machine".to_owned(),
+            0 => format!("about {known}"),
+            all if all == paid => "unknown: no price is known, or nobody knows how long it takes".to_owned(),
+            some => format!("about {known}, and what {} cost of unknown price", count(some as u64, "task")),
         }
     }
 
     pub(crate) fn document(&self) -> Json {
         let all = self.all();
-        let price = match self.estimate.price {
-            Price::Free => json!({ "amount": 0, "currency": "USD" }),
-            Price::Unknown => Json::Null,
-        };
+        let Price { known, paid, unknown } = self.estimate.price;
+        let amount = (unknown < paid || paid == 0).then_some(known.0 as f64 / 1e6);
+        let price = json!({ "amount": amount, "currency": "USD", "paid_tasks": paid, "unknown_tasks": unknown });
         json!({
             "seconds": (all.unknown < all.running).then_some(self.estimate.time.as_secs_f64()),
             "tasks": all.running, "unknown_tasks": all.unknown, "cpus": self.limits.cpu, "price": price,

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Refusal};
 use crate::git::Snapshot;
 use crate::nearby;
 use crate::printer::Printer;
-use pipe_engine::backend::Backends;
+use pipe_engine::backend::{Backends, Capability};
 use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows};
@@ -16,6 +16,7 @@ use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
 use pipe_engine::store::Folder;
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
+use pipe_engine::units::Bytes;
 use pipe_engine::world::World;
 use std::ffi::OsString;
 use std::fs;
@@ -40,7 +41,11 @@ pub(crate) fn kinds() -> Registry {
 
 /// The places to run of this build, besides this machine.
 pub(crate) fn backends() -> Backends {
-    Backends::default()
+    #[cfg(feature = "cloud")]
+    let backends = pipe_backends::all();
+    #[cfg(not(feature = "cloud"))]
+    let backends = Backends::default();
+    backends
 }
 
 /// A spec that was read: its plan, or what is wrong with it.
@@ -62,7 +67,10 @@ pub(crate) struct Checked {
 /// # Errors
 /// When the file cannot be read. What is wrong inside it is no error here.
 pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
-    let (kinds, backends) = (kinds(), backends());
+    let (kinds, mut backends) = (kinds(), backends());
+    if !args.given.offline {
+        backends = backends.with_local(this_machine());
+    }
     let schema = SpecSchema::of(&kinds, &backends);
     let folder = folder_of(&args.spec);
     let at = args.given.at.as_ref().map(|at| Snapshot::open(folder, at, state_folder(&args.given, folder).root()));
@@ -82,6 +90,7 @@ pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
             kinds: &kinds,
             backends: &backends,
             schema: &schema,
+            offline: args.given.offline,
             rows: &Rows::new(),
         };
         let (plan, more) = plan::build(&request);
@@ -171,6 +180,7 @@ impl Workshop {
     /// # Errors
     /// When the state folder is held by another run, or it or the store cannot be written.
     pub(crate) fn open(project: &Project, wait: bool, world: &World, printer: &Printer) -> Result<Self, Refusal> {
+        refuse_elsewhere(&project.plan)?;
         let lock = take_lock(project.state.root(), wait, printer)?;
         // Children carry the folder's name in their environment, so it must always be written in the same way.
         let root = project.state.root().canonicalize();
@@ -187,6 +197,30 @@ impl Workshop {
         })?;
         Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, lock })
     }
+}
+
+/// What an attempt can get here. CPUs have no limit: more than there are is taken as all there are.
+fn this_machine() -> Capability {
+    let has_gpu = Path::new("/dev/nvidia0").exists();
+    let gpus = (!has_gpu).then(Vec::new);
+    Capability { memory: Some(Bytes(memory())), gpus, ..Capability::default() }
+}
+
+/// A plan may speak of places that this build knows by their limits and prices only.
+fn refuse_elsewhere(plan: &Plan) -> Result<(), Refusal> {
+    let elsewhere = plan.stages.iter().find(|stage| !plan.places[stage.backend].is_local());
+    let problem = match (elsewhere, &plan.bucket) {
+        (Some(stage), _) => {
+            format!(
+                "`{}` runs on `{}`: this build plans for it, and cannot send anything there",
+                stage.name, plan.places[stage.backend].name
+            )
+        }
+        (None, Some(bucket)) => format!("this build cannot open the store {bucket}"),
+        (None, None) => return Ok(()),
+    };
+    let help = "run it on this machine: `backend = \"local\"` and a store in a folder, perhaps as a profile";
+    Err(Refusal::new(Exit::Unavailable, problem).help(help))
 }
 
 /// What this machine has for tasks: its CPUs, or as many as were asked for, and most of its memory.

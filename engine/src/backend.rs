@@ -81,25 +81,40 @@ pub struct Need {
     pub spot: bool,
 }
 
-/// The backend kinds of a build.
+/// The backend kinds of a build, and what this machine can hold.
 #[derive(Clone, Default)]
-pub struct Backends(BTreeMap<&'static str, Arc<dyn BackendKind>>);
+pub struct Backends {
+    kinds: BTreeMap<&'static str, Arc<dyn BackendKind>>,
+    local: Capability,
+}
 
 impl Backends {
     /// Adds a kind.
     #[must_use]
     pub fn with(mut self, kind: impl BackendKind + 'static) -> Self {
-        self.0.insert(kind.name(), Arc::new(kind));
+        self.kinds.insert(kind.name(), Arc::new(kind));
         self
+    }
+
+    /// Says what this machine can hold.
+    #[must_use]
+    pub fn with_local(mut self, local: Capability) -> Self {
+        self.local = local;
+        self
+    }
+
+    /// What this machine can hold.
+    pub fn local(&self) -> &Capability {
+        &self.local
     }
 
     /// The kind of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn BackendKind>> {
-        self.0.get(name)
+        self.kinds.get(name)
     }
 
     /// All kinds, by name.
     pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn BackendKind>> {
-        self.0.values()
+        self.kinds.values()
     }
 }

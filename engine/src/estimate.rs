@@ -1,9 +1,9 @@
 //! A plan and how long its tasks usually take -> how long a run of it would. The core itself is asked: it is fed a
 //! world in which every attempt takes as long as it usually does.
 
-use crate::backend::LOCAL;
 use crate::plan::Plan;
 use crate::scheduler::{Command, Found, Input, Limits, State, TaskIndex, nodes, step};
+use crate::units::Usd;
 use crate::world::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -22,22 +22,37 @@ pub struct Estimate {
     pub price: Price,
 }
 
-/// What a run is expected to cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Price {
-    /// Nothing: all of it runs on this machine.
-    Free,
-    /// Some of it runs where nobody was asked for the price.
-    Unknown,
+/// What a run is expected to cost. Tasks of this machine cost nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Price {
+    /// What the tasks cost of which that is known.
+    pub known: Usd,
+    /// Tasks that run elsewhere.
+    pub paid: usize,
+    /// Those of them whose price or time is unknown.
+    pub unknown: usize,
 }
 
 impl Price {
-    /// `auto` is this machine as long as nothing else can be asked.
     fn of(plan: &Plan, tasks: &[Expected]) -> Self {
-        let runs = plan.tasks().zip(tasks).filter(|(_, expected)| **expected != Expected::Nothing);
-        let here = |name: &str| name == LOCAL || name == "auto";
-        let elsewhere = runs.map(|(task, _)| &plan.settings(task).backend).any(|backend| !here(backend));
-        if elsewhere { Self::Unknown } else { Self::Free }
+        let mut price = Self::default();
+        for (task, expected) in plan.tasks().zip(tasks).filter(|(_, expected)| **expected != Expected::Nothing) {
+            let stage = &plan.stages[task.stage];
+            let place = &plan.places[stage.backend];
+            if place.is_local() {
+                continue;
+            }
+            price.paid += 1;
+            let time = match expected {
+                Expected::Time(time) => Some(*time),
+                _ => None,
+            };
+            match time.and_then(|time| place.price(&stage.settings.need(), time)) {
+                Some(amount) => price.known.0 += amount.0,
+                None => price.unknown += 1,
+            }
+        }
+        price
     }
 }
 
@@ -55,8 +70,8 @@ pub enum Expected {
 /// Estimates a run on a machine with these limits, of what is expected of each task, by its place in the plan.
 pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     let unknown = tasks.iter().filter(|task| **task == Expected::Unknown).count();
-    let stages = vec![Duration::ZERO; plan.stages.len()];
-    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price: Price::of(plan, tasks) };
+    let (stages, price) = (vec![Duration::ZERO; plan.stages.len()], Price::of(plan, tasks));
+    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price };
     if !tasks.iter().any(|task| matches!(task, Expected::Time(_))) {
         return estimate;
     }

@@ -104,6 +104,7 @@ pub fn plan(bytes: &[u8]) {
             kinds: &project.kinds,
             backends: &project.backends,
             schema: &project.schema,
+            offline: true,
             rows: &rows,
             texts: &case,
         };

@@ -2,8 +2,10 @@
 
 use crate::jsonl;
 use crate::records::{PLAYS, Row};
+use percent_encoding::{AsciiSet, CONTROLS};
 use pipe_engine::failure::Failure;
-use pipe_engine::stage::{ConfigProblem, InputFile, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, InputFile, Probe, Probed, StageKind, read_config};
+use pipe_engine::stamp::companion;
 use pipe_engine::work::Work;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
@@ -11,6 +13,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
+
+/// The code of a failure to find a database in the file.
+const NO_DATABASE: &str = "no_database";
+/// A database of at most this many bytes is asked for a sample row before anything runs.
+const SMALL: u64 = 64 << 20;
+/// What of a path cannot stand in a URI.
+const IN_A_URI: AsciiSet = CONTROLS.add(b'%').add(b'?').add(b'#');
 
 pub(crate) struct Export;
 
@@ -71,6 +80,17 @@ impl StageKind for Export {
         }
     }
 
+    /// The query is prepared, so that a misspelt column is found before anything runs.
+    fn probe(&self, probe: &Probe<'_>) -> Probed {
+        let (Ok(config), Some(database)) = (read_config::<Config>(probe.config), probe.files.get("source.path")) else {
+            return Probed::default();
+        };
+        match first_row(database, &config) {
+            Ok(sample) => Probed { sample: sample.map(Json::Object), problems: Vec::new() },
+            Err(failure) => Probed { sample: None, problems: vec![problem(&failure)] },
+        }
+    }
+
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         let config: Config = work.config()?;
         let database = &work.file("source.path")?.path;
@@ -86,9 +106,36 @@ impl StageKind for Export {
     }
 }
 
+/// A failure of a look at the query, as a problem of the setting that causes it.
+fn problem(failure: &Failure) -> ConfigProblem {
+    let field = if failure.code == NO_DATABASE { "source.path" } else { "query" };
+    let why = failure.source.as_ref().map_or_else(String::new, |source| format!(": {source}"));
+    let problem = ConfigProblem::new(field, format!("{}{why}", failure.message));
+    failure.help.iter().fold(problem, |problem, help| problem.help(help.clone()))
+}
+
+/// The first row of a database so small that looking at it takes no time; of a larger one, nothing.
+fn first_row(database: &Path, config: &Config) -> Result<Option<Row>, Failure> {
+    let connection = open(database, "?immutable=1")?;
+    let most = if std::fs::metadata(database).is_ok_and(|meta| meta.len() <= SMALL) { 1 } else { 0 };
+    Ok(query(&connection, database, config, most)?.pop())
+}
+
 fn read_rows(database: &Path, config: &Config) -> Result<Vec<Row>, Failure> {
+    query(&open(database, "")?, database, config, usize::MAX)
+}
+
+/// `how`: `?immutable=1` for a look that leaves no file beside the database and sees nothing of its write-ahead log.
+fn open(database: &Path, how: &str) -> Result<Connection, Failure> {
+    let is_immutable = !how.is_empty() && !companion(database, "-wal").exists();
+    let path = percent_encoding::utf8_percent_encode(&database.display().to_string(), &IN_A_URI).to_string();
+    let uri = format!("file:{path}{}", if is_immutable { how } else { "" });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri, flags).map_err(|error| sql_failure(database, &error))
+}
+
+fn query(connection: &Connection, database: &Path, config: &Config, most: usize) -> Result<Vec<Row>, Failure> {
     let failed = |error: rusqlite::Error| sql_failure(database, &error);
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     let mut statement = connection.prepare(&config.query).map_err(failed)?;
     if !statement.readonly() {
         return Err(Failure::failed("not_a_select", "the query would change the database").on(config.query.clone()));
@@ -97,7 +144,9 @@ fn read_rows(database: &Path, config: &Config) -> Result<Vec<Row>, Failure> {
     bind(&mut statement, &config.bind).map_err(|f| f.on(config.query.clone()))?;
     let mut rows = Vec::new();
     let mut found = statement.raw_query();
-    while let Some(row) = found.next().map_err(failed)? {
+    while rows.len() < most
+        && let Some(row) = found.next().map_err(failed)?
+    {
         let values = columns.iter().enumerate().map(|(i, name)| {
             let value = row.get_ref(i).map_err(failed)?;
             Ok((name.clone(), to_json(name, value)?))
@@ -184,5 +233,8 @@ fn sql_failure(database: &Path, error: &rusqlite::Error) -> Failure {
     } else {
         ("the database refused the query", "try the query with the sqlite3 program")
     };
-    Failure::failed("sql", message).on(database.display().to_string()).source(error).help(help)
+    Failure::failed(if not_a_database { NO_DATABASE } else { "sql" }, message)
+        .on(database.display().to_string())
+        .source(error)
+        .help(help)
 }

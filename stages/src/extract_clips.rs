@@ -7,8 +7,9 @@ use crate::records::{CLIPS, ClipRecord, PLAYS, Row};
 use crate::side_by_side;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
+use pipe_engine::ids::Cell;
 use pipe_engine::key::{Key, KeyWriter};
-use pipe_engine::stage::{ConfigProblem, InputFile, OneResult, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, InputFile, OneResult, Probe, Probed, StageKind, read_config};
 use pipe_engine::work::Work;
 use pipe_video::{Cutter, EncodeOptions, Preset, Span, VideoError, VideoErrorKind, contact_sheet, versions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -87,6 +88,21 @@ impl StageKind for ExtractClips {
         read_config::<Config>(config).map(drop)
     }
 
+    /// A sample play must have the columns that clips are cut by.
+    fn probe(&self, probe: &Probe<'_>) -> Probed {
+        let Some(Json::Object(row)) = probe.inputs.get("plays") else { return Probed::default() };
+        match play(row.clone()) {
+            Ok(play) => {
+                let record = record(&play, probe.cell);
+                Probed { sample: serde_json::to_value(record).ok(), problems: Vec::new() }
+            }
+            Err(failure) => {
+                let problem = ConfigProblem::new("plays", failure.message);
+                Probed { sample: None, problems: vec![failure.help.into_iter().fold(problem, ConfigProblem::help)] }
+            }
+        }
+    }
+
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         let config: Config = work.config()?;
         let plays = plays(work)?;
@@ -134,6 +150,21 @@ fn play(row: Row) -> Result<Play, Failure> {
     Ok(Play { id, span, row })
 }
 
+/// What is known of a play's clip before it is cut.
+fn record(play: &Play, cell: &Cell) -> ClipRecord {
+    ClipRecord {
+        id: if cell.is_empty() { play.id.clone() } else { format!("{cell}/{}", play.id) },
+        play: play.id.clone(),
+        cell: cell.clone(),
+        path: String::new(),
+        start_ms: play.span.start_ms,
+        end_ms: play.span.end_ms,
+        frames: 0,
+        mode: String::new(),
+        row: play.row.clone(),
+    }
+}
+
 /// A clip that is whole and where it lies, perhaps in the folder of an earlier attempt.
 struct Cut {
     record: ClipRecord,
@@ -167,18 +198,12 @@ impl Cutting<'_> {
             let cut = cutter.cut(play.span, out).map_err(|e| play_failure(play, &e))?;
             Ok(json!({ "frames": cut.frames, "mode": "encode" }))
         })?;
-        let cell = self.work.cell();
         let place = self.work.path(&item.file);
         let record = ClipRecord {
-            id: if cell.is_empty() { play.id.clone() } else { format!("{cell}/{}", play.id) },
-            play: play.id.clone(),
-            cell: cell.clone(),
             path: item.file.path,
-            start_ms: play.span.start_ms,
-            end_ms: play.span.end_ms,
             frames: item.facts["frames"].as_u64().unwrap_or_default(),
             mode: item.facts["mode"].as_str().unwrap_or_default().to_owned(),
-            row: play.row.clone(),
+            ..record(play, self.work.cell())
         };
         Ok(Cut { record, place })
     }

@@ -4,14 +4,15 @@ use crate::jsonl;
 use crate::records::{CLIPS, ClipRecord, Row};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::scalar;
-use pipe_engine::spec::template::{Context, Templates};
-use pipe_engine::stage::{ConfigProblem, Results, StageKind, TemplateFile, read_config};
+use pipe_engine::spec::template::{Context, TemplateError, Templates};
+use pipe_engine::stage::{ConfigProblem, Probe, Probed, Results, StageKind, TemplateFile, read_config};
 use pipe_engine::work::Work;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 pub(crate) struct FormatJsonl;
 
@@ -68,6 +69,34 @@ impl StageKind for FormatJsonl {
             }
             _ => Ok(()),
         }
+    }
+
+    /// One record is made of a sample clip, so that a misspelt column in the template is found before anything runs.
+    fn probe(&self, probe: &Probe<'_>) -> Probed {
+        let (Ok(config), Some(path)) = (read_config::<Config>(probe.config), probe.files.get("template")) else {
+            return Probed::default();
+        };
+        let problem = |field: &str, failure: Failure| {
+            let on = failure.on.as_ref().map_or_else(String::new, |on| format!("{on}: "));
+            let found = ConfigProblem::new(field, format!("{on}{}", failure.message));
+            failure.help.into_iter().fold(found, ConfigProblem::help)
+        };
+        let name = probe.config["template"].as_str().unwrap_or_default();
+        let renderer = match Renderer::open(path, name) {
+            Ok(renderer) => renderer,
+            Err(failure) => return Probed { problems: vec![problem("template", failure)], sample: None },
+        };
+        let mut problems = Vec::new();
+        if let Err(error) = renderer.templates.check(&renderer.text) {
+            problems.push(problem("template", renderer.failed(error)));
+        }
+        let samples = probe.inputs.values().filter_map(|sample| serde_json::from_value(sample.clone()).ok());
+        for clip in samples.filter(|_: &ClipRecord| problems.is_empty()).collect::<Vec<_>>() {
+            problems.extend(renderer.record(&clip).err().map(|failure| problem("template", failure)));
+            let by = config.split.as_ref().and_then(|split| group(&clip, &split.by).err());
+            problems.extend(by.map(|failure| problem("split.by", Failure { on: None, ..failure })));
+        }
+        Probed { problems, sample: None }
     }
 
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
@@ -148,17 +177,23 @@ struct Renderer {
 impl Renderer {
     fn read(work: &Work<'_>) -> Result<Self, Failure> {
         let file = work.file("template")?;
-        let text = fs::read_to_string(&file.path).map_err(|e| Failure::io("read the template", &file.path, &e))?;
-        Ok(Self { templates: Templates::new(), text, name: file.written.clone() })
+        Self::open(&file.path, &file.written)
+    }
+
+    fn open(path: &Path, name: &str) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path).map_err(|e| Failure::io("read the template", path, &e))?;
+        Ok(Self { templates: Templates::new(), text, name: name.to_owned() })
+    }
+
+    fn failed(&self, error: TemplateError) -> Failure {
+        let line = error.range.as_ref().map_or(1, |r| self.text[..r.start.min(self.text.len())].lines().count().max(1));
+        let failure = Failure::failed("bad_template", error.message).on(format!("{}:{line}", self.name));
+        error.help.into_iter().fold(failure, Failure::help)
     }
 
     /// One clip's record: whatever the template makes must be one JSON object.
     fn record(&self, clip: &ClipRecord) -> Result<Row, Failure> {
-        let made = self.templates.value(&self.text, &context(clip)).map_err(|e| {
-            let line = e.range.as_ref().map_or(1, |r| self.text[..r.start.min(self.text.len())].lines().count().max(1));
-            let failure = Failure::failed("bad_template", e.message).on(format!("{}:{line}", self.name));
-            e.help.into_iter().fold(failure, Failure::help)
-        })?;
+        let made = self.templates.value(&self.text, &context(clip)).map_err(|error| self.failed(error))?;
         let text = made.as_str().map_or_else(|| made.to_string(), str::to_owned);
         serde_json::from_str(&text).map_err(|e| {
             Failure::failed("bad_record", "the template did not make a JSON object")

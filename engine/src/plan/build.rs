@@ -3,9 +3,10 @@
 use super::cells::Expander;
 use super::making::{Ground, Made, Making};
 use super::mistakes::Mistakes;
+use super::probe::Samples;
 use super::rows::{self, Row, Rows};
 use super::settings::Settings;
-use super::{Plan, Stage, cells, code, files, order, params, pending};
+use super::{Plan, Stage, cells, code, files, order, params, pending, places, schedule};
 use crate::backend::Backends;
 use crate::ids::Cell;
 use crate::spec::common::{CELL_KEYS, Common, Defaults, Foreach};
@@ -17,6 +18,7 @@ use crate::stage::{Registry, StageKind, read_config};
 use crate::text::{Diagnostic, Severity, Sources, Span, sort_by_position};
 use petgraph::graph::NodeIndex;
 use serde_json::Value as Json;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +38,8 @@ pub struct Request<'a> {
     pub backends: &'a Backends,
     /// Their schema.
     pub schema: &'a SpecSchema,
+    /// Whether files, secrets and programs that the spec names are left alone: it is judged by its text.
+    pub offline: bool,
     /// The rows that are known of stages which others are spread over.
     pub rows: &'a Rows,
 }
@@ -65,16 +69,21 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         templates: Templates::new(),
         context: Context::new().with("params", &Json::Object(values.clone())),
         defaults: Defaults::default(),
+        places: Vec::new(),
     };
     if let Some(node) = &request.spec.defaults {
         ground.defaults = read(&ground, node, &mut problems).unwrap_or_default();
     }
     let around = read::<Around>(&ground, &request.spec.around, &mut problems).unwrap_or_default();
-    let mut builder = Builder { ground: &ground, stages: Vec::new(), made: Made::default(), problems };
+    problems.extend(schedule::check(&request.spec.around, around.schedule.as_ref()));
+    ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
+    let mut builder =
+        Builder { ground: &ground, stages: Vec::new(), made: Made::default(), samples: Samples::default(), problems };
     for place in order {
         builder.stage(&request.spec.stages[place]);
     }
     let Builder { stages, made, mut problems, .. } = builder;
+    let (store, bucket) = places::store(request, &stages, &ground.places, &mut problems);
     tidy(&mut problems);
     if problems.iter().any(|p| p.severity == Severity::Error) || request.spec.broken {
         return (None, problems);
@@ -86,8 +95,10 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         profile: spec.profile.clone(),
         params: values,
         origins,
-        store: request.folder(&spec.place(&["store", "root"])).join(&spec.store),
+        store,
+        bucket,
         around,
+        places: ground.places,
         stages,
         graph: made.graph,
     };
@@ -115,6 +126,7 @@ struct Builder<'a> {
     ground: &'a Ground<'a>,
     stages: Vec<Stage>,
     made: Made,
+    samples: Samples,
     problems: Vec<Diagnostic>,
 }
 
@@ -136,19 +148,27 @@ impl Builder<'_> {
             self.tasks(spec, &common, kind.as_ref());
         }
         let tasks = first..self.made.graph.node_count();
-        let made = tasks.clone().map(|task| &self.made.graph[NodeIndex::new(task)]);
-        self.problems.extend(files::missing(spec, made.flat_map(|task| &task.files)));
+        self.look_at(spec, kind.as_ref(), tasks.clone());
         let needs = self.needs(spec, common.foreach.as_ref());
         self.made.stages.insert(name.clone(), (place, tasks));
         let settings = Settings::of(&self.ground.defaults, &common);
-        self.stages.push(Stage {
-            name: name.clone(),
-            code: kind.code(),
-            kind: Arc::clone(&kind),
-            settings,
-            needs,
-            waits_for,
-        });
+        let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
+        let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));
+        self.stages.push(Stage { name, code, kind, settings, backend, needs, waits_for });
+    }
+
+    /// The files of a stage's tasks, and what the first of them would get.
+    fn look_at(&mut self, spec: &StageSpec, kind: &dyn StageKind, tasks: Range<usize>) {
+        if self.ground.request.offline {
+            return;
+        }
+        let mut made = tasks.map(|task| &self.made.graph[NodeIndex::new(task)]).peekable();
+        let first = made.peek().copied();
+        let missing = files::missing(spec, made.flat_map(|task| &task.files));
+        if let Some(task) = first.filter(|_| missing.is_empty()) {
+            self.problems.extend(self.samples.probe(spec, kind, task, &self.made));
+        }
+        self.problems.extend(missing);
     }
 
     fn tasks(&mut self, spec: &StageSpec, common: &Common, kind: &dyn StageKind) {

@@ -20,6 +20,8 @@ pub const BAD_ROWS: &str = "P0205";
 pub const BAD_SETTING: &str = "P0301";
 /// A file that is not there.
 pub const MISSING_FILE: &str = "P0302";
+/// What a stage would make fails on a sample of what it gets.
+pub const BAD_SAMPLE: &str = "P0305";
 /// A condition that is neither true nor false.
 pub const BAD_CONDITION: &str = "P0303";
 /// Two settings that exclude each other.
@@ -36,3 +38,17 @@ pub const MISSING_PARAM: &str = "P0403";
 pub const PARAM_NOT_ALLOWED: &str = "P0404";
 /// A parameter that is a template.
 pub const TEMPLATED_PARAM: &str = "P0405";
+/// A backend is named that the spec does not have.
+pub const UNKNOWN_BACKEND: &str = "P0501";
+/// A stage asks for more than its backend can hold.
+pub const DOES_NOT_FIT: &str = "P0502";
+/// A setting of a backend that is wrong, or is written nowhere.
+pub const BAD_BACKEND: &str = "P0503";
+/// A backend elsewhere cannot reach the store.
+pub const OUT_OF_REACH: &str = "P0504";
+/// A store of a kind that this build does not have.
+pub const UNKNOWN_STORE: &str = "P0505";
+/// A task that somebody pays for has no end.
+pub const NO_TIMEOUT: &str = "P0506";
+/// A schedule that never falls due, or cannot be read.
+pub const BAD_SCHEDULE: &str = "P0801";

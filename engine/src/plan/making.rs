@@ -3,7 +3,7 @@
 use super::matching::Matching;
 use super::own::Own;
 use super::rows::Row;
-use super::{Request, Task, TaskInput, code, files};
+use super::{Place, Request, Task, TaskInput, code, files};
 use crate::ids::{Cell, TaskId};
 use crate::spec::StageSpec;
 use crate::spec::common::Defaults;
@@ -22,6 +22,8 @@ pub(super) struct Ground<'a> {
     /// The names that every template may use.
     pub(super) context: Context,
     pub(super) defaults: Defaults,
+    /// Where stages can run.
+    pub(super) places: Vec<Place>,
 }
 
 /// The tasks so far.

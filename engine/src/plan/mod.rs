@@ -14,13 +14,17 @@ mod own;
 mod params;
 mod pending;
 mod picture;
+mod places;
+mod probe;
 mod rows;
+mod schedule;
 mod settings;
 
 pub use build::{Request, build};
 pub use condition::{Condition, When};
 pub use params::Resolved;
 pub use picture::{Detail, Look, dot, mermaid, svg};
+pub use places::Place;
 pub use rows::{Row, Rows};
 pub use settings::{Follow, Settings};
 
@@ -49,8 +53,12 @@ pub struct Plan {
     pub origins: Vec<Resolved>,
     /// The store's root.
     pub store: PathBuf,
+    /// The URI of the store when it lies in a bucket, which this build cannot open: such a plan can be looked at only.
+    pub bucket: Option<String>,
     /// What happens around a run.
     pub around: Around,
+    /// The places where tasks run; the first is this machine.
+    pub places: Vec<Place>,
     /// The stages, inputs first.
     pub stages: Vec<Stage>,
     /// The tasks.
@@ -67,6 +75,8 @@ pub struct Stage {
     pub code: String,
     /// What its tasks have in common.
     pub settings: Settings,
+    /// Where its tasks run, by its index in [`Plan::places`].
+    pub backend: usize,
     /// The stages it needs, by their place in the plan.
     pub needs: Vec<usize>,
     /// The stage whose rows must be known before this stage has tasks, by its place in the plan.

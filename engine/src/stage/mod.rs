@@ -7,10 +7,12 @@ pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, Templ
 pub use marks::Marks;
 
 use crate::failure::Failure;
+use crate::ids::Cell;
 use crate::work::Work;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One kind of work a spec can name with `kind = "..."`.
@@ -31,6 +33,12 @@ pub trait StageKind: Send + Sync {
     /// What is wrong, and in which field.
     fn check(&self, config: &Json) -> Result<(), ConfigProblem>;
 
+    /// Looks at a task before anything runs, with the files it names: prepares a query, renders a template on a sample.
+    /// It should be over in milliseconds.
+    fn probe(&self, _probe: &Probe<'_>) -> Probed {
+        Probed::default()
+    }
+
     /// Suffixes of files that belong to an input file when they are there, such as a database's log beside it.
     fn companions(&self) -> &'static [&'static str] {
         &[]
@@ -46,6 +54,27 @@ pub trait StageKind: Send + Sync {
     /// # Errors
     /// Whatever stopped it.
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure>;
+}
+
+/// What a task would get, as far as that can be told before anything runs.
+pub struct Probe<'a> {
+    /// Its settings, templates resolved.
+    pub config: &'a Json,
+    /// Its cell.
+    pub cell: &'a Cell,
+    /// The files outside the store it names, by field. They are there.
+    pub files: &'a BTreeMap<String, PathBuf>,
+    /// A record of what each input holds, by field, where the stage that makes it could tell.
+    pub inputs: &'a BTreeMap<String, Json>,
+}
+
+/// What a look at a task found.
+#[derive(Clone, Debug, Default)]
+pub struct Probed {
+    /// A record such as the task's result will hold.
+    pub sample: Option<Json>,
+    /// What is wrong.
+    pub problems: Vec<ConfigProblem>,
 }
 
 /// What is wrong with a setting.

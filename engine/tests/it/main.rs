@@ -4,6 +4,7 @@
 mod catalogue;
 mod formats;
 mod journal;
+mod language;
 mod layering;
 mod run;
 mod scheduler;

@@ -176,6 +176,7 @@ impl Project {
             kinds: &kinds,
             backends: &backends,
             schema: &schema,
+            offline: false,
             rows: &rows,
         };
         let (plan, problems) = plan::build(&request);
