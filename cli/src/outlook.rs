@@ -61,6 +61,16 @@ impl Outlook {
         told(self.estimate.stages[place], self.stages[place]).unwrap_or_default()
     }
 
+    /// The price of one stage, as its time is told; empty for one that costs nothing.
+    pub(crate) fn price_of_stage(&self, place: usize) -> String {
+        match self.estimate.prices[place] {
+            Price { paid: 0, .. } => String::new(),
+            Price { known, unknown: 0, .. } => known.to_string(),
+            Price { paid, unknown, .. } if paid == unknown => "?".to_owned(),
+            Price { known, .. } => format!("> {known}"),
+        }
+    }
+
     /// `about 2 min on 2 CPUs`.
     pub(crate) fn time(&self) -> String {
         let all = self.all();
@@ -95,13 +105,16 @@ impl Outlook {
 
     pub(crate) fn document(&self) -> Json {
         let all = self.all();
-        let Price { known, paid, unknown } = self.estimate.price;
-        let amount = (unknown < paid || paid == 0).then_some(known.0 as f64 / 1e6);
-        let price = json!({ "amount": amount, "currency": "USD", "paid_tasks": paid, "unknown_tasks": unknown });
+        let price = price_document(self.estimate.price);
         json!({
             "seconds": (all.unknown < all.running).then_some(self.estimate.time.as_secs_f64()),
             "tasks": all.running, "unknown_tasks": all.unknown, "cpus": self.limits.cpu, "price": price,
         })
+    }
+
+    /// The price of one stage.
+    pub(crate) fn price_document_of(&self, place: usize) -> Json {
+        price_document(self.estimate.prices[place])
     }
 
     /// The seconds of one stage, where they are known.
@@ -117,6 +130,12 @@ impl Outlook {
         };
         self.stages.iter().fold(Tasks::default(), add)
     }
+}
+
+fn price_document(price: Price) -> Json {
+    let Price { known, paid, unknown } = price;
+    let amount = (unknown < paid || paid == 0).then_some(known.0 as f64 / 1e6);
+    json!({ "amount": amount, "currency": "USD", "paid_tasks": paid, "unknown_tasks": unknown })
 }
 
 fn told(time: Duration, tasks: Tasks) -> Option<String> {

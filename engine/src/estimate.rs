@@ -20,6 +20,8 @@ pub struct Estimate {
     pub unknown: usize,
     /// What it costs.
     pub price: Price,
+    /// What the tasks of each stage cost, by the stage's place in the plan.
+    pub prices: Vec<Price>,
 }
 
 /// What a run is expected to cost. Tasks of this machine cost nothing.
@@ -34,10 +36,11 @@ pub struct Price {
 }
 
 impl Price {
-    fn of(plan: &Plan, tasks: &[Expected]) -> Self {
-        let mut price = Self::default();
+    /// The price of each stage's tasks.
+    fn of(plan: &Plan, tasks: &[Expected]) -> Vec<Self> {
+        let mut prices = vec![Self::default(); plan.stages.len()];
         for (task, expected) in plan.tasks().zip(tasks).filter(|(_, expected)| **expected != Expected::Nothing) {
-            let stage = &plan.stages[task.stage];
+            let (stage, price) = (&plan.stages[task.stage], &mut prices[task.stage]);
             let place = &plan.places[stage.backend];
             if place.is_local() {
                 continue;
@@ -52,7 +55,12 @@ impl Price {
                 None => price.unknown += 1,
             }
         }
-        price
+        prices
+    }
+
+    fn and(self, other: &Self) -> Self {
+        let known = Usd(self.known.0 + other.known.0);
+        Self { known, paid: self.paid + other.paid, unknown: self.unknown + other.unknown }
     }
 }
 
@@ -70,8 +78,9 @@ pub enum Expected {
 /// Estimates a run on a machine with these limits, of what is expected of each task, by its place in the plan.
 pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     let unknown = tasks.iter().filter(|task| **task == Expected::Unknown).count();
-    let (stages, price) = (vec![Duration::ZERO; plan.stages.len()], Price::of(plan, tasks));
-    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price };
+    let (stages, prices) = (vec![Duration::ZERO; plan.stages.len()], Price::of(plan, tasks));
+    let price = prices.iter().fold(Price::default(), Price::and);
+    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price, prices };
     if !tasks.iter().any(|task| matches!(task, Expected::Time(_))) {
         return estimate;
     }

@@ -63,7 +63,7 @@ fn show_origins(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
 
 /// What the tasks to run take, if there are any.
 fn costs(outlook: &Outlook) -> [(&'static str, String); 2] {
-    [("time ", outlook.time()), ("price", outlook.price().to_owned())]
+    [("time ", outlook.time()), ("price", outlook.price())]
 }
 
 /// What is told of a task: a word, and why.
@@ -86,14 +86,19 @@ fn task_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
 }
 
 fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -> Vec<Vec<Entry>> {
+    let places = if runs_elsewhere(plan) { ["place", "price"] } else { ["", ""] };
     let time = if outlook.is_some() { "time" } else { "" };
-    let header = ["tasks", "hit", "run", "depends", time].map(|title| right(Style::Strong, title));
-    let mut rows = vec![vec![left(Style::Strong, "stage"), left(Style::Strong, "kind")]];
-    rows[0].extend(header);
+    let mut rows = vec![["stage", "kind", places[0]].map(|title| left(Style::Strong, title)).to_vec()];
+    rows[0].extend(["tasks", "hit", "run", "depends", time, places[1]].map(|title| right(Style::Strong, title)));
     rows[0].push(left(Style::Strong, "why"));
     let stages = plan.by_stage();
     rows.extend(stages.iter().enumerate().map(|(place, tasks)| stage_row(plan, forecasts, outlook, place, tasks)));
     rows
+}
+
+/// Whether it is worth saying where stages run.
+fn runs_elsewhere(plan: &Plan) -> bool {
+    plan.stages.iter().any(|stage| !plan.places[stage.backend].is_local())
 }
 
 fn stage_row(
@@ -109,11 +114,13 @@ fn stage_row(
     vec![
         left(Style::Plain, &stage.name),
         left(Style::Faint, stage.kind.name()),
+        left(Style::Faint, if runs_elsewhere(plan) { plan.places[stage.backend].name.as_str() } else { "" }),
         right(Style::Plain, if stage.waits_for.is_some() { "?".to_owned() } else { counts.all().to_string() }),
         number(counts.hit, Style::Good),
         number(counts.run, Style::Warning),
         number(counts.depends, Style::Plain),
         right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.of_stage(place))),
+        right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.price_of_stage(place))),
         left(Style::Faint, reasons(plan, forecasts, place, tasks)),
     ]
 }
@@ -215,7 +222,9 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
             "waits_for": stage.waits_for.map(|source| &plan.stages[source].name),
             "tasks": counts.all(), "hit": counts.hit, "run": counts.run,
             "depends": counts.depends, "failed": counts.failed,
+            "place": plan.places[stage.backend].name,
             "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),
+            "price": outlook.map(|outlook| outlook.price_document_of(place)),
         })
     });
     let tasks = plan.tasks().enumerate().map(|(index, task)| {

@@ -16,7 +16,7 @@ fn a_plan_tells_how_long_it_will_take_once_it_has_run_before() {
     let seconds = document["estimate"]["seconds"].as_f64().unwrap();
     assert!(seconds >= 0.6, "two that sleep 0.3 s, one after the other: {seconds}");
     assert_eq!(document["estimate"]["unknown_tasks"], 0);
-    assert_eq!(document["estimate"]["price"]["amount"], 0);
+    assert_eq!(document["estimate"]["price"]["amount"].as_f64(), Some(0.0));
     assert!(document["stages"][0]["seconds"].as_f64().unwrap() >= 0.6, "{document}");
     let more = bench.pipe(&["plan", "spec.toml", "-P", "numbers=[1, 2, 3]"]).stdout;
     assert!(!more.contains("never ran") && !more.contains("unknown"), "a new task takes as long as its like: {more}");
@@ -88,4 +88,24 @@ fn a_stage_that_says_how_long_it_should_take_is_believed_until_it_has_run() {
     bench.run();
     let seconds = bench.pipe(&[&plan[..], &["-P", "extra=1", "--json"]].concat()).json()["estimate"]["seconds"].clone();
     assert!(seconds.as_f64().unwrap() < 600.0, "{seconds}");
+}
+
+#[cfg(feature = "cloud")]
+#[test]
+fn stages_that_run_elsewhere_say_where_and_for_how_much() {
+    let elsewhere = "backend = \"jobs\"\ntimeout = \"1h\"\nexpect = \"10m\"\nresources = { cpu = 1, memory = \"512 MiB\" }\n\
+                     inputs = { numbers";
+    let jobs = "[store]\nroot = \"gs://bucket/x\"\n[backends.jobs]\nkind = \"cloud-run\"\nproject = \"p\"\n\
+                region = \"us-central1\"\n[params]";
+    let spec = SUM.replace("inputs = { numbers", elsewhere).replace("[params]", jobs);
+    let bench = Bench::with(&spec);
+    let text = bench.pipe(&["plan", "spec.toml"]).stdout;
+    let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(row("stage").contains("place") && row("stage").contains("price"), "{text}");
+    assert!(row("sum").contains(" jobs ") && row("sum").contains(" USD "), "{text}");
+    assert!(row("number").contains(" local ") && !row("number").contains("USD"), "{text}");
+    let document = bench.pipe(&["plan", "spec.toml", "--json"]).json();
+    assert_eq!((&document["stages"][1]["place"], &document["stages"][0]["place"]), (&"jobs".into(), &"local".into()));
+    let (one, all) = (&document["stages"][1]["price"]["amount"], &document["estimate"]["price"]["amount"]);
+    assert!(one.as_f64().unwrap() > 0.0 && one == all, "{document}");
 }
