@@ -8,11 +8,11 @@ mod print;
 mod toy;
 
 use case::Case;
-use pipe_engine::plan::{self, Request, Rows};
+use pipe_engine::plan::{self, Rows};
 use pipe_engine::spec::node::{Node, Value};
 use pipe_engine::spec::template::{Context, Templates};
 use pipe_engine::spec::{self, Read, toml, yaml};
-use pipe_engine::text::{Diagnostic, Severity, SourceText, Sources, Spanned, render, to_json};
+use pipe_engine::text::{Diagnostic, DiagnosticJson, Severity, SourceText, Sources, Spanned, render, to_json};
 use serde_json::json;
 
 /// What a target does with bytes.
@@ -97,18 +97,7 @@ pub fn plan(bytes: &[u8]) {
     let mut rows = Rows::new();
     // The second time with the rows of every stage that others wait for.
     for _ in 0..2 {
-        let request = Request {
-            spec: &spec,
-            sources: &sources,
-            base: project.folder.path(),
-            kinds: &project.kinds,
-            backends: &project.backends,
-            schema: &project.schema,
-            offline: true,
-            rows: &rows,
-            texts: &case,
-        };
-        let (plan, found) = plan::build(&request);
+        let (plan, found) = project.plan(&case, &spec, &sources, &rows);
         hold(&sources, &found);
         let Some(plan) = plan else {
             assert!(spec.broken || wrong(&found), "no plan and no reason: {found:?}");
@@ -119,6 +108,18 @@ pub fn plan(bytes: &[u8]) {
         let _ = (plan::dot(&plan), plan::mermaid(&plan));
         rows = toy::rows(&plan);
     }
+}
+
+/// Everything that is wrong with a spec, as a program is told of it.
+pub fn problems(bytes: &[u8]) -> Vec<DiagnosticJson> {
+    let case = Case::of(bytes);
+    let project = toy::project();
+    let read = spec::load(&case.path, &case, &case.outside, &project.schema).expect("the spec itself is there");
+    let mut problems = read.problems;
+    if let Some(spec) = &read.spec {
+        problems.extend(project.plan(&case, spec, &read.sources, &Rows::new()).1);
+    }
+    to_json(&read.sources, &problems)
 }
 
 fn wrong(problems: &[Diagnostic]) -> bool {
@@ -181,7 +182,7 @@ type Entry = (Spanned<String>, Node);
 
 fn inputs_come_first(plan: &plan::Plan) {
     for (place, task) in plan.tasks().enumerate() {
-        let needs = task.inputs.iter().flat_map(|input| &input.tasks);
-        assert!(needs.into_iter().all(|need| need.index() < place), "{:?} comes before its input", task.id);
+        let mut needs = task.inputs.iter().flat_map(|input| input.tasks.iter());
+        assert!(needs.all(|need| need.index() < place), "{:?} comes before its input", task.id);
     }
 }

@@ -1,11 +1,13 @@
 //! Kinds of stages that do nothing but have every sort of setting, and a folder with a few files.
 
+use crate::case::Case;
 use pipe_engine::backend::{BackendKind, Backends, Capability};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
-use pipe_engine::plan::{Plan, Rows};
-use pipe_engine::spec::SpecSchema;
+use pipe_engine::plan::{self, Plan, Request, Rows};
+use pipe_engine::spec::{Spec, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, InputFile, OneResult, ProjectFile, Registry, Results, StageKind, read_config};
+use pipe_engine::text::{Diagnostic, Sources};
 use pipe_engine::units::{Bytes, Millis, MillisRange};
 use pipe_engine::work::Work;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -23,6 +25,28 @@ pub(crate) struct Project {
     pub(crate) backends: Backends,
     pub(crate) schema: SpecSchema,
     pub(crate) folder: TempDir,
+}
+
+impl Project {
+    pub(crate) fn plan(
+        &self,
+        case: &Case,
+        spec: &Spec,
+        sources: &Sources,
+        rows: &Rows,
+    ) -> (Option<Plan>, Vec<Diagnostic>) {
+        plan::build(&Request {
+            spec,
+            sources,
+            base: self.folder.path(),
+            kinds: &self.kinds,
+            backends: &self.backends,
+            schema: &self.schema,
+            offline: true,
+            rows,
+            texts: case,
+        })
+    }
 }
 
 /// The one project of this process.

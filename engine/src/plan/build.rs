@@ -1,9 +1,11 @@
 //! Puts the plan together, stage by stage, inputs first.
 
 use super::cells::Expander;
+use super::limits::Limits;
 use super::making::{Ground, Made, Making};
 use super::mistakes::Mistakes;
 use super::probe::Samples;
+use super::project::Project;
 use super::rows::{self, Row, Rows};
 use super::settings::Settings;
 use super::{Plan, Stage, cells, code, files, order, params, pending, places, schedule};
@@ -15,7 +17,7 @@ use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::spec::{Around, Spec, SpecSchema, StageSpec, Texts};
 use crate::stage::{Registry, StageKind, read_config};
-use crate::text::{Diagnostic, Severity, Sources, Span, sort_by_position};
+use crate::text::{Diagnostic, MOST_PROBLEMS, Severity, Sources, Span, keep_few, sort_by_position};
 use petgraph::graph::NodeIndex;
 use serde_json::Value as Json;
 use std::ops::Range;
@@ -70,6 +72,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         context: Context::new().with("params", &Json::Object(values.clone())),
         defaults: Defaults::default(),
         places: Vec::new(),
+        project: Project::around(request.base),
     };
     if let Some(node) = &request.spec.defaults {
         ground.defaults = read(&ground, node, &mut problems).unwrap_or_default();
@@ -77,10 +80,18 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let around = read::<Around>(&ground, &request.spec.around, &mut problems).unwrap_or_default();
     problems.extend(schedule::check(&request.spec.around, around.schedule.as_ref()));
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
-    let mut builder =
-        Builder { ground: &ground, stages: Vec::new(), made: Made::default(), samples: Samples::default(), problems };
-    for place in order {
-        builder.stage(&request.spec.stages[place]);
+    let mut builder = Builder {
+        ground: &ground,
+        stages: Vec::new(),
+        made: Made::default(),
+        limits: Limits::default(),
+        samples: Samples::default(),
+        problems,
+    };
+    if builder.fits(&order) {
+        for place in order {
+            builder.stage(&request.spec.stages[place]);
+        }
     }
     let Builder { stages, made, mut problems, .. } = builder;
     let (store, bucket) = places::store(request, &stages, &ground.places, &mut problems);
@@ -109,6 +120,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
 fn tidy(problems: &mut Vec<Diagnostic>) {
     sort_by_position(problems);
     problems.dedup_by(|a, b| a.message == b.message && a.labels == b.labels);
+    keep_few(problems);
 }
 
 fn read<T: serde::de::DeserializeOwned>(ground: &Ground<'_>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<T> {
@@ -127,12 +139,23 @@ struct Builder<'a> {
     stages: Vec<Stage>,
     made: Made,
     samples: Samples,
+    limits: Limits,
     problems: Vec<Diagnostic>,
 }
 
 impl Builder<'_> {
+    /// Whether the plan will not be too large, before anything of it is made.
+    fn fits(&mut self, order: &[usize]) -> bool {
+        let Ground { request, templates, context, .. } = self.ground;
+        let mut stages = order.iter().map(|place| &request.spec.stages[*place]).filter(|stage| !stage.broken);
+        let found = stages.find_map(|stage| self.limits.stage(stage, context, templates).err());
+        let fits = found.is_none();
+        self.problems.extend(found);
+        fits
+    }
+
     fn stage(&mut self, spec: &StageSpec) {
-        if spec.broken {
+        if spec.broken || self.problems.len() >= MOST_PROBLEMS {
             return;
         }
         let kind =
@@ -177,7 +200,13 @@ impl Builder<'_> {
         let mut mistakes = Mistakes::default();
         for (cell, row) in cells {
             match making.task(&self.made, cell, row.as_ref()) {
-                Ok(task) => self.made.add(task),
+                Ok(task) => match self.limits.task(spec, &task) {
+                    Ok(()) => self.made.add(task),
+                    Err(problem) => {
+                        self.problems.push(problem);
+                        break;
+                    }
+                },
                 Err(found) => mistakes.take(found),
             }
             if mistakes.are_enough() {

@@ -16,6 +16,8 @@ pub const BAD_MATRIX: &str = "P0203";
 pub const UNUSED_EXCLUDE: &str = "P0204";
 /// Rows that cannot make cells.
 pub const BAD_ROWS: &str = "P0205";
+/// More tasks, links or text than a plan may have.
+pub const TOO_BIG: &str = "P0207";
 /// A setting that its kind refuses.
 pub const BAD_SETTING: &str = "P0301";
 /// A file that is not there.
@@ -26,6 +28,8 @@ pub const BAD_SAMPLE: &str = "P0305";
 pub const BAD_CONDITION: &str = "P0303";
 /// Two settings that exclude each other.
 pub const CONFLICT: &str = "P0304";
+/// A file of the project that is a link out of it.
+pub const LINK_OUT: &str = "P0308";
 /// A variable that a program cannot get.
 pub const BAD_VARIABLE: &str = "P0601";
 /// A parameter is set that the spec does not have.

@@ -39,7 +39,7 @@ impl<'a> Paths<'a> {
         let mut files = Vec::new();
         let mut problems = Vec::new();
         for marked in found.iter().filter(|m| !m.mark.is_stage()) {
-            let texts = self.ground.request.texts;
+            let Ground { request, project, .. } = self.ground;
             let place = self.field(&marked.field);
             if let Some(text) = &place.text
                 && let Err(more) = text.resolve(context)
@@ -49,8 +49,16 @@ impl<'a> Paths<'a> {
             }
             let path = place.folder.join(&marked.text);
             let (field, written) = (marked.field.clone(), marked.text.clone());
+            if marked.mark.is_of_project()
+                && let Some(end) = project.way_out(&place.folder, &written)
+            {
+                let message = format!("the file `{written}` is a link out of the project, to {}", end.display());
+                let problem = Diagnostic::error(code::LINK_OUT, message, place.span.clone(), "named here");
+                problems.push(problem.help("put the file into the project, or name it where it lies"));
+                continue;
+            }
             // Data is that of now, whichever revision the project is read from.
-            match if marked.mark.is_of_project() { texts.locate(&path) } else { Ok(path) } {
+            match if marked.mark.is_of_project() { request.texts.locate(&path) } else { Ok(path) } {
                 Ok(path) => files.push(TaskFile { field, mark: marked.mark, written, path }),
                 Err(why) => {
                     let message = format!("the file `{written}` {why}");

@@ -2,6 +2,7 @@
 
 use super::matching::Matching;
 use super::own::Own;
+use super::project::Project;
 use super::rows::Row;
 use super::{Place, Request, Task, TaskInput, code, files};
 use crate::ids::{Cell, TaskId};
@@ -24,6 +25,8 @@ pub(super) struct Ground<'a> {
     pub(super) defaults: Defaults,
     /// Where stages can run.
     pub(super) places: Vec<Place>,
+    /// What the spec's files and the copies of its results must not leave.
+    pub(super) project: Project,
 }
 
 /// The tasks so far.

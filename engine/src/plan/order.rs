@@ -3,7 +3,7 @@
 use super::code;
 use crate::spec::template::is_template;
 use crate::spec::{Spec, SpecSchema, model::path_parts, replace_text};
-use crate::text::{Diagnostic, Span, closest, one_of};
+use crate::text::{Diagnostic, MOST_PROBLEMS, Span, closest, one_of};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
@@ -29,6 +29,9 @@ fn connect(spec: &Spec, schema: &SpecSchema, problems: &mut Vec<Diagnostic>) -> 
     let places: HashMap<&str, NodeIndex> =
         spec.stages.iter().map(|s| (s.name.value.as_str(), graph.add_node(()))).collect();
     for stage in &spec.stages {
+        if problems.len() >= MOST_PROBLEMS {
+            break;
+        }
         let here = places[stage.name.value.as_str()];
         let body = stage.body.to_json();
         let own = schema.marked(&stage.kind.value, &body).into_iter().map(|m| (m, &stage.body));

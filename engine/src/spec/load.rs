@@ -13,6 +13,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// How many files may extend one another.
 const LONGEST_CHAIN: usize = 8;
+/// How many values a spec may have once it is written out with each of its profiles, as it is to be checked.
+const MOST_WITH_PROFILES: usize = 1_000_000;
 /// The file of variables beside a spec.
 const ENV_FILE: &str = ".env";
 
@@ -119,8 +121,12 @@ impl Loader<'_> {
             if let Some(wanted) = &profile {
                 chosen = self.profile(profiles.as_ref(), wanted);
             }
+            let others_fit = self.profiles_fit(&root, profiles.as_ref());
             for (name, node) in profiles.iter().flat_map(Node::entries) {
                 let is_chosen = profile.as_ref().is_some_and(|wanted| wanted.value == name.value);
+                if !is_chosen && !others_fit {
+                    continue;
+                }
                 let (rest, params) = split_off(node.clone(), "params");
                 let with = overlay(root.clone(), rest);
                 if is_chosen {
@@ -136,13 +142,27 @@ impl Loader<'_> {
         Loaded { sources, root, others, profile: chosen, settings, environment, problems }
     }
 
+    /// Whether the spec can be checked with each of its profiles; when they are too many for that, it is told.
+    fn profiles_fit(&mut self, root: &Node, profiles: Option<&Node>) -> bool {
+        let Some(profiles) = profiles else { return true };
+        let size = root.size().saturating_mul(profiles.entries().len());
+        if size > MOST_WITH_PROFILES {
+            let message = format!("the spec with each of its profiles has {size} values");
+            let label = format!("at most {MOST_WITH_PROFILES} are allowed");
+            self.problems.push(Diagnostic::error(code::TOO_MANY, message, profiles.span.clone(), label));
+        }
+        size <= MOST_WITH_PROFILES
+    }
+
     /// Parses a file by its ending, at its place among all.
     fn parse(&mut self, path: &Path, bytes: Vec<u8>) -> Option<Node> {
+        // A file that is too long was cut off, maybe in the middle of a character.
+        let is_cut_off = bytes.len() > MAX_FILE;
         let (text, broken) = text_of(bytes);
         let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
         let (mut root, mut problems) = if is_yaml { yaml::parse(&text) } else { toml::parse(&text) };
         slips::other_language(&text, is_yaml, &root, &mut problems);
-        if let Some(broken) = broken {
+        if let Some(broken) = broken.filter(|_| !is_cut_off) {
             problems = vec![broken];
         }
         let start = self.sources.add(SourceText::new(path.display().to_string(), text));
@@ -199,9 +219,10 @@ impl Loader<'_> {
         let path = folder_of(spec).join(ENV_FILE);
         let Ok(bytes) = self.texts.read(&path, MAX_FILE) else { return };
         let (text, broken) = text_of(bytes);
-        let (lines, problems) = dotenv::parse(&text);
+        let broken = toml::unreadable(&text).or(broken);
+        let (lines, problems) = broken.map_or_else(|| dotenv::parse(&text), |broken| (Vec::new(), vec![broken]));
         let start = self.sources.add(SourceText::new(path.display().to_string(), text));
-        self.problems.extend(moved(broken.map_or(problems, |broken| vec![broken]), start));
+        self.problems.extend(moved(problems, start));
         environment.add_file(lines.into_iter().map(|line| {
             let Spanned { value, span } = line.value;
             (line.name, Spanned { value, span: span.start + start..span.end + start })

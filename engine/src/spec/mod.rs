@@ -29,7 +29,7 @@ pub use param::{Param, ParamType};
 pub(crate) use pen::replace_text;
 pub use schema::SpecSchema;
 
-use crate::text::{Diagnostic, Severity, SourceText, Sources, Spanned, code};
+use crate::text::{Diagnostic, MOST_PROBLEMS, Severity, SourceText, Sources, Spanned, code, keep_few};
 use load::{Loaded, extent};
 use model::SpecFile;
 use node::{Node, Value};
@@ -70,6 +70,9 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
     }
     check(&root, schema, &sources, &mut problems);
     for (place, other) in others {
+        if problems.len() >= MOST_PROBLEMS {
+            break;
+        }
         let mut found = Vec::new();
         check(&other, schema, &sources, &mut found);
         // What is wrong without this profile too has been told.
@@ -92,11 +95,14 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         around: part(&root, |key| automation::AROUND_KEYS.contains(&key)),
         root,
     });
-    if spec.is_none() && problems.is_empty() {
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if spec.is_none() && errors == 0 {
         let whole = 0..sources.main().text.len();
         problems.push(Diagnostic::error(code::WRONG_TYPE, "the spec cannot be read", whole, ""));
     }
-    Read { spec, sources, problems }
+    keep_few(&mut problems);
+    // Nobody looked for more problems than that, so it cannot be told what is right.
+    Read { spec: spec.filter(|_| errors < MOST_PROBLEMS), sources, problems }
 }
 
 /// The keys of a spec that become values at once; the others are read by the plan, or have been.
@@ -105,6 +111,24 @@ const SCALARS: [&str; 4] = ["version", "name", "description", "store"];
 fn check(root: &Node, schema: &SpecSchema, sources: &Sources, problems: &mut Vec<Diagnostic>) {
     shape::check(root, &schema.root, sources, problems);
     check_names(root, problems);
+    check_tables(root, problems);
+}
+
+/// A template may stand for any value, but not for what must be known before templates have values: which stages,
+/// backends, profiles and parameters there are.
+fn check_tables(root: &Node, problems: &mut Vec<Diagnostic>) {
+    let tables = ["stages", "backends", "profiles", "params"].map(|key| (key, root.get(key)));
+    let whole = tables.iter().filter_map(|(key, node)| Some(((*key).to_owned(), (*node)?)));
+    let parts = tables[..3].iter().flat_map(|(key, node)| {
+        let entries = node.iter().flat_map(|node| node.entries());
+        entries.map(move |(name, node)| (format!("{key}.{}", name.value), node))
+    });
+    let is_template = |node: &Node| matches!(&node.value, Value::String(text) if template::is_template(text));
+    for (name, node) in whole.chain(parts).filter(|(_, node)| is_template(node)) {
+        let message = format!("`{name}` cannot be a template");
+        let help = "write the table out: what it says must be known before any template has a value";
+        problems.push(Diagnostic::error(code::WRONG_TYPE, message, node.span.clone(), "").help(help));
+    }
 }
 
 /// Whatever else a spec of another version says cannot be judged here, so this is all that is told of it.
@@ -141,7 +165,7 @@ fn is_broken(name: &Spanned<String>, node: &Node, problems: &[Diagnostic]) -> bo
     let place = extent(node);
     problems.iter().any(|problem| {
         let at = problem.span().start;
-        problem.severity == Severity::Error && (place.contains(&at) || name.span.contains(&at))
+        problem.severity == Severity::Error && ((place.start..=place.end).contains(&at) || name.span.contains(&at))
     })
 }
 

@@ -125,6 +125,15 @@ impl Node {
         })
     }
 
+    /// How many values there are.
+    pub(super) fn size(&self) -> usize {
+        match &self.value {
+            Value::List(items) => 1 + items.iter().map(Node::size).sum::<usize>(),
+            Value::Table(entries) => 1 + entries.iter().map(|(_, node)| node.size()).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
     /// The tree without its places.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {

@@ -13,10 +13,11 @@ mod variants;
 use super::node::{Node, Value};
 use super::pen::Pen;
 use crate::spec::template::{Templates, diagnostic, is_template};
-use crate::text::{Diagnostic, Sources, Span, Spanned, closest, code, listed, one_of};
+use crate::text::{Diagnostic, MOST_PROBLEMS, Sources, Span, Spanned, closest, code, listed, one_of};
 use crate::units::{Bytes, Cpu, Millis, MillisRange, Usd};
 use schema::{Shape, wanted};
 use serde_json::Value as Json;
+use std::cell::OnceCell;
 
 /// Checks `node` against `schema`, a root schema of schemars 1.x, and adds every problem to `problems`. `sources` is
 /// what the tree was read from: fixes are written in the language of each file.
@@ -54,7 +55,8 @@ impl Place<'_> {
 
 struct Checker<'s> {
     root: &'s Json,
-    templates: Templates,
+    /// Made when the first template is met; most parts of a spec have none.
+    templates: OnceCell<Templates>,
     pen: Pen<'s>,
     problems: Vec<Diagnostic>,
     /// Whether a value is only held against a schema to see if it fits.
@@ -63,14 +65,17 @@ struct Checker<'s> {
 
 impl<'s> Checker<'s> {
     fn new(root: &'s Json, pen: Pen<'s>) -> Self {
-        Self { root, templates: Templates::new(), pen, problems: Vec::new(), is_trying: false }
+        Self { root, templates: OnceCell::new(), pen, problems: Vec::new(), is_trying: false }
     }
 
     fn node(&mut self, node: &Node, schema: &'s Json, place: &Place<'_>) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         if let Value::String(text) = &node.value
             && is_template(text)
         {
-            if let Err(error) = self.templates.check(text) {
+            if let Err(error) = self.templates.get_or_init(Templates::new).check(text) {
                 self.problems.push(diagnostic(node, text, error));
             }
             return;
@@ -213,6 +218,9 @@ impl<'s> Checker<'s> {
     fn table(&mut self, node: &Node, shape: &Shape<'s>, place: &Place<'_>) {
         let known = shape.properties();
         for (key, value) in node.entries() {
+            if self.problems.len() >= MOST_PROBLEMS {
+                break;
+            }
             match known.iter().find(|(name, _)| *name == key.value) {
                 Some((_, schema)) => self.node(value, schema, &Place::of(key)),
                 None => match shape.other_keys() {

@@ -9,6 +9,7 @@
 mod functions;
 mod prepared;
 mod resolve;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +25,14 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many steps one template may take; a step is about one operator, call or loop turn.
 pub const MAX_STEPS: u64 = 100_000;
+/// How many steps all templates of a plan may take together, not counting [`FREE_STEPS`] of each.
+const MAX_ALL_STEPS: u64 = 20_000_000;
+/// What a template without a loop of some length takes. A plan may have a million of these.
+const FREE_STEPS: u64 = 200;
 /// How much text one template may make, in bytes.
 pub const MAX_MADE: usize = 1 << 20;
 
@@ -96,6 +102,8 @@ enum Use {
 pub struct Templates {
     anything: Environment<'static>,
     path: Environment<'static>,
+    /// The steps that all templates so far have taken.
+    spent: AtomicU64,
 }
 
 impl Default for Templates {
@@ -107,7 +115,7 @@ impl Default for Templates {
 impl Templates {
     /// Templates with the filters, tests and functions that specs have.
     pub fn new() -> Self {
-        Self { anything: environment(Use::Anything), path: environment(Use::Path) }
+        Self { anything: environment(Use::Anything), path: environment(Use::Path), spent: AtomicU64::new(0) }
     }
 
     /// Checks that every template in `text` is well formed, without any names.
@@ -125,6 +133,9 @@ impl Templates {
     pub fn names_used(&self, text: &str) -> Result<BTreeSet<String>, TemplateError> {
         if !is_template(text) {
             return Ok(BTreeSet::new());
+        }
+        if let Some(step) = slices::with_step(text) {
+            return Err(has_step(step));
         }
         let mut names = self.undeclared(text, false)?;
         names.retain(|name| !self.anything.globals().any(|(global, _)| global == name));
@@ -168,19 +179,40 @@ impl Templates {
                 return Err(unknown_name(text, &name, context.names.keys().map(|name| &**name)));
             }
         }
+        if self.is_spent() {
+            return Err(takes_too_long());
+        }
         let environment = self.environment(purpose);
         let (made, offset) = match single_expression(environment, text) {
             Some((expression, offset)) => {
                 let value = expression.eval(context.value());
                 (value.and_then(|value| functions::to_json(&value, purpose)), offset)
             }
-            None => (render(environment, text, context).map(Json::from), 0),
+            None => {
+                let template = environment.template_from_named_str("", text);
+                (template.and_then(|template| self.render(&template, context.value())).map(Json::from), 0)
+            }
         };
         let made = made.map_err(|error| match error.kind() {
             ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(text, &error, offset)),
             _ => describe(text, &error, offset),
         })?;
         if holds_nul(&made) { Err(makes_nul()) } else { Ok(made) }
+    }
+
+    /// The text a template makes. Its steps are taken off what all may take together.
+    fn render(&self, template: &minijinja::Template<'_, '_>, values: Value) -> Result<String, Error> {
+        let mut made = Limited(Vec::new());
+        let rendered = template.render_captured_to(values, &mut made);
+        let steps = rendered.as_ref().ok().and_then(|rendered| rendered.state().fuel_levels());
+        let steps = steps.map_or(MAX_STEPS, |(taken, _)| taken);
+        self.spent.fetch_add(steps.saturating_sub(FREE_STEPS), Ordering::Relaxed);
+        rendered?;
+        Ok(String::from_utf8(made.0).expect("minijinja writes whole strings"))
+    }
+
+    fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Relaxed) > MAX_ALL_STEPS
     }
 
     fn environment(&self, purpose: Use) -> &Environment<'static> {
@@ -230,12 +262,6 @@ fn single_expression<'e>(
     let inner = begin.strip_suffix('-').unwrap_or(begin);
     // Text such as `{{ a }}-{{ b }}` has both ends too, but what is between them is no expression.
     environment.compile_expression_owned(inner.to_owned()).ok().map(|expression| (expression, offset))
-}
-
-fn render(environment: &Environment<'static>, text: &str, context: &Context) -> Result<String, Error> {
-    let mut made = Limited(Vec::new());
-    environment.template_from_named_str("", text)?.render_captured_to(context.value(), &mut made)?;
-    Ok(String::from_utf8(made.0).expect("minijinja writes whole strings"))
 }
 
 /// Takes text up to [`MAX_MADE`] bytes; more is an error, so that a loop cannot fill the memory.
@@ -334,6 +360,18 @@ fn holds_nul(value: &Json) -> bool {
         Json::Object(entries) => entries.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
         _ => false,
     }
+}
+
+fn takes_too_long() -> TemplateError {
+    let message = format!("the templates of this spec take more than {MAX_ALL_STEPS} steps together");
+    let help = Some("work the value out once, in a parameter, or in a stage".to_owned());
+    TemplateError { code: code::RUNAWAY, message, range: None, help, fix: None }
+}
+
+fn has_step(range: Range<usize>) -> TemplateError {
+    let message = "the template is not well formed: a slice has no step here".to_owned();
+    let help = Some("write `x[1:3]`, or `x | reverse` for the other way round".to_owned());
+    TemplateError { code: code::TEMPLATE_SYNTAX, message, range: Some(range), help, fix: None }
 }
 
 fn makes_nul() -> TemplateError {

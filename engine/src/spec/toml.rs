@@ -4,7 +4,7 @@
 
 use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, PathPart, Value, refuse_nul};
 use super::slips;
-use crate::text::{Diagnostic, Edit, Span, Spanned, code};
+use crate::text::{Diagnostic, Edit, MOST_PROBLEMS, Span, Spanned, code};
 use ::toml::de::{DeArray, DeInteger, DeTable, DeValue, Error};
 
 /// Reads TOML. The tree holds what could be read; it may be trusted only when there are no problems.
@@ -21,7 +21,7 @@ pub fn parse(text: &str) -> (Node, Vec<Diagnostic>) {
         first_of_each_line(text, &errors).into_iter().map(|error| describe(error, text, &root)).collect();
     problems.append(&mut reader.problems);
     refuse_nul(&root, &mut problems);
-    problems.truncate(MAX_PROBLEMS);
+    problems.truncate(MOST_PROBLEMS);
     (root, problems)
 }
 
@@ -44,21 +44,18 @@ fn first_of_each_line<'e>(text: &str, errors: &'e [Error]) -> Vec<&'e Error> {
             let line_end = bytes[start..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| start + at);
             line = line_start..line_end + 1;
         }
-        if kept.len() == MAX_PROBLEMS {
+        if kept.len() == MOST_PROBLEMS {
             break;
         }
     }
     kept
 }
 
-/// How many problems of one file's syntax are told.
-pub(super) const MAX_PROBLEMS: usize = 100;
-
 /// What keeps a file from being read at all, whatever its language: its size, or NUL, which parsers take for its end.
 pub(super) fn unreadable(text: &str) -> Option<Diagnostic> {
     if text.len() > MAX_FILE {
         let problem = Diagnostic::error(code::TOO_BIG, "the file is larger than a spec may be", 0..0, "");
-        return Some(problem.help(format!("a spec has at most {MAX_FILE} bytes, this file has {}", text.len())));
+        return Some(problem.help(format!("a spec has at most {MAX_FILE} bytes; keep data in files that stages read")));
     }
     let at = text.find('\0')?;
     Some(Diagnostic::error(code::NUL, "the file holds NUL, which no text has", at..at + 1, "here"))
@@ -451,7 +448,7 @@ mod tests {
         let dots = vec!["a"; 79].join(".");
         let deep = format!("[{dots}]\n{}1{}", format!("{dots} = {{").repeat(75), "}".repeat(75));
         assert!(codes(&deep).contains(&"S0104"));
-        assert_eq!(codes(&"=\n".repeat(500_000)).len(), MAX_PROBLEMS);
+        assert_eq!(codes(&"=\n".repeat(500_000)).len(), MOST_PROBLEMS);
         assert_eq!(codes(&"\\u".repeat(MAX_FILE / 2)).len(), 1);
     }
 

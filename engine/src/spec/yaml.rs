@@ -6,8 +6,8 @@
 
 use super::node::{MAX_DEPTH, MAX_FILE, MAX_NODES, Node, Value, refuse_nul};
 use super::slips;
-use super::toml::{MAX_PROBLEMS, bad_number, duplicate_key, too_deep_at, too_many_at, unreadable};
-use crate::text::{Diagnostic, Edit, Span, Spanned, code};
+use super::toml::{bad_number, duplicate_key, too_deep_at, too_many_at, unreadable};
+use crate::text::{Diagnostic, Edit, MOST_PROBLEMS, Span, Spanned, code};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -111,7 +111,7 @@ impl<'t> Builder<'t> {
             root
         };
         refuse_nul(&root, &mut self.problems);
-        self.problems.truncate(MAX_PROBLEMS);
+        self.problems.truncate(MOST_PROBLEMS);
         (root, self.problems)
     }
 

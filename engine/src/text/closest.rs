@@ -13,8 +13,10 @@ pub fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .take(MOST_COMPARED)
         .filter_map(|name| {
             let lower = name.to_lowercase();
-            let distance = distance(&word, &lower);
             let prefix = word.len() >= 3 && lower.len() >= 3 && (lower.starts_with(&word) || word.starts_with(&lower));
+            // Names of very different lengths are not compared letter by letter.
+            let near = prefix || word.chars().count().abs_diff(lower.chars().count()) <= allowed;
+            let distance = if near { distance(&word, &lower) } else { usize::MAX };
             (distance <= allowed || prefix).then_some((distance, name))
         })
         .min()

@@ -99,3 +99,31 @@ impl Diagnostic {
 pub fn sort_by_position(problems: &mut [Diagnostic]) {
     problems.sort_by_key(|problem| problem.span().start);
 }
+
+/// How many problems of one spec are told. A hostile one has a million, and nobody reads more than the first few.
+pub const MOST_PROBLEMS: usize = 100;
+
+/// Puts problems in order and drops what is more than [`MOST_PROBLEMS`], warnings before errors.
+pub fn keep_few(problems: &mut Vec<Diagnostic>) {
+    sort_by_position(problems);
+    if problems.len() > MOST_PROBLEMS {
+        problems.sort_by_key(|problem| problem.severity == Severity::Warning);
+        problems.truncate(MOST_PROBLEMS);
+        sort_by_position(problems);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_problems_the_first_errors_are_kept() {
+        let warning = |at| Diagnostic::warning("S0201", "w", at..at, "");
+        let mut problems: Vec<Diagnostic> = (0..200).map(warning).collect();
+        problems.push(Diagnostic::error("S0202", "e", 500..500, ""));
+        keep_few(&mut problems);
+        assert_eq!(problems.len(), MOST_PROBLEMS);
+        assert_eq!((problems[0].span(), problems[98].span(), problems[99].span()), (0..0, 98..98, 500..500));
+    }
+}

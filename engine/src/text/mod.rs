@@ -14,7 +14,7 @@ mod sources;
 
 pub use catalogue::{CATALOGUE, Entry, page_of};
 pub use closest::{closest, listed, one_of};
-pub use diagnostic::{Diagnostic, Edit, Label, Severity, sort_by_position};
+pub use diagnostic::{Diagnostic, Edit, Label, MOST_PROBLEMS, Severity, keep_few, sort_by_position};
 pub use json::{DiagnosticJson, EditJson, to_json};
 pub use render::render;
 pub use source::{Position, SourceText, Span, Spanned};

@@ -5,10 +5,10 @@
 //! how to say it: this file knows no messages.
 
 use super::resolve::{MAX_TOTAL, text_len};
-use super::{Context, Limited, Templates, Use, functions, is_template, single_expression};
+use super::{Context, Templates, Use, functions, is_template, single_expression};
 use crate::spec::node::{Node, Value};
 use crate::text::Diagnostic;
-use minijinja::{Error, Expression, Template, Value as Made};
+use minijinja::{Expression, Template, Value as Made};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 
@@ -63,43 +63,40 @@ impl Prepared<'_> {
 
     fn quickly(&self, context: &Context) -> Option<Json> {
         let part = self.part.as_ref()?;
-        if !self.names.iter().all(|name| context.names.contains_key(name.as_str())) {
+        if self.templates.is_spent() || !self.names.iter().all(|name| context.names.contains_key(name.as_str())) {
             return None;
         }
         let mut left = MAX_TOTAL;
         let values = if self.names.is_empty() { Made::UNDEFINED } else { context.value() };
-        part.value(&values, self.purpose, &mut left).filter(|_| left > 0)
+        part.value(self.templates, &values, self.purpose, &mut left).filter(|_| left > 0)
     }
 }
 
 impl Part<'_> {
-    fn value(&self, values: &Made, purpose: Use, left: &mut usize) -> Option<Json> {
+    fn value(&self, templates: &Templates, values: &Made, purpose: Use, left: &mut usize) -> Option<Json> {
         let made = match self {
             Self::Same(json, size) => {
                 *left = left.saturating_sub(*size);
                 return Some(json.clone());
             }
-            Self::List(items) => return items.iter().map(|item| item.value(values, purpose, left)).collect(),
+            Self::List(items) => {
+                return items.iter().map(|item| item.value(templates, values, purpose, left)).collect();
+            }
             Self::Table(entries) => {
-                let pairs =
-                    entries.iter().map(|(key, part)| Some(((*key).to_owned(), part.value(values, purpose, left)?)));
+                let pairs = entries
+                    .iter()
+                    .map(|(key, part)| Some(((*key).to_owned(), part.value(templates, values, purpose, left)?)));
                 return pairs.collect::<Option<Map<_, _>>>().map(Json::Object);
             }
             Self::Expression(expression) => {
                 expression.eval(values.clone()).and_then(|value| functions::to_json(&value, purpose))
             }
-            Self::Text(template) => text(template, values),
+            Self::Text(template) => templates.render(template, values.clone()).map(Json::from),
         };
         let made = made.ok()?;
         *left = left.saturating_sub(text_len(&made));
         Some(made)
     }
-}
-
-fn text(template: &Template<'_, '_>, values: &Made) -> Result<Json, Error> {
-    let mut made = Limited(Vec::new());
-    template.render_captured_to(values.clone(), &mut made)?;
-    Ok(Json::from(String::from_utf8(made.0).expect("minijinja writes whole strings")))
 }
 
 struct Compiler<'t, 's> {
@@ -148,7 +145,8 @@ impl<'t> Compiler<'t, '_> {
         let is_shared = names.iter().all(|name| self.shared.names.contains_key(name.as_str()));
         self.names.extend(names);
         // What fails now fails in every context, and is told there.
-        let value = if is_shared { part.value(&self.values, self.purpose, &mut { MAX_TOTAL }) } else { None };
+        let value =
+            if is_shared { part.value(self.templates, &self.values, self.purpose, &mut { MAX_TOTAL }) } else { None };
         Some(match value {
             Some(value) => {
                 let size = text_len(&value);

@@ -2,7 +2,7 @@
 
 use super::{Context, MAX_MADE, TemplateError, Templates, Use, place_in_string};
 use crate::spec::node::{Node, Value};
-use crate::text::{Diagnostic, Edit, code};
+use crate::text::{Diagnostic, Edit, MOST_PROBLEMS, code};
 use serde_json::Value as Json;
 use std::ops::Range;
 
@@ -56,7 +56,7 @@ impl Walk<'_> {
     }
 
     fn string(&mut self, node: &Node, text: &str) -> Json {
-        if self.left == 0 {
+        if self.left == 0 || self.problems.len() >= MOST_PROBLEMS {
             return Json::Null;
         }
         let value = match self.templates.value_for(text, self.context, self.purpose) {

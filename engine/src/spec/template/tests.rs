@@ -168,6 +168,17 @@ fn runaway_templates_are_stopped() {
 }
 
 #[test]
+fn all_templates_together_have_a_limit_too_and_small_ones_do_not_count() {
+    let templates = Templates::new();
+    let long = "{{ game }}{% for a in range(20000) %}{% endfor %}";
+    let last = (0..1000).map(|_| templates.value(long, &context())).find_map(Result::err).expect("an end");
+    assert_eq!(last.code, code::RUNAWAY);
+    let templates = Templates::new();
+    assert!((0..1000).all(|_| templates.value("{% for a in range(9) %}{{ a }}{% endfor %}", &context()).is_ok()));
+    assert_eq!(templates.spent.into_inner(), 0);
+}
+
+#[test]
 fn a_tree_cannot_make_more_text_than_its_limit() {
     let text = format!("a = [{}]", "\"{{ 'x' * 1000000 }}\",".repeat(40));
     let (node, _) = toml::parse(&text);
@@ -268,6 +279,14 @@ fn arithmetic_at_its_limits_is_an_error_and_no_crash() {
     for (text, expected) in [("{{ 6 is divisibleby(-1) }}", true), ("{{ 6 is divisibleby(4) }}", false)] {
         assert_eq!(value(text), json!(expected), "{text}");
     }
+}
+
+#[test]
+fn a_slice_has_no_step() {
+    // minijinja ends the program here.
+    let error = Templates::new().value("{{ ''[::-1] }}", &context()).unwrap_err();
+    assert_eq!((error.code, error.range), (code::TEMPLATE_SYNTAX, Some(5..8)));
+    assert_eq!(value("{{ 'abc'[1:] }}"), json!("bc"));
 }
 
 #[test]
