@@ -12,9 +12,11 @@ use std::time::Duration;
 /// Two runs, for people.
 pub(crate) fn runs(diff: &RunDiff, printer: &Printer) -> String {
     let name = |run: &Option<pipe_engine::ids::RunId>| run.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
-    let mut text = format!("run {} -> {}\n", name(&diff.before.run), name(&diff.now.run));
+    let (before, now) = (&diff.before, &diff.now);
+    let of = if before.pipeline == now.pipeline { String::new() } else { format!(" of {}", before.pipeline) };
+    let mut text = format!("run {}{of} -> {} of {}\n", name(&before.run), name(&now.run), now.pipeline);
     let mut rows = Vec::new();
-    let commits = [&diff.before, &diff.now].map(|side| side.revision.as_ref());
+    let commits = [before, now].map(|side| side.revision.as_ref());
     if commits[0] != commits[1] {
         let told = commits.map(|commit| commit.map_or_else(|| "not recorded".to_owned(), revision));
         rows.push(row("commit", told.join(" -> ")));

@@ -234,3 +234,13 @@ fn a_template_that_a_stage_reads_is_that_of_the_revision() {
     let said = bench.pipe(&["validate", "specs/spec.toml", "--at", "v2"]);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
 }
+
+#[test]
+fn a_linked_worktree_has_the_revisions_of_its_repository() {
+    let bench = project();
+    git(&bench, &["worktree", "add", "--quiet", "--detach", "linked"]);
+    fs::remove_file(bench.path("linked/specs/tools/say.sh")).unwrap();
+    let said = bench.pipe(&["run", "linked/specs/spec.toml", "--json", "--at", "v1"]);
+    assert_eq!(counts(&said), [1, 0]);
+    assert_eq!(said.events()[0]["revision"]["folder"], "linked");
+}

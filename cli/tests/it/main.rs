@@ -7,6 +7,7 @@ mod beginning;
 mod bench;
 mod ci;
 mod diff;
+mod corpus;
 mod git;
 mod output;
 mod pages;

@@ -1,0 +1,155 @@
+//! Broken specs, `testdata/specs/bad/<code>-<what>.toml|yaml`, and the whole message of each beside it, `.txt`. Where a
+//! message offers a fix, the fix is applied and the problem is gone.
+//!
+//! A first line `# pipe validate <file> ...` names further arguments. `BLESS=1 cargo test` writes the messages anew.
+
+use crate::bench::Bench;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Kinds of stages that the smallest build leaves out.
+const HEAVY: [&str; 3] = ["extract-clips", "preprocess", "kind = \"train\""];
+
+/// One broken spec.
+struct Broken {
+    path: PathBuf,
+    name: String,
+    /// Not always UTF-8.
+    bytes: Vec<u8>,
+}
+
+impl Broken {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    fn code(&self) -> &str {
+        &self.name[..5]
+    }
+
+    /// What the binary says of a spec of this name in `folder`.
+    fn validate(&self, bench: &Bench, more: &[&str]) -> crate::bench::Said {
+        let text = self.text();
+        let command = text.lines().next().and_then(|line| line.strip_prefix("# pipe validate "));
+        let own = command.into_iter().flat_map(str::split_whitespace).skip(1);
+        bench.pipe(&["validate", &self.name].into_iter().chain(own).chain(more.iter().copied()).collect::<Vec<_>>())
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/specs/bad")
+}
+
+/// All broken specs this build has the kinds of stages for.
+fn corpus() -> Vec<Broken> {
+    let mut all: Vec<Broken> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "toml" || ending == "yaml"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            Broken { bytes: fs::read(&path).unwrap(), path, name }
+        })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    let whole = cfg!(all(feature = "video", feature = "trainer"));
+    all.retain(|spec| whole || !HEAVY.iter().any(|kind| spec.text().contains(kind)));
+    all
+}
+
+/// A folder with everything that lies beside the broken specs.
+fn copy() -> Bench {
+    let bench = Bench::new();
+    let mut folders = vec![folder()];
+    while let Some(from) = folders.pop() {
+        let to = bench.path("").join(from.strip_prefix(folder()).unwrap());
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(&from).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    bench
+}
+
+#[test]
+fn each_broken_spec_is_told_of_in_the_words_beside_it() {
+    let bench = copy();
+    let mut differ = Vec::new();
+    for spec in corpus() {
+        let said = spec.validate(&bench, &[]);
+        let (shown, beside) = (said.stdout + &said.stderr, spec.path.with_extension("txt"));
+        assert!(shown.contains(spec.code()), "{} does not have its problem:\n{shown}", spec.name);
+        if fs::read_to_string(&beside).unwrap_or_default() != shown {
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(&beside, &shown).unwrap();
+            }
+            differ.push(format!("{}\n{shown}", spec.name));
+        }
+    }
+    assert!(differ.is_empty(), "{} messages are not those beside them:\n\n{}", differ.len(), differ.join("\n\n"));
+}
+
+#[test]
+fn a_fix_that_is_offered_takes_its_problem_away() {
+    let bench = copy();
+    let mut fixed = 0;
+    for spec in corpus() {
+        let before = problems(&spec.validate(&bench, &["--json"]).json());
+        let fixes = before.iter().filter(|problem| !problem["fix"].as_array().unwrap().is_empty());
+        let mut offers = false;
+        for problem in fixes {
+            let text = apply(&spec, &problem["fix"]);
+            bench.write(&spec.name, &text);
+            let after = problems(&spec.validate(&bench, &["--json"]).json());
+            let same = |other: &&Json| other["code"] == problem["code"] && other["message"] == problem["message"];
+            let count = |all: &[Json]| all.iter().filter(same).count();
+            assert!(count(&after) < count(&before), "{}: {problem:#} is still there in\n{text}", spec.name);
+            offers = true;
+        }
+        fs::write(bench.path(&spec.name), &spec.bytes).unwrap();
+        fixed += usize::from(offers);
+    }
+    assert!(fixed >= 25, "only {fixed} specs are offered a fix");
+}
+
+fn problems(document: &Json) -> Vec<Json> {
+    document["problems"].as_array().unwrap().clone()
+}
+
+/// The text after all edits. Places are lines and columns, both from 1; they are applied from the last to the first.
+fn apply(spec: &Broken, edits: &Json) -> String {
+    let mut text = spec.text();
+    let offset = |text: &str, line: &Json, column: &Json| {
+        let [line, column] = [line, column].map(|number| usize::try_from(number.as_u64().unwrap()).unwrap());
+        let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        start + text[start..].chars().take(column - 1).map(char::len_utf8).sum::<usize>()
+    };
+    for edit in edits.as_array().unwrap().iter().rev() {
+        assert_eq!(edit["file"], spec.name.as_str(), "a fix changes the spec itself");
+        let start = offset(&text, &edit["line"], &edit["column"]);
+        let end = offset(&text, &edit["end_line"], &edit["end_column"]);
+        text.replace_range(start..end, edit["text"].as_str().unwrap());
+    }
+    text
+}
+
+#[test]
+fn every_code_has_a_broken_spec_and_half_of_them_are_yaml() {
+    let names: BTreeSet<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned())
+        .filter(|name| name.ends_with(".toml") || name.ends_with(".yaml"))
+        .collect();
+    let known = Bench::new().pipe(&["explain-error", "--json"]).json();
+    let known: BTreeSet<&str> = known.as_array().unwrap().iter().map(|entry| entry["code"].as_str().unwrap()).collect();
+    let shown: BTreeSet<&str> = names.iter().map(|name| &name[..5]).collect();
+    assert_eq!(shown, known, "testdata/specs/bad has a spec for each code");
+    let yaml = names.iter().filter(|name| name.ends_with(".yaml")).count();
+    assert!(yaml * 2 >= names.len() - 1, "{yaml} of {} specs are YAML", names.len());
+}
