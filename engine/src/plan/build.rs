@@ -8,12 +8,13 @@ use super::probe::Samples;
 use super::project::Project;
 use super::rows::{self, Row, Rows};
 use super::settings::Settings;
-use super::{Plan, Stage, cells, code, files, order, params, pending, places, schedule};
+use super::{Plan, Stage, cells, code, files, order, params, pending, places, schedule, unused};
 use crate::backend::Backends;
 use crate::ids::Cell;
 use crate::spec::common::{CELL_KEYS, Common, Defaults, Foreach};
 use crate::spec::model::path_parts;
 use crate::spec::node::{Node, PathPart};
+use crate::spec::shape::Values;
 use crate::spec::template::{Context, Templates};
 use crate::spec::{Around, Spec, SpecSchema, StageSpec, Texts};
 use crate::stage::{Registry, StageKind, read_config};
@@ -75,9 +76,10 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         project: Project::around(request.base),
     };
     if let Some(node) = &request.spec.defaults {
-        ground.defaults = read(&ground, node, &mut problems).unwrap_or_default();
+        let schema = &request.schema.root["properties"]["defaults"];
+        ground.defaults = read(&ground, node, schema, &mut problems).unwrap_or_default();
     }
-    let around = read::<Around>(&ground, &request.spec.around, &mut problems).unwrap_or_default();
+    let around = read::<Around>(&ground, &request.spec.around, &Json::Null, &mut problems).unwrap_or_default();
     problems.extend(schedule::check(&request.spec.around, around.schedule.as_ref()));
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
     let mut builder = Builder {
@@ -95,11 +97,12 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     }
     let Builder { stages, made, mut problems, .. } = builder;
     let (store, bucket) = places::store(request, &stages, &ground.places, &mut problems);
-    tidy(&mut problems);
+    tidy(&mut problems, request.sources);
     if problems.iter().any(|p| p.severity == Severity::Error) || request.spec.broken {
         return (None, problems);
     }
     let spec = request.spec;
+    problems.extend(unused::params(spec, request.sources, &ground.templates));
     let plan = Plan {
         name: spec.name.value.clone(),
         spec_digest: spec.digest.clone(),
@@ -116,15 +119,30 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     (Some(plan), problems)
 }
 
-/// In the order of the file, and each once: thirty-two cells with the same mistake are one mistake.
-fn tidy(problems: &mut Vec<Diagnostic>) {
+/// In the order of the file, and each once: thirty-two cells with the same mistake are one mistake. What was typed on the
+/// command line is in no file, so no program can change it.
+fn tidy(problems: &mut Vec<Diagnostic>, sources: &Sources) {
     sort_by_position(problems);
+    for problem in problems.iter_mut() {
+        problem.fix.retain(|edit| !sources.place(&edit.span).source.path.starts_with('<'));
+    }
     problems.dedup_by(|a, b| a.message == b.message && a.labels == b.labels);
     keep_few(problems);
 }
 
-fn read<T: serde::de::DeserializeOwned>(ground: &Ground<'_>, node: &Node, problems: &mut Vec<Diagnostic>) -> Option<T> {
+/// A part of the spec as its type, templates resolved. `schema` says more of its values than the type can.
+fn read<T: serde::de::DeserializeOwned>(
+    ground: &Ground<'_>,
+    node: &Node,
+    schema: &Json,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<T> {
     let read = ground.templates.resolve(node, &ground.context).and_then(|value| {
+        let request = ground.request;
+        let found = Values::new(node, schema, &request.schema.root, request.sources).problems(&value);
+        if !found.is_empty() {
+            return Err(found);
+        }
         read_config(&value).map_err(|problem| {
             let span = node.at(&path_parts(&problem.field)).span.clone();
             let message = format!("`{}`: {}", problem.field, problem.message);
@@ -256,7 +274,7 @@ impl Builder<'_> {
     /// What every kind can say and holds for the whole stage, templates resolved: they may use `params`.
     fn common(&mut self, spec: &StageSpec) -> Option<Common> {
         let node = spec.common.without(&CELL_KEYS);
-        let common: Common = read(self.ground, &node, &mut self.problems)?;
+        let common: Common = read(self.ground, &node, self.ground.request.schema.common(), &mut self.problems)?;
         let conflict = |first: &str, second: &str, why: &str| {
             let [a, b] = [first, second].map(|key| spec.common.at(&[PathPart::from(key)]).span.clone());
             let message = format!("`{first}` and `{second}` exclude each other: {why}");

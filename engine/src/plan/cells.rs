@@ -5,9 +5,9 @@ use super::code;
 use crate::ids::{Cell, scalar};
 use crate::spec::StageSpec;
 use crate::spec::common::{Axis, Matrix};
-use crate::spec::node::{Node, PathPart};
+use crate::spec::node::{Node, PathPart, Value};
 use crate::spec::template::{Context, Templates};
-use crate::text::{Diagnostic, closest, listed};
+use crate::text::{Diagnostic, Edit, closest, listed};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -114,7 +114,7 @@ impl Expander<'_> {
         }
         let mut seen = HashSet::new();
         if let Some(twice) = values.iter().find(|v| !seen.insert(scalar(v))) {
-            return wrong(format!("`matrix.{key}` has {twice} twice"), "each value makes one cell; write it once");
+            return Err(vec![twice_in(key, place, twice)]);
         }
         Ok(values)
     }
@@ -199,6 +199,25 @@ pub(super) fn is_scalar(value: &Json) -> bool {
 
 fn has_all(cell: &Cell, pattern: &IndexMap<String, Json>) -> bool {
     pattern.iter().all(|(key, value)| cell.get(key) == Some(value))
+}
+
+/// A value that a matrix has twice, at both of its places where they are written.
+fn twice_in(key: &str, list: &Node, value: &Json) -> Diagnostic {
+    let message = format!("`matrix.{key}` has {value} twice");
+    let help = "each value makes one cell; write it once";
+    let Value::List(items) = &list.value else {
+        return Diagnostic::error(code::BAD_MATRIX, message, list.span.clone(), "").help(help);
+    };
+    let same: Vec<usize> = (0..items.len()).filter(|at| scalar(&items[*at].to_json()) == scalar(value)).collect();
+    match same.as_slice() {
+        [first, again, ..] => {
+            let (before, again) = (&items[again - 1], &items[*again]);
+            Diagnostic::error(code::BAD_MATRIX, message, again.span.clone(), "again here")
+                .and(items[*first].span.clone(), "first here")
+                .fix(help, [Edit::new(before.span.end..again.span.end, "")])
+        }
+        _ => Diagnostic::error(code::BAD_MATRIX, message, list.span.clone(), "").help(help),
+    }
 }
 
 /// Every combination; the values of the last key change first.

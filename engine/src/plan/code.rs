@@ -42,6 +42,8 @@ pub const MISSING_PARAM: &str = "P0403";
 pub const PARAM_NOT_ALLOWED: &str = "P0404";
 /// A parameter that is a template.
 pub const TEMPLATED_PARAM: &str = "P0405";
+/// A parameter that nothing uses.
+pub const UNUSED_PARAM: &str = "P0406";
 /// A backend is named that the spec does not have.
 pub const UNKNOWN_BACKEND: &str = "P0501";
 /// A stage asks for more than its backend can hold.

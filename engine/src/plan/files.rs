@@ -2,12 +2,12 @@
 
 use super::making::Ground;
 use super::{TaskFile, code};
-use crate::spec::StageSpec;
 use crate::spec::model::path_parts;
 use crate::spec::node::Value;
 use crate::spec::template::{Context, Prepared};
+use crate::spec::{StageSpec, replace_text};
 use crate::stage::Marked;
-use crate::text::{Diagnostic, Span};
+use crate::text::{Diagnostic, Span, closest};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,7 @@ pub(super) fn missing<'a>(stage: &StageSpec, files: impl Iterator<Item = &'a Tas
     by_field.into_iter().map(|(field, files)| problem(stage, field, &files)).collect()
 }
 
+const MISSING: &str = "is not there";
 const FOLDER: &str = "is a folder";
 const POINTER: &str = "is a Git LFS pointer and not the file it stands for";
 
@@ -106,7 +107,7 @@ fn wrong(path: &Path) -> Option<&'static str> {
         Ok(meta) if meta.is_dir() => Some(FOLDER),
         Ok(meta) if meta.len() < LONGEST_POINTER && is_pointer(path) => Some(POINTER),
         Ok(_) => None,
-        Err(_) => Some("is not there"),
+        Err(_) => Some(MISSING),
     }
 }
 
@@ -125,11 +126,34 @@ fn problem(stage: &StageSpec, field: &str, files: &[(&TaskFile, &'static str)]) 
         n => format!(", and {n} more like it"),
     };
     let message = format!("the file `{}` {wrong}{more}", first.written);
-    let span = stage.body.at(&path_parts(field)).span.clone();
+    let node = stage.body.at(&path_parts(field));
+    let problem = Diagnostic::error(code::MISSING_FILE, message, node.span.clone(), "named here");
+    if let (Value::String(text), Some(near)) = (&node.value, near(first).filter(|_| wrong == MISSING)) {
+        let help = format!("did you mean `{near}`?");
+        // What a template made is not what is written.
+        let written = *text == first.written;
+        return if written { problem.fix(help, [replace_text(node, text, &near)]) } else { problem.help(help) };
+    }
     let help = match wrong {
         FOLDER => "name a file in it".to_owned(),
         POINTER => "fetch it: `git lfs pull`".to_owned(),
         _ => format!("it was looked for at {}; paths are relative to the spec's file", first.path.display()),
     };
-    Diagnostic::error(code::MISSING_FILE, message, span, "named here").help(help)
+    problem.help(help)
 }
+
+/// The file of a like name in the same folder, as the spec would name it.
+fn near(file: &TaskFile) -> Option<String> {
+    let wanted = file.path.file_name()?.to_str()?;
+    let folder = file.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = fs::read_dir(folder).ok()?.take(MOST_LISTED).flatten();
+    let names: Vec<String> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let meant = closest(wanted, names.iter().map(String::as_str))?;
+    file.written.strip_suffix(wanted).map(|before| format!("{before}{meant}"))
+}
+
+/// Of a folder with more files than this only so many are looked at for a like name.
+const MOST_LISTED: usize = 10_000;

@@ -9,6 +9,7 @@ use crate::ids::{Cell, TaskId};
 use crate::spec::StageSpec;
 use crate::spec::common::Defaults;
 use crate::spec::model::path_parts;
+use crate::spec::shape::Values;
 use crate::spec::template::{Context, Prepared, Templates};
 use crate::stage::{ConfigProblem, Mark, Marked, StageKind};
 use crate::text::Diagnostic;
@@ -68,12 +69,15 @@ pub(super) struct Making<'a> {
     body: Prepared<'a>,
     own: Own<'a>,
     paths: files::Paths<'a>,
+    /// What its templates make, held against the schema of its kind.
+    values: Values<'a>,
     /// The tasks of the stages it names, by stage.
     matchings: HashMap<String, Matching>,
 }
 
 impl<'a> Making<'a> {
     pub(super) fn new(ground: &'a Ground<'a>, spec: &'a StageSpec, kind: &'a dyn StageKind, place: usize) -> Self {
+        let schema = ground.request.schema;
         Self {
             ground,
             spec,
@@ -82,6 +86,7 @@ impl<'a> Making<'a> {
             body: ground.templates.prepare(&spec.body, &ground.context),
             own: Own::of(ground, spec),
             paths: files::Paths::of(ground, spec),
+            values: Values::new(&spec.body, schema.kind(&spec.kind.value), &schema.root, ground.request.sources),
             matchings: HashMap::new(),
         }
     }
@@ -93,7 +98,14 @@ impl<'a> Making<'a> {
     pub(super) fn task(&mut self, made: &Made, cell: Cell, row: Option<&Row>) -> Result<Task, Vec<Diagnostic>> {
         let context = self.context_of(&cell, row);
         let config = self.body.resolve(&context)?;
-        self.kind.check(&config).map_err(|problem| vec![self.wrong_setting(problem)])?;
+        let beyond = self.values.out_of_bounds(&config);
+        if !beyond.is_empty() {
+            return Err(beyond);
+        }
+        self.kind.check(&config).map_err(|problem| match self.values.problems(&config) {
+            found if found.is_empty() => vec![self.wrong_setting(problem)],
+            found => found,
+        })?;
         let found = self.ground.request.schema.marked(&self.spec.kind.value, &config);
         let files = self.paths.files(&found, &context)?;
         let inputs = self.inputs(made, &found, &cell)?;
@@ -156,7 +168,8 @@ impl<'a> Making<'a> {
             (_, 0) => {
                 let message = format!("no cell of `{}` belongs to `{}`", marked.text, here());
                 let help = "cells belong together when the matrix keys that both stages have are equal";
-                Err(Diagnostic::error(code::NO_RESULT, message, span(), "").help(help))
+                let label = cells_shown(tasks.map(|task| made.cell(task)), cell);
+                Err(Diagnostic::error(code::NO_RESULT, message, span(), label).help(help))
             }
             (Mark::OneResult, n @ 2..) => {
                 let message = format!(
@@ -173,3 +186,24 @@ impl<'a> Making<'a> {
         }
     }
 }
+
+/// Other cells by the keys that they share with one: "it has game=g1 and game=g2".
+fn cells_shown<'c>(others: impl Iterator<Item = &'c Cell>, cell: &Cell) -> String {
+    let mut cells: Vec<String> = Vec::new();
+    for other in others {
+        let shared = other.iter().filter(|(key, _)| cell.has(key));
+        let shown = shared.map(|(key, value)| (key.clone(), value.clone())).collect::<Cell>().to_string();
+        if !cells.contains(&shown) {
+            cells.push(shown);
+        }
+        if cells.len() > MOST_SHOWN {
+            break;
+        }
+    }
+    let more = if cells.len() > MOST_SHOWN { ", ..." } else { "" };
+    cells.truncate(MOST_SHOWN);
+    format!("it has {}{more}", cells.join(" and "))
+}
+
+/// How many cells of another stage a message names.
+const MOST_SHOWN: usize = 4;

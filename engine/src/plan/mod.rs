@@ -21,6 +21,7 @@ mod project;
 mod rows;
 mod schedule;
 mod settings;
+mod unused;
 
 pub use build::{Request, build};
 pub use condition::{Condition, When};

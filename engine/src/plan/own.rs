@@ -6,7 +6,7 @@ use super::making::Ground;
 use super::{When, cells, code};
 use crate::ids::scalar;
 use crate::spec::StageSpec;
-use crate::spec::node::{Node, PathPart};
+use crate::spec::node::Node;
 use crate::spec::template::{Context, Prepared};
 use crate::text::Diagnostic;
 use indexmap::IndexMap;
@@ -61,7 +61,8 @@ impl<'a> Own<'a> {
         let own = entries(self.env.as_ref(), context)?;
         let mut env = BTreeMap::new();
         for (name, value) in usual.into_iter().chain(own) {
-            let span = || self.spec.common.at(&[PathPart::from("env"), PathPart::from(name.as_str())]).span.clone();
+            let written = self.env.iter().flat_map(|table| table.node.entries()).find(|(key, _)| key.value == name);
+            let span = || written.map_or_else(|| self.spec.name.span.clone(), |(key, _)| key.span.clone());
             let wrong = |message: String, help: &str| {
                 Err(vec![Diagnostic::error(code::BAD_VARIABLE, message, span(), "").help(help)])
             };

@@ -4,8 +4,8 @@
 use super::code;
 use crate::spec::node::{Node, Value};
 use crate::spec::template::is_template;
-use crate::spec::{Given, Param, ParamType, Setting, Spec, toml, variable_of};
-use crate::text::{Diagnostic, Span, closest, one_of};
+use crate::spec::{Given, Param, ParamType, Setting, Spec, replace_text, toml, variable_of};
+use crate::text::{Diagnostic, Edit, Span, closest, one_of};
 use serde_json::{Map, Value as Json};
 
 /// A parameter's value, and where it comes from.
@@ -119,12 +119,15 @@ fn not_allowed(param: &Param, node: &Node, span: &Span) -> Diagnostic {
     let is = shown(node);
     let names: Vec<String> = param.allowed.iter().map(shown).collect();
     let names = || names.iter().map(String::as_str);
-    let help = match closest(&is, names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it is one of {}", one_of(names())),
-    };
     let message = format!("the parameter `{}` cannot be `{is}`", param.name);
-    Diagnostic::error(code::PARAM_NOT_ALLOWED, message, span.clone(), "").help(help)
+    let problem = Diagnostic::error(code::PARAM_NOT_ALLOWED, message, span.clone(), "");
+    match (closest(&is, names()), &node.value) {
+        (Some(near), Value::String(text)) => {
+            problem.fix(format!("did you mean `{near}`?"), [replace_text(node, text, near)])
+        }
+        (Some(near), _) => problem.help(format!("did you mean `{near}`?")),
+        (None, _) => problem.help(format!("it is one of {}", one_of(names()))),
+    }
 }
 
 fn shown(node: &Node) -> String {
@@ -134,14 +137,17 @@ fn shown(node: &Node) -> String {
 fn unknown(spec: &Spec, setting: &Setting) -> Diagnostic {
     let name = &setting.name.value;
     let names = || spec.params.iter().map(|param| param.name.as_str());
-    let help = match closest(name, names()) {
+    let near = closest(name, names());
+    let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None if spec.params.is_empty() => "the spec has no `[params]`".to_owned(),
         None => format!("the spec has {}", one_of(names())),
     };
     let message = format!("`{name}` is not a parameter of the spec");
     let label = format!("set here by {}", setting.from);
-    Diagnostic::error(code::UNKNOWN_PARAM, message, setting.name.span.clone(), label).help(help)
+    let edit = near.filter(|_| setting.name.span.len() == name.len());
+    let edit = edit.map(|near| Edit::new(setting.name.span.clone(), near));
+    Diagnostic::error(code::UNKNOWN_PARAM, message, setting.name.span.clone(), label).fix(help, edit)
 }
 
 fn wrong_text(param: &Param, setting: &Setting, span: Span) -> Diagnostic {

@@ -33,6 +33,7 @@ use crate::text::{Diagnostic, MOST_PROBLEMS, Severity, SourceText, Sources, Span
 use load::{Loaded, extent};
 use model::SpecFile;
 use node::{Node, Value};
+use pen::Pen;
 use std::io;
 use std::path::Path;
 
@@ -79,6 +80,7 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         problems.extend(found.into_iter().filter(|problem| place.contains(&problem.span().start)));
     }
     let params = param::read(root.get("params"), &sources, &mut problems);
+    let broken = |(name, node): &(Spanned<String>, Node)| is_broken(name, node, &problems);
     let spec = typed::<SpecFile>(&root, &SCALARS).map(|file| Spec {
         broken: problems.iter().any(|p| p.severity == Severity::Error),
         digest: digest(&sources),
@@ -90,9 +92,11 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         environment,
         store: file.store.root,
         backends: root.get("backends").into_iter().flat_map(Node::entries).map(|e| backend(e, &problems)).collect(),
-        defaults: root.get("defaults").cloned(),
+        defaults: root.entries().iter().find(|e| e.0.value == "defaults" && !broken(e)).map(|e| e.1.clone()),
         stages: root.get("stages").into_iter().flat_map(Node::entries).map(|e| stage(e, &problems)).collect(),
-        around: part(&root, |key| automation::AROUND_KEYS.contains(&key)),
+        around: part(&root, |key| {
+            automation::AROUND_KEYS.contains(&key) && !root.entries().iter().any(|e| e.0.value == key && broken(e))
+        }),
         root,
     });
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
@@ -110,7 +114,7 @@ const SCALARS: [&str; 4] = ["version", "name", "description", "store"];
 
 fn check(root: &Node, schema: &SpecSchema, sources: &Sources, problems: &mut Vec<Diagnostic>) {
     shape::check(root, &schema.root, sources, problems);
-    check_names(root, problems);
+    check_names(root, Pen::new(sources), problems);
     check_tables(root, problems);
 }
 
@@ -205,7 +209,7 @@ fn part(node: &Node, wanted: impl Fn(&str) -> bool) -> Node {
 
 /// Names of stages and of the pipeline become folders of the store, so they are plain; so are the others, which people
 /// type. A parameter's name stands in templates, where `-` would take away.
-fn check_names(root: &Node, problems: &mut Vec<Diagnostic>) {
+fn check_names(root: &Node, pen: Pen<'_>, problems: &mut Vec<Diagnostic>) {
     let name = root.get("name").into_iter().filter_map(|node| match &node.value {
         Value::String(name) => Some(("name of a pipeline", Spanned { value: name.clone(), span: node.span.clone() })),
         _ => None,
@@ -218,12 +222,14 @@ fn check_names(root: &Node, problems: &mut Vec<Diagnostic>) {
     for (what, name) in name.chain(keys).filter(|(_, name)| !is_plain(&name.value)) {
         let message = format!("`{}` cannot be the {what}", name.value);
         let help = "use letters, digits, `-`, `_` and `.`, at most 100 of them, and begin with a letter or digit";
-        problems.push(Diagnostic::error(code::BAD_NAME, message, name.span, "").help(help));
+        let problem = Diagnostic::error(code::BAD_NAME, message, name.span.clone(), "").help(help);
+        problems.push(Diagnostic { fix: pen.respell(&name, '-', is_plain).into_iter().collect(), ..problem });
     }
     for (key, _) in root.get("params").into_iter().flat_map(Node::entries).filter(|(key, _)| !is_word(&key.value)) {
         let message = format!("`{}` cannot be the name of a parameter", key.value);
         let help = "use letters, digits and `_`, and begin with a letter: templates use it as `{{ params.NAME }}`";
-        problems.push(Diagnostic::error(code::BAD_NAME, message, key.span.clone(), "").help(help));
+        let problem = Diagnostic::error(code::BAD_NAME, message, key.span.clone(), "").help(help);
+        problems.push(Diagnostic { fix: pen.respell(key, '_', is_word).into_iter().collect(), ..problem });
     }
     if let Some(Node { value: Value::String(folder), span }) = root.get("store").and_then(|s| s.get("root"))
         && template::is_template(folder)

@@ -41,12 +41,55 @@ impl<'t> Pen<'t> {
         }
     }
 
+    /// Another name for a key of the whole file, in every header of TOML that begins with it.
+    pub(crate) fn rename_all(self, key: &Spanned<String>, name: &str) -> Vec<Edit> {
+        let page = self.page(&key.span);
+        let mut edits = vec![self.rename(key, name)];
+        let mut start = page.start;
+        for line in page.text.split_inclusive('\n').filter(|_| !page.is_yaml) {
+            let inner = line.trim_start().trim_start_matches('[').trim_start();
+            let at = start + (line.len() - inner.len());
+            start += line.len();
+            let rest = inner.strip_prefix(key.value.as_str()).map(str::trim_start);
+            let is_header = line.trim_start().starts_with('[') && rest.is_some_and(|rest| rest.starts_with(['.', ']']));
+            if is_header && at != key.span.start {
+                edits.push(Edit::new(at..at + key.value.len(), name));
+            }
+        }
+        edits
+    }
+
+    /// `[[stages]]` and the line `name = "x"` below it, as `[stages.x]`.
+    pub(crate) fn name_in_header(self, item: &Node, key: &str) -> Option<[Edit; 2]> {
+        let page = self.page(&item.span);
+        let header = page.rest(item.span.start).lines().next()?;
+        let path = header.trim_end().strip_prefix("[[")?.strip_suffix("]]")?;
+        let (name, place) = item.entries().iter().find_map(|(name, node)| match &node.value {
+            Value::String(text) if name.value == key => Some((text, name.span.start)),
+            _ => None,
+        })?;
+        let line = place - page.column(place);
+        let length = page.rest(line).lines().next()?.len();
+        let named = format!("[{}.{}]", path.trim(), page.key(name));
+        let end = item.span.start + header.trim_end().len();
+        // The line goes with the break before it: the header is above.
+        Some([Edit::new(item.span.start..end, named), Edit::new(line - 1..line + length, "")])
+    }
+
     /// Another value in the place of one.
     pub(crate) fn put(self, node: &Node, value: &Json) -> Edit {
         match (&node.value, value) {
             (Value::String(old), Json::String(new)) => replace_text(node, old, new),
             _ => Edit::new(node.span.clone(), self.page(&node.span).value(value)),
         }
+    }
+
+    /// The same name with `sign` for what cannot stand in one; `None` when that is no name either.
+    pub(crate) fn respell(self, name: &Spanned<String>, sign: char, is_name: fn(&str) -> bool) -> Option<Edit> {
+        let signs: String = name.value.chars().map(|c| if is_name(&format!("a{c}")) { c } else { sign }).collect();
+        let begin = signs.find(|c: char| is_name(&c.to_string()))?;
+        let spelt = signs[begin..].trim_end_matches(sign);
+        is_name(spelt).then(|| self.rename(name, spelt))
     }
 
     /// Puts signs around a value: `clips` becomes `[clips]`.

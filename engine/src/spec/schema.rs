@@ -17,6 +17,10 @@ pub struct SpecSchema {
     marks: BTreeMap<&'static str, Marks>,
     /// Where the keys that every kind has do.
     common: Marks,
+    /// The part that each kind contributed.
+    parts: BTreeMap<&'static str, Json>,
+    /// The part that every kind has.
+    common_part: Json,
 }
 
 impl SpecSchema {
@@ -56,7 +60,17 @@ impl SpecSchema {
             object.insert("$defs".to_owned(), Json::Object(generator.take_definitions(true)));
         }
         let marks = parts.iter().map(|(kind, part)| (*kind, Marks::of(&root, part))).collect();
-        Self { marks, common: Marks::of(&root, &common), root }
+        Self { marks, common: Marks::of(&root, &common), parts, common_part: common, root }
+    }
+
+    /// The settings of a kind, alone.
+    pub(crate) fn kind(&self, name: &str) -> &Json {
+        self.parts.get(name).unwrap_or(&Json::Null)
+    }
+
+    /// The keys that every kind of stage has, alone.
+    pub(crate) fn common(&self) -> &Json {
+        &self.common_part
     }
 
     /// The stages and files that the settings of a kind name.

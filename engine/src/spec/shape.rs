@@ -8,7 +8,10 @@ mod mend;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod values;
 mod variants;
+
+pub(crate) use values::Values;
 
 use super::node::{Node, Value};
 use super::pen::Pen;
@@ -59,13 +62,16 @@ struct Checker<'s> {
     templates: OnceCell<Templates>,
     pen: Pen<'s>,
     problems: Vec<Diagnostic>,
+    /// The templates that were let through, and what each is to become.
+    templated: Vec<(Span, &'s Json)>,
     /// Whether a value is only held against a schema to see if it fits.
     is_trying: bool,
 }
 
 impl<'s> Checker<'s> {
     fn new(root: &'s Json, pen: Pen<'s>) -> Self {
-        Self { root, templates: OnceCell::new(), pen, problems: Vec::new(), is_trying: false }
+        let (templates, problems, templated) = (OnceCell::new(), Vec::new(), Vec::new());
+        Self { root, templates, pen, problems, templated, is_trying: false }
     }
 
     fn node(&mut self, node: &Node, schema: &'s Json, place: &Place<'_>) {
@@ -75,6 +81,7 @@ impl<'s> Checker<'s> {
         if let Value::String(text) = &node.value
             && is_template(text)
         {
+            self.templated.push((node.span.clone(), schema));
             if let Err(error) = self.templates.get_or_init(Templates::new).check(text) {
                 self.problems.push(diagnostic(node, text, error));
             }
@@ -157,14 +164,15 @@ impl<'s> Checker<'s> {
             Some("usd") => text.parse::<Usd>().err(),
             _ => None,
         };
-        if let Some(error) = unit {
-            let message = format!("{} cannot be read: {error}", place.name());
-            let problem = Diagnostic::error(code::BAD_UNIT, message, node.span.clone(), "");
-            self.problems.push(match shape.text("format").and_then(|format| mend::unit_spelling(format, text)) {
-                Some(meant) => problem.fix(did_you_mean(&meant), [self.pen.put(node, &Json::from(meant))]),
-                None => problem,
-            });
-        }
+        let Some(error) = unit.map(|error| error.to_string()) else { return };
+        let format = shape.text("format").unwrap_or_default();
+        let (what, advice) = error.split_once(": ").unwrap_or((&error, ""));
+        let message = format!("{} cannot be read: {what}", place.name());
+        let problem = Diagnostic::error(code::BAD_UNIT, message, node.span.clone(), "");
+        self.problems.push(match mend::unit_spelling(format, text) {
+            Some(meant) => problem.fix(did_you_mean(&meant), [self.pen.put(node, &Json::from(meant))]),
+            None => problem.help(mend::two_units(format, text).unwrap_or_else(|| advice.to_owned())),
+        });
     }
 
     fn text(&mut self, node: &Node, text: &str, shape: &Shape<'s>, place: &Place<'_>) {
@@ -217,6 +225,7 @@ impl<'s> Checker<'s> {
 
     fn table(&mut self, node: &Node, shape: &Shape<'s>, place: &Place<'_>) {
         let known = shape.properties();
+        let mut misspelt = Vec::new();
         for (key, value) in node.entries() {
             if self.problems.len() >= MOST_PROBLEMS {
                 break;
@@ -225,30 +234,39 @@ impl<'s> Checker<'s> {
                 Some((_, schema)) => self.node(value, schema, &Place::of(key)),
                 None => match shape.other_keys() {
                     Some(schema) => self.node(value, schema, &Place::of(key)),
-                    None if shape.is_closed() => self.unknown_key(key, node, &known, place),
+                    None if shape.is_closed() => misspelt.extend(self.unknown_key(key, node, &known, place)),
                     None => self.node(value, &ANYTHING, &Place::of(key)),
                 },
             }
         }
         for name in shape.required() {
-            if node.get(name).is_none() {
+            if node.get(name).is_none() && !misspelt.contains(&name) {
                 let schema = known.iter().find(|(known, _)| *known == name).map(|(_, schema)| *schema);
                 self.missing_key(name, node, schema, place);
             }
         }
     }
 
-    fn unknown_key(&mut self, key: &Spanned<String>, table: &Node, known: &[(&str, &Json)], place: &Place<'_>) {
+    /// Says that a key is unknown, and which one was probably meant.
+    fn unknown_key(
+        &mut self,
+        key: &Spanned<String>,
+        table: &Node,
+        known: &[(&'s str, &'s Json)],
+        place: &Place<'_>,
+    ) -> Option<&'s str> {
         let names = || known.iter().map(|(name, _)| *name);
         let message = format!("unknown key `{}` in {}", key.value, place.name());
         let problem = Diagnostic::error(code::UNKNOWN_KEY, message, key.span.clone(), "");
         // A key that is there already was not meant a second time.
         let meant = closest(&key.value, names().filter(|name| table.get(name).is_none()));
         self.problems.push(match meant {
+            Some(meant) if place.name.is_none() => problem.fix(did_you_mean(meant), self.pen.rename_all(key, meant)),
             Some(meant) => problem.fix(did_you_mean(meant), [self.pen.rename(key, meant)]),
             None if known.is_empty() => problem.help(format!("{} has no keys", place.name())),
             None => problem.help(format!("the keys here: {}", listed(names()))),
         });
+        meant
     }
 
     fn missing_key(&mut self, name: &str, table: &Node, schema: Option<&'s Json>, place: &Place<'_>) {

@@ -61,6 +61,7 @@ pub(super) fn in_toml(text: &str, problem: Diagnostic) -> Diagnostic {
     curly_quotes(line)
         .or_else(|| colon_for_equals(line))
         .or_else(|| word_without_quotes(text, line, &problem))
+        .or_else(|| open_quote(line, &problem))
         .unwrap_or_else(|| in_words(problem, "TOML", &TOML_WORDS))
 }
 
@@ -156,6 +157,18 @@ fn word_without_quotes(text: &str, line: Line<'_>, problem: &Diagnostic) -> Opti
         None => ("a text must be in quotes", "put it in quotes".to_owned()),
     };
     (!edits.is_empty()).then(|| Diagnostic::error(code::SYNTAX, message, first, "").fix(help, edits))
+}
+
+/// `"command` for `"command"`.
+fn open_quote(line: Line<'_>, problem: &Diagnostic) -> Option<Diagnostic> {
+    let end = line.text.trim_end().len();
+    let begin = line.text.rfind('"').filter(|_| problem.message.contains("invalid basic string"))?;
+    let is_last = !line.text[begin..].contains(['#', ',', ']', '}', '\\']);
+    let place = line.start + begin..line.start + end;
+    (is_last && line.text.matches('"').count() == 1).then(|| {
+        Diagnostic::error(code::SYNTAX, "a text whose closing quote is missing", place.clone(), "it begins here")
+            .fix("close it", [Edit::new(place.end..place.end, "\"")])
+    })
 }
 
 /// How a text begins that needs no quotes in YAML.

@@ -18,7 +18,7 @@ pub(crate) use resolve::diagnostic;
 
 use super::pen::inside;
 use crate::spec::node::Node;
-use crate::text::{Diagnostic, Span, closest, code, listed};
+use crate::text::{Diagnostic, Edit, Span, closest, code, listed};
 use functions::environment;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
@@ -149,6 +149,15 @@ impl Templates {
         let name = used.iter().find(|name| !context.names.contains_key(name.as_str()))?;
         let error = unknown_name(text, name, context.names.keys().map(|name| &**name));
         Some(diagnostic(node, text, error))
+    }
+
+    /// The names that `text` takes from its context with what it asks of them, such as `params.games`. One that is asked
+    /// for in another way, such as `params[x]`, stands alone.
+    ///
+    /// # Errors
+    /// As [`Templates::check`].
+    pub fn paths_used(&self, text: &str) -> Result<BTreeSet<String>, TemplateError> {
+        if is_template(text) { self.undeclared(text, true) } else { Ok(BTreeSet::new()) }
     }
 
     /// The value of `text` in `context`.
@@ -297,7 +306,7 @@ fn describe(text: &str, error: &Error, offset: usize) -> TemplateError {
     }
     let (code, message) = match error.kind() {
         ErrorKind::SyntaxError | ErrorKind::BadEscape => {
-            (code::TEMPLATE_SYNTAX, format!("the template is not well formed: {detail}"))
+            (code::TEMPLATE_SYNTAX, format!("the template is not well formed: {}", in_signs(detail)))
         }
         ErrorKind::UndefinedError => {
             (code::UNKNOWN_NAME, format!("the template uses a value that is not there {detail}"))
@@ -308,12 +317,26 @@ fn describe(text: &str, error: &Error, offset: usize) -> TemplateError {
         _ if detail.starts_with(functions::UNSAFE) => (code::UNSAFE_PATH, detail.to_owned()),
         kind => (code::TEMPLATE_FAILED, format!("the template has no value: {kind}: {detail}")),
     };
-    let (help, fix) = if code == code::UNSAFE_PATH && !detail.contains("NUL") {
-        (Some("if it may lead there, say so: `{{ ... | path }}`".to_owned()), let_in(text, range.as_ref()))
-    } else {
-        (None, None)
+    let (help, fix) = match code {
+        code::UNSAFE_PATH if !detail.contains("NUL") => {
+            (Some("if it may lead there, say so: `{{ ... | path }}`".to_owned()), let_in(text, range.as_ref()))
+        }
+        code::RUNAWAY => (Some("work that needs so much is done in a stage".to_owned()), None),
+        _ => (None, None),
     };
     TemplateError { code, message: message.trim_end().to_owned(), range, help, fix }
+}
+
+/// minijinja's names of signs -> the signs.
+fn in_signs(detail: &str) -> String {
+    let signs = [
+        ("end of variable block", "`}}`"),
+        ("start of variable block", "`{{`"),
+        ("end of block", "`%}`"),
+        ("start of block", "`{%`"),
+        ("identifier", "a name"),
+    ];
+    signs.into_iter().fold(detail.to_owned(), |text, (name, sign)| text.replace(name, sign))
 }
 
 /// What minijinja does not know: "filter uper is unknown" is (`filter`, `uper`).
@@ -329,15 +352,26 @@ fn unknown_function(text: &str, what: &str, name: &str, known: &[&str], range: O
     TemplateError { code: code::TEMPLATE_FAILED, message, range: place.or(range), help: Some(help), fix }
 }
 
-/// The filter `path` behind the expression at `range`, when that is a plain name: behind `a ~ b` it would mean `b` alone.
+/// The filter `path` behind the expression at `range`.
 fn let_in(text: &str, range: Option<&Range<usize>>) -> Option<Change> {
+    filtered(text, range, "path")
+}
+
+/// A filter behind the first expression of the template at `span`, when it can be told where that stands in the file.
+pub(crate) fn behind_name(span: &Span, text: &str, filter: &str) -> Option<Edit> {
+    let (range, new) = filtered(text, None, filter)?;
+    Some(Edit::new(place_in_string(span, text, &range)?, new))
+}
+
+/// A filter behind the expression at `range`, when that is a plain name: behind `a ~ b` it would mean `b` alone.
+fn filtered(text: &str, range: Option<&Range<usize>>, filter: &str) -> Option<Change> {
     let from = range.map_or(0, |range| range.end);
     let end = from + text.get(from..)?.find("}}")?;
     let start = text[..end].rfind("{{")? + 2;
     let inner = text[start..end].trim();
     let is_name = inner.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
     let at = start + text[start..end].trim_end().len();
-    is_name.then(|| (at..at, " | path".to_owned()))
+    is_name.then(|| (at..at, format!(" | {filter}")))
 }
 
 /// "did you mean", and the change that says so; `None` when no name is near.
@@ -391,8 +425,12 @@ fn unknown_name<'a>(text: &str, name: &str, names: impl Iterator<Item = &'a str>
 fn missing_part(text: &str, owner: &str, part: &str, names: &[String]) -> TemplateError {
     let names = || names.iter().map(String::as_str);
     let range = word(text, part);
-    let (help, fix) = offered(part, names(), range.as_ref(), |meant| format!("{owner}.{meant}"))
-        .unwrap_or_else(|| (format!("what it has: {}", listed(names())), None));
+    let (help, fix) =
+        offered(part, names(), range.as_ref(), |meant| format!("{owner}.{meant}")).unwrap_or_else(|| match owner {
+            "params" if names().next().is_none() => (format!("declare it: `{part} = ...` under `params`"), None),
+            "params" => (format!("declare it under `params`, which has {}", listed(names())), None),
+            _ => (format!("what it has: {}", listed(names())), None),
+        });
     let message = format!("`{owner}` has no `{part}`");
     TemplateError { code: code::UNKNOWN_NAME, message, range, help: Some(help), fix }
 }

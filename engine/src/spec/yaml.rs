@@ -122,6 +122,7 @@ impl<'t> Builder<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), &span);
                 let value = self.scalar(&text, style, &span);
+                let span = span.start..self.trimmed(span.start, span.end);
                 self.leaf(Node { value, span }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {

@@ -22,11 +22,21 @@ impl<'s> Checker<'s> {
         schemas.iter().find_map(|schema| {
             let shape = Shape::of(self.root, schema);
             let scalar = self.as_scalar(node, &shape, schema);
-            scalar.or_else(|| self.as_item(node, schema)).or_else(|| self.in_a_list(node, &shape)).or_else(|| {
+            let listed = scalar.or_else(|| self.as_item(node, schema)).or_else(|| self.in_a_list(node, &shape));
+            listed.or_else(|| self.by_name(node, &shape)).or_else(|| {
                 let is_scalar = !matches!(node.value, Value::List(_) | Value::Table(_) | Value::Null);
                 is_scalar.then(|| self.in_a_table(node, &shape)).flatten()
             })
         })
+    }
+
+    /// `[[stages]]` with a `name` in each for `[stages.NAME]`.
+    fn by_name(&self, node: &Node, shape: &Shape<'s>) -> Option<Mend> {
+        let Value::List(items) = &node.value else { return None };
+        let tables = items.iter().all(|item| matches!(item.value, Value::Table(_)));
+        shape.other_keys().filter(|_| tables && !items.is_empty())?;
+        let edits: Option<Vec<[Edit; 2]>> = items.iter().map(|item| self.pen.name_in_header(item, "name")).collect();
+        Some(("give each a name of its own, as its key".to_owned(), edits.unwrap_or_default().concat()))
     }
 
     /// `"3"` for `3`, `yes` for `true`, `5` for `"5"`, `3.0` for `3`.
@@ -173,6 +183,20 @@ pub(super) fn unit_spelling(format: &str, text: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Help for a size whose unit means one thing to some and another to others.
+pub(super) fn two_units(format: &str, text: &str) -> Option<String> {
+    let text = text.trim();
+    let letter = text.chars().last().filter(|c| "kKmMgGtT".contains(*c) && format == "bytes")?;
+    let amount = text[..text.len() - 1].trim_end().parse::<f64>().ok()?;
+    let (decimal, binary) = match letter.to_ascii_uppercase() {
+        'K' => ("kB", "KiB"),
+        'M' => ("MB", "MiB"),
+        'G' => ("GB", "GiB"),
+        _ => ("TB", "TiB"),
+    };
+    Some(format!("write `{amount} {decimal}`, in powers of 1000, or `{amount} {binary}`, in powers of 1024"))
 }
 
 fn duration(text: &str) -> Option<String> {
