@@ -4,12 +4,13 @@
 # make test-more   the long ones: more seeds, more kills, hostile input
 # make fuzz        look for hostile input; FUZZ_SECONDS for each target, 60 unless told
 # make coverage    which lines of the spec reader the kept hostile input reaches
+# make bench-plan  plan of 100,000 tasks beside ninja, snakemake and dvc, which it installs for itself; 10 minutes
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more fuzz coverage schemas setup build data
+.PHONY: demo test test-more fuzz coverage bench-plan schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -38,3 +39,6 @@ coverage: setup
 
 schemas: setup
 	@cargo run --quiet -p pipe -- schema --write schemas
+
+bench-plan: build data
+	@tools/bench-plan.py $(bin)/pipe

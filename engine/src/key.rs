@@ -21,21 +21,38 @@ pub struct Key {
 /// Collects fields; see [`KeyWriter::finish`]. Of two fields of one name the later stands.
 #[derive(Default)]
 pub struct KeyWriter {
-    fields: Vec<(String, String)>,
+    /// All names and values, one after the other: a plan makes a key for each of its tasks, and a string for each of its
+    /// fields would cost more than all the rest.
+    text: String,
+    fields: Vec<Field>,
+}
+
+/// Where a field's name begins in the text, where its value does, and where that ends.
+#[derive(Clone, Copy)]
+struct Field {
+    name: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Field {
+    fn parts(self, text: &str) -> [&str; 2] {
+        [&text[self.name..self.value], &text[self.value..self.end]]
+    }
 }
 
 impl KeyWriter {
     /// One field.
     #[must_use]
-    pub fn field(mut self, name: impl Into<String>, value: impl ToString) -> Self {
-        self.fields.push((name.into(), value.to_string()));
+    pub fn field(mut self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
+        self.push(name, value);
         self
     }
 
     /// A JSON value, one field for each leaf, so that a change names the leaf and not the tree.
     #[must_use]
     pub fn json(mut self, name: &str, value: &Json) -> Self {
-        leaves(&mut name.to_owned(), value, &mut self.fields);
+        self.leaves(&mut name.to_owned(), value);
         self
     }
 
@@ -43,70 +60,77 @@ impl KeyWriter {
     #[must_use]
     pub fn without(mut self, names: impl IntoIterator<Item = String>) -> Self {
         for name in names {
-            self.fields.retain(|(field, _)| *field != name);
+            self.fields.retain(|field| field.parts(&self.text)[0] != name);
         }
         self
     }
 
     /// Hashes the fields in the order of their names. Each part is preceded by its length, so no two different
     /// sets of fields make the same bytes.
-    pub fn finish(self) -> Key {
-        let fields = self.in_order();
-        Key { fingerprint: hash(&fields), fields: fields.into_iter().collect() }
+    pub fn finish(mut self) -> Key {
+        self.put_in_order();
+        let fields = self.fields.iter().map(|field| field.parts(&self.text).map(str::to_owned).into());
+        Key { fingerprint: self.hash(), fields: fields.collect() }
     }
 
     /// The fingerprint alone of the key that [`KeyWriter::finish`] gives.
-    pub fn fingerprint(self) -> Fingerprint {
-        hash(&self.in_order())
+    pub fn fingerprint(mut self) -> Fingerprint {
+        self.put_in_order();
+        self.hash()
     }
 
-    fn in_order(self) -> Vec<(String, String)> {
-        let mut fields = self.fields;
-        fields.sort_by(|a, b| a.0.cmp(&b.0));
-        fields.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
+    fn push(&mut self, name: impl fmt::Display, value: impl fmt::Display) {
+        let begin = self.text.len();
+        let _ = write!(self.text, "{name}");
+        let middle = self.text.len();
+        let _ = write!(self.text, "{value}");
+        self.fields.push(Field { name: begin, value: middle, end: self.text.len() });
+    }
+
+    /// Objects and lists are opened; an empty one is a leaf. Strings are quoted, so that `"1"` and `1` differ. `name` is
+    /// as it was when this returns.
+    fn leaves(&mut self, name: &mut String, value: &Json) {
+        let here = name.len();
+        match value {
+            Json::Object(map) if !map.is_empty() => {
+                for (key, inner) in map {
+                    name.push('.');
+                    name.push_str(key);
+                    self.leaves(name, inner);
+                    name.truncate(here);
+                }
+            }
+            Json::Array(items) if !items.is_empty() => {
+                for (i, inner) in items.iter().enumerate() {
+                    let _ = write!(name, "[{i}]");
+                    self.leaves(name, inner);
+                    name.truncate(here);
+                }
+            }
+            leaf => self.push(&*name, leaf),
+        }
+    }
+
+    fn put_in_order(&mut self) {
+        let text = &self.text;
+        self.fields.sort_by_key(|field| field.parts(text)[0]);
+        self.fields.dedup_by(|later, kept| {
+            let same = later.parts(text)[0] == kept.parts(text)[0];
             if same {
-                std::mem::swap(&mut later.1, &mut earlier.1);
+                *kept = *later;
             }
             same
         });
-        fields
     }
-}
 
-fn hash(fields: &[(String, String)]) -> Fingerprint {
-    let mut bytes = Vec::with_capacity(fields.iter().map(|(name, value)| name.len() + value.len() + 16).sum());
-    for (name, value) in fields {
-        for part in [name, value] {
+    fn hash(&self) -> Fingerprint {
+        let mut bytes = Vec::with_capacity(self.text.len() + 16 * self.fields.len());
+        for part in self.fields.iter().flat_map(|field| field.parts(&self.text)) {
             bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bytes.extend_from_slice(part.as_bytes());
         }
-    }
-    let hash = blake3::derive_key("pipe 2026-11 fingerprint v1", &bytes);
-    Fingerprint(blake3::Hash::from_bytes(hash).to_hex().to_string())
-}
-
-/// Objects and lists are opened; an empty one is a leaf. Strings are quoted, so that `"1"` and `1` differ. `name` is as
-/// it was when this returns.
-fn leaves(name: &mut String, value: &Json, fields: &mut Vec<(String, String)>) {
-    let here = name.len();
-    match value {
-        Json::Object(map) if !map.is_empty() => {
-            for (key, inner) in map {
-                name.push('.');
-                name.push_str(key);
-                leaves(name, inner, fields);
-                name.truncate(here);
-            }
-        }
-        Json::Array(items) if !items.is_empty() => {
-            for (i, inner) in items.iter().enumerate() {
-                let _ = write!(name, "[{i}]");
-                leaves(name, inner, fields);
-                name.truncate(here);
-            }
-        }
-        leaf => fields.push((name.clone(), leaf.to_string())),
+        let hash = blake3::derive_key("pipe 2026-11 fingerprint v1", &bytes);
+        Fingerprint(blake3::Hash::from_bytes(hash).to_hex().to_string())
     }
 }
 

@@ -83,7 +83,17 @@ impl Bench {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pipe"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_pipe")), arguments)
+    }
+
+    /// `pipe` with so small a stack that nothing may call itself for each task of a large plan.
+    pub(crate) fn on_a_small_stack(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -s 1024 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pipe")]);
+        ended(self.prepared(command, arguments).output().unwrap())
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         for variable in ["PIPE_STATE", "PIPE_ATTEMPT", "PIPE_LOG", "NO_COLOR"] {
             command.env_remove(variable);

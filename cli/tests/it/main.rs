@@ -18,6 +18,7 @@ mod refusing;
 mod running;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;
+mod scale;
 mod seeing;
 mod stopping;
 mod trust;

@@ -48,6 +48,8 @@ pub struct Finder {
     hints: Mutex<Hints>,
     sources: Sources,
     repairs: bool,
+    /// Whether there are no results at all, so that nobody need look for one.
+    is_empty: bool,
     journal: Option<PathBuf>,
     history: OnceLock<History>,
 }
@@ -56,7 +58,7 @@ impl Finder {
     /// A finder for the tasks of `plan` in `store`.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
         let (hints, sources) = (Mutex::new(hints), Sources::of(world));
-        Self { plan, store, hints, sources, repairs: true, journal: None, history: OnceLock::new() }
+        Self { plan, store, hints, sources, repairs: true, is_empty: false, journal: None, history: OnceLock::new() }
     }
 
     /// Also knows what the journal of this state folder tells of earlier attempts. It is read when it is first needed:
@@ -70,7 +72,8 @@ impl Finder {
     /// as absent and stay in place. A file that many tasks name is looked at once.
     #[must_use]
     pub fn looking_only(self) -> Self {
-        Self { repairs: false, sources: self.sources.looked_at_once(), ..self }
+        let is_empty = !self.store.path("results").exists();
+        Self { repairs: false, is_empty, sources: self.sources.looked_at_once(), ..self }
     }
 
     /// Looks a task up. `inputs` are its input artifacts, by field.
@@ -185,6 +188,9 @@ impl Finder {
     }
 
     fn artifact(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, Failure> {
+        if self.is_empty {
+            return Ok(None);
+        }
         // A manifest that was seen before and whose file is the same is not opened again.
         let stamp = fs::metadata(self.store.path(&place(fingerprint))).ok().map(|meta| FileStamp::of(&meta));
         let Some(stamp) = stamp else { return Ok(None) };

@@ -5,7 +5,9 @@ mod world;
 
 use case::{Case, any_case};
 use pipe_engine::event::Counts;
-use pipe_engine::scheduler::{End, Input, Record, State, Stop, step};
+use pipe_engine::failure::Failure;
+use pipe_engine::retry::Retry;
+use pipe_engine::scheduler::{Command, End, Found, Input, Limits, Node, Record, State, Stop, step};
 use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -114,4 +116,43 @@ fn a_plan_without_tasks_is_finished_at_once() {
     let todo = step(&mut state, Timestamp(0), Input::Planned);
     assert_eq!(todo.len(), 2, "{todo:?}");
     assert_eq!(state.counts(), Counts::default());
+}
+
+#[test]
+fn a_chain_of_ten_thousand_tasks_runs_and_fails_on_a_small_stack() {
+    let on_a_small_stack = |check: fn()| {
+        let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(check).unwrap();
+        thread.join().unwrap();
+    };
+    on_a_small_stack(|| assert_eq!(ends_of_chain(Ok(())), [10_000, 0, 0, 0, 0]));
+    on_a_small_stack(|| assert_eq!(ends_of_chain(Err(Failure::failed("no", "no"))), [0, 0, 1, 9_999, 0]));
+}
+
+/// Runs tasks of which each needs the one before; the first ends with `first`.
+fn ends_of_chain(first: Result<(), Failure>) -> [u64; 5] {
+    let node = |task: usize| Node {
+        stage: 0,
+        needs: task.checked_sub(1).into_iter().collect(),
+        cpu: 1,
+        memory: 1,
+        retry: Retry::default(),
+        timeout: None,
+    };
+    let mut state = State::new((0..10_000).map(node).collect(), Limits { cpu: 2, memory: 2 });
+    let mut open = vec![Input::Planned];
+    while let Some(input) = open.pop() {
+        for command in step(&mut state, Timestamp(0), input) {
+            match command {
+                Command::Find(tasks) => open.extend(tasks.into_iter().map(|task| Input::Found(task, Found::Miss))),
+                Command::Start { task, number, .. } => {
+                    let end = if task == 0 { first.clone() } else { Ok(()) };
+                    open.extend([Input::Ended(task, number, end), Input::Started(task, number)]);
+                }
+                Command::Publish(task) => open.push(Input::Published(task, Ok(()))),
+                _ => {}
+            }
+        }
+    }
+    let Counts { succeeded, cached, failed, skipped, cancelled } = state.counts();
+    [succeeded, cached, failed, skipped, cancelled]
 }
