@@ -1,6 +1,6 @@
 #!/bin/sh
 # The long checks: many more seeds of the core's simulation, many more kills of the journal and the engine, and hostile
-# input: FUZZ_SECONDS for each target, 60 unless told, and what the kept input reaches; the recipes for CI.
+# input: FUZZ_SECONDS for each target, 60 unless told, and what the kept input reaches; the recipes for CI; editors.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -10,3 +10,4 @@ PIPE_TEST_SEEDS=${PIPE_TEST_SEEDS:-10000} tools/timed.sh "more seeds and kills" 
 tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh
+tools/timed.sh "specs in the language servers of editors" tools/editors.sh

@@ -301,29 +301,16 @@ pub(crate) struct DiffArgs {
 #[derive(Debug, Group)]
 #[command(after_help = "\
 Examples:
-  pipe schema > pipeline.v1.json      then, in a spec: #:schema pipeline.v1.json
+  pipe schema                                    the formats there are
+  pipe schema spec > .pipe-spec.json             then, in a spec: #:schema .pipe-spec.json
   pipe schema --write schemas")]
 pub(crate) struct SchemaArgs {
-    /// Which format
-    #[arg(value_enum, default_value = "spec", conflicts_with = "write")]
-    pub(crate) format: SchemaFormat,
+    /// Which format [default: list them]
+    #[arg(value_name = "FORMAT", conflicts_with = "write")]
+    pub(crate) format: Option<String>,
     /// Write all of them into a folder, as `<format>.v1.json`
     #[arg(long, value_name = "DIR")]
     pub(crate) write: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaFormat {
-    /// A spec, as editors check it
-    Spec,
-    /// What a finished task made: `results/<ff>/<fingerprint>.json`
-    Manifest,
-    /// What a worker is given: `attempt.json`
-    Attempt,
-    /// What a worker leaves: `outcome.json`
-    Outcome,
-    /// One line of `pipe run --json`
-    RunEvent,
 }
 
 #[derive(Debug, Group)]

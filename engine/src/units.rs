@@ -309,7 +309,7 @@ impl<T> de::Visitor<'_> for Reader<T> {
 }
 
 macro_rules! text_in_files {
-    ($type:ident, $name:literal, $format:literal, $expected:literal, $examples:expr) => {
+    ($type:ident, $name:literal, $format:literal, $expected:literal, $pattern:expr, $least:expr, $examples:expr) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 from.deserialize_any(Reader { expected: $expected, read: str::parse })
@@ -331,7 +331,8 @@ macro_rules! text_in_files {
                 json_schema!({
                     "type": ["string", "number"],
                     "format": $format,
-                    "minimum": 0,
+                    "minimum": $least,
+                    "pattern": format!("^\\s*{}\\s*$", $pattern),
                     "description": $expected,
                     "examples": $examples,
                 })
@@ -340,15 +341,47 @@ macro_rules! text_in_files {
     };
 }
 
-text_in_files!(Bytes, "Bytes", "bytes", "a size such as `8 GiB`, or a number of bytes", ["8 GiB", "512 MiB"]);
-text_in_files!(Millis, "Duration", "duration", "a duration such as `1h30m`, or a number of seconds", ["90m", "7h"]);
-text_in_files!(Cpu, "Cpu", "cpu", "a number of CPUs such as `2` or `4000m`", ["2", "4000m"]);
-text_in_files!(Usd, "Usd", "usd", "an amount of US dollars such as `20` or `12.50 USD`", ["20 USD", "12.50 USD"]);
+/// What an editor takes for a size, in the part of regular expressions that all of them know. Readers are stricter: they
+/// also know what is too much.
+const SIZE: &str = r"[0-9]+(\.[0-9]+)?\s*([KkMmGgTtPp]([Ii]?[Bb]|[Ii])|[Bb]|[Bb][Yy][Tt][Ee][Ss])?";
+/// As [`SIZE`], for a duration. Readers also know the order of its units.
+const TIME: &str = r"([0-9]+(\.[0-9]+)?\s*([Dd]|[Hh]|[Mm]([Ii][Nn]|[Ss])?|[Ss]([Ee][Cc])?)?\s*)+";
+
+text_in_files!(Bytes, "Bytes", "bytes", "a size such as `8 GiB`, or a number of bytes", SIZE, 0, ["8 GiB", "512 MiB"]);
+text_in_files!(
+    Millis,
+    "Duration",
+    "duration",
+    "a duration such as `1h30m`, or a number of seconds",
+    TIME,
+    0,
+    ["90m", "7h"]
+);
+text_in_files!(
+    Cpu,
+    "Cpu",
+    "cpu",
+    "a number of CPUs such as `2` or `4000m`",
+    r"[0-9]+(\.[0-9]+)?\s*[Mm]?",
+    0.001,
+    ["2", "4000m"]
+);
+text_in_files!(
+    Usd,
+    "Usd",
+    "usd",
+    "an amount of US dollars such as `20` or `12.50 USD`",
+    r"\$?[0-9]+(\.[0-9]+)?\s*([Uu][Ss][Dd])?",
+    0,
+    ["20 USD", "12.50 USD"]
+);
 text_in_files!(
     MillisRange,
     "DurationRange",
     "duration-range",
     "a range of durations such as `2s..2m`",
+    format!(r"{TIME}(\.\.\s*{TIME})?"),
+    0,
     ["2s..2m", "500ms..1m"]
 );
 

@@ -18,8 +18,8 @@ pub(crate) struct Command;
 #[serde(deny_unknown_fields)]
 struct Config {
     /// The program and its arguments, each element one argument. No shell comes between.
-    #[schemars(length(min = 1))]
-    argv: Option<Vec<String>>,
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    argv: Option<Vec<Argument>>,
     /// Or lines for `sh -e`. Templates cannot stand in it: matrix keys are there as `$PIPE_CELL_GAME`, and `env` gives it
     /// whatever else it needs, so that no value can become code.
     #[schemars(length(min = 1))]
@@ -36,6 +36,32 @@ struct Config {
     /// What must exist under `$PIPE_OUTPUT` when it ends.
     #[serde(default)]
     outputs: Vec<String>,
+}
+
+/// One argument of a program. A template that stands alone has the type of its value, so `"{{ epochs }}"` may be a number.
+#[derive(Deserialize)]
+#[serde(from = "Scalar")]
+struct Argument(String);
+
+/// What can be an argument.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Text(String),
+    Whole(i64),
+    Number(f64),
+    Truth(bool),
+}
+
+impl From<Scalar> for Argument {
+    fn from(scalar: Scalar) -> Self {
+        Self(match scalar {
+            Scalar::Text(text) => text,
+            Scalar::Whole(number) => number.to_string(),
+            Scalar::Number(number) => number.to_string(),
+            Scalar::Truth(truth) => truth.to_string(),
+        })
+    }
 }
 
 /// Write `{ stage = "model" }` for the results of a stage, or `{ file = "rules.txt" }` for a file.
@@ -90,8 +116,9 @@ impl StageKind for Command {
 
     fn launch(&self, config: &Json) -> Launch {
         let config: Config = read_config(config).expect("checked before it is launched");
+        let argv = config.argv.map(|argv| argv.into_iter().map(|Argument(text)| text).collect());
         let shell = config.shell.map(|lines| vec!["sh".to_owned(), "-ec".to_owned(), lines]);
-        Launch::Program { argv: config.argv.or(shell).unwrap_or_default(), outputs: config.outputs }
+        Launch::Program { argv: argv.or(shell).unwrap_or_default(), outputs: config.outputs }
     }
 
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {

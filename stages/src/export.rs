@@ -1,10 +1,10 @@
 //! `kind = "export"`: plays out of a database, one JSON line a row. Values reach the query as bind parameters only.
 
 use crate::jsonl;
-use crate::records::{PLAYS, Row};
+use crate::records::{Column, PLAYS, PlayRow};
 use percent_encoding::{AsciiSet, CONTROLS};
 use pipe_engine::failure::Failure;
-use pipe_engine::stage::{ConfigProblem, InputFile, Probe, Probed, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, InputFile, Probe, Probed, StageKind, read_config};
 use pipe_engine::stamp::companion;
 use pipe_engine::work::Work;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -66,6 +66,10 @@ impl StageKind for Export {
         Config::json_schema(generator)
     }
 
+    fn formats(&self) -> Vec<Format> {
+        vec![Format::of::<PlayRow>("plays", &[PLAYS])]
+    }
+
     /// Rows may still be in the write-ahead log beside the database.
     fn companions(&self) -> &'static [&'static str] {
         &["-wal"]
@@ -86,7 +90,7 @@ impl StageKind for Export {
             return Probed::default();
         };
         match first_row(database, &config) {
-            Ok(sample) => Probed { sample: sample.map(Json::Object), problems: Vec::new() },
+            Ok(sample) => Probed { sample: sample.map(|row| json!(row)), problems: Vec::new() },
             Err(failure) => Probed { sample: None, problems: vec![problem(&failure)] },
         }
     }
@@ -115,13 +119,13 @@ fn problem(failure: &Failure) -> ConfigProblem {
 }
 
 /// The first row of a database so small that looking at it takes no time; of a larger one, nothing.
-fn first_row(database: &Path, config: &Config) -> Result<Option<Row>, Failure> {
+fn first_row(database: &Path, config: &Config) -> Result<Option<PlayRow>, Failure> {
     let connection = open(database, "?immutable=1")?;
     let most = if std::fs::metadata(database).is_ok_and(|meta| meta.len() <= SMALL) { 1 } else { 0 };
     Ok(query(&connection, database, config, most)?.pop())
 }
 
-fn read_rows(database: &Path, config: &Config) -> Result<Vec<Row>, Failure> {
+fn read_rows(database: &Path, config: &Config) -> Result<Vec<PlayRow>, Failure> {
     query(&open(database, "")?, database, config, usize::MAX)
 }
 
@@ -134,7 +138,7 @@ fn open(database: &Path, how: &str) -> Result<Connection, Failure> {
     Connection::open_with_flags(uri, flags).map_err(|error| sql_failure(database, &error))
 }
 
-fn query(connection: &Connection, database: &Path, config: &Config, most: usize) -> Result<Vec<Row>, Failure> {
+fn query(connection: &Connection, database: &Path, config: &Config, most: usize) -> Result<Vec<PlayRow>, Failure> {
     let failed = |error: rusqlite::Error| sql_failure(database, &error);
     let mut statement = connection.prepare(&config.query).map_err(failed)?;
     if !statement.readonly() {
@@ -149,9 +153,9 @@ fn query(connection: &Connection, database: &Path, config: &Config, most: usize)
     {
         let values = columns.iter().enumerate().map(|(i, name)| {
             let value = row.get_ref(i).map_err(failed)?;
-            Ok((name.clone(), to_json(name, value)?))
+            Ok((name.clone(), column(name, value)?))
         });
-        rows.push(values.collect::<Result<Row, Failure>>()?);
+        rows.push(PlayRow(values.collect::<Result<_, Failure>>()?));
     }
     Ok(rows)
 }
@@ -206,20 +210,18 @@ impl ToSql for Bound<'_> {
     }
 }
 
-fn to_json(column: &str, value: ValueRef<'_>) -> Result<Json, Failure> {
+fn column(name: &str, value: ValueRef<'_>) -> Result<Column, Failure> {
     let bad = |what: &str| {
-        Err(Failure::failed("bad_value", format!("column `{column}` holds {what}"))
+        Err(Failure::failed("bad_value", format!("column `{name}` holds {what}"))
             .help("leave the column out, or turn it into text in the query"))
     };
     match value {
-        ValueRef::Null => Ok(Json::Null),
-        ValueRef::Integer(whole) => Ok(whole.into()),
-        ValueRef::Real(number) => match serde_json::Number::from_f64(number) {
-            Some(number) => Ok(number.into()),
-            None => bad("a number that is not finite"),
-        },
+        ValueRef::Null => Ok(Column::Null),
+        ValueRef::Integer(whole) => Ok(Column::Integer(whole)),
+        ValueRef::Real(number) if number.is_finite() => Ok(Column::Real(number)),
+        ValueRef::Real(_) => bad("a number that is not finite"),
         ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Ok(text.into()),
+            Ok(text) => Ok(Column::Text(text.to_owned())),
             Err(_) => bad("text that is not UTF-8"),
         },
         ValueRef::Blob(_) => bad("bytes"),

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::Cell;
 use pipe_engine::key::{Key, KeyWriter};
-use pipe_engine::stage::{ConfigProblem, InputFile, OneResult, Probe, Probed, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, InputFile, OneResult, Probe, Probed, StageKind, read_config};
 use pipe_engine::work::Work;
 use pipe_video::{Cutter, EncodeOptions, Preset, Span, VideoError, VideoErrorKind, contact_sheet, versions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -82,6 +82,10 @@ impl StageKind for ExtractClips {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         Config::json_schema(generator)
+    }
+
+    fn formats(&self) -> Vec<Format> {
+        vec![Format::of::<ClipRecord>("clips", &[CLIPS])]
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {

@@ -1,11 +1,11 @@
 //! `kind = "format-jsonl"`: clips -> records for fine-tuning, rendered through a template and split without leakage.
 
 use crate::jsonl;
-use crate::records::{CLIPS, ClipRecord, Row};
+use crate::records::{CLIPS, ClipRecord, RECORDS, Row, TrainingRecord};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::scalar;
 use pipe_engine::spec::template::{Context, TemplateError, Templates};
-use pipe_engine::stage::{ConfigProblem, Probe, Probed, Results, StageKind, TemplateFile, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, Probe, Probed, Results, StageKind, TemplateFile, read_config};
 use pipe_engine::work::Work;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -58,6 +58,10 @@ impl StageKind for FormatJsonl {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         Config::json_schema(generator)
+    }
+
+    fn formats(&self) -> Vec<Format> {
+        vec![Format::of::<TrainingRecord>("training-record", &RECORDS)]
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
@@ -118,9 +122,10 @@ impl StageKind for FormatJsonl {
             }
             work.progress(i + 1, clips.len(), "records");
         }
-        work.write("train.jsonl", &jsonl::write(&train))?;
+        let [train_file, validation_file] = RECORDS;
+        work.write(train_file, &jsonl::write(&train))?;
         if config.split.is_some() {
-            work.write("validation.jsonl", &jsonl::write(&validation))?;
+            work.write(validation_file, &jsonl::write(&validation))?;
         }
         Ok(json!({ "train": train.len(), "validation": validation.len(), "held_out": held_out }))
     }

@@ -6,7 +6,7 @@ use crate::records::{CLIPS, ClipRecord, FRAMES, FramesRecord};
 use crate::side_by_side;
 use pipe_engine::attempt::Input;
 use pipe_engine::failure::Failure;
-use pipe_engine::stage::{ConfigProblem, OneResult, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, OneResult, StageKind, read_config};
 use pipe_engine::work::Work;
 use pipe_video::{Fit, FrameSpec, Sampling, sample, versions};
 use safetensors::tensor::{Dtype, TensorView, serialize};
@@ -105,6 +105,10 @@ impl StageKind for Preprocess {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         Config::json_schema(generator)
+    }
+
+    fn formats(&self) -> Vec<Format> {
+        vec![Format::of::<FramesRecord>("frames", &[FRAMES])]
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {

@@ -1,6 +1,8 @@
-//! The records that stages pass on: plays out of a database, clips of plays, frames of clips.
+//! The records that stages pass on: plays out of a database, clips of plays, frames of clips, examples to train on.
 
+use indexmap::IndexMap;
 use pipe_engine::ids::Cell;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -12,11 +14,33 @@ pub(crate) const CLIPS: &str = "clips.jsonl";
 #[cfg(any(feature = "video", feature = "trainer"))]
 pub(crate) const FRAMES: &str = "frames.jsonl";
 
-/// A row of a database: its columns in order.
+/// The records of a `format-jsonl` artifact: those to train on, and those held out.
+pub(crate) const RECORDS: [&str; 2] = ["train.jsonl", "validation.jsonl"];
+
+/// A table that somebody else made: a play, with its columns in order, or a record to train on.
 pub(crate) type Row = Map<String, Json>;
 
-/// One clip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One row of an export, its columns in the order of the query. `extract-clips` needs `id`, `start_ms` and `end_ms`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct PlayRow(pub(crate) IndexMap<String, Column>);
+
+/// The value of one column.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Column {
+    /// SQL's null.
+    Null,
+    /// A whole number of 64 bits.
+    Integer(i64),
+    /// A number that is finite.
+    Real(f64),
+    /// Text in UTF-8.
+    Text(String),
+}
+
+/// One clip of one play.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ClipRecord {
     /// Unique in the pipeline: the cell and the play.
     pub(crate) id: String,
@@ -32,7 +56,7 @@ pub(crate) struct ClipRecord {
     pub(crate) end_ms: u64,
     /// Frames in it.
     pub(crate) frames: u64,
-    /// How it was cut: `encode`.
+    /// How it was cut: `encode`, whole and exact to the frame.
     pub(crate) mode: String,
     /// The play's row.
     pub(crate) row: Row,
@@ -40,7 +64,7 @@ pub(crate) struct ClipRecord {
 
 /// Where the frames of one clip are.
 #[cfg(any(feature = "video", feature = "trainer"))]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct FramesRecord {
     /// The clip's id.
     pub(crate) id: String,
@@ -48,4 +72,31 @@ pub(crate) struct FramesRecord {
     pub(crate) shard: String,
     /// Its place along the first dimension of the shard's tensor.
     pub(crate) row: usize,
+}
+
+/// One record to train on, as the built-in trainer reads it. The template of the data set decides what is in it: other
+/// fields may stand beside these, a `train` stage can give these other names in `fields`, and a trainer of your own may
+/// want none of them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "templates make records, so there is only their schema")]
+pub(crate) struct TrainingRecord {
+    /// The clip's id.
+    clip: Word,
+    /// What is to be learned.
+    label: Word,
+    /// What is judged together and counts once: the play.
+    play: Word,
+    /// The camera angle.
+    angle: Word,
+}
+
+/// Text; a number is taken for its digits.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "templates make records, so there is only their schema")]
+enum Word {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(f64),
 }

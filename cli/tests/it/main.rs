@@ -14,11 +14,14 @@ mod pages;
 mod picture;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod quickstart;
+mod reference;
+mod reference_page;
 mod refusing;
 mod running;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;
 mod scale;
+mod schemas;
 mod seeing;
 mod stopping;
 mod trust;

@@ -128,7 +128,12 @@ fn a_graph_can_be_drawn_by_graphviz_and_mermaid() {
 fn every_format_has_a_schema() {
     let bench = Bench::new();
     assert_eq!(bench.pipe(&["schema", "--write", "schemas"]).code, Some(0));
-    for name in ["spec", "manifest", "attempt", "outcome", "run-event"] {
+    let listed = bench.pipe(&["schema", "--json"]).json();
+    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|format| format["name"].as_str().unwrap()).collect();
+    for name in ["spec", "problem", "run-event", "manifest", "attempt", "outcome", "plays", "training-record"] {
+        assert!(names.contains(&name), "{name}");
+    }
+    for name in names {
         let written = std::fs::read_to_string(bench.path(&format!("schemas/{name}.v1.json"))).unwrap();
         assert!(written.ends_with("}\n"));
         assert_eq!(written, bench.pipe(&["schema", name]).stdout, "{name}");

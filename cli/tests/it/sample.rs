@@ -131,6 +131,16 @@ impl Project {
         project
     }
 
+    /// The store it shares.
+    pub(crate) fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Its own state folder.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join(".pipe")
+    }
+
     pub(crate) fn edit_spec(&self, change: impl Fn(String) -> String) {
         self.edit("quickstart.toml", change);
     }

@@ -1,8 +1,9 @@
-//! The types of the language, of the stage kinds and of the places to run -> one JSON Schema for a whole spec. It checks specs here and
-//! completes them in editors.
+//! The types of the language, of the stage kinds and of the places to run -> one JSON Schema for a whole spec. It checks
+//! specs here and completes them in editors.
 
 use super::common::Common;
 use super::model::SpecFile;
+use super::param::Declaration;
 use crate::backend::Backends;
 use crate::stage::{Marked, Marks, Registry};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -55,6 +56,8 @@ impl SpecSchema {
         });
         insert(&mut root, "properties", "backends", places);
         require(&mut root, "stages");
+        // Read one by one, with their places; editors find the shape here.
+        generator.subschema_for::<Declaration>();
         if let Some(object) = root.as_object_mut() {
             object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
             object.insert("$defs".to_owned(), Json::Object(generator.take_definitions(true)));
@@ -83,17 +86,59 @@ impl SpecSchema {
         self.common.find(common)
     }
 
-    /// The schema for editors: as `root`, and wherever something else than text is wanted a template may stand.
+    /// The schema for editors: as `root`, and wherever something else than text is wanted a template may stand. What is
+    /// checked here by other means than the schema is said in its words too, as far as it has them.
     pub fn for_editors(&self) -> Json {
         let mut root = self.root.clone();
+        add_to(&mut root, "/properties/name", json!({ "pattern": PLAIN }));
+        add_to(
+            &mut root,
+            "/properties/params",
+            json!({ "propertyNames": { "pattern": WORD }, "additionalProperties": param() }),
+        );
+        for table in ["stages", "backends", "profiles"] {
+            add_to(&mut root, &format!("/properties/{table}"), json!({ "propertyNames": { "pattern": PLAIN } }));
+        }
         for table in ["stages", "backends"] {
             let kinds = root.pointer_mut(&format!("/properties/{table}/additionalProperties/oneOf"));
             kinds.and_then(Json::as_array_mut).into_iter().flatten().for_each(allow_inside);
         }
+        partial_when_extending(&mut root);
         let definitions = root.get_mut("$defs").and_then(Json::as_object_mut);
         definitions.into_iter().flatten().for_each(|(_, schema)| allow_inside(schema));
         root
     }
+}
+
+/// The names of stages and other things that become folders.
+const PLAIN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$";
+/// The names of parameters.
+const WORD: &str = "^[A-Za-z][A-Za-z0-9_]{0,99}$";
+
+/// A parameter: its default, or a table with `type` or `default` that says more about it.
+fn param() -> Json {
+    let declares = json!({ "type": "object", "anyOf": [{ "required": ["type"] }, { "required": ["default"] }] });
+    json!({ "if": declares, "then": { "$ref": "#/$defs/Declaration" } })
+}
+
+/// A spec that extends another need not repeat what that one says, nor a stage its kind.
+fn partial_when_extending(root: &mut Json) {
+    let required = root.as_object_mut().and_then(|root| root.remove("required"));
+    let has_kind = json!({ "stages": { "additionalProperties": { "required": ["kind"] } } });
+    let whole = json!({ "required": required, "properties": has_kind });
+    add_to(root, "", json!({ "if": { "required": ["extends"] }, "else": whole }));
+    let stage = "/properties/stages/additionalProperties";
+    let Some(kinds) = root.pointer_mut(&format!("{stage}/oneOf")).and_then(Json::as_array_mut) else { return };
+    let names: Vec<Json> = kinds.iter().map(|kind| kind["properties"]["kind"]["const"].clone()).collect();
+    kinds.push(json!({ "title": "change of a stage", "type": "object", "not": { "required": ["kind"] } }));
+    // Beside the choice, since some editors offer only what the first choice has.
+    add_to(root, stage, json!({ "properties": { "kind": { "enum": names } } }));
+}
+
+/// Adds keywords to the schema at a place.
+fn add_to(root: &mut Json, pointer: &str, keywords: Json) {
+    let Some(Json::Object(place)) = root.pointer_mut(pointer) else { return };
+    place.extend(keywords.as_object().cloned().unwrap_or_default());
 }
 
 /// What one kind of stage or place looks like: its own settings, those that all have, and its `kind`.

@@ -6,6 +6,7 @@
 //!
 //! What a spec may call is listed here and nowhere else, so that an update of minijinja adds nothing to the language.
 
+mod filters;
 mod functions;
 mod prepared;
 mod resolve;
@@ -13,6 +14,7 @@ mod slices;
 #[cfg(test)]
 mod tests;
 
+pub use functions::{FILTERS, TESTS};
 pub use prepared::Prepared;
 pub(crate) use resolve::diagnostic;
 
@@ -297,8 +299,8 @@ fn describe(text: &str, error: &Error, offset: usize) -> TemplateError {
     let range = error.range().map(|range| range.start + offset..range.end + offset);
     let range = range.filter(|range| text.get(range.clone()).is_some());
     let known: &[&str] = match error.kind() {
-        ErrorKind::UnknownFilter => &functions::FILTERS,
-        ErrorKind::UnknownTest => &functions::TESTS,
+        ErrorKind::UnknownFilter => &FILTERS,
+        ErrorKind::UnknownTest => &TESTS,
         _ => &[],
     };
     if let (false, Some((what, name))) = (known.is_empty(), unknown_word(detail)) {

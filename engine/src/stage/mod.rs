@@ -1,9 +1,11 @@
 //! What a stage kind is: how its settings look, what decides its output, how it is run.
 
 mod fields;
+mod format;
 mod marks;
 
 pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile};
+pub use format::Format;
 pub use marks::Marks;
 
 use crate::failure::Failure;
@@ -42,6 +44,11 @@ pub trait StageKind: Send + Sync {
     /// Suffixes of files that belong to an input file when they are there, such as a database's log beside it.
     fn companions(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The forms of the files it writes that others read too.
+    fn formats(&self) -> Vec<Format> {
+        Vec::new()
     }
 
     /// How a task of this kind is started.

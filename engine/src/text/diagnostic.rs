@@ -6,7 +6,7 @@ use super::source::Span;
 use serde::Serialize;
 
 /// Whether a problem stops the reader of the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The text cannot be used.

@@ -2,14 +2,15 @@
 
 use super::diagnostic::{Diagnostic, Edit, Severity, sort_by_position};
 use super::sources::Sources;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One problem with its place in lines and columns, both from 1, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// One problem of a spec with its place in lines and columns, both from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DiagnosticJson {
     /// `error` or `warning`.
     pub severity: Severity,
-    /// One of [`super::code`].
+    /// What kind of problem it is, such as `S0201`. A code never changes its meaning.
     pub code: &'static str,
     /// What is wrong, in one line.
     pub message: String,
@@ -32,7 +33,7 @@ pub struct DiagnosticJson {
 }
 
 /// One change: what stands from the first place up to the second gives way to `text`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct EditJson {
     /// The file.
     pub file: String,

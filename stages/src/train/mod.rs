@@ -3,10 +3,12 @@
 pub mod builtin;
 
 use crate::jsonl;
-use crate::records::{FRAMES, FramesRecord, Row};
-use builtin::{ClipShape, DataError, Dataset, EpochMetrics, Example, FitError, Fitted, Settings, Split, fit};
+use crate::records::{FRAMES, FramesRecord, RECORDS, Row};
+use builtin::{
+    ClipShape, Confusion, DataError, Dataset, EpochMetrics, Example, FitError, Fitted, Settings, Split, fit,
+};
 use pipe_engine::failure::Failure;
-use pipe_engine::stage::{ConfigProblem, OneResult, Results, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, OneResult, Results, StageKind, read_config};
 use pipe_engine::work::Work;
 use safetensors::SafeTensors;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -110,6 +112,11 @@ impl StageKind for Train {
         Config::json_schema(generator)
     }
 
+    fn formats(&self) -> Vec<Format> {
+        let metrics = Format::of::<EpochMetrics>("metrics", &["metrics.jsonl"]);
+        vec![metrics, Format::of::<Confusion>("confusion", &["confusion.json"])]
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         config.settings().check().map_err(|e| ConfigProblem::new(format!("trainer.{}", e.field), e.to_string()))
@@ -164,7 +171,7 @@ fn write(work: &Work<'_>, fitted: &Fitted) -> Result<(), Failure> {
 fn dataset(work: &Work<'_>, fields: &Fields) -> Result<Dataset, Failure> {
     let input = work.input("dataset")?;
     let mut examples = Vec::new();
-    for (file, split) in [("train.jsonl", Split::Train), ("validation.jsonl", Split::Validation)] {
+    for (file, split) in RECORDS.into_iter().zip([Split::Train, Split::Validation]) {
         let records: Vec<Row> = jsonl::read(&work.path_in(input, file)?)?;
         for (i, record) in records.iter().enumerate() {
             examples.push(example(record, fields, split).map_err(|f| f.on(format!("{file}:{}", i + 1)))?);

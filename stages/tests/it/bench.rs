@@ -1,5 +1,6 @@
 //! A store, and attempts made by hand.
 
+use crate::formats;
 use pipe_engine::attempt::{Attempt, Input, Outcome, SourceFile, VERSION};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
@@ -50,7 +51,23 @@ impl Bench {
         fs::create_dir_all(attempt.store.join(&attempt.output)).unwrap();
         fs::write(folder.join("attempt.json"), serde_json::to_vec(&attempt).unwrap()).unwrap();
         run_attempt(&folder, &pipe_stages::all(), &World::real(), &|_| {}).unwrap();
-        serde_json::from_slice(&fs::read(folder.join(OUTCOME)).unwrap()).unwrap()
+        let outcome: Outcome = serde_json::from_slice(&fs::read(folder.join(OUTCOME)).unwrap()).unwrap();
+        if outcome.failure.is_none() {
+            self.check_formats(kind, &outcome);
+        }
+        outcome
+    }
+
+    /// Holds what a kind wrote against the schemas it gives for it.
+    fn check_formats(&self, kind: &str, outcome: &Outcome) {
+        for format in pipe_stages::all().get(kind).unwrap().formats() {
+            let validator = jsonschema::validator_for(format.schema.as_value()).unwrap();
+            for file in outcome.files.iter().filter(|file| format.files.contains(&file.path.as_str())) {
+                for record in formats::records(&file.path, &self.text(outcome, &file.path)) {
+                    validator.validate(&record).unwrap_or_else(|e| panic!("{}: {e}: {record}", file.path));
+                }
+            }
+        }
     }
 
     /// The failure of an attempt that must fail.

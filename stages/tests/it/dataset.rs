@@ -37,15 +37,14 @@ fn format(bench: &Bench, games: &[&str], template: &str, split: Json) -> Outcome
     bench.run("format-jsonl", Given { config, inputs, files: vec![("template", path)], ..Given::default() })
 }
 
-const PLAIN: &str =
-    r#"{"clip": {{ clip.id | json }}, "label": {{ row.label | json }}, "game": {{ cell.game | json }}}"#;
+const PLAIN: &str = r#"{"clip": {{ clip.id | json }}, "label": {{ row.label | json }}, "play": "p", "angle": 1, "game": "{{ cell.game }}"}"#;
 
 #[test]
 fn records_are_rendered_in_the_order_of_their_ids() {
     let bench = Bench::new();
     let outcome = format(&bench, &["g1"], PLAIN, Json::Null);
-    let expected = "{\"clip\":\"game=g1/p1\",\"label\":\"say \\\"hi\\\"\",\"game\":\"g1\"}\n\
-                    {\"clip\":\"game=g1/p2\",\"label\":\"say \\\"hi\\\"\",\"game\":\"g1\"}\n";
+    let expected = "{\"clip\":\"game=g1/p1\",\"label\":\"say \\\"hi\\\"\",\"play\":\"p\",\"angle\":1,\"game\":\"g1\"}\n\
+                    {\"clip\":\"game=g1/p2\",\"label\":\"say \\\"hi\\\"\",\"play\":\"p\",\"angle\":1,\"game\":\"g1\"}\n";
     assert_eq!(bench.text(&outcome, "train.jsonl"), expected);
 }
 

@@ -7,3 +7,4 @@ mod bench;
 mod clips;
 mod dataset;
 mod export;
+mod formats;

@@ -1,22 +1,54 @@
 //! What a template may call: the filters, tests and functions of a spec, and the two rules on what it makes.
 //!
-//! The list is the language. Filters that can multiply text are our own, because their result must be limited before it
-//! is made; the others are minijinja's.
+//! The list is the language; `docs/spec.md` shows each. Some filters are our own, the others are minijinja's.
 
-use super::{MAX_MADE, MAX_STEPS, Use};
+use super::{MAX_MADE, MAX_STEPS, Use, filters as ours};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, filters, functions, tests};
 use serde_json::{Number, Value as Json};
 
 /// The filters there are.
-pub(super) const FILTERS: [&str; 28] = [
-    "abs", "bool", "default", "first", "float", "int", "items", "join", "json", "last", "length", "list", "lower",
-    "map", "max", "min", "path", "reject", "replace", "reverse", "round", "select", "sort", "split", "string", "trim",
-    "unique", "upper",
+pub const FILTERS: [&str; 37] = [
+    "abs",
+    "basename",
+    "bool",
+    "bytes",
+    "default",
+    "dirname",
+    "duration",
+    "first",
+    "float",
+    "from_json",
+    "int",
+    "items",
+    "join",
+    "json",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "path",
+    "quote",
+    "reject",
+    "replace",
+    "reverse",
+    "round",
+    "seconds",
+    "select",
+    "sort",
+    "split",
+    "stem",
+    "string",
+    "suffix",
+    "trim",
+    "unique",
+    "upper",
 ];
-
-/// The tests there are.
-pub(super) const TESTS: [&str; 17] = [
+/// The tests there are, as in `x is even`.
+pub const TESTS: [&str; 17] = [
     "boolean",
     "defined",
     "divisibleby",
@@ -52,6 +84,7 @@ pub(super) fn environment(purpose: Use) -> Environment<'static> {
     // Only with this does an error say which bytes of the template it is about.
     environment.set_debug(true);
     add_filters(&mut environment);
+    ours::add(&mut environment);
     add_tests(&mut environment);
     environment.add_function("range", range);
     environment.set_formatter(move |out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value| {
@@ -75,8 +108,6 @@ fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("float", filters::float);
     environment.add_filter("int", filters::int);
     environment.add_filter("items", filters::items);
-    environment.add_filter("join", join);
-    environment.add_filter("json", json);
     environment.add_filter("last", filters::last);
     environment.add_filter("length", filters::length);
     environment.add_filter("list", filters::list);
@@ -84,9 +115,7 @@ fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("map", filters::map);
     environment.add_filter("max", filters::max);
     environment.add_filter("min", filters::min);
-    environment.add_filter("path", path);
     environment.add_filter("reject", filters::reject);
-    environment.add_filter("replace", replace);
     environment.add_filter("reverse", filters::reverse);
     environment.add_filter("round", filters::round);
     environment.add_filter("select", filters::select);
@@ -118,43 +147,6 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("in", tests::is_in);
 }
 
-/// The text itself, marked as one that may lead elsewhere. minijinja's mark for "safe" text carries it: nothing is
-/// escaped here, so the mark has no other meaning, and text joined from several parts loses it.
-fn path(value: &Value) -> Result<Value, Error> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.contains('\0') {
-        return Err(Error::new(ErrorKind::InvalidOperation, format!("{UNSAFE}NUL into a path")));
-    }
-    match value.kind() {
-        ValueKind::String | ValueKind::Number => Ok(Value::from_safe_string(text)),
-        kind => Err(Error::new(ErrorKind::InvalidOperation, format!("`path` wants a text, and this is a {kind}"))),
-    }
-}
-
-fn json(value: &Value) -> Result<String, Error> {
-    Ok(to_json(value, Use::Anything)?.to_string())
-}
-
-fn replace(text: String, from: String, to: String) -> Result<String, Error> {
-    let added = text.matches(from.as_str()).count().saturating_mul(to.len());
-    limited(text.len().saturating_add(added))?;
-    Ok(text.replace(&from, &to))
-}
-
-fn join(values: &Value, between: Option<String>) -> Result<String, Error> {
-    let between = between.unwrap_or_default();
-    let mut made = String::new();
-    for (index, value) in values.try_iter()?.enumerate() {
-        let part = value.to_string();
-        limited(made.len() + between.len() + part.len())?;
-        if index > 0 {
-            made.push_str(&between);
-        }
-        made.push_str(&part);
-    }
-    Ok(made)
-}
-
 /// minijinja counts the steps of a range without a look at overflow.
 fn range(lower: isize, upper: Option<isize>, step: Option<isize>) -> Result<Value, Error> {
     if [Some(lower), upper, step].into_iter().flatten().any(|number| number.unsigned_abs() > FARTHEST) {
@@ -171,10 +163,6 @@ fn divisibleby(value: &Value, divisor: &Value) -> Result<bool, Error> {
         Ok(1 | -1) => Ok(value.is_integer()),
         _ => Ok(tests::is_divisibleby(value, divisor)),
     }
-}
-
-fn limited(bytes: usize) -> Result<(), Error> {
-    if bytes > MAX_MADE { Err(Error::new(ErrorKind::InvalidOperation, TOO_MUCH)) } else { Ok(()) }
 }
 
 /// A text that is put into a path and could make it lead elsewhere is an error that names it.

@@ -297,16 +297,6 @@ fn nul_comes_out_of_no_template() {
     }
 }
 
-#[test]
-fn every_filter_that_is_listed_is_there() {
-    for name in functions::FILTERS {
-        let text = format!("{{{{ game | {name} }}}}");
-        if let Err(error) = Templates::new().value(&text, &context()) {
-            assert!(!error.message.contains("unknown filter"), "{error}");
-        }
-    }
-}
-
 proptest::proptest! {
     #[test]
     fn no_text_makes_templates_panic(inner in "[-a-z0-9 .|()'\"{}%\\[\\]:,~+*/]{0,40}") {
@@ -358,4 +348,96 @@ fn a_tree_that_makes_too_much_is_stopped_even_when_each_of_its_templates_is_the_
     let (node, _) = toml::parse(&format!("many = [{items}]"));
     let found = templates.prepare(&node, &shared).resolve(&shared).expect_err("a problem");
     assert!(found[0].message.contains("make more than 16777216 bytes together"), "{}", found[0].message);
+}
+
+#[test]
+fn every_filter_and_test_of_the_list_can_be_called_and_no_other() {
+    let environment = environment(Use::Anything);
+    let known = |expression: String| match environment.compile_expression_owned(expression) {
+        Ok(expression) => !matches!(
+            expression.eval(()).map_err(|error| error.kind()),
+            Err(ErrorKind::UnknownFilter | ErrorKind::UnknownTest)
+        ),
+        Err(error) => !matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest),
+    };
+    for name in FILTERS {
+        assert!(known(format!("1 | {name}")), "{name}");
+    }
+    for name in TESTS {
+        assert!(known(format!("1 is {name}")), "{name}");
+    }
+    for name in ["attr", "batch", "indent", "pprint", "safe", "urlencode", "tojson"] {
+        assert!(!known(format!("1 | {name}")), "{name}");
+    }
+    assert!(filters::OURS.iter().all(|name| FILTERS.contains(name)));
+    assert!(FILTERS.is_sorted() && TESTS.is_sorted());
+}
+
+#[test]
+fn paths_are_taken_apart_as_the_programs_of_these_names_do() {
+    for (text, expected) in [
+        ("{{ 'a/b.tar.gz' | basename }}", json!("b.tar.gz")),
+        ("{{ 'a/b/' | basename }}", json!("b")),
+        ("{{ 'a/b.mp4' | dirname }}", json!("a")),
+        ("{{ 'b.mp4' | dirname }}", json!(".")),
+        ("{{ 'gs://bucket/g1/x.mp4' | dirname }}", json!("gs://bucket/g1")),
+        ("{{ 'a/b.tar.gz' | stem }}", json!("b.tar")),
+        ("{{ 'a/b.mp4' | suffix }}", json!(".mp4")),
+        ("{{ 'a.d/b' | suffix }}", json!("")),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+    let error = Templates::new().value("{{ '..' | basename }}", &context()).unwrap_err();
+    assert!(error.message.contains("`..` is not the path of a file"), "{error}");
+}
+
+#[test]
+fn a_part_of_a_path_must_still_be_let_into_a_path() {
+    let templates = Templates::new();
+    let path = |text: &str| templates.path_value(text, &context());
+    assert_eq!(path("x/{{ params.videos | basename }}"), Ok(json!("x/v")));
+    assert_eq!(path("{{ params.videos | dirname }}/x").unwrap_err().code, code::UNSAFE_PATH);
+    assert_eq!(path("{{ params.videos | dirname | path }}/x"), Ok(json!("gs://b/x")));
+}
+
+#[test]
+fn durations_sizes_and_json_go_both_ways() {
+    for (text, expected) in [
+        ("{{ '1h30m' | seconds }}", json!(5400)),
+        ("{{ '1500ms' | seconds }}", json!(1.5)),
+        ("{{ 90 | seconds }}", json!(90)),
+        ("{{ 5400 | duration }}", json!("1h30m")),
+        ("{{ ('90m' | seconds * 2) | duration }}", json!("3h")),
+        ("{{ '1.5 GiB' | bytes }}", json!(1_610_612_736_u64)),
+        ("{{ '[1, {\"a\": null}]' | from_json }}", json!([1, { "a": null }])),
+        ("{{ (params.games | json) | from_json == params.games }}", json!(true)),
+    ] {
+        assert_eq!(value(text), expected, "{text}");
+    }
+    for (text, message) in [
+        ("{{ '5 parsecs' | seconds }}", "`5 parsecs` is not a duration"),
+        ("{{ -1 | duration }}", "`-1` is not a duration"),
+        ("{{ '8 gallons' | bytes }}", "`8 gallons` is not a size"),
+        ("{{ '{' | from_json }}", "the text is not JSON"),
+    ] {
+        let error = Templates::new().value(text, &context()).unwrap_err();
+        assert_eq!(error.code, code::TEMPLATE_FAILED, "{error}");
+        assert!(error.message.contains(message), "{error}");
+    }
+}
+
+/// The expected words are those that Python's `shlex.quote` and `shlex.join` give.
+#[test]
+fn a_quoted_text_is_one_word_of_a_shell() {
+    for (text, expected) in [
+        ("{{ 'plain-1.5@x' | quote }}", "plain-1.5@x"),
+        ("{{ 'two words' | quote }}", "'two words'"),
+        ("{{ \"it's $HOME\" | quote }}", r#"'it'"'"'s $HOME'"#),
+        ("{{ '' | quote }}", "''"),
+        ("{{ 'é' | quote }}", "'é'"),
+        ("{{ ['a b', 1, ''] | quote }}", "'a b' 1 ''"),
+    ] {
+        assert_eq!(value(text), json!(expected), "{text}");
+    }
+    assert_eq!(Templates::new().value("{{ nul | quote }}", &context()).unwrap_err().code, code::TEMPLATE_FAILED);
 }

@@ -1,10 +1,11 @@
 //! Counts which label was answered for which true label.
 //! Knows counts; whether plays or clips are counted is the caller's business.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A square table of counts: rows are the truth, columns the answers, both in the order of `labels`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confusion {
     /// The names of rows and columns.
     pub labels: Vec<String>,

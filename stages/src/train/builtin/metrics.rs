@@ -1,6 +1,7 @@
 //! Turns answers for a split into its numbers: loss, accuracy by clip, and the table of plays.
 //! Knows datasets and log-probabilities; knows nothing of the network they came from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::confusion::Confusion;
@@ -8,19 +9,24 @@ use super::data::{Dataset, Split};
 use super::vote;
 
 /// What is known at the end of one epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EpochMetrics {
     /// Counted from 1.
+    #[schemars(range(min = 1))]
     pub epoch: u32,
     /// The step size of the epoch's first step.
     pub learning_rate: f64,
     /// Mean cross-entropy of the training clips as they were learned from, in nats.
+    #[schemars(range(min = 0.0))]
     pub train_loss: f64,
     /// Mean cross-entropy of the validation clips at the end of the epoch, in nats.
+    #[schemars(range(min = 0.0))]
     pub validation_loss: f64,
     /// The share of validation clips answered right, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub validation_accuracy: f64,
     /// The share of validation plays answered right when all their clips are heard, 0 to 1. A play counts once.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub validation_group_accuracy: f64,
 }
 
