@@ -70,6 +70,10 @@ impl From<Scalar> for Argument {
 struct Input {
     /// A stage whose results it gets as a folder.
     stage: Option<Results>,
+    /// Whether it gets the results of every cell, also of those that do not belong to its own. Each lies in a folder named
+    /// after its cell.
+    #[serde(default)]
+    all: bool,
     /// A file outside the store.
     file: Option<InputFile>,
 }
@@ -100,6 +104,10 @@ impl StageKind for Command {
             if input.stage.is_some() == input.file.is_some() {
                 return Err(ConfigProblem::new(format!("inputs.{name}"), "an input is either a stage or a file")
                     .help("write { stage = \"NAME\" } or { file = \"PATH\" }"));
+            }
+            if input.all && input.stage.is_none() {
+                return Err(ConfigProblem::new(format!("inputs.{name}.all"), "a file has no cells")
+                    .help("take `all` out, or name a stage"));
             }
         }
         for (i, output) in config.outputs.iter().enumerate() {

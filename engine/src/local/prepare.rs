@@ -7,6 +7,7 @@ use crate::ids::AttemptId;
 use crate::plan::input_name;
 use crate::stage::Launch;
 use crate::worker::{ATTEMPT, write_whole};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -83,8 +84,9 @@ fn place_inputs(local: &Local, attempt: &Attempt, folder: &Path) -> Result<BTree
     let mut variables = BTreeMap::new();
     for (field, artifacts) in &attempt.inputs {
         let place = folder.join("inputs").join(plain_name(field));
+        let takes_all = takes_all(&attempt.config, field);
         for artifact in artifacts {
-            let gathered = artifact.cell.is_gathered_by(&attempt.task.cell);
+            let gathered = takes_all || artifact.cell.is_gathered_by(&attempt.task.cell);
             let cell = if gathered { place.join(artifact.cell.folder()) } else { place.clone() };
             fs::create_dir_all(&cell).map_err(|e| Failure::io("make the folder", &cell, &e))?;
             for file in &artifact.files {
@@ -110,6 +112,12 @@ fn place_inputs(local: &Local, attempt: &Attempt, folder: &Path) -> Result<BTree
         }
     }
     Ok(variables)
+}
+
+/// Whether `all = true` stands beside the field of an input, such as `inputs.games.stage`.
+fn takes_all(config: &Json, field: &str) -> bool {
+    let Some((table, _)) = field.rsplit_once('.') else { return false };
+    config.pointer(&format!("/{}/all", table.replace('.', "/"))) == Some(&Json::Bool(true))
 }
 
 /// Where a program runs: as deep below `work/` as its project files climb, so that a copy of `../tools/x.py` has a

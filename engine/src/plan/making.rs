@@ -71,8 +71,8 @@ pub(super) struct Making<'a> {
     paths: files::Paths<'a>,
     /// What its templates make, held against the schema of its kind.
     values: Values<'a>,
-    /// The tasks of the stages it names, by stage.
-    matchings: HashMap<String, Matching>,
+    /// The tasks of the stages it names, by stage and whether all of them are taken.
+    matchings: HashMap<(String, bool), Matching>,
 }
 
 impl<'a> Making<'a> {
@@ -155,11 +155,14 @@ impl<'a> Making<'a> {
         cell: &Cell,
     ) -> Result<TaskInput, Diagnostic> {
         let spec = self.spec;
-        if !self.matchings.contains_key(&marked.text) {
-            let matching = Matching::new(tasks.clone().map(|task| (NodeIndex::new(task), made.cell(task))), cell);
-            self.matchings.insert(marked.text.clone(), matching);
-        }
-        let input = TaskInput { field: marked.field.clone(), tasks: self.matchings[&marked.text].of(cell) };
+        // A cell without keys shares none with any other, so whoever asks for it gets them all.
+        let (takes_all, anywhere) = (marked.mark == Mark::AllResults, Cell::default());
+        let asked = if takes_all { &anywhere } else { cell };
+        let matching = self
+            .matchings
+            .entry((marked.text.clone(), takes_all))
+            .or_insert_with(|| Matching::new(tasks.clone().map(|task| (NodeIndex::new(task), made.cell(task))), asked));
+        let input = TaskInput { field: marked.field.clone(), tasks: matching.of(asked) };
         let here = || TaskId { stage: spec.name.value.clone(), cell: cell.clone() };
         let span = || spec.body.at(&path_parts(&marked.field)).span.clone();
         match (marked.mark, input.tasks.len()) {

@@ -55,6 +55,8 @@ pub enum Mark {
     OneResult,
     /// See [`Results`].
     Results,
+    /// [`Results`] beside which `all = true` stands: those of every cell.
+    AllResults,
     /// See [`InputFile`].
     InputFile,
     /// See [`TemplateFile`].
@@ -77,7 +79,7 @@ impl Mark {
 
     /// Whether it names a stage rather than a file.
     pub fn is_stage(self) -> bool {
-        matches!(self, Self::OneResult | Self::Results)
+        matches!(self, Self::OneResult | Self::Results | Self::AllResults)
     }
 
     /// Whether it names a part of the project, which is read as of a revision when one is asked for.

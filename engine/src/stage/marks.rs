@@ -80,6 +80,7 @@ impl Marks {
                 }
             }
             Json::Object(map) => {
+                let before = found.len();
                 for (key, value) in map {
                     let Some(inner) = place.property(key) else { continue };
                     if here > 0 {
@@ -88,6 +89,10 @@ impl Marks {
                     field.push_str(key);
                     self.walk(inner, value, field, found);
                     field.truncate(here);
+                }
+                if map.get("all") == Some(&Json::Bool(true)) {
+                    let results = found[before..].iter_mut().filter(|marked| marked.mark == Mark::Results);
+                    results.for_each(|marked| marked.mark = Mark::AllResults);
                 }
             }
             _ => {}
@@ -201,6 +206,20 @@ mod tests {
     fn fields(config: &Json) -> Vec<(String, Mark)> {
         let schema = schemars::schema_for!(Config).to_value();
         Marks::of(&schema, &schema).find(config).into_iter().map(|m| (m.field, m.mark)).collect()
+    }
+
+    #[test]
+    fn all_beside_results_takes_those_of_every_cell() {
+        #[derive(JsonSchema)]
+        #[expect(dead_code, reason = "only the schema is used")]
+        struct Input {
+            stage: Results,
+            all: bool,
+        }
+        let schema = schemars::schema_for!(Input).to_value();
+        let mark = |config: Json| Marks::of(&schema, &schema).find(&config)[0].mark;
+        assert_eq!(mark(json!({ "stage": "a", "all": true })), Mark::AllResults);
+        assert_eq!(mark(json!({ "stage": "a", "all": false })), Mark::Results);
     }
 
     #[test]
