@@ -20,8 +20,10 @@ fn epoch() -> Json {
             "validation_accuracy": 0.25, "validation_group_accuracy": 1.0 })
 }
 
-/// A record of each format, and what must not take a value's place in it.
-fn samples() -> Vec<(&'static str, Json, Vec<(&'static str, Json)>)> {
+/// A format, a record of it, and what must not take the place of a field's value.
+type Sample = (&'static str, Json, Vec<(&'static str, Json)>);
+
+fn samples() -> Vec<Sample> {
     let record = json!({ "clip": "c1", "label": "RUN", "play": 7, "angle": "FAR_LEFT", "anything": ["else"] });
     let play = json!({ "id": "p1", "start_ms": 1000, "yards": -2.5, "note": null });
     vec![
