@@ -130,7 +130,7 @@ matrix = {{ a = "{{{{ range({a}) }}}}", b = "{{{{ range({b}) }}}}" }}
 argv = ["sh", "-c", "echo $0 > $PIPE_OUTPUT/made", "{{{{ a }}}}-{{{{ b }}}}"]
 outputs = ["made"]
 """)
-    (folder / ".pipe").mkdir()
+    (folder / ".pipe").mkdir(exist_ok=True)
 
 
 def pipe_linked(folder, tasks):
@@ -161,7 +161,7 @@ def ninja_matrix(folder, tasks):
         lines += [f"build out/{cell(i, '-')}: work in", f"  what = {cell(i, '-')}"]
     write(folder / "build.ninja", "\n".join(lines) + "\n")
     write(folder / "in", "")
-    (folder / "out").mkdir()
+    (folder / "out").mkdir(exist_ok=True)
 
 
 def snakemake_matrix(folder, tasks):
@@ -187,7 +187,7 @@ stages:
     cmd: mkdir -p out && echo ${{item.a}}-${{item.b}} > out/${{item.a}}-${{item.b}}
     outs: ["out/${{item.a}}-${{item.b}}"]
 """)
-    subprocess.run([peers / "dvc", "init", "--no-scm", "--quiet"], cwd=folder, check=True, env=quiet())
+    subprocess.run([peers / "dvc", "init", "--no-scm", "--force", "--quiet"], cwd=folder, check=True, env=quiet())
 
 
 def fill(pipe, folder):

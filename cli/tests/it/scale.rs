@@ -22,11 +22,10 @@ fn a_chain_of_ten_thousand_stages_is_checked_planned_and_drawn_on_a_small_stack(
     let said = bench.on_a_small_stack(&["validate", "spec.toml"]);
     assert_eq!(said.stdout, "spec.toml: 10000 stages, 10000 tasks\n", "{}", said.stderr);
     let said = bench.on_a_small_stack(&["plan", "spec.toml"]);
-    assert!(said.stdout.ends_with("10000 tasks: 1 to run, 9999 that depend on what others give, 0 up to date\n"));
-    for format in ["dot", "mermaid"] {
-        let said = bench.on_a_small_stack(&["graph", "spec.toml", "--format", format]);
-        assert_eq!(said.stdout.lines().filter(|line| line.contains(" --> ") || line.contains(" -> ")).count(), 9999);
-    }
+    let told = "10000 tasks: 1 to run, 9999 that depend on what others give, 0 up to date\n";
+    assert!(said.stdout.contains(told), "{}", said.stderr);
+    let said = bench.on_a_small_stack(&["graph", "spec.toml", "--format", "mermaid"]);
+    assert_eq!(said.stdout.lines().filter(|line| line.contains(" --> ")).count(), 9999, "{}", said.stderr);
 }
 
 #[test]
