@@ -93,6 +93,20 @@ fn a_wrong_shape_is_refused_by_editors_too_and_the_right_one_is_not() {
     assert!(refused >= 7, "{refused} are refused");
 }
 
+#[test]
+fn broken_specs_of_wrong_shape_are_refused_by_editors_too() {
+    let validator = validator("spec");
+    let is_shape = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("S02");
+    let specs: Vec<PathBuf> = specs_in("testdata/specs/bad").into_iter().filter(is_shape).collect();
+    assert!(specs.len() >= 20, "{} specs", specs.len());
+    for path in specs {
+        // What a template makes is known only when it is made.
+        let beyond = path.file_stem().unwrap().to_str().unwrap().contains("-made");
+        let document = document(&fs::read_to_string(&path).unwrap(), is_yaml(&path));
+        assert_eq!(validator.is_valid(&document), beyond, "{}", path.display());
+    }
+}
+
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod artifacts {
     use super::*;
