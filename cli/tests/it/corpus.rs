@@ -88,6 +88,8 @@ fn copy() -> Bench {
     for spec in corpus() {
         fs::write(bench.path(&spec.name), &spec.bytes).unwrap();
     }
+    fs::create_dir_all(bench.path("tools")).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", bench.path("tools/away.sh")).unwrap();
     bench
 }
 
