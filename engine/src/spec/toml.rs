@@ -323,11 +323,16 @@ mod tests {
         1 | a = 
           |     ^ here
 
-        error[S0102]: this is not TOML: a text whose closing quote is missing
-         --> x.toml:2:11
+        error[S0102]: a text whose closing quote is missing
+         --> x.toml:2:9
           |
         2 | b = [1, "x
-          |           ^ here
+          |         ^^ it begins here
+          |
+        help: close it
+          |
+        2 | b = [1, "x"
+          |           +
 
         error[S0102]: this is not TOML: missing comma between array elements, expected `,`
          --> x.toml:3:1

@@ -410,17 +410,21 @@ fn numbers_out_of_range_and_units_that_cannot_be_read_say_what_goes() {
         6 | share = 1.5
           |         ^^^ wants at most 1.0
 
-        error[S0207]: `timeout` cannot be read: `soon` is not a duration: write seconds, or units as in `500ms`, `2s`, `90m`, `7h`, `1h30m`, `2d`
+        error[S0207]: `timeout` cannot be read: `soon` is not a duration
          --> x.toml:7:11
           |
         7 | timeout = "soon"
           |           ^^^^^^
+          |
+        help: write seconds, or units as in `500ms`, `2s`, `90m`, `7h`, `1h30m`, `2d`
 
-        error[S0207]: `memory` cannot be read: `8 G` is not a size: write bytes, or a unit as in `512 MiB`, `16Gi`, `8 GB`, `1.5 GiB`
+        error[S0207]: `memory` cannot be read: `8 G` is not a size
          --> x.toml:8:10
           |
         8 | memory = "8 G"
           |          ^^^^^
+          |
+        help: write `8 GB`, in powers of 1000, or `8 GiB`, in powers of 1024
         "#);
 }
 
@@ -441,13 +445,13 @@ fn of_several_shapes_the_nearest_is_meant() {
 #[test]
 fn a_broken_template_is_shown_at_its_exact_spot() {
     insta::assert_snapshot!(shown("version = 1\nname = \"é {{ a b }}\"\nparams = { x = \"{% for %}\" }\n"), @r#"
-        error[S0301]: the template is not well formed: unexpected identifier, expected end of variable block
+        error[S0301]: the template is not well formed: unexpected a name, expected `}}`
          --> x.toml:2:16
           |
         2 | name = "é {{ a b }}"
           |                ^
 
-        error[S0301]: the template is not well formed: unexpected end of block, expected in
+        error[S0301]: the template is not well formed: unexpected `%}`, expected in
          --> x.toml:3:24
           |
         3 | params = { x = "{% for %}" }

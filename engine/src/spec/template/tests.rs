@@ -115,7 +115,7 @@ fn every_problem_of_a_tree_is_told_with_its_exact_spot() {
           |
         help: did you mean `sort`?
 
-        error[S0301]: the template is not well formed: unexpected end of variable block
+        error[S0301]: the template is not well formed: unexpected `}}`
          --> x.toml:3:13
           |
         3 | c = "{{ 1 + }}"
