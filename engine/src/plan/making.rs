@@ -71,8 +71,8 @@ pub(super) struct Making<'a> {
     paths: files::Paths<'a>,
     /// What its templates make, held against the schema of its kind.
     values: Values<'a>,
-    /// The tasks of the stages it names, by stage.
-    matchings: HashMap<String, Matching>,
+    /// The tasks of the stages it names, by stage and whether all of them are taken.
+    matchings: HashMap<(String, bool), Matching>,
 }
 
 impl<'a> Making<'a> {

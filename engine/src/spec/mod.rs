@@ -80,7 +80,6 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         problems.extend(found.into_iter().filter(|problem| place.contains(&problem.span().start)));
     }
     let params = param::read(root.get("params"), &sources, &mut problems);
-    let broken = |(name, node): &(Spanned<String>, Node)| is_broken(name, node, &problems);
     let spec = typed::<SpecFile>(&root, &SCALARS).map(|file| Spec {
         broken: problems.iter().any(|p| p.severity == Severity::Error),
         digest: digest(&sources),
@@ -92,11 +91,9 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         environment,
         store: file.store.root,
         backends: root.get("backends").into_iter().flat_map(Node::entries).map(|e| backend(e, &problems)).collect(),
-        defaults: root.entries().iter().find(|e| e.0.value == "defaults" && !broken(e)).map(|e| e.1.clone()),
+        defaults: sound(&root, &problems, |key| key == "defaults").get("defaults").cloned(),
         stages: root.get("stages").into_iter().flat_map(Node::entries).map(|e| stage(e, &problems)).collect(),
-        around: part(&root, |key| {
-            automation::AROUND_KEYS.contains(&key) && !root.entries().iter().any(|e| e.0.value == key && broken(e))
-        }),
+        around: sound(&root, &problems, |key| automation::AROUND_KEYS.contains(&key)),
         root,
     });
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();

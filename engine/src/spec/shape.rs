@@ -70,8 +70,8 @@ struct Checker<'s> {
 
 impl<'s> Checker<'s> {
     fn new(root: &'s Json, pen: Pen<'s>) -> Self {
-        let (problems, templated) = (Vec::new(), Vec::new());
-        Self { root, templates: OnceCell::new(), pen, problems, templated, is_trying: false }
+        let (templates, problems, templated) = (OnceCell::new(), Vec::new(), Vec::new());
+        Self { root, templates, pen, problems, templated, is_trying: false }
     }
 
     fn node(&mut self, node: &Node, schema: &'s Json, place: &Place<'_>) {

@@ -72,18 +72,18 @@ fn lists_and_tables_are_typed_as_toml_or_json() {
 #[test]
 fn a_wrong_value_is_shown_where_it_was_typed_and_where_it_is_declared() {
     let planned = Desk::with_spec(SAYS).param("n", "many").plan();
-    insta::assert_snapshot!(planned.shown(), @r#"
-        error[P0402]: the parameter `n` takes an integer
-         --> <command line>:1:6
-          |
-        1 | -P n=many
-          |      ^^^^ set here by -P
-          |
-         ::: spec.toml:4:1
-          |
-        4 | n = 1
-          | - declared here
-        "#);
+    insta::assert_snapshot!(planned.shown(), @r"
+    error[P0402]: the parameter `n` takes an integer
+     --> <command line>:1:6
+      |
+    1 | -P n=many
+      |      ^^^^ set here by -P
+      |
+     ::: spec.toml:4:1
+      |
+    4 | n = 1
+      | - declared here
+    ");
 }
 
 #[test]
