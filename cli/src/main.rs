@@ -6,6 +6,7 @@ mod exit;
 mod failed;
 mod forecast;
 mod git;
+mod hooks;
 mod nearby;
 mod origins;
 mod outlook;

@@ -114,6 +114,17 @@ fn outside(given: &Given) -> Outside {
 }
 
 impl Checked {
+    /// Adds what the plan needs and this machine has not; there is no plan then. Leaves a spec alone that is to be
+    /// judged by its text.
+    pub(crate) fn look_around(&mut self, args: &SpecArgs) {
+        let (Some(spec), Some(plan), false) = (&self.spec, &self.plan, args.given.offline) else { return };
+        let missing = plan::not_here(spec, plan);
+        if missing.iter().any(|problem| problem.severity == Severity::Error) {
+            self.plan = None;
+        }
+        self.problems.extend(missing);
+    }
+
     /// Itself when no problem is an error; warnings go to stderr.
     ///
     /// # Errors
@@ -148,6 +159,16 @@ impl Project {
     /// When the spec cannot be read or is wrong.
     pub(crate) fn load(args: &SpecArgs, printer: &Printer) -> Result<Self, Refusal> {
         Ok(Self::of(check(args)?.sound(printer)?, args))
+    }
+
+    /// As [`Project::load`], and sees to it that the secrets and programs of the plan are here.
+    ///
+    /// # Errors
+    /// When the spec cannot be read or is wrong, or something it needs is not here.
+    pub(crate) fn load_here(args: &SpecArgs, printer: &Printer) -> Result<Self, Refusal> {
+        let mut checked = check(args)?;
+        checked.look_around(args);
+        Ok(Self::of(checked.sound(printer)?, args))
     }
 
     /// The project of a spec that is sound.

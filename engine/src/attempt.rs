@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use crate::key::Fields;
 use crate::manifest::FileEntry;
+use crate::secret::Redactor;
 use crate::stamp::{FileStamp, companion};
 use crate::units::Bytes;
 use schemars::JsonSchema;
@@ -118,6 +119,18 @@ pub struct Outcome {
     /// Items made by this attempt and items found finished.
     #[serde(default)]
     pub items: ItemCount,
+}
+
+impl Outcome {
+    /// The same without the secrets the attempt was given.
+    #[must_use]
+    pub fn redacted(self, redactor: &Redactor) -> Self {
+        if redactor.is_idle() {
+            return self;
+        }
+        let failure = self.failure.map(|failure| redactor.failure(failure));
+        Self { failure, result: redactor.json(&self.result), ..self }
+    }
 }
 
 /// How many items an attempt made itself and how many it found in the store.

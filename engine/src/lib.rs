@@ -5,6 +5,7 @@
 
 // What everything may use.
 pub mod failure;
+pub mod secret;
 pub mod stamp;
 pub mod text;
 pub mod units;

@@ -4,6 +4,7 @@
 use crate::attempt::{Attempt, Outcome, VERSION};
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::secret::{self, Redactor};
 use crate::stage::Registry;
 use crate::store::Folder;
 use crate::work::{Work, store_failed};
@@ -31,7 +32,7 @@ pub fn run_attempt(
     say: &(dyn Fn(Body) + Sync),
 ) -> Result<bool, Failure> {
     let attempt = read_attempt(folder)?;
-    let outcome = outcome_of(&attempt, kinds, world, say);
+    let outcome = outcome_of(&attempt, kinds, world, say).redacted(&Redactor::of(&secret::given()));
     let succeeded = outcome.failure.is_none();
     write_whole(&folder.join(OUTCOME), &outcome)?;
     Ok(succeeded)

@@ -22,7 +22,7 @@ struct Config {
     argv: Option<Vec<Argument>>,
     /// Or lines for `sh -e`. Templates cannot stand in it: matrix keys are there as `$PIPE_CELL_GAME`, and `env` gives it
     /// whatever else it needs, so that no value can become code.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("format" = "no-template"))]
     shell: Option<String>,
     /// Files of the project it needs, such as `["tools/report.py"]`. They are placed in its folder under these paths.
     #[serde(default)]
@@ -120,6 +120,11 @@ impl StageKind for Command {
             }
         }
         Ok(())
+    }
+
+    fn loose(&self, config: &Json) -> Vec<(String, String)> {
+        let arguments = config["argv"].as_array().into_iter().flatten().enumerate();
+        arguments.filter_map(|(i, argument)| Some((format!("argv[{i}]"), argument.as_str()?.to_owned()))).collect()
     }
 
     fn launch(&self, config: &Json) -> Launch {

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         return show_origins(args, printer);
     }
     // The process ends after this; to take a hundred thousand tasks apart first would cost a tenth of planning them.
-    let project = ManuallyDrop::new(Project::load(&args.spec, printer)?);
+    let project = ManuallyDrop::new(Project::load_here(&args.spec, printer)?);
     let finder = ManuallyDrop::new(project.finder(&World::real()));
     let forecasts = ManuallyDrop::new(Forecasts::of(&project.plan, &finder));
     // Digests of large files are worth remembering; where there is no state folder yet, this does nothing.

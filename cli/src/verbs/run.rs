@@ -4,6 +4,7 @@ use super::again;
 use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
 use crate::git;
+use crate::hooks;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::summary;
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let world = World::real();
     let begun = world.now();
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
-    let project = Project::load(&args.spec, printer)?;
+    let project = Project::load_here(&args.spec, printer)?;
     let workshop = Workshop::open(&project, args.wait, &world, printer)?;
     let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
         };
         ended.tell(printer);
     }
+    hooks::after(&project.plan.around.hooks, &finished, &args.spec.spec, printer);
     Ok(exit_of(&finished))
 }
 

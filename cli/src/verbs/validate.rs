@@ -10,7 +10,8 @@ use pipe_engine::text::{render, to_json};
 use serde_json::json;
 
 pub(crate) fn run(args: &ValidateArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let checked = wiring::check(&args.spec)?;
+    let mut checked = wiring::check(&args.spec)?;
+    checked.look_around(&args.spec);
     let exit = if checked.plan.is_some() { Exit::Done } else { Exit::Wrong };
     if printer.json {
         printer.document(&document(&checked))?;

@@ -105,6 +105,11 @@ impl Bench {
         ended(self.command(arguments).output().unwrap())
     }
 
+    /// What a command of this bench says.
+    pub(crate) fn said(&self, command: &mut Command) -> Said {
+        ended(command.output().unwrap())
+    }
+
     /// `pipe run spec.toml --json`, which must end well.
     pub(crate) fn run(&self) -> Said {
         let said = self.pipe(&["run", "spec.toml", "--json"]);

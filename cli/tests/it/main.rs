@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod around;
 mod at;
 mod beginning;
 mod bench;
@@ -22,6 +23,7 @@ mod running;
 mod sample;
 mod scale;
 mod schemas;
+mod secrets;
 mod seeing;
 mod stopping;
 mod trust;

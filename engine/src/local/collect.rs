@@ -1,10 +1,11 @@
 //! A child that ended -> an outcome. A worker has left its own; a program's output folder is looked at.
 
 use super::process::End;
-use super::{Prepared, sweep};
+use super::{Prepared, facts, sweep};
 use crate::attempt::{ItemCount, Outcome, VERSION};
 use crate::failure::Failure;
 use crate::manifest::FileEntry;
+use crate::secret::Redactor;
 use crate::stage::Launch;
 use crate::store::Folder;
 use crate::work::{entry, seal};
@@ -18,10 +19,12 @@ use std::process::ExitStatus;
 /// The outcome of an attempt whose process ended, also written into its folder. What a failed attempt left half
 /// written is removed.
 pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome {
+    let redactor = Redactor::of(&prepared.secrets);
     let outcome = match &prepared.launch {
         Launch::Worker => worker_outcome(prepared, &end),
-        Launch::Program { outputs, .. } => program_outcome(store, prepared, &end, outputs),
+        Launch::Program { outputs, .. } => program_outcome(store, prepared, &end, outputs, &redactor),
     };
+    let outcome = outcome.redacted(&redactor);
     if outcome.failure.is_some() {
         match prepared.launch {
             Launch::Worker => sweep::sweep_output(store, &prepared.attempt.output),
@@ -46,7 +49,7 @@ fn worker_outcome(prepared: &Prepared, end: &End) -> Outcome {
     }
 }
 
-fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[String]) -> Outcome {
+fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[String], redactor: &Redactor) -> Outcome {
     // A program that was asked to end may say that all is well; what it wrote is still half of what was wanted.
     if end.stopped.is_some() || !matches!(&end.status, Ok(status) if status.success()) {
         return failed(prepared, died(end));
@@ -65,14 +68,14 @@ fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[St
             .help("write it under the folder that $PIPE_OUTPUT names, or take it out of `outputs`");
         return failed(prepared, failure);
     }
-    let mut files = Vec::new();
-    match gather(&folder, "", &prepared.attempt.output, &mut files) {
-        Ok(()) => match files.iter().try_for_each(|f| seal(&store.path(&f.at))) {
-            Ok(()) => Outcome { files, ..empty(prepared) },
-            Err(failure) => failed(prepared, failure),
-        },
-        Err(failure) => failed(prepared, failure),
-    }
+    let made = || {
+        let result = facts::of(&folder, redactor)?;
+        let mut files = Vec::new();
+        gather(&folder, "", &prepared.attempt.output, &mut files)?;
+        files.iter().try_for_each(|f| seal(&store.path(&f.at)))?;
+        Ok(Outcome { files, result, ..empty(prepared) })
+    };
+    made().unwrap_or_else(|failure| failed(prepared, failure))
 }
 
 /// Everything a program wrote, sorted by path.

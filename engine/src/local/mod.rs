@@ -2,6 +2,7 @@
 //! Built-in stages run as `pipe worker`; a program of the author's is spawned directly.
 
 mod collect;
+mod facts;
 mod prepare;
 mod process;
 mod sweep;

@@ -5,6 +5,7 @@ use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::ids::AttemptId;
 use crate::plan::input_name;
+use crate::secret;
 use crate::stage::Launch;
 use crate::worker::{ATTEMPT, write_whole};
 use serde_json::Value as Json;
@@ -25,6 +26,8 @@ pub struct Prepared {
     pub launch: Launch,
     /// Variables of its stage.
     pub env: BTreeMap<String, String>,
+    /// Its secrets, by the variables its process gets. They are written nowhere.
+    pub secrets: secret::Values,
     /// For a program: the variables that say where its inputs are.
     pub variables: BTreeMap<String, String>,
 }
@@ -42,6 +45,7 @@ pub fn prepare(
     mut attempt: Attempt,
     launch: Launch,
     env: BTreeMap<String, String>,
+    secrets: secret::Values,
 ) -> Result<Prepared, Failure> {
     let stem = attempt.output.clone();
     let parent = local.store.path(&stem);
@@ -66,7 +70,7 @@ pub fn prepare(
         Launch::Worker => BTreeMap::new(),
         Launch::Program { .. } => place_inputs(local, &attempt, &folder)?,
     };
-    Ok(Prepared { attempt, folder, launch, env, variables })
+    Ok(Prepared { attempt, folder, launch, env, secrets, variables })
 }
 
 /// Makes a folder. Returns whether it was not there yet.

@@ -6,6 +6,7 @@ use crate::event::Body;
 use crate::failure::{Class, Failure};
 use crate::ids::scalar;
 use crate::scheduler::Stop;
+use crate::secret::{self, Redactor};
 use crate::stage::Launch;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
@@ -44,6 +45,7 @@ pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure
     let attempt = &prepared.attempt;
     command
         .envs(&prepared.env)
+        .envs(prepared.secrets.iter().map(|(name, value)| (name, value.reveal())))
         .env("PIPE_ATTEMPT", &attempt.id.0)
         .env("PIPE_STATE", sweep::owner_name(&local.state))
         .stdout(Stdio::piped())
@@ -66,6 +68,8 @@ pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure
 fn worker(local: &Local, prepared: &Prepared) -> Command {
     let mut command = Command::new(&local.worker);
     command.arg("worker").arg(&prepared.folder).stdin(Stdio::piped());
+    let names: Vec<&str> = prepared.secrets.keys().map(String::as_str).collect();
+    command.env(secret::NAMES, names.join(","));
     command
 }
 
@@ -103,6 +107,8 @@ pub(super) async fn supervise(
 ) -> End {
     let log = Log::open(prepared);
     let speaks = prepared.launch == Launch::Worker;
+    // Each pipe has one of its own: what stands half in one and half in the other is in neither.
+    let redactor = Redactor::of(&prepared.secrets);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let talk = |line: &[u8]| match serde_json::from_slice::<Body>(line) {
         Ok(body) if speaks => say(body),
@@ -111,7 +117,7 @@ pub(super) async fn supervise(
     let complain = |line: &[u8]| log.line(line, say);
     let reading = async {
         let kept = || log.keep();
-        tokio::join!(lines(stdout, &talk, &kept), lines(stderr, &complain, &kept))
+        tokio::join!(lines(stdout, redactor.clone(), &talk, &kept), lines(stderr, redactor.clone(), &complain, &kept))
     };
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let input = child.stdin.take();
@@ -171,12 +177,18 @@ async fn wait(
     (child.wait().await, how)
 }
 
-/// Feeds each line, without its end, to `take`, and calls `kept` after each reading. Bytes need not be text.
-async fn lines(pipe: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&[u8]) + Sync), kept: &(dyn Fn() + Sync)) {
+/// Feeds each line, without its end and without secrets, to `take`, and calls `kept` after each reading. Bytes need not
+/// be text.
+async fn lines(
+    pipe: Option<impl AsyncRead + Unpin>,
+    mut redactor: Redactor,
+    take: &(dyn Fn(&[u8]) + Sync),
+    kept: &(dyn Fn() + Sync),
+) {
     let Some(mut pipe) = pipe else { return };
     let (mut buffer, mut line) = (vec![0; 16 * 1024], Vec::new());
     while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
-        for part in buffer[..n].split_inclusive(|b| *b == b'\n') {
+        for part in redactor.feed(&buffer[..n]).split_inclusive(|b| *b == b'\n') {
             line.extend_from_slice(part);
             if line.ends_with(b"\n") || line.len() >= LONGEST_LINE {
                 take(line.trim_ascii_end());
@@ -185,6 +197,7 @@ async fn lines(pipe: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&[u8]) + Syn
         }
         kept();
     }
+    line.extend(redactor.finish());
     if !line.is_empty() {
         take(line.trim_ascii_end());
         kept();

@@ -4,7 +4,7 @@ mod sources;
 
 use crate::attempt::{Input, SourceFile};
 use crate::failure::Failure;
-use crate::ids::{Cell, Fingerprint};
+use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Key, KeyWriter, reason};
 use crate::manifest::{Artifact, Manifest, place};
 use crate::plan::{Plan, Settings, Task};
@@ -52,13 +52,25 @@ pub struct Finder {
     is_empty: bool,
     journal: Option<PathBuf>,
     history: OnceLock<History>,
+    /// The run that looks things up, once it has begun.
+    run: OnceLock<RunId>,
 }
 
 impl Finder {
     /// A finder for the tasks of `plan` in `store`.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
         let (hints, sources) = (Mutex::new(hints), Sources::of(world));
-        Self { plan, store, hints, sources, repairs: true, is_empty: false, journal: None, history: OnceLock::new() }
+        Self {
+            plan,
+            store,
+            hints,
+            sources,
+            repairs: true,
+            is_empty: false,
+            journal: None,
+            history: OnceLock::new(),
+            run: OnceLock::new(),
+        }
     }
 
     /// Also knows what the journal of this state folder tells of earlier attempts. It is read when it is first needed:
@@ -74,6 +86,11 @@ impl Finder {
     pub fn looking_only(self) -> Self {
         let is_empty = !self.store.path("results").exists();
         Self { repairs: false, is_empty, sources: self.sources.looked_at_once(), ..self }
+    }
+
+    /// From now on the keys of volatile tasks are those of this run.
+    pub fn begin(&self, run: &RunId) {
+        let _ = self.run.set(run.clone());
     }
 
     /// Looks a task up. `inputs` are its input artifacts, by field.
@@ -163,6 +180,11 @@ impl Finder {
             config = config.json(&format!("cell.{key}"), value);
         }
         config = declared(config, task, &stage.settings);
+        if !stage.settings.cache {
+            // A key that no other run and no other task can have: the result is filed, and nobody takes it for theirs.
+            let run = self.run.get().map_or("each run", |run| run.0.as_str());
+            config = config.field("volatile", format!("{run} {}", task.id));
+        }
         for (field, cell, digest) in inputs {
             let name = if cell.is_gathered_by(&task.id.cell) { format!("{field}[{cell}]") } else { field.to_owned() };
             config = config.field(format!("inputs.{name}"), digest);
@@ -180,6 +202,9 @@ impl Finder {
 
     /// The result of a task under its key; its name leads to that key from now on.
     fn found(&self, task: &Task, fingerprint: &Fingerprint) -> Result<Option<Arc<Artifact>>, Failure> {
+        if !self.plan.settings(task).cache {
+            return Ok(None);
+        }
         let artifact = self.artifact(fingerprint)?;
         if artifact.is_some() {
             self.hints().remember_newest(&self.plan.name, &task.id, fingerprint);
@@ -231,6 +256,9 @@ impl Finder {
     }
 
     fn why(&self, task: &Task, key: &Key) -> String {
+        if !self.plan.settings(task).cache {
+            return "cache = false".to_owned();
+        }
         let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
         let past = self.history().newest(&task.id);
         // An attempt for another key tells why there is no result only where there never was one.

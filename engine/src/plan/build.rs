@@ -8,7 +8,9 @@ use super::probe::Samples;
 use super::project::Project;
 use super::rows::{self, Row, Rows};
 use super::settings::Settings;
-use super::{Plan, Stage, cells, code, files, order, params, pending, places, schedule, unused};
+use super::{
+    Plan, Stage, cells, code, files, hooks, order, params, pending, places, publish, schedule, secrets, unused,
+};
 use crate::backend::Backends;
 use crate::ids::Cell;
 use crate::spec::common::{CELL_KEYS, Common, Defaults, Foreach};
@@ -81,6 +83,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     }
     let around = read::<Around>(&ground, &request.spec.around, &Json::Null, &mut problems).unwrap_or_default();
     problems.extend(schedule::check(&request.spec.around, around.schedule.as_ref()));
+    problems.extend(hooks::check(&request.spec.around, &around.hooks));
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
     let mut builder = Builder {
         ground: &ground,
@@ -95,8 +98,9 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
             builder.stage(&request.spec.stages[place]);
         }
     }
-    let Builder { stages, made, mut problems, .. } = builder;
+    let Builder { stages, mut made, mut problems, .. } = builder;
     let (store, bucket) = places::store(request, &stages, &ground.places, &mut problems);
+    problems.extend(publish::check(request, &ground.project, &store, &mut made.graph));
     tidy(&mut problems, request.sources);
     if problems.iter().any(|p| p.severity == Severity::Error) || request.spec.broken {
         return (None, problems);
@@ -107,6 +111,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         name: spec.name.value.clone(),
         spec_digest: spec.digest.clone(),
         profile: spec.profile.clone(),
+        environment: spec.environment.clone(),
         params: values,
         origins,
         store,
@@ -192,8 +197,10 @@ impl Builder<'_> {
         self.look_at(spec, kind.as_ref(), tasks.clone());
         let needs = self.needs(spec, common.foreach.as_ref());
         self.made.stages.insert(name.clone(), (place, tasks));
-        let settings = Settings::of(&self.ground.defaults, &common);
+        let secrets = secrets::sources(spec, &common, self.ground.request, &mut self.problems);
+        let settings = Settings::of(&self.ground.defaults, &common, secrets);
         let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
+        self.problems.extend(secrets::too_far(spec, &settings));
         let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));
         self.stages.push(Stage { name, code, kind, settings, backend, needs, waits_for });
     }
@@ -205,6 +212,7 @@ impl Builder<'_> {
         }
         let mut made = tasks.map(|task| &self.made.graph[NodeIndex::new(task)]).peekable();
         let first = made.peek().copied();
+        self.problems.extend(files::unnamed(spec, self.ground.request, kind, made.clone()));
         let missing = files::missing(spec, made.flat_map(|task| &task.files));
         if let Some(task) = first.filter(|_| missing.is_empty()) {
             self.problems.extend(self.samples.probe(spec, kind, task, &self.made));

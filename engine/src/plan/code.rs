@@ -28,10 +28,28 @@ pub const BAD_SAMPLE: &str = "P0305";
 pub const BAD_CONDITION: &str = "P0303";
 /// Two settings that exclude each other.
 pub const CONFLICT: &str = "P0304";
+/// A file of the project that a program means and does not get.
+pub const UNNAMED_FILE: &str = "P0307";
 /// A file of the project that is a link out of it.
 pub const LINK_OUT: &str = "P0308";
 /// A variable that a program cannot get.
 pub const BAD_VARIABLE: &str = "P0601";
+/// A secret that is not where the spec says.
+pub const MISSING_SECRET: &str = "P0603";
+/// A program that is not there.
+pub const MISSING_TOOL: &str = "P0604";
+/// A program of another version.
+pub const OTHER_TOOL: &str = "P0605";
+/// A secret that this build cannot fetch.
+pub const FAR_SECRET: &str = "P0606";
+/// Something is published that no result can have.
+pub const BAD_PUBLISHED: &str = "P0701";
+/// Something is published to a place outside the project.
+pub const OUTSIDE_PROJECT: &str = "P0702";
+/// Something is published to a place that is not for results.
+pub const PROTECTED_TARGET: &str = "P0703";
+/// Two tasks publish to one place.
+pub const PUBLISHED_TWICE: &str = "P0704";
 /// A parameter is set that the spec does not have.
 pub const UNKNOWN_PARAM: &str = "P0401";
 /// A parameter is set to what its default's type does not admit.

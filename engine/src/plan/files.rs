@@ -1,14 +1,14 @@
 //! The files outside the store that a task names: where they lie, and whether they are there at all.
 
 use super::making::Ground;
-use super::{TaskFile, code};
+use super::{Request, Task, TaskFile, code};
 use crate::spec::model::path_parts;
 use crate::spec::node::Value;
 use crate::spec::template::{Context, Prepared};
 use crate::spec::{StageSpec, replace_text};
-use crate::stage::Marked;
+use crate::stage::{Marked, StageKind};
 use crate::text::{Diagnostic, Span, closest};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -95,6 +95,35 @@ pub(super) fn missing<'a>(stage: &StageSpec, files: impl Iterator<Item = &'a Tas
         }
     }
     by_field.into_iter().map(|(field, files)| problem(stage, field, &files)).collect()
+}
+
+/// Files of the project that the tasks of a stage mean and do not name: a program would not find them.
+pub(super) fn unnamed<'a>(
+    stage: &StageSpec,
+    request: &Request<'_>,
+    kind: &dyn StageKind,
+    tasks: impl Iterator<Item = &'a Task>,
+) -> Vec<Diagnostic> {
+    let mut meant: BTreeSet<(String, String)> = BTreeSet::new();
+    for task in tasks {
+        let is_named = |text: &str| task.files.iter().any(|file| Path::new(&file.written) == Path::new(text));
+        let loose = kind.loose(&task.config).into_iter();
+        meant.extend(loose.filter(|(_, text)| looks_like_a_file(text) && !is_named(text)));
+    }
+    let there = meant.into_iter().filter_map(|(field, text)| {
+        let span = stage.body.at(&path_parts(&field)).span.clone();
+        request.folder(&span).join(&text).is_file().then(|| {
+            let message = format!("`{text}` is a file of the project, and the program will not find it");
+            let help = format!("it starts in a folder of its own that holds what `files` names: files = [\"{text}\"]");
+            Diagnostic::warning(code::UNNAMED_FILE, message, span, "not in `files`").help(help)
+        })
+    });
+    there.collect()
+}
+
+/// Most arguments are no files; what has neither a dot nor a slash is not even looked for.
+fn looks_like_a_file(text: &str) -> bool {
+    text.contains(['.', '/']) && !text.starts_with(['/', '-']) && !text.contains(['\0', '\n'])
 }
 
 const MISSING: &str = "is not there";

@@ -6,6 +6,8 @@ mod cells;
 pub mod code;
 mod condition;
 mod files;
+mod here;
+mod hooks;
 mod limits;
 mod making;
 mod matching;
@@ -18,13 +20,17 @@ mod picture;
 mod places;
 mod probe;
 mod project;
+mod publish;
 mod rows;
 mod schedule;
+mod secrets;
 mod settings;
+mod tools;
 mod unused;
 
 pub use build::{Request, build};
 pub use condition::{Condition, When};
+pub use here::not_here;
 pub use params::Resolved;
 pub use picture::{Detail, Look, dot, mermaid, svg};
 pub use places::Place;
@@ -32,7 +38,7 @@ pub use rows::{Row, Rows};
 pub use settings::{Follow, Settings};
 
 use crate::ids::TaskId;
-use crate::spec::Around;
+use crate::spec::{Around, Environment};
 use crate::stage::{Launch, Mark, StageKind};
 use indexmap::IndexMap;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -54,6 +60,8 @@ pub struct Plan {
     pub params: Map<String, Json>,
     /// Where each parameter's value comes from.
     pub origins: Vec<Resolved>,
+    /// The variables that secrets come from.
+    pub environment: Environment,
     /// The store's root.
     pub store: PathBuf,
     /// The URI of the store when it lies in a bucket, which this build cannot open: such a plan can be looked at only.
@@ -103,7 +111,7 @@ pub struct Task {
     pub when: When,
     /// Variables its process gets.
     pub env: BTreeMap<String, String>,
-    /// Files of the result, and where in the project they are copied to.
+    /// Files of the result, and where in the project they are copied to: paths without links.
     pub publish: IndexMap<String, PathBuf>,
     /// Names and values it carries.
     pub labels: IndexMap<String, String>,
@@ -153,6 +161,11 @@ impl Plan {
     /// How a task is started.
     pub fn launch(&self, task: &Task) -> Launch {
         self.stages[task.stage].kind.launch(&task.config)
+    }
+
+    /// A variable of the environment or of `.env`, as secrets name it.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(|variable| variable.value)
     }
 
     /// What a task's stage says.

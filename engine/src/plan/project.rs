@@ -20,6 +20,11 @@ impl Project {
         Self { root }
     }
 
+    /// Its folder, without links.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where a path that is written in a file of `folder` leads, when by its name it stays in the project and only a link
     /// takes it out. A name that says itself that it leads elsewhere hides nothing.
     pub(super) fn way_out(&self, folder: &Path, written: &str) -> Option<PathBuf> {
@@ -29,9 +34,15 @@ impl Project {
     }
 }
 
+/// The path without `.`, `..` and links, whether there is something at its end or not.
+pub(super) fn real(path: &Path) -> PathBuf {
+    follow(path, MOST_LINKS)
+}
+
 /// The path without `.` and `..`, and with up to `links` links followed, whether there is something at its end or not.
 fn follow(path: &Path, mut links: usize) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // The folder of `spec.toml` is written as nothing at all, which has no absolute form.
+    let path = std::path::absolute(path.join(".")).unwrap_or_else(|_| path.to_owned());
     let (mut place, mut left) = (PathBuf::new(), parts(&path));
     while let Some(part) = left.pop() {
         match Path::new(&part).components().next() {

@@ -3,6 +3,7 @@
 use crate::failure::Class;
 use crate::resources::{Gpu, Resources};
 use crate::retry::Retry;
+use crate::secret::Source;
 use crate::spec::RetrySpec;
 use crate::spec::common::{Common, Defaults};
 use crate::units::{Bytes, Cpu};
@@ -45,8 +46,8 @@ pub struct Settings {
     pub image: Option<String>,
     /// Programs and the version of each.
     pub tools: IndexMap<String, String>,
-    /// Secret variables, by where their values are.
-    pub secrets: IndexMap<String, String>,
+    /// Where the values of its secret variables are.
+    pub secrets: IndexMap<String, Source>,
     /// Words to choose stages by.
     pub tags: Vec<String>,
     /// What it is for.
@@ -66,7 +67,7 @@ pub enum Follow {
 }
 
 impl Settings {
-    pub(super) fn of(defaults: &Defaults, own: &Common) -> Self {
+    pub(super) fn of(defaults: &Defaults, own: &Common, secrets: IndexMap<String, Source>) -> Self {
         let nothing = Resources::default();
         let usual = defaults.resources.as_ref().unwrap_or(&nothing);
         let resources = own.resources.as_ref().unwrap_or(&nothing).or(usual);
@@ -91,7 +92,7 @@ impl Settings {
             deadline: millis(own.deadline),
             image: own.image.clone().or(defaults.image.clone()),
             tools: own.tools.clone(),
-            secrets: own.secrets.clone(),
+            secrets,
             tags: own.tags.clone(),
             description: own.description.clone(),
         }

@@ -1,5 +1,6 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
+use super::copies::Copies;
 use super::publish::{self, Finish};
 use super::say::Sayer;
 use super::{Finished, Setup};
@@ -11,6 +12,7 @@ use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
 use crate::scheduler::{Command, Found, Input, State, Stop, TaskIndex, nodes, step};
+use crate::secret;
 use crate::state::JournalError;
 use crate::units::Bytes;
 use crate::world::Timestamp;
@@ -47,6 +49,8 @@ pub(super) struct Dispatcher {
     sayer: Sayer,
     inbox: UnboundedReceiver<Message>,
     outbox: UnboundedSender<Message>,
+    /// Copies results into the project.
+    copies: Arc<Copies>,
     /// Results by task, once they are there.
     known: Vec<Option<Arc<Artifact>>>,
     /// What was learned of tasks that must run.
@@ -66,10 +70,12 @@ pub(super) struct Dispatcher {
 impl Dispatcher {
     pub(super) fn new(setup: Setup) -> Self {
         let run = RunId::new(&setup.world);
+        setup.finder.begin(&run);
         let state = State::new(nodes(&setup.plan), setup.limits);
         let (outbox, inbox) = unbounded_channel();
         Self {
             sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),
+            copies: Arc::new(Copies::new(setup.local.store.clone(), setup.local.state.clone())),
             known: vec![None; setup.plan.len()],
             run,
             state,
@@ -217,9 +223,14 @@ impl Dispatcher {
         }
         for share in shares {
             let (finder, outbox) = (self.setup.finder.clone(), self.outbox.clone());
+            let (copies, plan) = (self.copies.clone(), self.setup.plan.clone());
             tokio::task::spawn_blocking(move || {
                 for (task, inputs) in share {
-                    let _ = outbox.send(Message::Looked(task, Box::new(finder.look(task, &inputs))));
+                    let looked = finder.look(task, &inputs).and_then(|looked| {
+                        looked.found.iter().try_for_each(|hit| copies.publish(plan.task(task), &hit.files))?;
+                        Ok(looked)
+                    });
+                    let _ = outbox.send(Message::Looked(task, Box::new(looked)));
                 }
             });
         }
@@ -242,12 +253,14 @@ impl Dispatcher {
 
     fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
-        let (plan, spec) = (&self.setup.plan, self.setup.plan.task(task));
+        let (plan, spec) = (self.setup.plan.clone(), self.setup.plan.task(task));
         let (launch, env) = (plan.launch(spec), spec.env.clone());
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
-            let prepared = Box::new(local::prepare(&local, attempt, launch, env));
-            let _ = outbox.send(Message::Prepared(task, number, prepared));
+            let wanted = &plan.settings(plan.task(task)).secrets;
+            let secrets = secret::fetch_all(wanted, |name| plan.variable(name));
+            let prepared = secrets.and_then(|secrets| local::prepare(&local, attempt, launch, env, secrets));
+            let _ = outbox.send(Message::Prepared(task, number, Box::new(prepared)));
         });
     }
 
@@ -301,7 +314,14 @@ impl Dispatcher {
         self.publishing = true;
         let group = std::mem::take(&mut self.finishing);
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
-        tokio::task::spawn_blocking(move || drop(outbox.send(Message::Published(publish::publish(&store, group)))));
+        let (copies, plan) = (self.copies.clone(), self.setup.plan.clone());
+        tokio::task::spawn_blocking(move || {
+            let filed = publish::publish(&store, group).into_iter();
+            let copied = filed.map(|(task, filed)| {
+                (task, filed.and_then(|made| copies.publish(plan.task(task), &made.files).map(|()| made)))
+            });
+            let _ = outbox.send(Message::Published(copied.collect()));
+        });
     }
 
     fn published(&mut self, task: TaskIndex, result: Result<Manifest, Failure>) {

@@ -1,6 +1,7 @@
 //! A plan, a store and this machine -> a run. The dispatcher here is the one loop that owns the core's state; it
 //! feeds it what happened and carries out what it answers.
 
+mod copies;
 mod dispatcher;
 mod publish;
 mod say;

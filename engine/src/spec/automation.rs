@@ -43,7 +43,8 @@ pub struct Hook {
     /// The program and its arguments.
     #[schemars(length(min = 1))]
     pub argv: Option<Vec<String>>,
-    /// Or a line for the shell.
+    /// Or lines for `sh -e`. Templates cannot stand in them; `env` gives them values.
+    #[schemars(length(min = 1), extend("format" = "no-template"))]
     pub shell: Option<String>,
     /// Variables it gets.
     #[serde(default)]

@@ -2,7 +2,7 @@
 //! may stand before the name, `#` begins a comment, single quotes keep everything, double quotes know `\n`, `\t`, `\"`,
 //! `\\` and `\$`. Nothing is expanded.
 
-use crate::text::{Diagnostic, Span, Spanned, code};
+use crate::text::{Diagnostic, Span, Spanned, asterisks, code};
 
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,20 @@ pub(super) fn parse(text: &str) -> (Vec<Line>, Vec<Diagnostic>) {
         start += whole.len();
     }
     (lines, problems)
+}
+
+/// The text as it may be shown: of values only those that are pipe's own, the others may be secrets.
+pub(super) fn shown(text: &str) -> String {
+    let line = |line: &str| {
+        let name = line.trim_start();
+        let name = name.strip_prefix("export ").map_or(name, str::trim_start);
+        if name.starts_with("PIPE_") || name.starts_with('#') {
+            return line.to_owned();
+        }
+        let value = line.find('=').map_or(0, |at| at + 1);
+        format!("{}{}", &line[..value], asterisks(&line[value..]))
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// The message shows no text of the line: it may be a secret.
@@ -106,6 +120,14 @@ mod tests {
         let (lines, problems) = parse("A=1\nnonsense\n1B=2\nC=\"open\nD=4\n");
         assert_eq!(lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["A", "D"]);
         assert_eq!(problems.iter().map(|p| p.span().start).collect::<Vec<_>>(), [4, 13, 18]);
+    }
+
+    #[test]
+    fn of_values_only_those_of_pipe_are_shown() {
+        let text = "export PIPE_PROFILE=prod\nKEY = 'süß'\nhunter2\n";
+        let shown = shown(text);
+        assert_eq!(shown, "export PIPE_PROFILE=prod\nKEY =********\n*******\n");
+        assert_eq!(shown.len(), text.len());
     }
 
     #[test]

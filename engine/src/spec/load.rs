@@ -221,7 +221,7 @@ impl Loader<'_> {
         let (text, broken) = text_of(bytes);
         let broken = toml::unreadable(&text).or(broken);
         let (lines, problems) = broken.map_or_else(|| dotenv::parse(&text), |broken| (Vec::new(), vec![broken]));
-        let start = self.sources.add(SourceText::new(path.display().to_string(), text));
+        let start = self.sources.add(SourceText::new(path.display().to_string(), dotenv::shown(&text)));
         self.problems.extend(moved(problems, start));
         environment.add_file(lines.into_iter().map(|line| {
             let Spanned { value, span } = line.value;

@@ -13,6 +13,7 @@ mod overlay;
 mod param;
 mod pen;
 pub mod schema;
+pub(crate) mod secrets;
 pub mod shape;
 mod slips;
 pub mod template;
@@ -64,25 +65,28 @@ pub fn read(source: SourceText, schema: &SpecSchema) -> Read {
 }
 
 fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
-    let Loaded { sources, root, others, profile, settings, environment, mut problems } = loaded;
+    let Loaded { mut sources, root, others, profile, settings, environment, mut problems } = loaded;
+    let digest = digest(&sources);
     let Some(root) = root else { return Read { spec: None, sources, problems } };
     if let Some(problem) = newer_version(&root) {
         return Read { spec: None, sources, problems: vec![problem] };
     }
     check(&root, schema, &sources, &mut problems);
+    secrets::check(&root, &mut sources, &mut problems);
     for (place, other) in others {
         if problems.len() >= MOST_PROBLEMS {
             break;
         }
         let mut found = Vec::new();
         check(&other, schema, &sources, &mut found);
+        secrets::check(&other, &mut sources, &mut found);
         // What is wrong without this profile too has been told.
         problems.extend(found.into_iter().filter(|problem| place.contains(&problem.span().start)));
     }
     let params = param::read(root.get("params"), &sources, &mut problems);
     let spec = typed::<SpecFile>(&root, &SCALARS).map(|file| Spec {
         broken: problems.iter().any(|p| p.severity == Severity::Error),
-        digest: digest(&sources),
+        digest,
         name: Spanned { value: file.name, span: root.get("name").map_or(0..0, |n| n.span.clone()) },
         description: file.description,
         params,

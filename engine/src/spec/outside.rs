@@ -18,7 +18,7 @@ pub struct Outside {
 }
 
 /// Variables by name. What this process has wins over what `.env` says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     real: BTreeMap<String, String>,
     file: BTreeMap<String, Spanned<String>>,
@@ -31,6 +31,13 @@ pub struct Variable<'a> {
     pub value: &'a str,
     /// Where it is written; absent for one of this process.
     pub span: Option<Span>,
+}
+
+/// Names only: some of the values are secrets.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Environment").field("real", &self.real.keys()).field("file", &self.file.keys()).finish()
+    }
 }
 
 impl Environment {

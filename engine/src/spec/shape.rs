@@ -15,7 +15,7 @@ pub(crate) use values::Values;
 
 use super::node::{Node, Value};
 use super::pen::Pen;
-use crate::spec::template::{Templates, diagnostic, is_template};
+use crate::spec::template::{Templates, diagnostic, is_template, place_in_string};
 use crate::text::{Diagnostic, MOST_PROBLEMS, Sources, Span, Spanned, closest, code, listed, one_of};
 use crate::units::{Bytes, Cpu, Millis, MillisRange, Usd};
 use schema::{Shape, wanted};
@@ -39,6 +39,9 @@ pub(super) fn check_named(node: &Node, name: &str, schema: &Json, sources: &Sour
 
 /// The schema of a value that may be anything; its templates are still checked.
 static ANYTHING: Json = Json::Bool(true);
+
+/// The format of a text that a shell reads: a value that got into it would become code.
+const NO_TEMPLATE: &str = "no-template";
 
 /// How a value is called in a message, and where to point when the value itself has no good place.
 struct Place<'n> {
@@ -81,6 +84,9 @@ impl<'s> Checker<'s> {
         if let Value::String(text) = &node.value
             && is_template(text)
         {
+            if Shape::of(self.root, schema).text("format") == Some(NO_TEMPLATE) {
+                return self.template_in_code(node, text, place);
+            }
             self.templated.push((node.span.clone(), schema));
             if let Err(error) = self.templates.get_or_init(Templates::new).check(text) {
                 self.problems.push(diagnostic(node, text, error));
@@ -93,6 +99,15 @@ impl<'s> Checker<'s> {
         } else {
             self.plain(node, schema, &shape, place);
         }
+    }
+
+    fn template_in_code(&mut self, node: &Node, text: &str, place: &Place<'_>) {
+        let found = text.find("{{").or_else(|| text.find("{%")).or_else(|| text.find("{#")).unwrap_or(0);
+        let span = place_in_string(&node.span, text, &(found..found + 2)).unwrap_or(node.span.clone());
+        let message = format!("{} cannot hold a template: a shell would run whatever its value says", place.name());
+        let help = "give it the value as a variable, env = { VALUE = \"{{ ... }}\" }, and write \"$VALUE\"; \
+                    the keys of the matrix are there as $PIPE_CELL_KEY";
+        self.error(code::TEMPLATE_IN_CODE, message, span, "").help = Some(help.to_owned());
     }
 
     /// Checks against a schema without alternatives.

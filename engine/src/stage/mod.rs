@@ -51,6 +51,12 @@ pub trait StageKind: Send + Sync {
         Vec::new()
     }
 
+    /// Texts that may name files of the project without being marked as such, each with its field: a program's
+    /// arguments. Whoever means a file by one has to name it in a marked field too.
+    fn loose(&self, _config: &Json) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// How a task of this kind is started.
     fn launch(&self, _config: &Json) -> Launch {
         Launch::Worker

@@ -1,7 +1,7 @@
 //! The codes of every problem the front of the spec reader reports. A code never changes its meaning.
 //!
 //! `S01..` is about the text itself, `S02..` about its shape, `S03..` about templates, `S04..` about the
-//! other files that make up a spec.
+//! other files that make up a spec. Two of `P..` are here because they are found before there is a plan.
 
 /// The file is larger than a spec may be.
 pub const TOO_BIG: &str = "S0101";
@@ -54,6 +54,11 @@ pub const RUNAWAY: &str = "S0303";
 pub const TEMPLATE_FAILED: &str = "S0304";
 /// A template put something into a path that could lead elsewhere.
 pub const UNSAFE_PATH: &str = "S0305";
+
+/// A template in a text that a shell will read.
+pub const TEMPLATE_IN_CODE: &str = "P0306";
+/// A secret that is written down.
+pub const WRITTEN_SECRET: &str = "P0602";
 
 /// A file that the spec or the command line names cannot be read.
 pub const UNREADABLE_FILE: &str = "S0401";

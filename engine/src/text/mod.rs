@@ -18,4 +18,4 @@ pub use diagnostic::{Diagnostic, Edit, Label, MOST_PROBLEMS, Severity, keep_few,
 pub use json::{DiagnosticJson, EditJson, to_json};
 pub use render::render;
 pub use source::{Position, SourceText, Span, Spanned};
-pub use sources::{Place, Sources, moved};
+pub use sources::{Place, Sources, asterisks, moved};

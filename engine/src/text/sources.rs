@@ -61,6 +61,17 @@ impl Sources {
         start
     }
 
+    /// Puts asterisks over what must not be shown. Every other byte keeps its place.
+    pub fn hide(&mut self, span: &Span) {
+        let Placed { start, source } = self.placed(span.start);
+        let place = source.clamp(&(span.start.saturating_sub(*start)..span.end.saturating_sub(*start)));
+        let hidden = asterisks(&source.text[place.clone()]);
+        let index = self.files.partition_point(|placed| placed.start <= span.start).saturating_sub(1);
+        if let Some(file) = self.files.get_mut(index) {
+            file.source.text.replace_range(place, &hidden);
+        }
+    }
+
     /// The first text: the spec itself.
     pub fn main(&self) -> &SourceText {
         &self.placed(0).source
@@ -88,6 +99,11 @@ impl Sources {
         let after = self.files.partition_point(|placed| placed.start <= offset);
         self.files.get(after.saturating_sub(1)).expect("there is always the spec itself")
     }
+}
+
+/// An asterisk for each byte; lines end where they did.
+pub fn asterisks(text: &str) -> String {
+    text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { '*' }).collect()
 }
 
 /// Moves what a reader found in one text to that text's place among all.

@@ -128,6 +128,29 @@ fn a_result_whose_file_is_gone_or_cut_short_is_made_again() {
 }
 
 #[test]
+fn a_volatile_task_runs_once_in_every_run_and_what_follows_is_a_hit_while_its_bytes_are_the_same() {
+    let project = chain();
+    let volatile = CHAIN.replace("files = [\"tool.txt\"]", "files = [\"tool.txt\"]\ncache = false");
+    for _ in 0..2 {
+        let ran = project.run(&volatile);
+        assert_eq!(ran.ends(), [1, 1, 0, 0, 0]);
+        assert_eq!(ran.attempts(), [("first".to_owned(), "cache = false".to_owned())]);
+    }
+    project.write("spec/tool.txt", "xyzdef\n");
+    assert_eq!(project.run(&volatile).ends(), [2, 0, 0, 0, 0]);
+}
+
+#[test]
+fn the_result_of_a_volatile_task_is_no_hit_for_anybody() {
+    let project = Project::new();
+    let twins = "[stages.a]\nkind = \"script\"\nscript = \"true\"\ncache = false\n\
+                 [stages.b]\nkind = \"script\"\nscript = \"true\"\ncache = false\n";
+    assert_eq!(project.run(twins).ends(), [2, 0, 0, 0, 0]);
+    assert_eq!(project.store("results").len(), 2, "each has filed its own");
+    assert_eq!(project.run(&twins.replace("cache = false\n", "")).ends(), [2, 0, 0, 0, 0]);
+}
+
+#[test]
 fn two_runs_that_race_end_well_with_one_result() {
     // Each writes something else, so a mixture would show.
     const RACE: &str = r#"

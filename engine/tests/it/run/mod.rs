@@ -5,3 +5,4 @@ mod children;
 mod estimating;
 mod outputs;
 mod project;
+mod publishing;
