@@ -13,7 +13,8 @@ use std::path::{Component, Path};
 pub(crate) struct Command;
 
 /// Runs a program. It starts in a folder that holds what `files` names, finds its inputs through `$PIPE_INPUT_X` and
-/// writes under `$PIPE_OUTPUT`.
+/// writes under `$PIPE_OUTPUT`. A JSON object of at most 16 KiB that it writes to `result.json` there is what `when` of other
+/// stages and reports read of it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Config {
