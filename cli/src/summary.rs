@@ -33,9 +33,12 @@ impl Ended<'_> {
     pub(crate) fn tell(&self, printer: &Printer) {
         let (counts, took) = (self.finished.counts, words::duration(self.took));
         let tasks = self.plan.len() as u64;
-        if counts.cached == tasks {
+        let Counts { cached, skipped, .. } = counts;
+        // Without a failure, what was skipped is what nobody wanted.
+        if cached + skipped >= tasks && counts.succeeded + counts.failed + counts.cancelled == 0 {
             let are = if tasks == 1 { "task is" } else { "tasks are" };
-            return printer.line(&format!("nothing to do: {tasks} of {tasks} {are} up to date ({took})"));
+            let unwanted = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+            return printer.line(&format!("nothing to do: {cached} of {tasks} {are} up to date{unwanted} ({took})"));
         }
         let (style, word) = self.verdict();
         printer.line(&format!("\n{} in {took}: {}", printer.paint_err(style, word), told(&counts)));

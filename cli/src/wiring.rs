@@ -3,10 +3,12 @@
 
 use crate::args::{Given, SpecArgs};
 use crate::exit::{Exit, Refusal};
+use crate::forecast::Forecasts;
 use crate::git::Snapshot;
 use crate::nearby;
-use crate::printer::Printer;
+use crate::printer::{Printer, Style};
 use pipe_engine::backend::{Backends, Capability};
+use pipe_engine::failure::Failure;
 use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows};
@@ -67,37 +69,92 @@ pub(crate) struct Checked {
 /// # Errors
 /// When the file cannot be read. What is wrong inside it is no error here.
 pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
-    let (kinds, mut backends) = (kinds(), backends());
-    if !args.given.offline {
-        backends = backends.with_local(this_machine());
-    }
-    let schema = SpecSchema::of(&kinds, &backends);
+    let linked = Linked::with(args.given.offline);
     let folder = folder_of(&args.spec);
     let at = args.given.at.as_ref().map(|at| Snapshot::open(folder, at, state_folder(&args.given, folder).root()));
     let at = at.transpose()?.map(Arc::new);
     let texts: &dyn Texts = at.as_ref().map_or(&Disk, |at| at.as_ref());
-    let read = spec::load(&args.spec, texts, &outside(&args.given), &schema).map_err(|error| {
+    let read = spec::load(&args.spec, texts, &outside(&args.given), &linked.schema).map_err(|error| {
         let refusal = Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)));
         if at.is_some() { refusal } else { refusal.help(nearby::specs(&args.spec)) }
     })?;
     let Read { spec, sources, mut problems } = read;
     let plan = spec.as_ref().and_then(|spec| {
-        let request = Request {
-            spec,
-            sources: &sources,
-            base: folder,
-            texts,
-            kinds: &kinds,
-            backends: &backends,
-            schema: &schema,
-            offline: args.given.offline,
-            rows: &Rows::new(),
-        };
-        let (plan, more) = plan::build(&request);
+        let origin = Origin { sources: &sources, base: folder, texts };
+        let (plan, more) = linked.plan(spec, origin, &Rows::new());
         problems.extend(more);
         plan
     });
     Ok(Checked { sources, problems, spec, plan, at })
+}
+
+/// What is linked, and the schema of the specs it understands.
+struct Linked {
+    kinds: Registry,
+    backends: Backends,
+    schema: SpecSchema,
+    offline: bool,
+}
+
+/// Where a spec comes from.
+struct Origin<'a> {
+    sources: &'a Sources,
+    base: &'a Path,
+    texts: &'a dyn Texts,
+}
+
+impl Linked {
+    fn with(offline: bool) -> Self {
+        let (kinds, mut backends) = (kinds(), backends());
+        if !offline {
+            backends = backends.with_local(this_machine());
+        }
+        let schema = SpecSchema::of(&kinds, &backends);
+        Self { kinds, backends, schema, offline }
+    }
+
+    fn plan(&self, spec: &Spec, origin: Origin<'_>, rows: &Rows) -> (Option<Plan>, Vec<Diagnostic>) {
+        let Origin { sources, base, texts } = origin;
+        let Self { kinds, backends, schema, offline } = self;
+        plan::build(&Request { spec, sources, base, texts, kinds, backends, schema, offline: *offline, rows })
+    }
+}
+
+/// A spec that is sound, and what it takes to plan it again.
+pub(crate) struct Recipe {
+    spec: Spec,
+    sources: Sources,
+    base: PathBuf,
+    at: Option<Arc<Snapshot>>,
+    offline: bool,
+}
+
+impl Recipe {
+    /// The plan with the tasks that these rows make.
+    ///
+    /// # Errors
+    /// When they make none, in the words of the first problem.
+    pub(crate) fn plan(&self, rows: &Rows) -> Result<Plan, Failure> {
+        let texts: &dyn Texts = self.at.as_ref().map_or(&Disk, |at| at.as_ref());
+        let origin = Origin { sources: &self.sources, base: &self.base, texts };
+        let (plan, problems) = Linked::with(self.offline).plan(&self.spec, origin, rows);
+        plan.ok_or_else(|| self.failure(&problems))
+    }
+
+    fn failure(&self, problems: &[Diagnostic]) -> Failure {
+        let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let Some(first) = errors.next() else { return Failure::failed("bad_rows", "no plan can be made of the rows") };
+        let place = self.sources.place(&first.span());
+        let at = place.position();
+        let failure = Failure::failed(first.code, first.message.clone());
+        let failure = failure.on(format!("{}:{}:{}", place.source.path, at.line, at.column));
+        let others: Vec<&str> = errors.take(5).map(|problem| problem.message.as_str()).collect();
+        let failure = if others.is_empty() { failure } else { failure.source(others.join("\n")) };
+        match &first.help {
+            Some(help) => failure.help(help.clone()),
+            None => failure,
+        }
+    }
 }
 
 /// What the command line and the environment say of a spec.
@@ -146,6 +203,8 @@ pub(crate) struct Project {
     pub(crate) spec: String,
     /// What it says must exist.
     pub(crate) plan: Arc<Plan>,
+    /// How it is planned again, once more is known.
+    pub(crate) recipe: Arc<Recipe>,
     /// Where runs are remembered; need not be there yet.
     pub(crate) state: StateFolder,
     /// The revision it was read from; `None` when it was read from the disk.
@@ -173,9 +232,40 @@ impl Project {
 
     /// The project of a spec that is sound.
     pub(crate) fn of(checked: Checked, args: &SpecArgs) -> Self {
-        let plan = Arc::new(checked.plan.expect("a sound spec has a plan"));
-        let state = state_folder(&args.given, folder_of(&args.spec));
-        Self { spec: args.spec.display().to_string(), plan, state, at: checked.at }
+        let Checked { plan, spec, sources, at, .. } = checked;
+        let plan = Arc::new(plan.expect("a sound spec has a plan"));
+        let spec = spec.expect("a plan is made of a spec");
+        let folder = folder_of(&args.spec);
+        let (base, offline) = (folder.to_owned(), args.given.offline);
+        let recipe = Arc::new(Recipe { spec, sources, base, at: at.clone(), offline });
+        Self { spec: args.spec.display().to_string(), plan, recipe, state: state_folder(&args.given, folder), at }
+    }
+
+    /// The project with the tasks of stages that are spread over rows, as far as these are in the store, and what looks
+    /// its results up. Rows that make no tasks are told, and stay unknown.
+    pub(crate) fn grown(mut self, world: &World, printer: &Printer) -> (Self, Finder) {
+        let (mut rows, mut finder) = (Rows::new(), self.finder(world));
+        loop {
+            let more = match self.plan.sources_of_rows().as_slice() {
+                [] => Ok(Rows::new()),
+                sources => Forecasts::of(&self.plan, &finder).rows(sources),
+            };
+            let grown = more.and_then(|more| {
+                let is_new = !more.is_empty();
+                rows.extend(more);
+                is_new.then(|| self.recipe.plan(&rows)).transpose()
+            });
+            match grown {
+                Ok(Some(plan)) => self.plan = Arc::new(plan),
+                Ok(None) => return (self, finder),
+                Err(failure) => {
+                    let title = printer.paint_err(Style::Warning, "warning:");
+                    printer.line(&format!("{title} a stage cannot be spread over the rows there are: {failure}"));
+                    return (self, finder);
+                }
+            }
+            finder = finder.for_plan(self.plan.clone());
+        }
     }
 
     /// Looks results up without making or changing anything, even when there is no store yet.

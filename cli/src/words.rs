@@ -1,5 +1,6 @@
 //! Numbers -> the words a person reads: durations, rates, plurals, results. Knows nothing of pipelines.
 
+use pipe_engine::event::Skip;
 use pipe_engine::revision::Revision;
 use serde_json::Value as Json;
 use std::time::Duration;
@@ -93,6 +94,15 @@ pub(crate) fn facts(result: &Json, at_most: usize) -> String {
 pub(crate) fn cut(text: &str, most: usize) -> String {
     let line = text.replace('\n', "\\n");
     if line.chars().count() <= most { line } else { line.chars().take(most - 1).chain(['…']).collect() }
+}
+
+/// Why a task was skipped, when that is for a reason of its own.
+pub(crate) fn skip(why: Skip) -> Option<&'static str> {
+    match why {
+        Skip::Other => None,
+        Skip::When => Some("`when` is false"),
+        Skip::NothingFailed => Some("nothing has failed"),
+    }
 }
 
 /// `1a2b3c4d5e6f (v1.2, main) of club/specs, 2 files changed`.

@@ -2,7 +2,7 @@
 //! world in which every attempt takes as long as it usually does.
 
 use crate::plan::Plan;
-use crate::scheduler::{Command, Found, Input, Limits, State, TaskIndex, nodes, step};
+use crate::scheduler::{Command, Found, Growth, Input, Limits, State, TaskIndex, step};
 use crate::units::Usd;
 use crate::world::Timestamp;
 use std::cmp::Reverse;
@@ -87,7 +87,7 @@ pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     let mut machine = Machine {
         plan,
         tasks,
-        state: State::new(nodes(plan), limits),
+        state: State::new(Growth::of(plan, 0), limits),
         now: Timestamp(0),
         inputs: VecDeque::from([Input::Planned]),
         ends: BinaryHeap::new(),
@@ -149,6 +149,8 @@ impl Machine<'_> {
                 self.ends.push(Reverse((end, task, number)));
             }
             Command::Publish(task) => self.inputs.push_back(Input::Published(task, Ok(()))),
+            // What rows nobody knows will lead to cannot be estimated.
+            Command::Expand(_) => {}
             Command::Journal(_) | Command::Stop(..) | Command::WakeAt(_) | Command::Finish(_) => {}
         }
     }

@@ -108,10 +108,26 @@ pub enum Body {
         /// Why.
         failure: Failure,
     },
-    /// A task will not run because of another.
+    /// A task will not run; or a whole stage, that would have had tasks if there were rows.
     TaskSkipped {
-        /// The task that failed.
+        /// The task or stage that failed or was itself skipped; empty when this is for a reason of its own.
         because: String,
+        /// What kind of reason it is.
+        #[serde(default, skip_serializing_if = "Skip::is_other")]
+        why: Skip,
+    },
+    /// A stage that waited for the rows of another has its tasks.
+    StageExpanded {
+        /// The stage.
+        stage: String,
+        /// The stage that made the rows.
+        source: String,
+        /// The digest of its result, of which the tasks are a function; of several results, BLAKE3 over their digests.
+        /// Absent when there is none, and the stage runs because of that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
+        /// How many tasks there are.
+        tasks: u64,
     },
     /// A task was cancelled.
     TaskCancelled,
@@ -158,7 +174,27 @@ impl Body {
     }
 }
 
-/// How the tasks of a run ended.
+/// Why a task was skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// Because of another task or stage.
+    #[default]
+    Other,
+    /// Its own `when` is false.
+    When,
+    /// It runs after a failure only, and there was none.
+    NothingFailed,
+}
+
+impl Skip {
+    /// Whether another task is the reason.
+    pub fn is_other(&self) -> bool {
+        *self == Self::Other
+    }
+}
+
+/// How the tasks of a run ended. A stage that never had tasks, for want of rows, counts as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Ran and published.
@@ -167,7 +203,7 @@ pub struct Counts {
     pub cached: u64,
     /// Failed for good.
     pub failed: u64,
-    /// Not run because of another.
+    /// Not run: because of another, or because nobody wants it.
     pub skipped: u64,
     /// Stopped, or never started, because the run was cancelled.
     pub cancelled: u64,

@@ -2,7 +2,7 @@
 //! A pure fold; nothing here opens a file.
 
 use crate::attempt::ItemCount;
-use crate::event::{Body, Counts, RunEvent};
+use crate::event::{Body, Counts, RunEvent, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId, TaskId};
 use crate::revision::Revision;
@@ -56,7 +56,7 @@ pub enum Standing {
     Cached,
     /// Failed for good.
     Failed,
-    /// Not run because of another.
+    /// Not run: because of another, or because nobody wants it.
     Skipped,
     /// Stopped or never started.
     Cancelled,
@@ -73,6 +73,9 @@ pub struct TaskView {
     pub failure: Option<Failure>,
     /// The task it was skipped for.
     pub because: Option<String>,
+    /// Why it was skipped, when it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip: Option<Skip>,
     /// What its stage tells about the result.
     pub result: Json,
     /// Its key; of a result that was in the store already, how it begins.
@@ -129,6 +132,7 @@ impl RunView {
                     task.fingerprint = keys.get(place).cloned();
                 }
             }
+            Body::StageExpanded { tasks, .. } => self.planned += tasks,
             Body::CancelRequested => self.interrupted = true,
             Body::RunFinished { counts } => self.finished = Some(*counts),
             _ => {
@@ -173,9 +177,10 @@ impl TaskView {
                 self.standing = Standing::Failed;
                 self.failure = Some(failure.clone());
             }
-            Body::TaskSkipped { because } => {
+            Body::TaskSkipped { because, why } => {
                 self.standing = Standing::Skipped;
-                self.because = Some(because.clone());
+                self.because = Some(because.clone()).filter(|because| !because.is_empty());
+                self.skip = Some(*why);
             }
             Body::TaskCancelled => self.standing = Standing::Cancelled,
             _ => {}

@@ -169,6 +169,9 @@ macro_rules! toy_kind {
             fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
                 $config::json_schema(generator)
             }
+            fn rows(&self) -> &'static [&'static str] {
+                &["rows.json"]
+            }
             fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
                 read_config::<$config>(config).map(drop)
             }

@@ -31,10 +31,12 @@ struct Config {
     files: Vec<ProjectFile>,
     /// What it needs, by name: `{ stage = "model" }` or `{ file = "rules.txt" }`. `$PIPE_INPUT_NAME` leads there: to the
     /// file, or to a folder with the stage's files. Where the stage has matrix keys that this one has not, its results
-    /// are gathered and each lies in a folder named after its cell.
+    /// are gathered and each lies in a folder named after its cell. Of a stage that has no result, because this one runs
+    /// after a failure, there is an empty folder.
     #[serde(default)]
     inputs: BTreeMap<String, Input>,
-    /// What must exist under `$PIPE_OUTPUT` when it ends.
+    /// What must exist under `$PIPE_OUTPUT` when it ends. When others are spread over its rows with `foreach`, it writes
+    /// these as `rows.json`, a list of objects, or `rows.jsonl`, one object a line.
     #[serde(default)]
     outputs: Vec<String>,
 }
@@ -90,6 +92,10 @@ impl StageKind for Command {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         Config::json_schema(generator)
+    }
+
+    fn rows(&self) -> &'static [&'static str] {
+        &["rows.json", "rows.jsonl"]
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {

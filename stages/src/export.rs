@@ -75,6 +75,10 @@ impl StageKind for Export {
         &["-wal"]
     }
 
+    fn rows(&self) -> &'static [&'static str] {
+        &[PLAYS]
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         match config.bind.iter().find(|(_, value)| value.is_array() || value.is_object()) {

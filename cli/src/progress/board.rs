@@ -37,6 +37,11 @@ impl Board {
             self.stages[place].cached += cells.len() as u64;
             return Some(place);
         }
+        if let Body::StageExpanded { stage, tasks, .. } = &event.body {
+            let place = *self.places.get(stage)?;
+            self.stages[place].tasks += tasks;
+            return Some(place);
+        }
         let task = event.task.as_ref()?;
         let place = *self.places.get(task.split('[').next()?)?;
         self.stages[place].take(task, event);

@@ -2,7 +2,7 @@
 
 use crate::printer::{Printer, Style};
 use crate::words;
-use pipe_engine::event::{Body, RunEvent};
+use pipe_engine::event::{Body, RunEvent, Skip};
 use pipe_engine::world::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub(super) struct Stage {
     succeeded: u64,
     failed: u64,
     skipped: u64,
+    /// Why the newest of them was.
+    skip: Option<Skip>,
     cancelled: u64,
     running: HashSet<String>,
     /// When its first attempt began.
@@ -53,7 +55,10 @@ impl Stage {
             Body::Metric { name, value, .. } => drop(self.metrics.insert(name.clone(), *value)),
             Body::TaskSucceeded { .. } => self.succeeded += 1,
             Body::TaskFailed { .. } => self.failed += 1,
-            Body::TaskSkipped { .. } => self.skipped += 1,
+            Body::TaskSkipped { why, .. } => {
+                self.skipped += 1;
+                self.skip = Some(*why);
+            }
             Body::TaskCancelled => self.cancelled += 1,
             _ => {}
         }
@@ -140,7 +145,11 @@ impl Stage {
         let told = counts.iter().filter(|(n, ..)| *n > 0);
         let told: Vec<String> =
             told.map(|(n, word, style)| printer.paint_err(*style, &format!("{n} {word}"))).collect();
-        let mut line = format!("{:width$}  {}", self.name, told.join(", "));
+        let told = if told.is_empty() { printer.paint_err(Style::Faint, "no rows") } else { told.join(", ") };
+        let mut line = format!("{:width$}  {told}", self.name);
+        if let Some(why) = self.skip.and_then(words::skip) {
+            line.push_str(&format!("  {}", printer.paint_err(Style::Faint, why)));
+        }
         if let Some(began) = self.began {
             let spent = words::duration(self.heard.since(began));
             let made = self.units.values().map(|(done, _)| done).sum::<u64>();

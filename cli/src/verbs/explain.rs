@@ -25,9 +25,8 @@ const SHOWN: usize = 20;
 const LONGEST: usize = 100;
 
 pub(crate) fn run(args: &ExplainArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let project = Project::load(&args.spec, printer)?;
+    let (project, finder) = Project::load(&args.spec, printer)?.grown(&World::real(), printer);
     let tasks = matching(&project, &args.task)?;
-    let finder = project.finder(&World::real());
     let forecasts = Forecasts::of(&project.plan, &finder);
     finder.save();
     let told = tasks.iter().map(|task| Explained::of(&project.plan, &finder, &forecasts, *task));
@@ -68,6 +67,7 @@ impl<'a> Explained<'a> {
         match self.forecast {
             Forecast::Hit(..) => (Style::Good, "up to date".to_owned()),
             Forecast::Run(_) => (Style::Warning, format!("would run: {}", self.reason())),
+            Forecast::Skip(why) => (Style::Plain, format!("would be skipped: {why}")),
             Forecast::DependsOn(on) => (Style::Warning, format!("depends on {}", self.plan.task(*on).id)),
             Forecast::Failed(failure) => (Style::Error, format!("cannot be looked up: {failure}")),
         }
@@ -131,6 +131,7 @@ impl<'a> Explained<'a> {
         let state = match self.forecast {
             Forecast::Hit(..) => "hit",
             Forecast::Run(..) => "run",
+            Forecast::Skip(_) => "skip",
             Forecast::DependsOn(_) => "depends",
             Forecast::Failed(_) => "failed",
         };

@@ -5,6 +5,7 @@ use crate::exit::{Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::printer::Printer;
 use crate::wiring::Project;
+use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{Detail, Look, Plan, dot, mermaid, svg};
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
@@ -13,7 +14,7 @@ use std::path::Path;
 
 pub(crate) fn run(args: &GraphArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let format = format_of(args)?;
-    let project = Project::load(&args.spec, printer)?;
+    let (project, finder) = Project::load(&args.spec, printer)?.grown(&World::real(), printer);
     if printer.json {
         printer.document(&document(&project.plan))?;
         return Ok(Exit::Done);
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &GraphArgs, printer: &Printer) -> Result<Exit, Refusal> 
         GraphFormat::Dot => dot(&project.plan),
         GraphFormat::Mermaid => mermaid(&project.plan),
         GraphFormat::Svg => {
-            let looks = looks(&project);
+            let looks = looks(&project, &finder);
             svg(&project.plan, Detail { looks: looks.as_deref(), tasks: args.tasks })
         }
     };
@@ -59,12 +60,11 @@ fn named_by(file: &Path) -> Result<GraphFormat, Refusal> {
 }
 
 /// What would be done with each task. Where nothing was ever kept there is nothing to tell apart.
-fn looks(project: &Project) -> Option<Vec<Look>> {
+fn looks(project: &Project, finder: &Finder) -> Option<Vec<Look>> {
     if !project.plan.store.exists() {
         return None;
     }
-    let finder = project.finder(&World::real());
-    let forecasts = Forecasts::of(&project.plan, &finder);
+    let forecasts = Forecasts::of(&project.plan, finder);
     let looks = (0..project.plan.len()).map(|task| forecasts.task(task).look()).collect();
     finder.save();
     Some(looks)

@@ -8,6 +8,7 @@ use crate::printer::{Printer, Style};
 use crate::wiring::Project;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::worker::{ATTEMPT, read_attempt};
+use pipe_engine::world::World;
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub(crate) fn run(args: &LogsArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let project = Project::load(&args.spec, printer)?;
+    let (project, _) = Project::load(&args.spec, printer)?.grown(&World::real(), printer);
     let tasks = matching(&project, &args.task)?;
     let kept = kept(&project.state.root().join("attempts"), &project.plan.name);
     let mut found = Vec::new();

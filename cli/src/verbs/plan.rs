@@ -24,9 +24,9 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     if args.origins {
         return show_origins(args, printer);
     }
+    let (project, finder) = Project::load_here(&args.spec, printer)?.grown(&World::real(), printer);
     // The process ends after this; to take a hundred thousand tasks apart first would cost a tenth of planning them.
-    let project = ManuallyDrop::new(Project::load_here(&args.spec, printer)?);
-    let finder = ManuallyDrop::new(project.finder(&World::real()));
+    let (project, finder) = (ManuallyDrop::new(project), ManuallyDrop::new(finder));
     let forecasts = ManuallyDrop::new(Forecasts::of(&project.plan, &finder));
     // Digests of large files are worth remembering; where there is no state folder yet, this does nothing.
     finder.save();
@@ -73,6 +73,7 @@ fn told(plan: &Plan, forecasts: &Forecasts<'_>, task: usize) -> (&'static str, S
     match forecasts.task(task) {
         Forecast::Hit(..) => ("hit", Style::Good, String::new()),
         Forecast::Run(_) => ("run", Style::Warning, forecasts.reason(task)),
+        Forecast::Skip(why) => ("skip", Style::Plain, why.clone()),
         Forecast::DependsOn(on) => ("depends", Style::Plain, format!("depends on {}", plan.task(*on).id)),
         Forecast::Failed(failure) => ("failed", Style::Error, failure.to_string()),
     }
@@ -141,6 +142,7 @@ fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usize]
             Forecast::DependsOn(on) if waited_for.insert(plan.task(*on).stage) => {
                 format!("depends on {}", plan.task(*on).id.stage)
             }
+            Forecast::Skip(why) => format!("skipped: {why}"),
             Forecast::Failed(failure) if asked < ASKED => format!("{}: {failure}", plan.task(*task).id),
             Forecast::Run(_) if asked < ASKED => forecasts.reason(*task),
             _ => continue,
@@ -176,6 +178,7 @@ struct Counts {
     hit: u64,
     run: u64,
     depends: u64,
+    skip: u64,
     failed: u64,
 }
 
@@ -187,6 +190,7 @@ impl Counts {
                 Forecast::Hit(..) => counts.hit += 1,
                 Forecast::Run(_) => counts.run += 1,
                 Forecast::DependsOn(_) => counts.depends += 1,
+                Forecast::Skip(_) => counts.skip += 1,
                 Forecast::Failed(_) => counts.failed += 1,
             }
         }
@@ -194,15 +198,16 @@ impl Counts {
     }
 
     fn all(&self) -> u64 {
-        self.hit + self.run + self.depends + self.failed
+        self.hit + self.run + self.depends + self.skip + self.failed
     }
 }
 
 /// The plan in one sentence.
 fn conclusion(plan: &Plan, forecasts: &Forecasts<'_>) -> String {
     let counts = Counts::of(forecasts, 0..plan.len());
-    if counts.hit == counts.all() {
-        return format!("nothing to do: {} up to date", count(counts.hit, "task"));
+    let skipped = if counts.skip > 0 { format!(", {} skipped", counts.skip) } else { String::new() };
+    if counts.hit + counts.skip == counts.all() && plan.waiting().next().is_none() {
+        return format!("nothing to do: {} up to date{skipped}", count(counts.hit, "task"));
     }
     let mut parts = vec![format!("{} to run", counts.run)];
     if counts.depends > 0 {
@@ -211,7 +216,7 @@ fn conclusion(plan: &Plan, forecasts: &Forecasts<'_>) -> String {
     if counts.failed > 0 {
         parts.push(format!("{} that cannot be looked up", counts.failed));
     }
-    format!("{}: {}, {} up to date", count(counts.all(), "task"), parts.join(", "), counts.hit)
+    format!("{}: {}, {} up to date{skipped}", count(counts.all(), "task"), parts.join(", "), counts.hit)
 }
 
 /// Holds nothing of where the spec or the store lies: equal specs give equal documents.
@@ -223,7 +228,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
             "needs": stage.needs.iter().map(|need| &plan.stages[*need].name).collect::<Vec<_>>(),
             "waits_for": stage.waits_for.map(|source| &plan.stages[source].name),
             "tasks": counts.all(), "hit": counts.hit, "run": counts.run,
-            "depends": counts.depends, "failed": counts.failed,
+            "depends": counts.depends, "skip": counts.skip, "failed": counts.failed,
             "place": plan.places[stage.backend].name,
             "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),
             "price": outlook.map(|outlook| outlook.price_document_of(place)),
@@ -240,6 +245,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
                 told["reason"] = why.into();
             }
             Forecast::DependsOn(on) => told["depends_on"] = plan.task(*on).id.to_string().into(),
+            Forecast::Skip(why) => told["reason"] = json!(why),
             Forecast::Failed(failure) => told["failure"] = json!(failure),
         }
         told

@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::summary;
 use crate::wiring::{self, Project, Workshop};
 use pipe_engine::event::RunEvent;
+use pipe_engine::plan::Rows;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::state::Lock;
@@ -31,8 +32,10 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
     let hears = progress.clone();
+    let recipe = project.recipe.clone();
     let setup = Setup {
         plan: project.plan.clone(),
+        replan: Arc::new(move |rows: &Rows| recipe.plan(rows)),
         spec: project.spec.clone(),
         revision: match (asked.and_then(git::Asked::answer), &project.at) {
             (standing, Some(at)) => Some(at.revision(standing)),
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let finished = work(setup, workshop.lock, &world, &progress, printer)?;
     if !printer.json {
         let ended = summary::Ended {
-            plan: &project.plan,
+            plan: &finished.plan,
             finder: &finder,
             state: &state,
             finished: &finished,

@@ -120,7 +120,7 @@ fn advice(life: &Life, spec: &str) -> String {
 /// What the tasks of one stage come to.
 #[derive(Default)]
 struct Tally {
-    standings: IndexMap<&'static str, u64>,
+    standings: IndexMap<String, u64>,
     attempts: u64,
     items: u64,
     began: Option<Timestamp>,
@@ -129,7 +129,8 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, task: &TaskView, now: Timestamp) {
-        *self.standings.entry(word(task.standing)).or_default() += 1;
+        let why = task.skip.and_then(words::skip).map_or_else(String::new, |why| format!(" ({why})"));
+        *self.standings.entry(format!("{}{why}", word(task.standing))).or_default() += 1;
         self.attempts += task.attempts.len() as u64;
         for attempt in &task.attempts {
             self.items += attempt.items.made;

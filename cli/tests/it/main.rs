@@ -25,5 +25,6 @@ mod scale;
 mod schemas;
 mod secrets;
 mod seeing;
+mod spreading;
 mod stopping;
 mod trust;

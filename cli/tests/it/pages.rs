@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 /// are only there in a run, and a link.
 const WITHOUT_EXAMPLE: [&str; 6] = ["S0101", "S0104", "S0105", "S0108", "P0205", "P0308"];
 /// What lies beside the spec of an example.
-const BESIDE: [(&str, &str); 7] = [
+const BESIDE: [(&str, &str); 8] = [
+    ("record.jinja", "{ \"text\": {{ clip.path | json }} }\n"),
     ("rules.txt", "x\n"),
     ("shared/rules.txt", "x\n"),
     ("game.mp4", "x\n"),

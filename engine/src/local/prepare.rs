@@ -89,6 +89,8 @@ fn place_inputs(local: &Local, attempt: &Attempt, folder: &Path) -> Result<BTree
     for (field, artifacts) in &attempt.inputs {
         let place = folder.join("inputs").join(plain_name(field));
         let takes_all = takes_all(&attempt.config, field);
+        // Of an input without any result there is an empty folder, and not none.
+        fs::create_dir_all(&place).map_err(|e| Failure::io("make the folder", &place, &e))?;
         for artifact in artifacts {
             let gathered = takes_all || artifact.cell.is_gathered_by(&attempt.task.cell);
             let cell = if gathered { place.join(artifact.cell.folder()) } else { place.clone() };

@@ -1,5 +1,7 @@
-//! A task whose inputs are known -> its key, and the result the store already has for it or the reason why not.
+//! A task whose inputs are known -> its key, and the result the store already has for it or the reason why not; a result
+//! -> the rows it holds.
 
+mod rows;
 mod sources;
 
 use crate::attempt::{Input, SourceFile};
@@ -7,18 +9,23 @@ use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Key, KeyWriter, reason};
 use crate::manifest::{Artifact, Manifest, place};
-use crate::plan::{Plan, Settings, Task};
+use crate::plan::{Plan, Row, Settings, Task, Told, When};
+use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::stamp::FileStamp;
 use crate::state::{Ending, Hints, History, StateFolder};
 use crate::store::{Folder, Results};
 use crate::work::{files_are_there, store_failed};
 use crate::world::World;
+use petgraph::graph::NodeIndex;
 use sources::Sources;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// What the key says of an input without a result. No digest reads like this.
+const NO_RESULT: &str = "(no result)";
 
 /// What is known of a task once its inputs are.
 #[derive(Clone, Debug)]
@@ -42,16 +49,18 @@ pub struct Glance {
 }
 
 /// Looks tasks up. Shared by the threads that do.
+#[derive(Clone)]
 pub struct Finder {
     plan: Arc<Plan>,
     store: Arc<Folder>,
-    hints: Mutex<Hints>,
+    hints: Arc<Mutex<Hints>>,
     sources: Sources,
+    templates: Arc<Templates>,
     repairs: bool,
     /// Whether there are no results at all, so that nobody need look for one.
     is_empty: bool,
     journal: Option<PathBuf>,
-    history: OnceLock<History>,
+    history: Arc<OnceLock<History>>,
     /// The run that looks things up, once it has begun.
     run: OnceLock<RunId>,
 }
@@ -59,18 +68,24 @@ pub struct Finder {
 impl Finder {
     /// A finder for the tasks of `plan` in `store`.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
-        let (hints, sources) = (Mutex::new(hints), Sources::of(world));
         Self {
             plan,
             store,
-            hints,
-            sources,
+            hints: Arc::new(Mutex::new(hints)),
+            sources: Sources::of(world),
+            templates: Arc::new(Templates::new()),
             repairs: true,
             is_empty: false,
             journal: None,
-            history: OnceLock::new(),
+            history: Arc::default(),
             run: OnceLock::new(),
         }
+    }
+
+    /// The same for the tasks of another plan. What either learns the other knows.
+    #[must_use]
+    pub fn for_plan(&self, plan: Arc<Plan>) -> Self {
+        Self { plan, ..self.clone() }
     }
 
     /// Also knows what the journal of this state folder tells of earlier attempts. It is read when it is first needed:
@@ -93,15 +108,58 @@ impl Finder {
         let _ = self.run.set(run.clone());
     }
 
-    /// Looks a task up. `inputs` are its input artifacts, by field.
+    /// Whether a task is to run at all, as far as its `when` says. `result` gives the results of the tasks it needs, by
+    /// their places in the plan.
+    ///
+    /// # Errors
+    /// When its condition fails, or is neither true nor false.
+    pub fn wanted<'a>(&self, index: usize, result: impl Fn(usize) -> Option<&'a Artifact>) -> Result<bool, Failure> {
+        let task = self.plan.task(index);
+        let condition = match &task.when {
+            When::Yes => return Ok(true),
+            When::No => return Ok(false),
+            When::Ask(condition) => condition,
+        };
+        let mut told = Told::default();
+        for input in &task.inputs {
+            let gathers = |need: &NodeIndex| self.plan.graph[*need].id.cell.is_gathered_by(&task.id.cell);
+            let gathers = input.tasks.is_empty() || input.tasks.iter().any(gathers);
+            let results = input.tasks.iter().filter_map(|need| Some(result(need.index())?.result.clone()));
+            told.add(&input.field, gathers, results);
+        }
+        condition.holds(&self.templates, &told.into()).map_err(|problem| {
+            Failure::failed("bad_condition", "it cannot be told whether the task is to run")
+                .on(condition.text.clone())
+                .source(problem)
+                .help("`inputs.NAME` is what that stage tells of its result: `pipe status --json` shows it")
+        })
+    }
+
+    /// The rows in the result of a task.
+    ///
+    /// # Errors
+    /// When its kind makes none, there is no file with rows, or it holds something else.
+    pub fn rows(&self, index: usize, artifact: &Artifact) -> Result<Vec<Row>, Failure> {
+        let task = self.plan.task(index);
+        rows::read(&self.store, self.plan.stages[task.stage].kind.rows(), artifact)
+    }
+
+    /// Looks a task up. `inputs` are its input artifacts, by field; of an input without a result there is none.
     ///
     /// # Errors
     /// When one of its files cannot be read, or the store cannot.
     pub fn look(&self, index: usize, inputs: &BTreeMap<String, Vec<Input>>) -> Result<Looked, Failure> {
         let task = self.plan.task(index);
         let files = self.files(task)?;
-        let given = inputs.iter().flat_map(|(field, artifacts)| artifacts.iter().map(move |a| (field.as_str(), a)));
-        let key = self.key(task, given.map(|(field, a)| (field, &a.cell, a.digest.as_str())), &files).finish();
+        let given = task.inputs.iter().flat_map(|input| {
+            let mut artifacts = inputs.get(&input.field).into_iter().flatten().peekable();
+            input.tasks.iter().map(move |need| {
+                let cell = &self.plan.graph[*need].id.cell;
+                // Those that are there are in cell order too.
+                (input.field.as_str(), cell, artifacts.next_if(|given| given.cell == *cell).map(|a| a.digest.as_str()))
+            })
+        });
+        let key = self.key(task, given, &files).finish();
         let found = self.found(task, &key.fingerprint)?.ok_or_else(|| self.why(task, &key));
         Ok(Looked { key, files, found })
     }
@@ -110,12 +168,12 @@ impl Finder {
     ///
     /// # Errors
     /// As [`Finder::look`].
-    pub fn glance<'a>(&self, index: usize, result: impl Fn(usize) -> &'a Artifact) -> Result<Glance, Failure> {
+    pub fn glance<'a>(&self, index: usize, result: impl Fn(usize) -> Option<&'a Artifact>) -> Result<Glance, Failure> {
         let task = self.plan.task(index);
         let files = self.files(task)?;
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
-        let given =
-            needs.map(|(input, need)| (input.field.as_str(), &self.plan.task(need).id.cell, &*result(need).digest));
+        let digest = |need| result(need).map(|artifact| artifact.digest.as_str());
+        let given = needs.map(|(input, need)| (input.field.as_str(), &self.plan.task(need).id.cell, digest(need)));
         let fingerprint = self.key(task, given, &files).fingerprint();
         Ok(Glance { found: self.found(task, &fingerprint)?, fingerprint })
     }
@@ -132,7 +190,8 @@ impl Finder {
             .map(|(input, need)| (input.field.as_str(), self.plan.task(need)))
             .map(|(field, need)| (field, &need.id.cell, digest(need)))
             .collect();
-        Ok(self.key(task, given.iter().map(|(field, cell, digest)| (*field, *cell, digest.as_str())), &files).finish())
+        let given = given.iter().map(|(field, cell, digest)| (*field, *cell, Some(digest.as_str())));
+        Ok(self.key(task, given, &files).finish())
     }
 
     /// Takes note of a result that was just published, so that the next run need not open it.
@@ -165,11 +224,12 @@ impl Finder {
     }
 
     /// Everything that decides the task's output, and nothing else: no name of a stage, no path of an input file.
-    /// `inputs`: the field, the cell and the digest of each input artifact.
+    /// `inputs`: the field, the cell and the digest of each input; one that has no result is in the key as such, since
+    /// what is made without it is not what would be made with it.
     fn key<'a>(
         &self,
         task: &Task,
-        inputs: impl Iterator<Item = (&'a str, &'a Cell, &'a str)>,
+        inputs: impl Iterator<Item = (&'a str, &'a Cell, Option<&'a str>)>,
         files: &BTreeMap<String, SourceFile>,
     ) -> KeyWriter {
         let stage = &self.plan.stages[task.stage];
@@ -187,7 +247,7 @@ impl Finder {
         }
         for (field, cell, digest) in inputs {
             let name = if cell.is_gathered_by(&task.id.cell) { format!("{field}[{cell}]") } else { field.to_owned() };
-            config = config.field(format!("inputs.{name}"), digest);
+            config = config.field(format!("inputs.{name}"), digest.unwrap_or(NO_RESULT));
         }
         for file in &task.files {
             let hashed = &files[&file.field];

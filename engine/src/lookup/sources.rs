@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Files changed less than this before they were hashed may change again without a trace in their times: their
@@ -22,10 +22,11 @@ const RACY: Duration = Duration::from_secs(2);
 type Named = (PathBuf, &'static [&'static str]);
 
 /// Hashes files.
+#[derive(Clone)]
 pub(super) struct Sources {
     world: World,
     /// What was seen of each file, while nothing runs that could change it.
-    seen: Option<Mutex<HashMap<Named, SourceFile>>>,
+    seen: Option<Arc<Mutex<HashMap<Named, SourceFile>>>>,
 }
 
 impl Sources {
@@ -36,7 +37,7 @@ impl Sources {
 
     /// Looks at each file once.
     pub(super) fn looked_at_once(self) -> Self {
-        Self { seen: Some(Mutex::default()), ..self }
+        Self { seen: Some(Arc::default()), ..self }
     }
 
     /// A file and the digest of all that belongs to it.

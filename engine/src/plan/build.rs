@@ -20,7 +20,7 @@ use crate::spec::shape::Values;
 use crate::spec::template::{Context, Templates};
 use crate::spec::{Around, Spec, SpecSchema, StageSpec, Texts};
 use crate::stage::{Registry, StageKind, read_config};
-use crate::text::{Diagnostic, MOST_PROBLEMS, Severity, Sources, Span, keep_few, sort_by_position};
+use crate::text::{Diagnostic, MOST_PROBLEMS, Severity, Sources, Span, keep_few, one_of, sort_by_position};
 use petgraph::graph::NodeIndex;
 use serde_json::Value as Json;
 use std::ops::Range;
@@ -185,6 +185,9 @@ impl Builder<'_> {
             self.ground.request.kinds.get(&spec.kind.value).expect("a stage of an unknown kind is broken").clone();
         let Some(common) = self.common(spec) else { return };
         let (place, name) = (self.stages.len(), &spec.name.value);
+        if let Some(foreach) = &common.foreach {
+            self.problems.extend(self.no_rows(spec, foreach));
+        }
         let first = self.made.graph.node_count();
         let waits_for = self.waits_for(spec, common.foreach.as_ref());
         if waits_for.is_some() {
@@ -242,6 +245,19 @@ impl Builder<'_> {
         self.problems.extend(mistakes.told());
     }
 
+    /// What is wrong when a stage is to be spread over a stage whose kind makes no rows.
+    fn no_rows(&self, spec: &StageSpec, foreach: &Foreach) -> Option<Diagnostic> {
+        let source = &self.stages[self.made.stages.get(&foreach.stage.0)?.0];
+        if !source.kind.rows().is_empty() {
+            return None;
+        }
+        let span = spec.common.at(&path_parts("foreach.stage")).span.clone();
+        let message = format!("`{}` makes no rows: it is a stage of kind `{}`", source.name, source.kind.name());
+        let able = self.ground.request.kinds.kinds().filter(|kind| !kind.rows().is_empty()).map(|kind| kind.name());
+        let help = format!("name a stage that makes rows: its kind is {}", one_of(able));
+        Some(Diagnostic::error(code::NO_ROWS, message, span, "").help(help))
+    }
+
     /// The stages that a stage names, by their place in the plan.
     fn needs(&self, spec: &StageSpec, foreach: Option<&Foreach>) -> Vec<usize> {
         let found = self.ground.request.schema.marked(&spec.kind.value, &spec.body.to_json());
@@ -270,10 +286,16 @@ impl Builder<'_> {
         let Some(foreach) = &common.foreach else { return own.into_iter().map(|cell| (cell, None)).collect() };
         // A source that is wrong has been reported.
         let Some(rows) = request.rows.get(&foreach.stage.0) else { return Vec::new() };
-        match rows::spread(spec, foreach, &own, rows) {
+        let spread = rows::spread(spec, foreach, &own, rows).map_err(|problem| vec![problem]);
+        let named = spread.and_then(|cells| {
+            let place = spec.common.at(&path_parts("foreach.key"));
+            expander.check_names(cells.iter().map(|(cell, _)| cell), (code::BAD_ROWS, place))?;
+            Ok(cells)
+        });
+        match named {
             Ok(cells) => cells.into_iter().map(|(cell, row)| (cell, Some(row))).collect(),
-            Err(problem) => {
-                self.problems.push(problem);
+            Err(found) => {
+                self.problems.extend(found);
                 Vec::new()
             }
         }

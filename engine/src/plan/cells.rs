@@ -164,7 +164,7 @@ impl Expander<'_> {
     }
 
     /// What holds for all cells together.
-    pub(super) fn check(&self, cells: &[Cell]) -> Found<()> {
+    fn check(&self, cells: &[Cell]) -> Found<()> {
         let name = &self.stage.name.value;
         if cells.is_empty() {
             let message = format!("`exclude` leaves no cell of `{name}`");
@@ -174,12 +174,19 @@ impl Expander<'_> {
             let message = format!("`{name}` has {} cells", cells.len());
             return Err(vec![self.wrong(message, self.place(&[]), &format!("at most {MOST_CELLS} are allowed"))]);
         }
-        if let Some(long) = cells.iter().find(|cell| cell.text_len() > LONGEST_CELL) {
-            let message = format!("a cell of `{name}` has a name of {} bytes: {long}", long.text_len());
-            let help = format!("use shorter values: at most {LONGEST_CELL} bytes fit a folder's name");
-            return Err(vec![self.wrong(message, self.place(&[]), &help)]);
-        }
-        Ok(())
+        self.check_names(cells.iter(), (code::BAD_MATRIX, self.place(&[])))
+    }
+
+    /// A cell is the name of a folder. `at`: the code of the problem, and its place.
+    pub(super) fn check_names<'c>(
+        &self,
+        mut cells: impl Iterator<Item = &'c Cell>,
+        at: (&'static str, &Node),
+    ) -> Found<()> {
+        let Some(long) = cells.find(|cell| cell.text_len() > LONGEST_CELL) else { return Ok(()) };
+        let message = format!("a cell of `{}` has a name of {} bytes: {long}", self.stage.name.value, long.text_len());
+        let help = format!("use shorter values: at most {LONGEST_CELL} bytes fit a folder's name");
+        Err(vec![Diagnostic::error(at.0, message, at.1.span.clone(), "").help(help)])
     }
 
     fn wrong(&self, message: String, place: &Node, help: &str) -> Diagnostic {
@@ -187,8 +194,7 @@ impl Expander<'_> {
     }
 
     fn place(&self, inside: &[PathPart]) -> &Node {
-        let table = if self.stage.common.get("foreach").is_some() { "foreach" } else { "matrix" };
-        let path: Vec<PathPart> = std::iter::once(PathPart::from(table)).chain(inside.iter().cloned()).collect();
+        let path: Vec<PathPart> = std::iter::once(PathPart::from("matrix")).chain(inside.iter().cloned()).collect();
         self.stage.common.at(&path)
     }
 }

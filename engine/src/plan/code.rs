@@ -16,6 +16,8 @@ pub const BAD_MATRIX: &str = "P0203";
 pub const UNUSED_EXCLUDE: &str = "P0204";
 /// Rows that cannot make cells.
 pub const BAD_ROWS: &str = "P0205";
+/// A stage is to be spread over the rows of one that makes none.
+pub const NO_ROWS: &str = "P0206";
 /// More tasks, links or text than a plan may have.
 pub const TOO_BIG: &str = "P0207";
 /// A setting that its kind refuses.

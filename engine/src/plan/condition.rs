@@ -1,11 +1,11 @@
 //! `when`: whether a task runs at all. What uses only parameters and the cell is decided while planning; what looks at
 //! inputs is asked when these are there.
 
-use super::code;
+use super::{code, input_name};
 use crate::spec::node::{Node, Value};
 use crate::spec::template::{Context, Prepared, TemplateError, Templates, is_template};
 use crate::text::Diagnostic;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 /// The name under which a condition finds its inputs.
@@ -31,8 +31,35 @@ pub struct Condition {
     context: Context,
 }
 
+/// What inputs tell of themselves, under the names that conditions know them by.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Map<String, Json>);
+
+impl Told {
+    /// Adds what the results of a field tell. `gathers`: it takes several, and has a list of what there is. One that has
+    /// no result is not there.
+    pub fn add(&mut self, field: &str, gathers: bool, results: impl Iterator<Item = Json>) {
+        let name = input_name(field);
+        // `from[0]` is one of the inputs that `from` names.
+        let (name, one_of_many) = name.split_once('[').map_or((name, false), |(name, _)| (name, true));
+        if gathers || one_of_many {
+            if let Json::Array(list) = self.0.entry(name).or_insert_with(|| Json::Array(Vec::new())) {
+                list.extend(results);
+            }
+        } else {
+            self.0.extend(results.map(|result| (name.to_owned(), result)));
+        }
+    }
+}
+
+impl From<Told> for Json {
+    fn from(told: Told) -> Self {
+        Self::Object(told.0)
+    }
+}
+
 impl Condition {
-    /// Whether the task runs. `inputs` holds what each of them tells of itself, by field; of a field that gathers, a list.
+    /// Whether the task runs. `inputs` is what [`Told`] gathers.
     ///
     /// # Errors
     /// In words: the expression fails, or is neither true nor false.

@@ -6,6 +6,7 @@ mod cells;
 pub mod code;
 mod condition;
 mod files;
+mod grown;
 mod here;
 mod hooks;
 mod limits;
@@ -29,7 +30,7 @@ mod tools;
 mod unused;
 
 pub use build::{Request, build};
-pub use condition::{Condition, When};
+pub use condition::{Condition, Told, When};
 pub use here::not_here;
 pub use params::Resolved;
 pub use picture::{Detail, Look, dot, mermaid, svg};

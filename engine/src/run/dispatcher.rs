@@ -1,6 +1,7 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
 use super::copies::Copies;
+use super::grow::Replanning;
 use super::publish::{self, Finish};
 use super::say::Sayer;
 use super::{Finished, Setup};
@@ -11,7 +12,8 @@ use crate::ids::{AttemptId, RunId};
 use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
-use crate::scheduler::{Command, Found, Input, State, Stop, TaskIndex, nodes, step};
+use crate::plan::{Plan, Rows};
+use crate::scheduler::{Command, Expand, Found, Growth, Input, State, Stop, TaskIndex, step};
 use crate::secret;
 use crate::state::JournalError;
 use crate::units::Bytes;
@@ -34,11 +36,13 @@ const LINES_UNHEARD: usize = 256;
 
 /// What comes back from work that was sent away.
 enum Message {
+    Unwanted(TaskIndex, Found),
     Looked(TaskIndex, Box<Result<Looked, Failure>>),
     Prepared(TaskIndex, u32, Box<Result<Prepared, Failure>>),
     Passing(TaskIndex, AttemptId, Body),
     Ended(TaskIndex, u32, Box<Outcome>),
     Published(Vec<(TaskIndex, Result<Manifest, Failure>)>),
+    Grown(Expand, Box<(Rows, Result<Plan, Failure>)>),
     JournalFailed(JournalError),
 }
 
@@ -51,6 +55,8 @@ pub(super) struct Dispatcher {
     outbox: UnboundedSender<Message>,
     /// Copies results into the project.
     copies: Arc<Copies>,
+    /// The rows that are known of stages which others are spread over.
+    rows: Rows,
     /// Results by task, once they are there.
     known: Vec<Option<Arc<Artifact>>>,
     /// What was learned of tasks that must run.
@@ -71,7 +77,7 @@ impl Dispatcher {
     pub(super) fn new(setup: Setup) -> Self {
         let run = RunId::new(&setup.world);
         setup.finder.begin(&run);
-        let state = State::new(nodes(&setup.plan), setup.limits);
+        let state = State::new(Growth::of(&setup.plan, 0), setup.limits);
         let (outbox, inbox) = unbounded_channel();
         Self {
             sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),
@@ -81,6 +87,7 @@ impl Dispatcher {
             state,
             inbox,
             outbox,
+            rows: Rows::new(),
             missed: HashMap::new(),
             running: HashMap::new(),
             finishing: Vec::new(),
@@ -117,7 +124,7 @@ impl Dispatcher {
         let finder = self.setup.finder.clone();
         // Hints are for speed; losing them is no error.
         let _ = tokio::task::spawn_blocking(move || finder.save()).await;
-        Ok(Finished { run: self.run, counts, interrupted: self.interrupted })
+        Ok(Finished { run: self.run, plan: self.setup.plan, counts, interrupted: self.interrupted })
     }
 
     async fn drive(&mut self, cancel: &mut UnboundedReceiver<Stop>) -> Result<Counts, JournalError> {
@@ -166,6 +173,7 @@ impl Dispatcher {
 
     fn take(&mut self, message: Message) -> Result<(), JournalError> {
         match message {
+            Message::Unwanted(task, found) => self.feed(Input::Found(task, found)),
             Message::Looked(task, looked) => self.looked(task, *looked),
             Message::Prepared(task, number, prepared) => self.prepared(task, number, *prepared),
             Message::Passing(task, attempt, body) => {
@@ -179,6 +187,7 @@ impl Dispatcher {
                 self.publishing = false;
                 answers.into_iter().for_each(|(task, result)| self.published(task, result));
             }
+            Message::Grown(question, answer) => self.grown(question, *answer),
             Message::JournalFailed(error) => return Err(error),
         }
         Ok(())
@@ -203,6 +212,7 @@ impl Dispatcher {
                 let due = self.setup.world.now().after(GROUP_WAIT);
                 self.publish_at.get_or_insert(due);
             }
+            Command::Expand(question) => self.expand(question),
             Command::Stop(task, how) => {
                 if let Some(stop) = self.running.get(&task) {
                     stop.send_replace(Some(how));
@@ -213,9 +223,18 @@ impl Dispatcher {
         }
     }
 
-    /// Looks tasks up side by side and answers each by itself: a small task need not wait until a large file of another
-    /// is hashed.
-    fn find(&self, tasks: Vec<TaskIndex>) {
+    /// Looks tasks up that are wanted, side by side, and answers each by itself: a small task need not wait until a large
+    /// file of another is hashed.
+    fn find(&self, mut tasks: Vec<TaskIndex>) {
+        tasks.retain(|task| {
+            let found = match self.setup.finder.wanted(*task, |need| self.known[need].as_deref()) {
+                Ok(true) => return true,
+                Ok(false) => Found::Unwanted,
+                Err(failure) => Found::Failed(failure),
+            };
+            let _ = self.outbox.send(Message::Unwanted(*task, found));
+            false
+        });
         let threads = (self.setup.limits.cpu as usize).clamp(1, tasks.len().max(1));
         let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
         for (i, task) in tasks.into_iter().enumerate() {
@@ -249,6 +268,37 @@ impl Dispatcher {
             Err(failure) => Found::Failed(failure),
         };
         self.feed(Input::Found(task, found));
+    }
+
+    /// Plans again with the rows that a stage has made, or with the knowledge that there are none.
+    fn expand(&mut self, question: Expand) {
+        let plan = self.setup.plan.clone();
+        let tasks = plan.tasks().enumerate().filter(|(_, task)| task.stage == question.source);
+        let results = tasks.map(|(task, _)| Some((task, self.known[task].clone()?)));
+        let made = results.collect::<Option<Vec<_>>>().filter(|_| question.with_rows);
+        let (finder, replan) = (self.setup.finder.clone(), self.setup.replan.clone());
+        let replanning = Replanning { plan, finder, replan, rows: std::mem::take(&mut self.rows) };
+        let outbox = self.outbox.clone();
+        tokio::task::spawn_blocking(move || {
+            let answer = replanning.with(question.source, made);
+            let _ = outbox.send(Message::Grown(question, Box::new(answer)));
+        });
+    }
+
+    fn grown(&mut self, question: Expand, (rows, plan): (Rows, Result<Plan, Failure>)) {
+        self.rows = rows;
+        // A run that is being stopped no longer wants to know.
+        if !self.state.awaits(question) {
+            return;
+        }
+        let first = self.setup.plan.len();
+        let growth = plan.map(|plan| {
+            self.setup.plan = Arc::new(plan);
+            self.setup.finder = Arc::new(self.setup.finder.for_plan(self.setup.plan.clone()));
+            self.known.resize(self.setup.plan.len(), None);
+            Growth::of(&self.setup.plan, first)
+        });
+        self.feed(Input::Expanded(question, growth));
     }
 
     fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
@@ -369,15 +419,16 @@ impl Dispatcher {
         }
     }
 
-    /// The input artifacts of a task, all of which are known when it is looked up.
+    /// The input artifacts of a task, those of them that there are: a task may run after a failure.
     fn artifacts(&self, task: TaskIndex) -> BTreeMap<String, Vec<Given>> {
         let plan = &self.setup.plan;
         let artifact = |index: usize| {
-            let made = self.known[index].as_ref().expect("a task is looked up after its inputs have results");
-            Given { cell: plan.task(index).id.cell.clone(), digest: made.digest.clone(), files: made.files.clone() }
+            let made = self.known[index].as_ref()?;
+            let cell = plan.task(index).id.cell.clone();
+            Some(Given { cell, digest: made.digest.clone(), files: made.files.clone() })
         };
         let inputs = plan.task(task).inputs.iter();
-        inputs.map(|i| (i.field.clone(), i.tasks.iter().map(|t| artifact(t.index())).collect())).collect()
+        inputs.map(|i| (i.field.clone(), i.tasks.iter().filter_map(|t| artifact(t.index())).collect())).collect()
     }
 
     fn name(&self, task: TaskIndex) -> String {

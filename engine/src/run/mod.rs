@@ -3,14 +3,16 @@
 
 mod copies;
 mod dispatcher;
+mod grow;
 mod publish;
 mod say;
 
 use crate::event::{Counts, RunEvent};
+use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::local::Local;
 use crate::lookup::Finder;
-use crate::plan::Plan;
+use crate::plan::{Plan, Rows};
 use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
 use crate::state::{Journal, JournalError};
@@ -18,10 +20,15 @@ use crate::world::World;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// Plans the same spec again with more rows known.
+pub type Replan = Arc<dyn Fn(&Rows) -> Result<Plan, Failure> + Send + Sync>;
+
 /// Everything a run needs, wired by whoever starts it.
 pub struct Setup {
     /// What is to be made.
     pub plan: Arc<Plan>,
+    /// Plans again when rows are known that other stages are spread over.
+    pub replan: Replan,
     /// The spec's path as it was given.
     pub spec: String,
     /// Where the spec stands in version control.
@@ -41,10 +48,12 @@ pub struct Setup {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Finished {
     /// Its name.
     pub run: RunId,
+    /// What was to be made, with all tasks that came to be known.
+    pub plan: Arc<Plan>,
     /// How its tasks ended.
     pub counts: Counts,
     /// Whether somebody asked it to stop.

@@ -1,12 +1,12 @@
 //! What the core records -> the events of a run, numbered and timed.
 
 use crate::attempt::ItemCount;
-use crate::event::{Body, RunEvent, VERSION};
+use crate::event::{Body, RunEvent, Skip, VERSION};
 use crate::ids::{AttemptId, RunId};
 use crate::lookup::Looked;
 use crate::manifest::Artifact;
 use crate::plan::Plan;
-use crate::scheduler::{Record, TaskIndex};
+use crate::scheduler::{Because, Record, TaskIndex};
 use crate::state::Journal;
 use crate::world::{Timestamp, World};
 use std::collections::HashMap;
@@ -84,6 +84,8 @@ impl Sayer {
         let of =
             |task: TaskIndex, body| Said { task: Some(name(task)), attempt: self.attempt_of.get(&task).cloned(), body };
         let run = |body| Said { task: None, attempt: None, body };
+        let stage_name = |stage: usize| plan.stages[stage].name.clone();
+        let of_stage = |stage, body| Said { task: Some(stage_name(stage)), attempt: None, body };
         match record {
             Record::Cached { stage, tasks } => run(Body::TasksCached {
                 stage: plan.stages[stage].name.clone(),
@@ -104,7 +106,15 @@ impl Sayer {
                 of(task, succeeded(made))
             }
             Record::Failed(task, failure) => of(task, Body::TaskFailed { failure }),
-            Record::Skipped(task, because) => of(task, Body::TaskSkipped { because: name(because) }),
+            Record::Skipped(task, because) => of(task, skipped(plan, because)),
+            Record::Expanded { stage, source, tasks } => run(Body::StageExpanded {
+                stage: stage_name(stage),
+                source: stage_name(source),
+                digest: rows_digest(plan, known, source),
+                tasks: tasks as u64,
+            }),
+            Record::StageSkipped(stage, because) => of_stage(stage, skipped(plan, because)),
+            Record::StageFailed(stage, failure) => of_stage(stage, Body::TaskFailed { failure }),
             Record::Cancelled(task) => of(task, Body::TaskCancelled),
             Record::CancelRequested => run(Body::CancelRequested),
             Record::Finished(counts) => run(Body::RunFinished { counts }),
@@ -113,6 +123,26 @@ impl Sayer {
 
     fn event(&self, seq: Option<u64>, task: Option<String>, attempt: Option<AttemptId>, body: Body) -> RunEvent {
         RunEvent { v: VERSION, seq, time: self.world.now(), run: self.run.clone(), task, attempt, body }
+    }
+}
+
+fn skipped(plan: &Plan, because: Because) -> Body {
+    let (because, why) = match because {
+        Because::Task(task) => (plan.task(task).id.to_string(), Skip::Other),
+        Because::Stage(stage) => (plan.stages[stage].name.clone(), Skip::Other),
+        Because::When => (String::new(), Skip::When),
+        Because::NothingFailed => (String::new(), Skip::NothingFailed),
+    };
+    Body::TaskSkipped { because, why }
+}
+
+/// The digest of the results of a stage that makes rows. `None` when one of its tasks has none.
+fn rows_digest(plan: &Plan, known: &[Option<Arc<Artifact>>], source: usize) -> Option<String> {
+    let tasks = plan.tasks().enumerate().filter(|(_, task)| task.stage == source);
+    let digests: Vec<&str> = tasks.map(|(i, _)| known[i].as_ref().map(|made| &*made.digest)).collect::<Option<_>>()?;
+    match digests.as_slice() {
+        [one] => Some((*one).to_owned()),
+        several => Some(blake3::hash(several.concat().as_bytes()).to_hex().to_string()),
     }
 }
 

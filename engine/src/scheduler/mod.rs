@@ -13,9 +13,11 @@ pub use state::{End, State};
 
 use crate::event::Counts;
 use crate::failure::Failure;
-use crate::plan::Plan;
+use crate::plan::{Follow, Plan};
 use crate::retry::Retry;
 use crate::world::Timestamp;
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A task, by its place in the plan.
@@ -28,6 +30,10 @@ pub struct Node {
     pub stage: usize,
     /// The tasks whose results it needs.
     pub needs: Vec<TaskIndex>,
+    /// The stages it needs that have no tasks: there were no rows.
+    pub bare: Vec<usize>,
+    /// Which ends of all those let it run.
+    pub follow: Follow,
     /// CPU slots.
     pub cpu: u32,
     /// Bytes of memory reserved.
@@ -38,26 +44,68 @@ pub struct Node {
     pub timeout: Option<Duration>,
 }
 
-/// A plan's tasks as the core sees them.
-pub fn nodes(plan: &Plan) -> Vec<Node> {
-    let node = |index: petgraph::graph::NodeIndex| {
-        let task = &plan.graph[index];
+/// A stage that has no tasks yet: the rows that another makes say which it will have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The stage, by its place in the plan.
+    pub stage: usize,
+    /// The stage that makes the rows.
+    pub source: usize,
+}
+
+/// A question for the plan with the rows that a stage has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expand {
+    /// The stage, all tasks of which have ended.
+    pub source: usize,
+    /// Whether they have results that hold rows. Otherwise there are none, and all that can come of it are tasks that
+    /// follow failures.
+    pub with_rows: bool,
+}
+
+/// What a plan has more once the rows of a stage are known.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    /// Its new tasks. Their places follow those of the tasks there were.
+    pub nodes: Vec<Node>,
+    /// The stages that have none yet, inputs first.
+    pub waiting: Vec<Waiting>,
+}
+
+impl Growth {
+    /// What a plan has from the task at `first` on.
+    pub fn of(plan: &Plan, first: usize) -> Self {
+        let with_tasks: BTreeSet<usize> = plan.tasks().map(|task| task.stage).collect();
+        let waiting = plan.waiting().map(|(stage, source)| Waiting { stage, source });
+        let nodes = (first..plan.len()).map(|task| Node::of(plan, task, &with_tasks));
+        Self { nodes: nodes.collect(), waiting: waiting.collect() }
+    }
+}
+
+impl Node {
+    fn of(plan: &Plan, index: usize, with_tasks: &BTreeSet<usize>) -> Self {
+        let task = plan.task(index);
         let settings = plan.settings(task);
-        Node {
+        let needs = plan.graph.neighbors_directed(NodeIndex::new(index), petgraph::Incoming).map(NodeIndex::index);
+        let stages = plan.stages[task.stage].needs.iter().copied();
+        Self {
             stage: task.stage,
-            needs: plan.graph.neighbors_directed(index, petgraph::Incoming).map(|need| need.index()).collect(),
+            needs: needs.collect(),
+            bare: stages.filter(|stage| !with_tasks.contains(stage)).collect(),
+            follow: settings.follow,
             cpu: settings.cpu.slots(),
             memory: settings.memory.0,
             retry: settings.retry.clone(),
             timeout: settings.timeout,
         }
-    };
-    plan.graph.node_indices().map(node).collect()
+    }
 }
 
 /// What the store says of a task whose inputs are there.
 #[derive(Clone, Debug)]
 pub enum Found {
+    /// It is not to run: its own `when` is false.
+    Unwanted,
     /// Its result is there.
     Hit,
     /// It must run.
@@ -88,12 +136,16 @@ pub enum Input {
     Ended(TaskIndex, u32, Result<(), Failure>),
     /// The answer to [`Command::Publish`].
     Published(TaskIndex, Result<(), Failure>),
+    /// The answer to this [`Command::Expand`].
+    Expanded(Expand, Result<Growth, Failure>),
     /// Time went by.
     Tick,
     /// Somebody wants the run to stop.
     Cancel(Stop),
     /// A record of a journal, for replay.
     Recorded(Record),
+    /// For replay: what the plan had more before the next [`Record::Expanded`].
+    Regrown(Growth),
 }
 
 /// Something to do.
@@ -114,12 +166,27 @@ pub enum Command {
     },
     /// Put the task's result in the store.
     Publish(TaskIndex),
+    /// Plan again, with the rows that this stage has made.
+    Expand(Expand),
     /// Stop the running attempt of a task.
     Stop(TaskIndex, Stop),
     /// Send [`Input::Tick`] at this moment.
     WakeAt(Timestamp),
     /// The run is over.
     Finish(Counts),
+}
+
+/// Why a task does not run. What follows one that does not names the same cause, however far away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// This task failed, or does not run for a reason of its own.
+    Task(TaskIndex),
+    /// This stage waited for rows, and no tasks could be made of them.
+    Stage(usize),
+    /// Its own `when` is false.
+    When,
+    /// It runs after a failure only, and there was none.
+    NothingFailed,
 }
 
 /// What the journal keeps. Only these change how a task ended, so replaying them gives the same ends.
@@ -142,8 +209,21 @@ pub enum Record {
     Succeeded(TaskIndex),
     /// Failed for good.
     Failed(TaskIndex, Failure),
-    /// Will not run because of another task.
-    Skipped(TaskIndex, TaskIndex),
+    /// Will not run.
+    Skipped(TaskIndex, Because),
+    /// A stage that waited for rows has its tasks.
+    Expanded {
+        /// The stage.
+        stage: usize,
+        /// The stage that made the rows.
+        source: usize,
+        /// How many tasks it has.
+        tasks: usize,
+    },
+    /// A stage that waited for rows will have no tasks.
+    StageSkipped(usize, Because),
+    /// The rows are there, and no tasks can be made of them for this stage.
+    StageFailed(usize, Failure),
     /// Stopped or never started.
     Cancelled(TaskIndex),
     /// Somebody asked the run to stop.
@@ -163,11 +243,21 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Command> {
         Input::Started(task, number) => state.started(task, number, now, &mut todo),
         Input::Ended(task, number, result) => state.ended(task, number, result, now, &mut todo),
         Input::Published(task, result) => state.published(task, result, now, &mut todo),
+        Input::Expanded(question, growth) => state.expanded(question, growth, &mut todo),
         Input::Tick => state.tick(now, &mut todo),
         Input::Cancel(how) => state.cancel(how, &mut todo),
-        Input::Recorded(record) => state.apply(&record),
+        Input::Recorded(record) => {
+            state.apply(&record);
+            return todo;
+        }
+        Input::Regrown(growth) => {
+            state.regrow(growth);
+            return todo;
+        }
     }
+    state.follow(&mut todo);
     state.look_up_and_fill(&mut todo);
+    state.expand(&mut todo);
     state.finish(&mut todo);
     todo
 }

@@ -1,11 +1,15 @@
 //! The state of a run and the one place that changes it.
 
-use super::{Command, Found, Limits, Node, Record, Stop, TaskIndex};
+mod follow;
+mod growth;
+
+use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop, TaskIndex, Waiting};
 use crate::event::Counts;
 use crate::failure::{Class, Failure};
 use crate::world::Timestamp;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::mem;
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +20,7 @@ pub enum End {
     Cached,
     /// Failed for good.
     Failed,
-    /// Not run because of another.
+    /// Not run: because of another, or because nobody wants it.
     Skipped,
     /// Stopped, or never started, because the run was cancelled.
     Cancelled,
@@ -58,12 +62,28 @@ impl Phase {
 
 struct Task {
     phase: Phase,
-    /// Inputs that have not ended with a result.
-    missing: usize,
+    /// Inputs that have not ended.
+    open: usize,
+    /// Why one of its inputs has no result; a failure counts for more than anything else. Once it has ended: why what
+    /// follows lacks its own.
+    cause: Option<Because>,
     /// The number of its newest try.
     number: u32,
     memory: u64,
     retries: BTreeMap<Class, u32>,
+}
+
+/// What is known of a stage as a whole.
+#[derive(Clone, Default)]
+struct Stage {
+    /// Tasks that have not ended.
+    open: usize,
+    /// Tasks whose lookup is still to come.
+    lookups_left: usize,
+    /// Hits not yet journaled.
+    hits: Vec<TaskIndex>,
+    /// Why one of its tasks, or all of it, has no result.
+    cause: Option<Because>,
 }
 
 /// Everything the core knows.
@@ -73,13 +93,16 @@ pub struct State {
     /// The number of tasks on the longest path that begins here: what most waits for goes first.
     rank: Vec<u32>,
     tasks: Vec<Task>,
+    stages: Vec<Stage>,
+    /// Stages without tasks, inputs first, and the one whose rows are being asked for.
+    waiting: Vec<Waiting>,
+    expanding: Option<Expand>,
     whole: Limits,
     free: Limits,
     ready: BinaryHeap<(u32, Reverse<TaskIndex>)>,
+    /// Tasks of which an input has ended.
+    touched: VecDeque<TaskIndex>,
     to_find: Vec<TaskIndex>,
-    /// Hits not yet journaled, by stage, and the tasks of each stage whose lookup is still to come.
-    hits: Vec<Vec<TaskIndex>>,
-    lookups_left: Vec<usize>,
     cancelling: Option<Stop>,
     counts: Counts,
     /// Tasks that run or are being looked up.
@@ -89,47 +112,30 @@ pub struct State {
 }
 
 impl State {
-    /// The state before anything has happened. `nodes` must be in an order in which inputs come before what
-    /// needs them.
-    pub fn new(nodes: Vec<Node>, limits: Limits) -> Self {
-        let mut feeds = vec![Vec::new(); nodes.len()];
-        let mut rank = vec![1; nodes.len()];
-        let stages = nodes.iter().map(|n| n.stage + 1).max().unwrap_or(0);
-        let mut lookups_left = vec![0; stages];
-        for (task, node) in nodes.iter().enumerate() {
-            lookups_left[node.stage] += 1;
-            for need in &node.needs {
-                assert!(*need < task, "nodes come in topological order");
-                feeds[*need].push(task);
-            }
-        }
-        for task in (0..nodes.len()).rev() {
-            rank[task] = 1 + feeds[task].iter().map(|f| rank[*f]).max().unwrap_or(0);
-        }
-        let tasks = nodes.iter().map(|node| Task {
-            phase: Phase::Waiting,
-            missing: node.needs.len(),
-            number: 0,
-            memory: node.memory,
-            retries: BTreeMap::new(),
-        });
-        Self {
-            tasks: tasks.collect(),
-            feeds,
-            rank,
+    /// The state before anything has happened: tasks, in an order in which inputs come before what needs them, and the
+    /// stages that have none yet.
+    pub fn new(plan: Growth, limits: Limits) -> Self {
+        let mut state = Self {
+            nodes: Vec::new(),
+            feeds: Vec::new(),
+            rank: Vec::new(),
+            tasks: Vec::new(),
+            stages: Vec::new(),
+            waiting: Vec::new(),
+            expanding: None,
             whole: limits,
             free: limits,
             ready: BinaryHeap::new(),
+            touched: VecDeque::new(),
             to_find: Vec::new(),
-            hits: vec![Vec::new(); stages],
-            lookups_left,
             cancelling: None,
             counts: Counts::default(),
             active: 0,
             ended: 0,
             finished: false,
-            nodes,
-        }
+        };
+        state.add(plan);
+        state
     }
 
     /// How a task ended, if it has.
@@ -151,11 +157,7 @@ impl State {
     }
 
     pub(super) fn begin(&mut self) {
-        for task in 0..self.tasks.len() {
-            if self.tasks[task].missing == 0 && self.tasks[task].phase == Phase::Waiting {
-                self.look_up(task);
-            }
-        }
+        self.touched.extend(0..self.tasks.len());
     }
 
     pub(super) fn found(&mut self, task: TaskIndex, found: Found, todo: &mut Vec<Command>) {
@@ -163,9 +165,9 @@ impl State {
             return;
         }
         match found {
+            Found::Unwanted => self.skip(task, Because::When, todo),
             Found::Hit => {
-                let stage = self.nodes[task].stage;
-                self.hits[stage].push(task);
+                self.stages[self.nodes[task].stage].hits.push(task);
                 self.end(task, End::Cached);
             }
             Found::Miss => {
@@ -272,36 +274,39 @@ impl State {
         }
         self.ready.clear();
         self.to_find.clear();
+        self.waiting.clear();
+        self.expanding = None;
     }
 
     /// Replay: takes over what a record says and decides nothing.
     pub(super) fn apply(&mut self, record: &Record) {
         match record {
             Record::Cached { stage, tasks } => {
-                for task in tasks {
-                    self.end(*task, End::Cached);
-                }
-                self.hits[*stage].clear();
+                tasks.iter().for_each(|task| self.end(*task, End::Cached));
+                self.stages[*stage].hits.clear();
             }
-            Record::Started(task, number) => {
-                self.tasks[*task].number = *number;
-            }
+            Record::Started(task, number) => self.tasks[*task].number = *number,
             Record::Succeeded(task) => self.end(*task, End::Succeeded),
             Record::Failed(task, _) => self.end(*task, End::Failed),
-            Record::Skipped(task, _) => self.end(*task, End::Skipped),
+            Record::Skipped(task, because) => self.end_skipped(*task, *because),
             Record::Cancelled(task) => self.end(*task, End::Cancelled),
-            Record::CancelRequested => self.cancelling = Some(Stop::Gently),
+            Record::StageSkipped(stage, because) => self.end_stage(*stage, *because),
+            Record::StageFailed(stage, _) => self.end_stage(*stage, Because::Stage(*stage)),
+            Record::CancelRequested => {
+                self.cancelling = Some(Stop::Gently);
+                self.waiting.clear();
+            }
             Record::Finished(_) => self.finished = true,
-            Record::AttemptEnded(..) | Record::Retry(..) => {}
+            Record::AttemptEnded(..) | Record::Retry(..) | Record::Expanded { .. } => {}
         }
-        self.to_find.clear();
+        self.touched.clear();
     }
 
     /// Asks the store about what has become possible and starts what there is room for. The first in the queue is
     /// never overtaken, so a task that needs the whole machine gets it.
     pub(super) fn look_up_and_fill(&mut self, todo: &mut Vec<Command>) {
         if !self.to_find.is_empty() {
-            todo.push(Command::Find(std::mem::take(&mut self.to_find)));
+            todo.push(Command::Find(mem::take(&mut self.to_find)));
         }
         while let Some((_, Reverse(task))) = self.ready.peek().copied() {
             let wanted = self.wanted(task);
@@ -317,12 +322,12 @@ impl State {
     }
 
     pub(super) fn finish(&mut self, todo: &mut Vec<Command>) {
-        if self.ended < self.tasks.len() || self.finished {
+        if self.ended < self.tasks.len() || !self.waiting.is_empty() || self.finished {
             return;
         }
         self.finished = true;
-        for stage in 0..self.hits.len() {
-            self.lookups_left[stage] = 0;
+        for stage in 0..self.stages.len() {
+            self.stages[stage].lookups_left = 0;
             self.journal_hits(stage, todo);
         }
         todo.push(Command::Journal(Record::Finished(self.counts)));
@@ -333,19 +338,25 @@ impl State {
         if matches!(self.tasks[task].phase, Phase::Waiting | Phase::Looking)
             && !matches!(phase, Phase::Waiting | Phase::Looking)
         {
-            self.lookups_left[self.nodes[task].stage] -= 1;
+            self.stages[self.nodes[task].stage].lookups_left -= 1;
         }
         self.active -= usize::from(self.tasks[task].phase.is_active());
         self.active += usize::from(phase.is_active());
         self.tasks[task].phase = phase;
     }
 
-    /// The only way a task ends, so the counts always add up.
+    /// Ends a task that was not skipped, and tells what follows.
     fn end(&mut self, task: TaskIndex, end: End) {
+        self.end_because(task, end, (!end.has_result()).then_some(Because::Task(task)));
+    }
+
+    /// The only way a task ends, so the counts always add up. `because`: why what follows lacks its result.
+    fn end_because(&mut self, task: TaskIndex, end: End, because: Option<Because>) {
         if matches!(self.tasks[task].phase, Phase::Ended(_)) {
             return;
         }
         self.set(task, Phase::Ended(end));
+        self.tasks[task].cause = because;
         self.ended += 1;
         let counts = &mut self.counts;
         *match end {
@@ -355,26 +366,13 @@ impl State {
             End::Skipped => &mut counts.skipped,
             End::Cancelled => &mut counts.cancelled,
         } += 1;
-        if end.has_result() {
-            for i in 0..self.feeds[task].len() {
-                let next = self.feeds[task][i];
-                self.tasks[next].missing -= 1;
-                if self.tasks[next].missing == 0 && self.tasks[next].phase == Phase::Waiting {
-                    self.look_up(next);
-                }
-            }
-        }
-    }
-
-    fn look_up(&mut self, task: TaskIndex) {
-        self.set(task, Phase::Looking);
-        self.to_find.push(task);
+        self.tell(task, because);
     }
 
     /// One record for the hits of a stage, once all of its lookups are answered.
     fn journal_hits(&mut self, stage: usize, todo: &mut Vec<Command>) {
-        if self.lookups_left[stage] == 0 && !self.hits[stage].is_empty() {
-            let mut tasks = std::mem::take(&mut self.hits[stage]);
+        if self.stages[stage].lookups_left == 0 && !self.stages[stage].hits.is_empty() {
+            let mut tasks = mem::take(&mut self.stages[stage].hits);
             tasks.sort_unstable();
             todo.push(Command::Journal(Record::Cached { stage, tasks }));
         }
@@ -411,24 +409,10 @@ impl State {
     fn fail(&mut self, task: TaskIndex, failure: Failure, todo: &mut Vec<Command>) {
         todo.push(Command::Journal(Record::Failed(task, failure)));
         self.end(task, End::Failed);
-        self.skip_after(task, todo);
     }
 
     fn cancel_task(&mut self, task: TaskIndex, todo: &mut Vec<Command>) {
         todo.push(Command::Journal(Record::Cancelled(task)));
         self.end(task, End::Cancelled);
-    }
-
-    /// Everything downstream of a failure is skipped, however far, and names the task that failed.
-    fn skip_after(&mut self, failed: TaskIndex, todo: &mut Vec<Command>) {
-        let mut open = self.feeds[failed].clone();
-        while let Some(task) = open.pop() {
-            if self.tasks[task].phase == Phase::Waiting {
-                todo.push(Command::Journal(Record::Skipped(task, failed)));
-                self.end(task, End::Skipped);
-                self.journal_hits(self.nodes[task].stage, todo);
-                open.extend(&self.feeds[task]);
-            }
-        }
     }
 }

@@ -57,6 +57,12 @@ pub trait StageKind: Send + Sync {
         Vec::new()
     }
 
+    /// The names of the file of its results that holds rows, of which the first that is there counts; none when its
+    /// results are no rows. Other stages may be spread over them with `foreach`.
+    fn rows(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// How a task of this kind is started.
     fn launch(&self, _config: &Json) -> Launch {
         Launch::Worker

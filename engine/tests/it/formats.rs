@@ -2,7 +2,7 @@
 //! adds is passed over; what is written today is read back.
 
 use pipe_engine::attempt::{Attempt, ItemCount, Outcome};
-use pipe_engine::event::{Body, Counts, RunEvent};
+use pipe_engine::event::{Body, Counts, RunEvent, Skip};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::RunId;
 use pipe_engine::manifest::{Manifest, Of};
@@ -18,6 +18,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const FINGERPRINT: &str = "6f1c0a52d9b84e37a1c2d3e4f5061728394a5b6c7d8e9f001122334455667788";
+/// Events as they first were, and with what was added since.
+const EVENTS: [&str; 3] = ["run-events.jsonl", "run-events-revision.jsonl", "run-events-growth.jsonl"];
 const RUN: &str = "20261121-230405-9f3c";
 
 #[test]
@@ -114,6 +116,15 @@ fn what_was_added_to_the_events_of_version_1_loads() {
 }
 
 #[test]
+fn events_about_stages_that_grow_and_tasks_nobody_wants_load() {
+    let view = RunView::of(&lines("run-events-growth.jsonl"));
+    assert_eq!(view.planned, 3, "the tasks that came");
+    let skip = |task: &str| (view.tasks[task].standing, view.tasks[task].skip, view.tasks[task].because.clone());
+    assert_eq!(skip("clips[id=g1]"), (Standing::Skipped, Some(Skip::When), None));
+    assert_eq!(skip("alarm"), (Standing::Skipped, Some(Skip::NothingFailed), None));
+}
+
+#[test]
 fn a_journal_of_layout_1_is_read_and_written_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
@@ -136,7 +147,7 @@ fn what_a_newer_version_adds_is_passed_over() {
     same_with_more::<Manifest>(text("manifest.json"));
     same_with_more::<Attempt>(text("attempt.json"));
     same_with_more::<Outcome>(text("outcome.json"));
-    for line in (text("run-events.jsonl") + &text("run-events-revision.jsonl")).lines() {
+    for line in EVENTS.map(text).concat().lines() {
         same_with_more::<RunEvent>(line.to_owned());
     }
 }
@@ -176,8 +187,7 @@ fn what_is_written_today_is_read_back() {
     same_again::<Manifest>(&load("manifest.json"));
     same_again::<Attempt>(&load("attempt.json"));
     same_again::<Outcome>(&load("outcome.json"));
-    lines::<RunEvent>("run-events.jsonl").iter().for_each(same_again);
-    lines::<RunEvent>("run-events-revision.jsonl").iter().for_each(same_again);
+    EVENTS.into_iter().flat_map(lines::<RunEvent>).for_each(|event| same_again(&event));
 }
 
 /// The fixtures hold every field and nothing else, so a field that was renamed or dropped shows here.
@@ -188,7 +198,7 @@ fn what_is_written_today_has_the_fields_of_version_1() {
         let now = if name == "manifest.json" { rewrite::<Manifest>(name) } else { rewrite::<Attempt>(name) };
         assert_eq!(now, before, "{name}");
     }
-    for name in ["run-events.jsonl", "run-events-revision.jsonl"] {
+    for name in EVENTS {
         for (event, line) in lines::<RunEvent>(name).iter().zip(lines::<Json>(name)) {
             assert_eq!(serde_json::to_value(event).unwrap(), line);
         }

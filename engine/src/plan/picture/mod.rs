@@ -23,13 +23,15 @@ pub enum Look {
     Run,
     /// What becomes of it depends on tasks that would run.
     Depends,
+    /// It would not run.
+    Skip,
     /// It cannot be looked up.
     Failed,
 }
 
 impl Look {
     /// All of them, in the order in which they are told.
-    const ALL: [Self; 4] = [Self::Hit, Self::Run, Self::Depends, Self::Failed];
+    const ALL: [Self; 5] = [Self::Hit, Self::Run, Self::Depends, Self::Skip, Self::Failed];
 
     /// Its word, as `pipe plan` has it.
     fn word(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Look {
             Self::Hit => "hit",
             Self::Run => "run",
             Self::Depends => "depends",
+            Self::Skip => "skip",
             Self::Failed => "failed",
         }
     }

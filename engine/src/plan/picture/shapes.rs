@@ -13,16 +13,16 @@ text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans 
 .line:hover { stroke: #0969da; opacity: 1 }
 .cell { fill: #ffffff; stroke: #d1d9e0 } .bar { stroke: none }
 .cell.hit { fill: #e6f6ea; stroke: #a9d9b6 } .cell.run { fill: #fff3e0; stroke: #e8c48c }
-.cell.depends { fill: #eef1f5; stroke: #c8d1da } .cell.failed { fill: #ffebe9; stroke: #f0b2ae }
-.hit { fill: #1a7f37 } .run { fill: #b35900 } .depends { fill: #8c95a0 } .failed { fill: #cf222e }
+.cell.depends, .cell.skip { fill: #eef1f5; stroke: #c8d1da } .cell.failed { fill: #ffebe9; stroke: #f0b2ae }
+.hit { fill: #1a7f37 } .run { fill: #b35900 } .depends, .skip { fill: #8c95a0 } .failed { fill: #cf222e }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc } .about, .tally, .sum { fill: #9198a1 }
 .page { fill: #0d1117; stroke: #3d444d } .stage { fill: #151b23; stroke: #4a525c }
 .line { stroke: #7d8590 } .tip { fill: #7d8590 } .line:hover { stroke: #58a6ff }
 .cell { fill: #0d1117; stroke: #3d444d }
 .cell.hit { fill: #12261e; stroke: #23633a } .cell.run { fill: #2b2111; stroke: #6b4d17 }
-.cell.depends { fill: #1c232c; stroke: #3d444d } .cell.failed { fill: #2d1517; stroke: #7a2b2b }
-.hit { fill: #3fb950 } .run { fill: #e3a341 } .depends { fill: #8b949e } .failed { fill: #f85149 }
+.cell.depends, .cell.skip { fill: #1c232c; stroke: #3d444d } .cell.failed { fill: #2d1517; stroke: #7a2b2b }
+.hit { fill: #3fb950 } .run { fill: #e3a341 } .depends, .skip { fill: #8b949e } .failed { fill: #f85149 }
 }
 ";
 
@@ -31,7 +31,7 @@ pub(super) fn class(look: Look) -> &'static str {
     look.word()
 }
 
-/// A symbol around a point: a disc, a triangle, a ring, a cross.
+/// A symbol around a point: a disc, a triangle, a ring, a line, a cross.
 pub(super) fn symbol(look: Look, x: f64, y: f64) -> String {
     let class = class(look);
     match look {
@@ -47,6 +47,7 @@ pub(super) fn symbol(look: Look, x: f64, y: f64) -> String {
                 x - 2.0
             )
         }
+        Look::Skip => format!("<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"8\" height=\"2\"/>", x - 4.0, y - 1.0),
         Look::Failed => {
             let (left, top) = (x - 4.0, y - 3.0);
             format!(

@@ -58,6 +58,7 @@ impl Sum {
                 Look::Hit => "up to date",
                 Look::Run => "to run",
                 Look::Depends => "that depend on these",
+                Look::Skip => "skipped",
                 Look::Failed => "that cannot be looked up",
             };
             (look, format!("{} {words}", count(look)))

@@ -145,6 +145,9 @@ impl StageKind for Toy {
     fn name(&self) -> &'static str {
         "toy"
     }
+    fn rows(&self) -> &'static [&'static str] {
+        &["rows.json"]
+    }
     fn code(&self) -> String {
         "1".to_owned()
     }

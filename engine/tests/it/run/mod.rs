@@ -3,6 +3,8 @@
 mod caching;
 mod children;
 mod estimating;
+mod following;
+mod growing;
 mod outputs;
 mod project;
 mod publishing;

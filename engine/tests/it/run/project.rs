@@ -1,19 +1,19 @@
 //! A folder with a spec, a store and a state, and a stage kind that runs shell scripts: what a whole run needs.
 
 use pipe_engine::backend::Backends;
-use pipe_engine::event::{Body, Counts, RunEvent};
+use pipe_engine::event::{Body, Counts, RunEvent, Skip};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::RunId;
 use pipe_engine::local::{Local, end_orphans, sweep_dead_attempts};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows};
-use pipe_engine::run::{Setup, run};
+use pipe_engine::run::{Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
 use pipe_engine::state::{Hints, Journal, Lock, StateFolder, read_only};
 use pipe_engine::store::Folder;
-use pipe_engine::text::SourceText;
+use pipe_engine::text::{Diagnostic, SourceText};
 use pipe_engine::work::Work;
 use pipe_engine::world::World;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -57,6 +57,9 @@ impl StageKind for Script {
     }
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         read_config::<ScriptConfig>(config).map(drop)
+    }
+    fn rows(&self) -> &'static [&'static str] {
+        &["rows.json"]
     }
     fn launch(&self, config: &Json) -> Launch {
         let config: ScriptConfig = read_config(config).expect("checked when the plan was made");
@@ -117,8 +120,16 @@ impl Project {
         cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
     ) -> Ran {
         let state = StateFolder::at(self.path(state));
-        let _held = Lock::take(state.root(), false).unwrap();
-        let plan = Arc::new(self.plan(stages));
+        // A child that another test starts holds all open files for an instant, this lock among them.
+        let _held = Lock::take(state.root(), true).unwrap();
+        let text = stages.to_owned();
+        let base = self.path("spec");
+        let replan = move |rows: &Rows| {
+            planned(&base, &text, rows).map_err(|problems| {
+                let told: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+                Failure::failed("bad_rows", told.join("\n"))
+            })
+        };
         let (stop, stopped) = unbounded_channel();
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
@@ -128,7 +139,7 @@ impl Project {
                 let _ = stop.send(how);
             }
         };
-        let setup = self.setup(plan, &state, Arc::new(listener));
+        let setup = self.setup(Arc::new(replan), &state, Arc::new(listener));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let finished = runtime.block_on(async { tokio::time::timeout(LONGEST, run(setup, stopped)).await });
         let finished = finished.expect("the run hangs").expect("the journal works");
@@ -136,7 +147,8 @@ impl Project {
         Ran { counts: finished.counts, events, run: finished.run, state }
     }
 
-    fn setup(&self, plan: Arc<Plan>, state: &StateFolder, listener: Arc<dyn Fn(&RunEvent) + Send + Sync>) -> Setup {
+    fn setup(&self, replan: Replan, state: &StateFolder, listener: Arc<dyn Fn(&RunEvent) + Send + Sync>) -> Setup {
+        let plan = Arc::new(replan(&Rows::new()).unwrap());
         let store = Arc::new(Folder::open(&plan.store).unwrap());
         end_orphans(state);
         sweep_dead_attempts(state, &store);
@@ -145,6 +157,7 @@ impl Project {
         Setup {
             finder: Arc::new(Finder::new(plan.clone(), store.clone(), hints, world.clone())),
             plan,
+            replan,
             spec: "spec.toml".to_owned(),
             revision: None,
             world,
@@ -161,26 +174,7 @@ impl Project {
     }
 
     pub(super) fn plan(&self, stages: &str) -> Plan {
-        let kinds = Registry::default().with(Script);
-        let schema = SpecSchema::of(&kinds, &Backends::default());
-        let text = format!("version = 1\nname = \"toy\"\n{stages}");
-        let Read { spec, sources, problems } = spec::read(SourceText::new("spec.toml", text), &schema);
-        let spec = spec.unwrap_or_else(|| panic!("{problems:?}"));
-        let base = self.path("spec");
-        let (backends, rows) = (Backends::default(), Rows::new());
-        let request = Request {
-            spec: &spec,
-            sources: &sources,
-            base: &base,
-            texts: &Disk,
-            kinds: &kinds,
-            backends: &backends,
-            schema: &schema,
-            offline: false,
-            rows: &rows,
-        };
-        let (plan, problems) = plan::build(&request);
-        plan.unwrap_or_else(|| panic!("{problems:?}"))
+        planned(&self.path("spec"), stages, &Rows::new()).unwrap_or_else(|problems| panic!("{problems:?}"))
     }
 
     /// Every file of the store's `data/`, sorted, with its text.
@@ -206,6 +200,28 @@ impl Project {
     }
 }
 
+/// The plan of these stages with the rows that are known, or what is wrong with them.
+fn planned(base: &Path, stages: &str, rows: &Rows) -> Result<Plan, Vec<Diagnostic>> {
+    let (kinds, backends) = (Registry::default().with(Script), Backends::default());
+    let schema = SpecSchema::of(&kinds, &backends);
+    let text = format!("version = 1\nname = \"toy\"\n{stages}");
+    let Read { spec, sources, problems } = spec::read(SourceText::new("spec.toml", text), &schema);
+    let spec = spec.ok_or(problems)?;
+    let request = Request {
+        spec: &spec,
+        sources: &sources,
+        base,
+        texts: &Disk,
+        kinds: &kinds,
+        backends: &backends,
+        schema: &schema,
+        offline: false,
+        rows,
+    };
+    let (plan, problems) = plan::build(&request);
+    plan.ok_or(problems)
+}
+
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().path()) {
         if fs::symlink_metadata(&path).unwrap().is_dir() { walk(&path, files) } else { files.push(path) }
@@ -226,6 +242,16 @@ impl Ran {
             _ => None,
         });
         started.collect()
+    }
+
+    /// The tasks and stages that were skipped, and what for.
+    pub(super) fn skipped(&self) -> Vec<(String, String)> {
+        let skipped = self.events.iter().filter_map(|event| match &event.body {
+            Body::TaskSkipped { because, why: Skip::Other } => Some((event.task.clone()?, because.clone())),
+            Body::TaskSkipped { why, .. } => Some((event.task.clone()?, format!("{why:?}"))),
+            _ => None,
+        });
+        skipped.collect()
     }
 
     pub(super) fn failures(&self) -> Vec<Failure> {

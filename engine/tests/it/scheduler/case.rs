@@ -1,12 +1,14 @@
-//! A random graph of tasks, each with a fate, and what must become of it. The budgets here are the design's table,
+//! A random graph of tasks, each with a fate, and what must become of it. Its later parts are not known before a stage of
+//! the part before has ended, as those of a plan with `foreach`. The budgets here are the design's table,
 //! written down a second time: this is the side the core is held against.
 
 use pipe_engine::failure::{Class, Failure};
+use pipe_engine::plan::Follow;
 use pipe_engine::retry::Retry;
-use pipe_engine::scheduler::{End, Limits, Node};
+use pipe_engine::scheduler::{End, Expand, Growth, Limits, Node, Waiting};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub(super) const TIMEOUT: Duration = Duration::from_millis(1000);
@@ -33,6 +35,8 @@ impl Try {
 #[derive(Clone, Debug)]
 pub(super) enum Fate {
     Hit,
+    /// Its `when` is false.
+    Unwanted,
     CannotBeLookedUp,
     /// One after another; the last is repeated for ever.
     Tries(Vec<Try>),
@@ -40,7 +44,9 @@ pub(super) enum Fate {
 
 #[derive(Clone, Debug)]
 pub(super) struct TaskCase {
+    part: usize,
     stage: usize,
+    follow: Follow,
     needs: Vec<usize>,
     cpu: u32,
     memory: u64,
@@ -56,8 +62,33 @@ pub(super) struct Case {
     memory: u64,
     /// Decides delays and repeats.
     pub(super) seed: u64,
+    /// Which stage of the part before makes the rows of a part.
+    sources: Vec<usize>,
+    /// Whether a part can be planned: always, without rows only, never.
+    plans: Vec<Plans>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plans {
+    Always,
+    WithoutRows,
+    Never,
+}
+
+/// Stages are numbered through all parts.
+const STAGES: usize = 4;
+
+/// What must become of a case: of each task that there is, and of each stage that never has any.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) tasks: BTreeMap<usize, Expected>,
+    pub(super) stages: BTreeMap<usize, End>,
+    /// Tasks and stages without a result, and whether a failure is why.
+    lacking: BTreeMap<usize, bool>,
+    stages_lacking: BTreeMap<usize, bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) end: End,
     pub(super) tries: u32,
@@ -72,21 +103,75 @@ impl Case {
         room(self.cpu, self.memory)
     }
 
-    pub(super) fn nodes(&self) -> Vec<Node> {
-        (0..self.tasks.len()).map(|place| self.node(place)).collect()
+    /// The first part of the plan.
+    pub(super) fn beginning(&self) -> (Vec<usize>, Growth) {
+        self.growth(0, true, &[])
     }
 
-    fn node(&self, place: usize) -> Node {
+    /// The part of the plan that the rows of a stage lead to: the places of its tasks, in their order, and what of it is
+    /// new to the core. `made`: the places of the tasks there are.
+    pub(super) fn growth(&self, part: usize, with_rows: bool, made: &[usize]) -> (Vec<usize>, Growth) {
+        let is_there = |place: &usize| with_rows || !self.is_spread(self.tasks[*place].stage);
+        let places: Vec<usize> = self.part(part).filter(is_there).collect();
+        let all: Vec<usize> = made.iter().chain(&places).copied().collect();
+        let later = (part + 1..self.parts()).flat_map(|later| self.stages(later));
+        let waiting = later.map(|stage| Waiting { stage, source: self.source(part + 1) });
+        let growth =
+            Growth { nodes: places.iter().map(|place| self.node(*place, &all)).collect(), waiting: waiting.collect() };
+        (places, growth)
+    }
+
+    /// The answer to a question of the core, and the part it is about.
+    pub(super) fn answer(&self, question: Expand, made: &[usize]) -> Option<(Vec<usize>, Growth)> {
+        let part = question.source / STAGES + 1;
+        match (self.plans[part], question.with_rows) {
+            (Plans::Always, _) | (Plans::WithoutRows, false) => Some(self.growth(part, question.with_rows, made)),
+            _ => None,
+        }
+    }
+
+    fn parts(&self) -> usize {
+        self.tasks.last().map_or(1, |task| task.part + 1)
+    }
+
+    fn part(&self, part: usize) -> impl Iterator<Item = usize> {
+        (0..self.tasks.len()).filter(move |place| self.tasks[*place].part == part)
+    }
+
+    fn stages(&self, part: usize) -> BTreeSet<usize> {
+        self.part(part).map(|place| self.tasks[place].stage).collect()
+    }
+
+    /// The stage whose rows lead to a part.
+    fn source(&self, part: usize) -> usize {
+        let stages = self.stages(part - 1);
+        stages.iter().copied().nth(self.sources[part] % stages.len()).unwrap()
+    }
+
+    /// Whether a stage has no tasks without rows. The first of a part has none: the others wait for it, or are spread too.
+    fn is_spread(&self, stage: usize) -> bool {
+        stage.is_multiple_of(2) || self.stages(stage / STAGES).first() == Some(&stage)
+    }
+
+    fn node(&self, place: usize, made: &[usize]) -> Node {
         let task = &self.tasks[place];
         let budgets = [(Class::Failed, task.failed), (Class::Timeout, task.timeouts)].into();
+        let index = |need: &usize| made.iter().position(|made| made == need);
+        let bare = self.needs(place).into_iter().filter(|need| index(need).is_none());
         Node {
             stage: task.stage,
-            needs: self.needs(place).into_iter().collect(),
+            needs: self.needs(place).iter().filter_map(index).collect(),
+            bare: bare.map(|need| self.tasks[need].stage).collect(),
+            follow: task.follow,
             cpu: task.cpu,
             memory: task.memory,
             retry: Retry { budgets, first: Duration::from_millis(10), longest: Duration::from_millis(80) },
             timeout: self.timeout(place),
         }
+    }
+
+    pub(super) fn follow(&self, place: usize) -> Follow {
+        self.tasks[place].follow
     }
 
     pub(super) fn timeout(&self, place: usize) -> Option<Duration> {
@@ -100,21 +185,27 @@ impl Case {
         self.tasks[place].needs.iter().filter(|_| place > 0).map(|seed| seed % place).collect()
     }
 
-    /// Everything a task depends on, however far.
+    /// Everything a task depends on, however far: what it needs, and what makes the rows of its part.
     pub(super) fn above(&self, place: usize) -> BTreeSet<usize> {
-        let mut all = self.needs(place);
-        for need in self.needs(place) {
+        let mut next = self.needs(place);
+        for part in 1..=self.tasks[place].part {
+            let source = self.source(part);
+            next.extend((0..self.tasks.len()).filter(|place| self.tasks[*place].stage == source));
+        }
+        let mut all = next.clone();
+        for need in next {
             all.extend(self.above(need));
         }
         all
     }
 
-    /// The number of tasks on the longest path that begins at each task.
-    pub(super) fn ranks(&self) -> Vec<usize> {
-        let mut ranks = vec![1; self.tasks.len()];
-        for place in (0..ranks.len()).rev() {
-            for need in self.needs(place) {
-                ranks[need] = ranks[need].max(ranks[place] + 1);
+    /// The number of tasks on the longest path that begins at each task there is.
+    pub(super) fn ranks(&self, made: &[usize]) -> BTreeMap<usize, usize> {
+        let mut ranks: BTreeMap<usize, usize> = made.iter().map(|place| (*place, 1)).collect();
+        for place in made.iter().rev() {
+            let longer = ranks[place] + 1;
+            for need in self.needs(*place) {
+                ranks.entry(need).and_modify(|rank| *rank = longer.max(*rank));
             }
         }
         ranks
@@ -137,19 +228,78 @@ impl Case {
         (task.cpu.min(self.cpu), (task.memory << short).min(self.memory))
     }
 
-    /// What must become of each task when nobody cancels.
-    pub(super) fn expected(&self) -> Vec<Expected> {
-        let mut all: Vec<Expected> = Vec::new();
-        for place in 0..self.tasks.len() {
-            let inputs_are_there = self.needs(place).iter().all(|need| all[*need].end.has_result());
-            all.push(if inputs_are_there { self.alone(place) } else { Expected { end: End::Skipped, tries: 0 } });
+    /// What must become of each task and stage when nobody cancels.
+    pub(super) fn expected(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        for part in 0..self.parts() {
+            let with_rows = part == 0 || self.has_rows(part, &mut outcome);
+            if !with_rows && !self.without_rows(part, &mut outcome) {
+                return outcome;
+            }
+            for place in self.part(part).filter(|place| with_rows || !self.is_spread(self.tasks[*place].stage)) {
+                let (expected, lacking) = self.expected_of(place, &outcome);
+                outcome.tasks.insert(place, expected);
+                outcome.lacking.extend(lacking.map(|failed| (place, failed)));
+            }
         }
-        all
+        outcome
+    }
+
+    /// Whether there are rows for a part and tasks can be made of them. When they cannot, its first stage has failed.
+    fn has_rows(&self, part: usize, outcome: &mut Outcome) -> bool {
+        if self.source_lacks(part, outcome).is_some() {
+            return false;
+        }
+        if self.plans[part] == Plans::Always {
+            return true;
+        }
+        let first = self.stages(part).into_iter().next().unwrap();
+        outcome.stages.insert(first, End::Failed);
+        outcome.stages_lacking.insert(first, true);
+        false
+    }
+
+    /// Skips the stages that are nothing without rows. Returns whether the part can be planned like this.
+    fn without_rows(&self, part: usize, outcome: &mut Outcome) -> bool {
+        // When it is not for the source, it is for the first stage, which has failed.
+        let failed = self.source_lacks(part, outcome).unwrap_or(true);
+        let can = self.plans[part] != Plans::Never;
+        let last = if can { part } else { self.parts() - 1 };
+        for stage in (part..=last).flat_map(|part| self.stages(part)).filter(|stage| !can || self.is_spread(*stage)) {
+            outcome.stages.entry(stage).or_insert(End::Skipped);
+            outcome.stages_lacking.entry(stage).or_insert(failed);
+        }
+        can
+    }
+
+    fn source_lacks(&self, part: usize, outcome: &Outcome) -> Option<bool> {
+        let source = self.source(part);
+        let tasks = self.part(part - 1).filter(|place| self.tasks[*place].stage == source);
+        let lacking = tasks.filter_map(|place| outcome.lacking.get(&place).copied());
+        lacking.chain(outcome.stages_lacking.get(&source).copied()).reduce(|a, b| a || b)
+    }
+
+    /// How a task ends, and, when that gives no result, whether a failure is why.
+    fn expected_of(&self, place: usize, outcome: &Outcome) -> (Expected, Option<bool>) {
+        let lacks = |need: &usize| {
+            let stage = outcome.stages_lacking.get(&self.tasks[*need].stage).copied();
+            outcome.lacking.get(need).copied().or(stage.filter(|_| !outcome.tasks.contains_key(need)))
+        };
+        let lacking = self.needs(place).iter().filter_map(lacks).reduce(|a, b| a || b);
+        let skipped = Expected { end: End::Skipped, tries: 0 };
+        match (self.follow(place), lacking) {
+            (Follow::Success, Some(failed)) => return (skipped, Some(failed)),
+            (Follow::Failure, None | Some(false)) => return (skipped, Some(false)),
+            _ => {}
+        }
+        let alone = self.alone(place);
+        (alone, (!alone.end.has_result()).then_some(alone.end == End::Failed))
     }
 
     fn alone(&self, place: usize) -> Expected {
         match self.fate(place) {
             Fate::Hit => return Expected { end: End::Cached, tries: 0 },
+            Fate::Unwanted => return Expected { end: End::Skipped, tries: 0 },
             Fate::CannotBeLookedUp => return Expected { end: End::Failed, tries: 0 },
             Fate::Tries(_) => {}
         }
@@ -185,18 +335,38 @@ pub(super) fn failure(class: Class) -> Failure {
 }
 
 pub(super) fn any_case() -> impl Strategy<Value = Case> {
-    (vec(any_task(), 1..14), 1..6_u32, 1..9_u64, any::<u64>()).prop_map(|(tasks, cpu, memory, seed)| Case {
-        tasks,
-        cpu,
-        memory,
-        seed,
-    })
+    let plans = proptest::sample::select(vec![Plans::Always, Plans::Always, Plans::WithoutRows, Plans::Never]);
+    let parts = (vec(0..STAGES, PARTS), vec(plans, PARTS));
+    (vec(any_task(), 1..14), 1..6_u32, 1..9_u64, any::<u64>(), parts).prop_map(
+        |(tasks, cpu, memory, seed, (sources, plans))| {
+            let tasks = in_parts(tasks);
+            Case { tasks, cpu, memory, seed, sources, plans }
+        },
+    )
 }
 
+/// The tasks of each part after those of the parts before, no part empty.
+fn in_parts(mut tasks: Vec<TaskCase>) -> Vec<TaskCase> {
+    let parts: BTreeSet<usize> = tasks.iter().map(|task| task.part).collect();
+    for task in &mut tasks {
+        task.part = parts.range(..task.part).count();
+        task.stage += task.part * STAGES;
+    }
+    tasks.sort_by_key(|task| task.part);
+    tasks
+}
+
+const PARTS: usize = 3;
+
 fn any_task() -> impl Strategy<Value = TaskCase> {
-    (0..4_usize, vec(0..1000_usize, 0..4), 1..8_u32, 0..12_u64, any_fate(), 0..3_u32, 0..2_u32).prop_map(
-        |(stage, needs, cpu, memory, fate, failed, timeouts)| TaskCase {
+    let follow = prop_oneof![5 => Just(Follow::Success), 1 => Just(Follow::Always), 1 => Just(Follow::Failure)];
+    let part = prop_oneof![3 => Just(0), 2 => 1..PARTS];
+    let place = (part, 0..STAGES, follow, vec(0..1000_usize, 0..4));
+    (place, 1..8_u32, 0..12_u64, any_fate(), 0..3_u32, 0..2_u32).prop_map(
+        |((part, stage, follow, needs), cpu, memory, fate, failed, timeouts)| TaskCase {
+            part,
             stage,
+            follow,
             needs,
             cpu,
             memory,
@@ -211,6 +381,7 @@ fn any_fate() -> impl Strategy<Value = Fate> {
     let tries = (vec(any_try(true), 0..5), prop_oneof![4 => Just(Try::Succeeds), 1 => any_try(false)]);
     prop_oneof![
         2 => Just(Fate::Hit),
+        1 => Just(Fate::Unwanted),
         1 => Just(Fate::CannotBeLookedUp),
         12 => tries.prop_map(|(mut tries, last)| {
             tries.push(last);

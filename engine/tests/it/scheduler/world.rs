@@ -3,7 +3,8 @@
 use super::case::{Case, Fate, TIMEOUT, Try, failure};
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Class;
-use pipe_engine::scheduler::{Command, End, Found, Input, Record, State, Stop, TaskIndex, step};
+use pipe_engine::plan::Follow;
+use pipe_engine::scheduler::{Command, End, Expand, Found, Growth, Input, Record, State, Stop, TaskIndex, step};
 use pipe_engine::world::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +17,15 @@ struct Running {
     started: Option<u64>,
 }
 
+/// Tasks are named by their places in the case, and only to the core by their places in its plan.
 pub(super) struct World<'a> {
     case: &'a Case,
     state: State,
-    ranks: Vec<usize>,
+    /// The tasks there are, in the order the core knows them.
+    pub(super) made: Vec<usize>,
+    /// What the plan grew by, and how many records there were before.
+    pub(super) growths: Vec<(usize, Growth)>,
+    ranks: BTreeMap<usize, usize>,
     now: u64,
     dice: u64,
     /// What will happen, by time and then in no particular order.
@@ -27,16 +33,17 @@ pub(super) struct World<'a> {
     wakes: BTreeSet<u64>,
     /// Inputs that were delivered and may come a second time at any later moment.
     past: Vec<Input>,
-    kept: BTreeSet<TaskIndex>,
-    in_store: BTreeSet<TaskIndex>,
-    ready: BTreeSet<TaskIndex>,
-    resting: BTreeMap<TaskIndex, u64>,
-    running: BTreeMap<TaskIndex, Running>,
+    kept: BTreeSet<usize>,
+    in_store: BTreeSet<usize>,
+    without_result: BTreeSet<usize>,
+    ready: BTreeSet<usize>,
+    resting: BTreeMap<usize, u64>,
+    running: BTreeMap<usize, Running>,
     cancel: Option<(usize, Stop)>,
     cancelled: bool,
     /// Attempts that were told to stop, and those that ended badly once somebody had asked the run to stop.
-    told: BTreeSet<TaskIndex>,
-    stopped: BTreeSet<TaskIndex>,
+    told: BTreeSet<usize>,
+    stopped: BTreeSet<usize>,
     pub(super) tries: Vec<u32>,
     pub(super) records: Vec<Record>,
     pub(super) finished: Option<Counts>,
@@ -44,10 +51,13 @@ pub(super) struct World<'a> {
 
 impl<'a> World<'a> {
     pub(super) fn new(case: &'a Case) -> Self {
+        let (made, beginning) = case.beginning();
         Self {
             case,
-            state: State::new(case.nodes(), case.limits()),
-            ranks: case.ranks(),
+            state: State::new(beginning, case.limits()),
+            ranks: case.ranks(&made),
+            made,
+            growths: Vec::new(),
             now: 1000,
             dice: case.seed,
             queue: BTreeMap::new(),
@@ -55,6 +65,7 @@ impl<'a> World<'a> {
             past: Vec::new(),
             kept: BTreeSet::new(),
             in_store: BTreeSet::new(),
+            without_result: BTreeSet::new(),
             ready: BTreeSet::new(),
             resting: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -69,7 +80,7 @@ impl<'a> World<'a> {
     }
 
     /// Results that an earlier run left in the store.
-    pub(super) fn with_results(mut self, kept: &BTreeSet<TaskIndex>) -> Self {
+    pub(super) fn with_results(mut self, kept: &BTreeSet<usize>) -> Self {
         self.kept.clone_from(kept);
         self
     }
@@ -100,11 +111,12 @@ impl<'a> World<'a> {
         panic!("no end after {LONGEST} inputs");
     }
 
-    pub(super) fn ends(&self) -> Vec<End> {
-        (0..self.case.tasks.len()).map(|task| self.state.end_of(task).expect("the run is over")).collect()
+    pub(super) fn ends(&self) -> BTreeMap<usize, End> {
+        let end = |task| self.state.end_of(task).expect("the run is over");
+        self.made.iter().enumerate().map(|(task, place)| (*place, end(task))).collect()
     }
 
-    pub(super) fn results(&self) -> &BTreeSet<TaskIndex> {
+    pub(super) fn results(&self) -> &BTreeSet<usize> {
         &self.in_store
     }
 
@@ -140,7 +152,10 @@ impl<'a> World<'a> {
             self.deliver_in_vain(self.past[old].clone());
         }
         // An answer to `Publish` has no number, so it may come twice at once but not after the next try.
-        if matches!(input, Input::Found(..) | Input::Started(..) | Input::Ended(..) | Input::Planned) {
+        if matches!(
+            input,
+            Input::Found(..) | Input::Started(..) | Input::Ended(..) | Input::Planned | Input::Expanded(..)
+        ) {
             self.past.push(input);
         }
     }
@@ -152,26 +167,31 @@ impl<'a> World<'a> {
     }
 
     fn note(&mut self, input: &Input) {
+        let place = |task: &TaskIndex| self.made[*task];
         match input {
-            Input::Found(task, Found::Hit) if !self.cancelled => drop(self.in_store.insert(*task)),
-            Input::Found(task, Found::Miss) if !self.cancelled => drop(self.ready.insert(*task)),
+            Input::Found(task, Found::Hit) if !self.cancelled => drop(self.in_store.insert(place(task))),
+            Input::Found(task, Found::Miss) if !self.cancelled => drop(self.ready.insert(place(task))),
             Input::Started(task, number) => {
-                if let Some(running) = self.running.get_mut(task).filter(|r| r.number == *number) {
+                if let Some(running) = self.running.get_mut(&place(task)).filter(|r| r.number == *number) {
                     running.started = Some(self.now);
                 }
             }
-            Input::Ended(task, number, result) if self.running.get(task).is_some_and(|r| r.number == *number) => {
-                self.running.remove(task);
+            Input::Ended(task, number, result)
+                if self.running.get(&place(task)).is_some_and(|r| r.number == *number) =>
+            {
+                let place = place(task);
+                self.running.remove(&place);
                 if self.cancelled && result.is_err() {
-                    self.stopped.insert(*task);
+                    self.stopped.insert(place);
                 }
             }
-            Input::Published(task, Ok(())) => drop(self.in_store.insert(*task)),
+            Input::Published(task, Ok(())) => drop(self.in_store.insert(place(task))),
             Input::Tick => {
                 let now = self.now;
                 let rested = self.resting.extract_if(.., |_, at| *at <= now).map(|(task, _)| task);
                 self.ready.extend(rested);
             }
+            Input::Expanded(question, Ok(_)) if self.state.awaits(*question) => self.note_growth(*question),
             Input::Cancel(_) => {
                 self.cancelled = true;
                 self.ready.clear();
@@ -181,24 +201,32 @@ impl<'a> World<'a> {
         }
     }
 
+    fn note_growth(&mut self, question: Expand) {
+        let (places, growth) = self.case.answer(question, &self.made).expect("it was answered so");
+        self.made.extend(places);
+        self.ranks = self.case.ranks(&self.made);
+        self.growths.push((self.records.len(), growth));
+    }
+
+    fn index(&self, place: usize) -> TaskIndex {
+        self.made.iter().position(|made| *made == place).expect("the core has spoken of it")
+    }
+
     fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Journal(record) => {
-                if let Record::Retry(task, at) = record {
-                    self.resting.insert(task, at.0);
-                }
-                self.records.push(record);
-            }
-            Command::Find(tasks) => tasks.into_iter().for_each(|task| self.find(task)),
-            Command::Start { task, number, memory } => self.start(task, number, memory),
+            Command::Journal(record) => self.journal(record),
+            Command::Find(tasks) => tasks.into_iter().for_each(|task| self.find(self.made[task])),
+            Command::Start { task, number, memory } => self.start(self.made[task], number, memory),
             Command::Publish(task) => {
-                let result = match self.case.attempt(task, self.tries[task]) {
+                let place = self.made[task];
+                let result = match self.case.attempt(place, self.tries[place]) {
                     Try::CannotBePublished(class) => Err(failure(*class)),
                     _ => Ok(()),
                 };
                 self.after(5, Input::Published(task, result));
             }
-            Command::Stop(task, _) => self.stop(task),
+            Command::Expand(question) => self.expand(question),
+            Command::Stop(task, _) => self.stop(self.made[task]),
             Command::WakeAt(at) => drop(self.wakes.insert(at.0)),
             Command::Finish(counts) => {
                 assert!(self.finished.is_none(), "finished twice");
@@ -207,37 +235,56 @@ impl<'a> World<'a> {
         }
     }
 
-    fn find(&mut self, task: TaskIndex) {
-        self.check_inputs(task);
-        let found = match self.case.fate(task) {
-            _ if self.kept.contains(&task) => Found::Hit,
+    fn journal(&mut self, record: Record) {
+        match record {
+            Record::Retry(task, at) => drop(self.resting.insert(self.made[task], at.0)),
+            Record::Failed(task, _) | Record::Skipped(task, _) | Record::Cancelled(task) => {
+                self.without_result.insert(self.made[task]);
+            }
+            _ => {}
+        }
+        self.records.push(record);
+    }
+
+    fn expand(&mut self, question: Expand) {
+        assert!(!self.cancelled, "the plan grows after the cancel");
+        let growth = self.case.answer(question, &self.made).map(|(_, growth)| growth);
+        self.after(9, Input::Expanded(question, growth.ok_or(failure(Class::Failed))));
+    }
+
+    fn find(&mut self, place: usize) {
+        self.check_inputs(place);
+        let found = match self.case.fate(place) {
+            _ if self.kept.contains(&place) => Found::Hit,
             Fate::Hit => Found::Hit,
+            Fate::Unwanted => Found::Unwanted,
             Fate::CannotBeLookedUp => Found::Failed(failure(Class::Failed)),
             Fate::Tries(_) => Found::Miss,
         };
-        self.after(4, Input::Found(task, found));
+        self.after(4, Input::Found(self.index(place), found));
     }
 
-    fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
-        assert!(!self.cancelled, "task {task} was started after the cancel");
-        self.check_inputs(task);
-        let first = self.ready.iter().max_by_key(|t| (self.ranks[**t], std::cmp::Reverse(**t)));
-        assert_eq!(first, Some(&task), "what most waits for goes first");
-        self.ready.remove(&task);
-        assert_eq!(number, self.tries[task] + 1, "tries of task {task} are counted");
-        self.tries[task] = number;
-        let room = self.case.wanted(task, number);
-        assert_eq!(memory, room.1, "memory of try {number} of task {task}");
-        let before = self.running.insert(task, Running { number, room, started: None });
-        assert!(before.is_none(), "task {task} runs twice");
+    fn start(&mut self, place: usize, number: u32, memory: u64) {
+        assert!(!self.cancelled, "task {place} was started after the cancel");
+        self.check_inputs(place);
+        let first = self.ready.iter().max_by_key(|t| (self.ranks[*t], std::cmp::Reverse(self.index(**t))));
+        assert_eq!(first, Some(&place), "what most waits for goes first");
+        self.ready.remove(&place);
+        assert_eq!(number, self.tries[place] + 1, "tries of task {place} are counted");
+        self.tries[place] = number;
+        let room = self.case.wanted(place, number);
+        assert_eq!(memory, room.1, "memory of try {number} of task {place}");
+        let before = self.running.insert(place, Running { number, room, started: None });
+        assert!(before.is_none(), "task {place} runs twice");
         self.check_room();
-        self.begin(task, number);
+        self.begin(place, number);
     }
 
     /// A try that ends by itself may end before its start is confirmed.
-    fn begin(&mut self, task: TaskIndex, number: u32) {
+    fn begin(&mut self, place: usize, number: u32) {
+        let task = self.index(place);
         self.after(6, Input::Started(task, number));
-        let result = match self.case.attempt(task, number) {
+        let result = match self.case.attempt(place, number) {
             Try::Hangs => return,
             Try::Fails(class) => Err(failure(*class)),
             Try::Succeeds | Try::CannotBePublished(_) => Ok(()),
@@ -246,7 +293,7 @@ impl<'a> World<'a> {
     }
 
     /// An order to stop reaches only what has started; the core must say it again when it hears of the start.
-    fn stop(&mut self, task: TaskIndex) {
+    fn stop(&mut self, task: usize) {
         let Some(running) = self.running.get(&task) else { panic!("task {task} does not run") };
         let number = running.number;
         let Some(started) = running.started else { return };
@@ -255,7 +302,7 @@ impl<'a> World<'a> {
             assert!(matches!(self.case.attempt(task, number), Try::Hangs), "task {task} was stopped for nothing");
             assert_eq!(self.now, started + TIMEOUT.as_millis() as u64, "stopped at its deadline");
         }
-        self.after(8, Input::Ended(task, number, Err(failure(Class::Failed))));
+        self.after(8, Input::Ended(self.index(task), number, Err(failure(Class::Failed))));
     }
 
     fn check_told(&self) {
@@ -263,9 +310,15 @@ impl<'a> World<'a> {
         assert!(started.all(|(task, _)| self.told.contains(task)), "an attempt goes on after the cancel");
     }
 
-    fn check_inputs(&self, task: TaskIndex) {
-        let missing: Vec<_> = self.case.needs(task).into_iter().filter(|n| !self.in_store.contains(n)).collect();
-        assert!(missing.is_empty(), "task {task} began before {missing:?} had results");
+    fn check_inputs(&self, place: usize) {
+        let needs = self.case.needs(place);
+        let mut there = needs.iter().filter(|need| self.made.contains(need));
+        let ended = |need: &usize| self.in_store.contains(need) || self.without_result.contains(need);
+        let fits = match self.case.follow(place) {
+            Follow::Success => needs.iter().all(|need| self.in_store.contains(need)),
+            Follow::Always | Follow::Failure => there.all(ended),
+        };
+        assert!(fits, "task {place} began before what it needs had ended as it must");
     }
 
     fn check_room(&self) {
@@ -274,10 +327,25 @@ impl<'a> World<'a> {
         assert!(taken.0 <= limits.cpu && taken.1 <= limits.memory, "{taken:?} taken of {limits:?}");
     }
 
+    /// How stages ended that never had tasks.
+    pub(super) fn stage_ends(&self) -> BTreeMap<usize, End> {
+        let ends = self.records.iter().filter_map(|record| match record {
+            Record::StageSkipped(stage, _) => Some((*stage, End::Skipped)),
+            Record::StageFailed(stage, _) => Some((*stage, End::Failed)),
+            _ => None,
+        });
+        let all: Vec<(usize, End)> = ends.collect();
+        let each_once: BTreeMap<usize, End> = all.iter().copied().collect();
+        assert_eq!(all.len(), each_once.len(), "a stage ended twice");
+        each_once
+    }
+
     /// Each task ended in exactly one record, and the counts are the sum of them.
     fn check_records(&self) {
-        let mut ends: BTreeMap<TaskIndex, End> = BTreeMap::new();
-        let mut end = |task: TaskIndex, how| assert_eq!(ends.insert(task, how), None, "task {task} ended twice");
+        let mut ends: BTreeMap<usize, End> = BTreeMap::new();
+        let mut end = |task: TaskIndex, how| {
+            assert_eq!(ends.insert(self.made[task], how), None, "task {task} ended twice");
+        };
         for record in &self.records {
             match record {
                 Record::Cached { tasks, .. } => tasks.iter().for_each(|task| end(*task, End::Cached)),
@@ -288,8 +356,9 @@ impl<'a> World<'a> {
                 _ => {}
             }
         }
-        assert_eq!(ends.values().copied().collect::<Vec<_>>(), self.ends());
-        let count = |how| ends.values().filter(|end| **end == how).count() as u64;
+        assert_eq!(ends, self.ends());
+        let stages = self.stage_ends();
+        let count = |how| ends.values().chain(stages.values()).filter(|end| **end == how).count() as u64;
         let counts = Counts {
             succeeded: count(End::Succeeded),
             cached: count(End::Cached),
@@ -300,7 +369,7 @@ impl<'a> World<'a> {
         assert_eq!(self.finished, Some(counts));
         assert_eq!(self.records.last(), Some(&Record::Finished(counts)));
         assert!(self.running.is_empty(), "the run is over and something still runs");
-        assert!(self.stopped.iter().all(|task| ends[task] == End::Cancelled), "what was stopped has not failed");
+        assert!(self.stopped.iter().all(|place| ends[place] == End::Cancelled), "what was stopped has not failed");
     }
 
     fn after(&mut self, at_most: u64, input: Input) {
