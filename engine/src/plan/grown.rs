@@ -27,7 +27,7 @@ impl Plan {
         let (nodes, edges) = self.graph.into_nodes_edges();
         let mut tasks: Vec<Option<Task>> = nodes.into_iter().map(|node| Some(node.weight)).collect();
         // Each list by its address, which stays its own as long as the list is kept.
-        let mut lists: HashMap<*const NodeIndex, (Arc<[NodeIndex]>, Arc<[NodeIndex]>)> = HashMap::new();
+        let mut lists: HashMap<*const NodeIndex, [Arc<[NodeIndex]>; 2]> = HashMap::new();
         let mut graph = DiGraph::with_capacity(order.len(), edges.len());
         for old in order {
             let mut task = tasks[old].take().expect("each place comes once");
@@ -35,9 +35,9 @@ impl Plan {
                 // Many tasks may share one list, and are to go on doing so.
                 let moved = lists.entry(input.tasks.as_ptr()).or_insert_with(|| {
                     let moved = input.tasks.iter().map(|need| NodeIndex::new(places[need.index()]));
-                    (input.tasks.clone(), moved.collect())
+                    [input.tasks.clone(), moved.collect()]
                 });
-                input.tasks = moved.1.clone();
+                input.tasks = moved[1].clone();
             }
             graph.add_node(task);
         }
