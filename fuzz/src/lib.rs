@@ -97,7 +97,7 @@ pub fn plan(bytes: &[u8]) {
     let mut rows = Rows::new();
     // The second time with the rows of every stage that others wait for.
     for _ in 0..2 {
-        let (plan, found) = project.plan(&case, &spec, &sources, &rows);
+        let (plan, found) = project.plan(&case, &spec, &sources, &rows, true);
         hold(&sources, &found);
         let Some(plan) = plan else {
             assert!(spec.broken || wrong(&found), "no plan and no reason: {found:?}");
@@ -117,7 +117,7 @@ pub fn problems(bytes: &[u8]) -> Vec<DiagnosticJson> {
     let read = spec::load(&case.path, &case, &case.outside, &project.schema).expect("the spec itself is there");
     let mut problems = read.problems;
     if let Some(spec) = &read.spec {
-        problems.extend(project.plan(&case, spec, &read.sources, &Rows::new()).1);
+        problems.extend(project.plan(&case, spec, &read.sources, &Rows::new(), false).1);
     }
     to_json(&read.sources, &problems)
 }

@@ -28,12 +28,15 @@ pub(crate) struct Project {
 }
 
 impl Project {
+    /// Unless `offline`, files and programs that the spec names are looked for, which bytes that are made up must not
+    /// cause.
     pub(crate) fn plan(
         &self,
         case: &Case,
         spec: &Spec,
         sources: &Sources,
         rows: &Rows,
+        offline: bool,
     ) -> (Option<Plan>, Vec<Diagnostic>) {
         plan::build(&Request {
             spec,
@@ -42,7 +45,7 @@ impl Project {
             kinds: &self.kinds,
             backends: &self.backends,
             schema: &self.schema,
-            offline: true,
+            offline,
             rows,
             texts: case,
         })
