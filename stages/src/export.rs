@@ -239,8 +239,11 @@ fn sql_failure(database: &Path, error: &rusqlite::Error) -> Failure {
     } else {
         ("the database refused the query", "try the query with the sqlite3 program")
     };
-    Failure::failed(if not_a_database { NO_DATABASE } else { "sql" }, message)
-        .on(database.display().to_string())
-        .source(error)
-        .help(help)
+    // The whole query would follow, which is shown where it is written.
+    let why = match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    };
+    let code = if not_a_database { NO_DATABASE } else { "sql" };
+    Failure::failed(code, message).on(database.display().to_string()).source(why).help(help)
 }
