@@ -122,7 +122,8 @@ impl Linked {
 
 /// A spec that is sound, and what it takes to plan it again.
 pub(crate) struct Recipe {
-    spec: Spec,
+    /// The spec.
+    pub(crate) spec: Spec,
     sources: Sources,
     base: PathBuf,
     at: Option<Arc<Snapshot>>,

@@ -109,10 +109,11 @@ fn of_revisions(
     let world = World::real();
     let planned = |at: Option<&str>| -> Result<Planned, Refusal> {
         let args = spec_args(spec, args, at);
-        let mut checked = wiring::check(&args)?.sound(printer)?;
-        let spec = checked.spec.take().expect("a sound spec is there");
+        let checked = wiring::check(&args)?.sound(printer)?;
         let name = checked.at.as_ref().map_or_else(|| "the files as they are".to_owned(), |at| at.name());
-        Ok(Planned::new(name, &spec, Project::of(checked, &args), &world)?)
+        let project = Project::of(checked, &args);
+        let recipe = project.recipe.clone();
+        Ok(Planned::new(name, &recipe.spec, project, &world)?)
     };
     let found = PlanDiff::of(&planned(Some(before))?, &planned(now)?);
     let text = |printer: &Printer| diff::tell::plans(&found, printer);
