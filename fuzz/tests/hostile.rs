@@ -108,7 +108,8 @@ fn templates_that_work_without_end_are_stopped_alone_and_together() {
     let long = "{% for a in range(20000) %}{% endfor %}";
     let settings = [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}".to_owned(),
-        "{% for a in range(20000) %}{{ 'x' * 1000 }}{% endfor %}".to_owned(),
+        "{% for a in range(20000) %}{{ range(99) | join('xxxxxxxxxx') }}{% endfor %}".to_owned(),
+        "{% set a = x ~ 'ha' %}".to_owned() + &"{% set a = a ~ a %}".repeat(64) + "{{ a }}",
         format!("{{{{ x }}}}{long}"),
     ];
     for setting in settings {

@@ -79,7 +79,7 @@ pub(super) enum Reader<'a> {
     /// It looks at inputs.
     Asks(&'a str),
     /// It uses only names that are known while planning.
-    Known(&'a Node, Prepared<'a>),
+    Known(&'a Node, Box<Prepared<'a>>),
 }
 
 impl<'a> Reader<'a> {
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         if templates.names_used(text).map_err(failed)?.contains(INPUTS) {
             return Ok(Self::Asks(text));
         }
-        Ok(Self::Known(node, templates.prepare(node, shared)))
+        Ok(Self::Known(node, Box::new(templates.prepare(node, shared))))
     }
 
     /// Whether the task of a cell runs.

@@ -6,11 +6,14 @@
 //!
 //! What a spec may call is listed here and nowhere else, so that an update of minijinja adds nothing to the language.
 
+mod budget;
 mod filters;
 mod functions;
+mod guard;
+mod names;
 mod prepared;
+mod program;
 mod resolve;
-mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +24,10 @@ pub(crate) use resolve::diagnostic;
 use super::pen::inside;
 use crate::spec::node::Node;
 use crate::text::{Diagnostic, Edit, Span, closest, code, listed};
+use crate::units::Bytes;
 use functions::environment;
 use minijinja::{Environment, Error, ErrorKind, Value};
+use program::Program;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -35,6 +40,8 @@ pub const MAX_STEPS: u64 = 100_000;
 const MAX_ALL_STEPS: u64 = 20_000_000;
 /// What a template without a loop of some length takes. A plan may have a million of these.
 const FREE_STEPS: u64 = 200;
+/// What a template costs that was stopped: a spec whose every cell has one is not to be tried to its end.
+const STOPPED_STEPS: u64 = MAX_ALL_STEPS / 16;
 /// How much text one template may make, in bytes.
 pub const MAX_MADE: usize = 1 << 20;
 
@@ -133,15 +140,14 @@ impl Templates {
     /// # Errors
     /// As [`Templates::check`].
     pub fn names_used(&self, text: &str) -> Result<BTreeSet<String>, TemplateError> {
-        if !is_template(text) {
-            return Ok(BTreeSet::new());
-        }
-        if let Some(step) = slices::with_step(text) {
-            return Err(has_step(step));
-        }
-        let mut names = self.undeclared(text, false)?;
+        if is_template(text) { Ok(self.names_of(&Program::compile(text)?)) } else { Ok(BTreeSet::new()) }
+    }
+
+    /// The names of a program that it needs from a context: all but those of functions.
+    fn names_of(&self, program: &Program<'_>) -> BTreeSet<String> {
+        let mut names = program.names().alone();
         names.retain(|name| !self.anything.globals().any(|(global, _)| global == name));
-        Ok(names)
+        names
     }
 
     /// The first name `text` uses that `context` has not, as a problem at its place; its value is not asked for.
@@ -159,7 +165,7 @@ impl Templates {
     /// # Errors
     /// As [`Templates::check`].
     pub fn paths_used(&self, text: &str) -> Result<BTreeSet<String>, TemplateError> {
-        if is_template(text) { self.undeclared(text, true) } else { Ok(BTreeSet::new()) }
+        if is_template(text) { Ok(Program::compile(text)?.names().paths().clone()) } else { Ok(BTreeSet::new()) }
     }
 
     /// The value of `text` in `context`.
@@ -185,7 +191,8 @@ impl Templates {
         if !is_template(text) {
             return Ok(Json::from(text));
         }
-        for name in self.names_used(text)? {
+        let program = Program::compile(text)?;
+        for name in self.names_of(&program) {
             if !context.names.contains_key(name.as_str()) {
                 return Err(unknown_name(text, &name, context.names.keys().map(|name| &**name)));
             }
@@ -193,33 +200,21 @@ impl Templates {
         if self.is_spent() {
             return Err(takes_too_long());
         }
-        let environment = self.environment(purpose);
-        let (made, offset) = match single_expression(environment, text) {
-            Some((expression, offset)) => {
-                let value = expression.eval(context.value());
-                (value.and_then(|value| functions::to_json(&value, purpose)), offset)
+        let made = self.run(&program, context.value(), purpose).map_err(|error| match error.kind() {
+            ErrorKind::UndefinedError => {
+                missing(text, &program, context).unwrap_or_else(|| describe(text, &error, program.offset()))
             }
-            None => {
-                let template = environment.template_from_named_str("", text);
-                (template.and_then(|template| self.render(&template, context.value())).map(Json::from), 0)
-            }
-        };
-        let made = made.map_err(|error| match error.kind() {
-            ErrorKind::UndefinedError => self.missing(text, context).unwrap_or_else(|| describe(text, &error, offset)),
-            _ => describe(text, &error, offset),
+            _ => describe(text, &error, program.offset()),
         })?;
         if holds_nul(&made) { Err(makes_nul()) } else { Ok(made) }
     }
 
-    /// The text a template makes. Its steps are taken off what all may take together.
-    fn render(&self, template: &minijinja::Template<'_, '_>, values: Value) -> Result<String, Error> {
-        let mut made = Limited(Vec::new());
-        let rendered = template.render_captured_to(values, &mut made);
-        let steps = rendered.as_ref().ok().and_then(|rendered| rendered.state().fuel_levels());
-        let steps = steps.map_or(MAX_STEPS, |(taken, _)| taken);
+    /// What a program makes. Its steps are taken off what all may take together.
+    fn run(&self, program: &Program<'_>, values: Value, purpose: Use) -> Result<Json, Error> {
+        let (made, steps) = program.run(self.environment(purpose), values, purpose);
+        let steps = if made.as_ref().is_err_and(is_runaway) { STOPPED_STEPS } else { steps };
         self.spent.fetch_add(steps.saturating_sub(FREE_STEPS), Ordering::Relaxed);
-        rendered?;
-        Ok(String::from_utf8(made.0).expect("minijinja writes whole strings"))
+        made
     }
 
     fn is_spent(&self) -> bool {
@@ -232,64 +227,30 @@ impl Templates {
             Use::Path => &self.path,
         }
     }
+}
 
-    /// The names a template does not give itself; `nested`: with the attributes asked of them, as `params.games`.
-    fn undeclared(&self, text: &str, nested: bool) -> Result<BTreeSet<String>, TemplateError> {
-        if let Some((expression, _)) = single_expression(&self.anything, text) {
-            return Ok(expression.undeclared_variables(nested).into_iter().collect());
-        }
-        let template = self.anything.template_from_str(text).map_err(|error| describe(text, &error, 0))?;
-        Ok(template.undeclared_variables(nested).into_iter().collect())
-    }
-
-    /// Says which attribute it was that is not there, as in `params.gmaes`.
-    fn missing(&self, text: &str, context: &Context) -> Option<TemplateError> {
-        self.undeclared(text, true).ok()?.iter().find_map(|dotted| {
-            let mut value = context.value();
-            let mut owner = "";
-            for part in dotted.split('.') {
-                let next = value.get_attr(part).unwrap_or_default();
-                if next.is_undefined() && !owner.is_empty() {
-                    let names: Vec<String> = value.try_iter().ok()?.map(|key| key.to_string()).collect();
-                    return Some(missing_part(text, owner, part, &names));
-                }
-                owner = &dotted[..part.as_ptr() as usize - dotted.as_ptr() as usize + part.len()];
-                value = next;
+/// Says which attribute it was that is not there, as in `params.gmaes`.
+fn missing(text: &str, program: &Program<'_>, context: &Context) -> Option<TemplateError> {
+    program.names().paths().iter().find_map(|dotted| {
+        let mut value = context.value();
+        let mut owner = "";
+        for part in dotted.split('.') {
+            let next = value.get_attr(part).unwrap_or_default();
+            if next.is_undefined() && !owner.is_empty() {
+                let names: Vec<String> = value.try_iter().ok()?.map(|key| key.to_string()).collect();
+                return Some(missing_part(text, owner, part, &names));
             }
-            None
-        })
-    }
-}
-
-/// The expression when `text` is exactly one, and where it begins in `text`.
-fn single_expression<'e>(
-    environment: &'e Environment<'static>,
-    text: &str,
-) -> Option<(minijinja::Expression<'e, 'static>, usize)> {
-    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
-    // `{{-` and `-}}` drop the white space around, of which there is none.
-    let begin = inner.strip_prefix('-').unwrap_or(inner);
-    let offset = text.len() - 2 - begin.len();
-    let inner = begin.strip_suffix('-').unwrap_or(begin);
-    // Text such as `{{ a }}-{{ b }}` has both ends too, but what is between them is no expression.
-    environment.compile_expression_owned(inner.to_owned()).ok().map(|expression| (expression, offset))
-}
-
-/// Takes text up to [`MAX_MADE`] bytes; more is an error, so that a loop cannot fill the memory.
-struct Limited(Vec<u8>);
-
-impl std::io::Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_MADE {
-            return Err(std::io::Error::other("the template makes too much text"));
+            owner = &dotted[..part.as_ptr() as usize - dotted.as_ptr() as usize + part.len()];
+            value = next;
         }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
+        None
+    })
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Whether a limit stopped a template.
+fn is_runaway(error: &Error) -> bool {
+    let limits = [functions::TOO_MUCH, functions::TOO_MUCH_READ];
+    error.kind() == ErrorKind::OutOfFuel || error.detail().is_some_and(|detail| limits.contains(&detail))
 }
 
 /// minijinja's error in the words of a spec. `offset`: where what it was given begins in the template `text`.
@@ -314,8 +275,12 @@ fn describe(text: &str, error: &Error, offset: usize) -> TemplateError {
             (code::UNKNOWN_NAME, format!("the template uses a value that is not there {detail}"))
         }
         ErrorKind::OutOfFuel => (code::RUNAWAY, format!("the template takes more than {MAX_STEPS} steps")),
-        ErrorKind::WriteFailure => (code::RUNAWAY, format!("the template makes more than {MAX_MADE} bytes")),
-        _ if detail == functions::TOO_MUCH => (code::RUNAWAY, format!("the template makes more than {MAX_MADE} bytes")),
+        _ if detail == functions::TOO_MUCH => {
+            (code::RUNAWAY, format!("the template makes more than {} of text", Bytes(MAX_MADE as u64)))
+        }
+        _ if detail == functions::TOO_MUCH_READ => {
+            (code::RUNAWAY, format!("the template goes through more than {}", Bytes(budget::MAX_READ as u64)))
+        }
         _ if detail.starts_with(functions::UNSAFE) => (code::UNSAFE_PATH, detail.to_owned()),
         kind => (code::TEMPLATE_FAILED, format!("the template has no value: {kind}: {detail}")),
     };

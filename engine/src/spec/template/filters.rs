@@ -2,10 +2,10 @@
 //! those for paths, durations, sizes, JSON and the shell, which minijinja has not.
 
 use super::functions::{TOO_MUCH, UNSAFE, from_json, to_json};
-use super::{MAX_MADE, Use};
+use super::{MAX_MADE, Use, budget};
 use crate::units::{Bytes, Millis};
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -119,11 +119,11 @@ fn parse_json(text: &str) -> Result<Value, Error> {
 }
 
 /// One word of a shell, or one for each value of a list.
-fn quote(value: &Value) -> Result<String, Error> {
+fn quote(state: &mut State<'_, '_>, value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => {
             let words: Result<Vec<Value>, Error> = value.try_iter()?.map(|v| quoted(&v).map(Value::from)).collect();
-            join(&Value::from(words?), Some(" ".to_owned()))
+            join(state, &Value::from(words?), Some(" ".to_owned()))
         }
         _ => quoted(value),
     }
@@ -139,17 +139,18 @@ fn quoted(value: &Value) -> Result<String, Error> {
     if !text.is_empty() && text.chars().all(is_plain) {
         return Ok(text);
     }
-    limited(text.len() + 4 * text.matches('\'').count() + 2)?;
     Ok(format!("'{}'", text.replace('\'', r#"'"'"'"#)))
 }
 
-fn replace(text: String, from: String, to: String) -> Result<String, Error> {
+fn replace(state: &mut State<'_, '_>, text: String, from: String, to: String) -> Result<String, Error> {
     let added = text.matches(from.as_str()).count().saturating_mul(to.len());
-    limited(text.len().saturating_add(added))?;
+    let made = text.len().saturating_add(added);
+    limited(made)?;
+    budget::of(state).read_bytes(made)?;
     Ok(text.replace(&from, &to))
 }
 
-fn join(values: &Value, between: Option<String>) -> Result<String, Error> {
+fn join(state: &mut State<'_, '_>, values: &Value, between: Option<String>) -> Result<String, Error> {
     let between = between.unwrap_or_default();
     let mut made = String::new();
     for (index, value) in values.try_iter()?.enumerate() {
@@ -160,6 +161,7 @@ fn join(values: &Value, between: Option<String>) -> Result<String, Error> {
         }
         made.push_str(&part);
     }
+    budget::of(state).read_bytes(made.len())?;
     Ok(made)
 }
 

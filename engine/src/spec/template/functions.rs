@@ -2,7 +2,7 @@
 //!
 //! The list is the language; `docs/spec.md` shows each. Some filters are our own, the others are minijinja's.
 
-use super::{MAX_MADE, MAX_STEPS, Use, filters as ours};
+use super::{MAX_MADE, MAX_STEPS, Use, budget, filters as ours};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, filters, functions, tests};
 use serde_json::{Number, Value as Json};
@@ -72,6 +72,8 @@ pub const TESTS: [&str; 17] = [
 pub(super) const UNSAFE: &str = "a template may not put ";
 /// The detail of an error that says a limit was passed.
 pub(super) const TOO_MUCH: &str = "the template makes too much";
+/// As [`TOO_MUCH`], for the limit on what is read.
+pub(super) const TOO_MUCH_READ: &str = "the template reads too much";
 
 /// The farthest number from zero that a range may reach.
 const FARTHEST: usize = 1 << 40;
@@ -85,13 +87,17 @@ pub(super) fn environment(purpose: Use) -> Environment<'static> {
     environment.set_debug(true);
     add_filters(&mut environment);
     ours::add(&mut environment);
+    budget::add(&mut environment);
     add_tests(&mut environment);
     environment.add_function("range", range);
-    environment.set_formatter(move |out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value| {
+    environment.set_formatter(move |out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value| {
         if value.is_undefined() {
             return Err(Error::from(ErrorKind::UndefinedError));
         }
+        let budget = budget::of(state);
+        budget.read(value)?;
         let text = value.to_string();
+        budget.make(text.len())?;
         if purpose == Use::Path && !value.is_safe() {
             refuse_unsafe(&text)?;
         }

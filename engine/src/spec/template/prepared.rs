@@ -4,11 +4,12 @@
 //! only names that stay the same is evaluated once. Whatever goes wrong is left to [`Templates::resolve`], which knows
 //! how to say it: this file knows no messages.
 
+use super::program::Program;
 use super::resolve::{MAX_TOTAL, text_len};
-use super::{Context, Templates, Use, functions, is_template, single_expression};
+use super::{Context, Templates, Use, is_template};
 use crate::spec::node::{Node, Value};
 use crate::text::Diagnostic;
-use minijinja::{Expression, Template, Value as Made};
+use minijinja::Value as Made;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 
@@ -27,8 +28,7 @@ pub struct Prepared<'t> {
 enum Part<'t> {
     /// The same in every context, and how much of [`MAX_TOTAL`] it takes.
     Same(Json, usize),
-    Expression(Expression<'t, 'static>),
-    Text(Template<'t, 't>),
+    Template(Program<'t>),
     List(Vec<Self>),
     Table(Vec<(&'t str, Self)>),
 }
@@ -88,10 +88,7 @@ impl Part<'_> {
                     .map(|(key, part)| Some(((*key).to_owned(), part.value(templates, values, purpose, left)?)));
                 return pairs.collect::<Option<Map<_, _>>>().map(Json::Object);
             }
-            Self::Expression(expression) => {
-                expression.eval(values.clone()).and_then(|value| functions::to_json(&value, purpose))
-            }
-            Self::Text(template) => templates.render(template, values.clone()).map(Json::from),
+            Self::Template(program) => templates.run(program, values.clone(), purpose),
         };
         let made = made.ok()?;
         *left = left.saturating_sub(text_len(&made));
@@ -136,12 +133,9 @@ impl<'t> Compiler<'t, '_> {
     }
 
     fn template(&mut self, text: &'t str) -> Option<Part<'t>> {
-        let names = self.templates.names_used(text).ok()?;
-        let environment = self.templates.environment(self.purpose);
-        let part = match single_expression(environment, text) {
-            Some((expression, _)) => Part::Expression(expression),
-            None => Part::Text(environment.template_from_named_str("", text).ok()?),
-        };
+        let program = Program::compile(text).ok()?;
+        let names = self.templates.names_of(&program);
+        let part = Part::Template(program);
         let is_shared = names.iter().all(|name| self.shared.names.contains_key(name.as_str()));
         self.names.extend(names);
         // What fails now fails in every context, and is told there.
