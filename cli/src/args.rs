@@ -97,6 +97,23 @@ pub(crate) struct SpecArgs {
     pub(crate) given: Given,
 }
 
+/// Which of a spec's tasks are asked for.
+#[derive(Clone, Debug, Default, Group)]
+pub(crate) struct Asked {
+    /// Make this stage or these tasks alone, of results that are there; may be given several times
+    #[arg(long, value_name = "TASK")]
+    pub(crate) only: Vec<String>,
+    /// Make this and all that follows from it, of results that are there
+    #[arg(long, value_name = "TASK")]
+    pub(crate) from: Vec<String>,
+    /// Make this and all that it needs
+    #[arg(long, value_name = "TASK")]
+    pub(crate) until: Vec<String>,
+    /// Make what is asked for anew, even where its result is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
 /// What is said of a spec besides its name.
 #[derive(Clone, Debug, Group)]
 pub(crate) struct Given {
@@ -125,6 +142,8 @@ pub(crate) struct Given {
 Examples:
   pipe run specs/demo.toml
   pipe run specs/demo.toml -P games='[\"g1\"]' -P epochs=20
+  pipe run specs/demo.toml --until dataset            dataset and what it needs
+  pipe run specs/demo.toml --only 'clips[game=g1]' --force
   pipe run specs/demo.toml --json | jq -r 'select(.type == \"task_failed\") | .failure.message'
 
 Ctrl-C once: start nothing more, ask what runs to end, keep what is finished. Twice: end it now.
@@ -132,6 +151,14 @@ A run that died, however it died, is simply run again.")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Start nothing more once a task has failed for good; what runs is finished
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Go on with all that does not need what failed; this is the default
+    #[arg(long, conflicts_with = "fail_fast")]
+    pub(crate) keep_going: bool,
     /// Wait while another run uses the state folder
     #[arg(long)]
     pub(crate) wait: bool,
@@ -147,6 +174,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// One line for each task
     #[arg(long)]
     pub(crate) tasks: bool,

@@ -6,7 +6,7 @@ use pipe_engine::failure::Failure;
 use pipe_engine::ids::Fingerprint;
 use pipe_engine::lookup::{Finder, Glance, Looked};
 use pipe_engine::manifest::Artifact;
-use pipe_engine::plan::{Follow, Look, Plan, Rows, When};
+use pipe_engine::plan::{Follow, Look, Part, Plan, Rows, When, not_asked_for};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub(crate) enum Forecast {
     Skip(String),
     /// It cannot be looked up, such as when a file has vanished.
     Failed(Box<Failure>),
+    /// It is not asked for, and nothing that is asked for needs it.
+    Out,
 }
 
 impl Forecast {
@@ -29,7 +31,7 @@ impl Forecast {
     pub(crate) fn look(&self) -> Look {
         match self {
             Self::Hit(..) => Look::Hit,
-            Self::Skip(_) => Look::Skip,
+            Self::Skip(_) | Self::Out => Look::Skip,
             Self::Run(..) => Look::Run,
             Self::DependsOn(_) => Look::Depends,
             Self::Failed(_) => Look::Failed,
@@ -101,6 +103,9 @@ impl<'a> Forecasts<'a> {
     /// The plan has inputs first, so those of the next task are known.
     fn next(&self, index: usize) -> Forecast {
         let task = self.plan.task(index);
+        if self.plan.part(index) == Part::Out {
+            return Forecast::Out;
+        }
         if matches!(task.when, When::No) {
             return Forecast::Skip("`when` is false".to_owned());
         }
@@ -126,6 +131,7 @@ impl<'a> Forecasts<'a> {
     fn glance(&self, index: usize) -> Forecast {
         match self.finder.glance(index, |needed| self.made(needed)) {
             Ok(Glance { found: Some(artifact), .. }) => Forecast::Hit(artifact),
+            Ok(Glance { .. }) if self.plan.part(index) == Part::Given => Forecast::Failed(Box::new(not_asked_for())),
             Ok(Glance { fingerprint, found: None }) => Forecast::Run(fingerprint),
             Err(failure) => Forecast::Failed(Box::new(failure)),
         }

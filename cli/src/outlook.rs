@@ -33,7 +33,7 @@ impl Outlook {
     /// not even opened.
     pub(crate) fn of(plan: &Plan, finder: &Finder, forecasts: &Forecasts<'_>, limits: Limits) -> Option<Self> {
         let expected = |task: usize| match forecasts.task(task) {
-            Forecast::Hit(..) | Forecast::Skip(_) | Forecast::Failed(_) => Expected::Nothing,
+            Forecast::Hit(..) | Forecast::Skip(_) | Forecast::Failed(_) | Forecast::Out => Expected::Nothing,
             Forecast::Run(..) | Forecast::DependsOn(_) => {
                 let task = plan.task(task);
                 let usual = finder.history().usual(&task.id).or(plan.settings(task).expect);

@@ -32,7 +32,7 @@ pub(crate) struct Ended<'a> {
 impl Ended<'_> {
     pub(crate) fn tell(&self, printer: &Printer) {
         let (counts, took) = (self.finished.counts, words::duration(self.took));
-        let tasks = self.plan.len() as u64;
+        let tasks = self.plan.asked().count() as u64;
         let Counts { cached, skipped, .. } = counts;
         // Without a failure, what was skipped is what nobody wanted.
         if cached + skipped >= tasks && counts.succeeded + counts.failed + counts.cancelled == 0 {

@@ -1,7 +1,7 @@
 //! The one place that knows every part: which stage kinds this build has, and how spec, plan, store, state folder
 //! and machine come together. Verbs take what they need from here.
 
-use crate::args::{Given, SpecArgs};
+use crate::args::{Asked, Given, SpecArgs};
 use crate::exit::{Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::git::Snapshot;
@@ -11,7 +11,7 @@ use pipe_engine::backend::{Backends, Capability};
 use pipe_engine::failure::Failure;
 use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request, Rows};
+use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
 use pipe_engine::scheduler::Limits;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
@@ -242,6 +242,28 @@ impl Project {
         Self { spec: args.spec.display().to_string(), plan, recipe, state: state_folder(&args.given, folder), at }
     }
 
+    /// The project of which no more is wanted than this. Comes before all that looks at its plan.
+    ///
+    /// # Errors
+    /// When something that was typed names no task.
+    pub(crate) fn asked(mut self, asked: &Asked) -> Result<Self, Refusal> {
+        let Asked { only, from, until, force } = asked.clone();
+        let selection = Selection { only, from, until, force };
+        let plan = Arc::get_mut(&mut self.plan).expect("nobody else has the plan yet");
+        match plan.select(selection) {
+            Ok(()) => Ok(self),
+            Err(pattern) => Err(self.no_task(&pattern)),
+        }
+    }
+
+    /// What is said of a pattern that names no task: which there are.
+    pub(crate) fn no_task(&self, pattern: &str) -> Refusal {
+        let stages: Vec<&str> = self.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let tasks: Vec<String> = self.plan.tasks().map(|task| task.id.to_string()).collect();
+        Refusal::new(Exit::Wrong, format!("no task of {} is named `{pattern}`", self.spec))
+            .help(nearby::tasks(pattern, &stages, &tasks))
+    }
+
     /// The project with the tasks of stages that are spread over rows, as far as these are in the store, and what looks
     /// its results up. Rows that make no tasks are told, and stay unknown.
     pub(crate) fn grown(mut self, world: &World, printer: &Printer) -> (Self, Finder) {
@@ -254,7 +276,7 @@ impl Project {
             let grown = more.and_then(|more| {
                 let is_new = !more.is_empty();
                 rows.extend(more);
-                is_new.then(|| self.recipe.plan(&rows)).transpose()
+                is_new.then(|| Ok(self.recipe.plan(&rows)?.continuing(&self.plan))).transpose()
             });
             match grown {
                 Ok(Some(plan)) => self.plan = Arc::new(plan),

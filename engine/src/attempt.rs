@@ -48,6 +48,9 @@ pub struct Attempt {
     pub store: PathBuf,
     /// The attempt's own folder, from the store's root. It writes nowhere else.
     pub output: String,
+    /// Whether it makes everything anew, items too that are in the store.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
     /// Threads it may keep busy.
     pub cpu: u32,
     /// Memory it may use.

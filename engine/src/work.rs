@@ -155,7 +155,8 @@ impl<'a> Work<'a> {
         make: impl FnOnce(&Path) -> Result<Json, Failure>,
     ) -> Result<Item, Failure> {
         let results = Results::of(self.store);
-        let found = match results.find(&key.fingerprint).map_err(store_failed)? {
+        let there = results.find(&key.fingerprint).map_err(store_failed)?;
+        let found = match there.filter(|there| !self.attempt.anew || there.provenance.run == self.attempt.run) {
             Some(manifest) if files_are_there(self.store, &manifest.files)? => Some(manifest),
             Some(_) => {
                 results.quarantine(&key.fingerprint).map_err(store_failed)?;
@@ -240,8 +241,13 @@ impl<'a> Work<'a> {
                 sources: self.attempt.files.values().map(|f| f.written.clone()).collect(),
             },
         };
-        match Results::of(self.store).file(&manifest).map_err(store_failed)? {
+        let results = Results::of(self.store);
+        match results.file(&manifest).map_err(store_failed)? {
             Filed::Ours => Ok(manifest),
+            Filed::Theirs(theirs) if self.attempt.anew && theirs.digest != manifest.digest => {
+                let is_ours = results.replace(&theirs, &manifest).map_err(store_failed)?;
+                Ok(if is_ours { manifest } else { *theirs })
+            }
             Filed::Theirs(theirs) => Ok(*theirs),
         }
     }

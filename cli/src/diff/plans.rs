@@ -161,7 +161,7 @@ fn work(now: &Planned) -> Work {
     for (index, task) in now.plan().tasks().enumerate() {
         match forecasts.task(index) {
             Forecast::Hit(_) => work.hit += 1,
-            Forecast::Skip(_) => {}
+            Forecast::Skip(_) | Forecast::Out => {}
             Forecast::Run(_) | Forecast::Failed(_) => work.run.push(task.id.to_string()),
             Forecast::DependsOn(_) => work.depends.push(task.id.to_string()),
         }

@@ -18,8 +18,8 @@ pub(super) struct Board {
 impl Board {
     pub(super) fn of(plan: &Plan) -> Self {
         let mut stages: Vec<Stage> = plan.stages.iter().map(|stage| Stage::named(&stage.name)).collect();
-        for task in plan.tasks() {
-            stages[task.stage].tasks += 1;
+        for task in plan.asked() {
+            stages[plan.task(task).stage].tasks += 1;
         }
         Self {
             name_width: stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0),

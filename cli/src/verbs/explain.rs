@@ -70,6 +70,7 @@ impl<'a> Explained<'a> {
             Forecast::Skip(why) => (Style::Plain, format!("would be skipped: {why}")),
             Forecast::DependsOn(on) => (Style::Warning, format!("depends on {}", self.plan.task(*on).id)),
             Forecast::Failed(failure) => (Style::Error, format!("cannot be looked up: {failure}")),
+            Forecast::Out => (Style::Plain, "not asked for".to_owned()),
         }
     }
 
@@ -134,6 +135,7 @@ impl<'a> Explained<'a> {
             Forecast::Skip(_) => "skip",
             Forecast::DependsOn(_) => "depends",
             Forecast::Failed(_) => "failed",
+            Forecast::Out => "out",
         };
         let key = self
             .looked

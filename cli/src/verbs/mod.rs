@@ -14,8 +14,7 @@ pub(crate) mod validate;
 pub(crate) mod worker;
 
 use crate::args::SpecArgs;
-use crate::exit::{Exit, Refusal};
-use crate::nearby;
+use crate::exit::Refusal;
 use crate::wiring::Project;
 use pipe_engine::plan::Plan;
 
@@ -26,13 +25,7 @@ use pipe_engine::plan::Plan;
 fn matching(project: &Project, pattern: &str) -> Result<Vec<usize>, Refusal> {
     let plan: &Plan = &project.plan;
     let found: Vec<usize> = (0..plan.len()).filter(|i| plan.task(*i).id.matches(pattern)).collect();
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    let stages: Vec<&str> = plan.stages.iter().map(|s| s.name.as_str()).collect();
-    let tasks: Vec<String> = plan.tasks().map(|t| t.id.to_string()).collect();
-    Err(Refusal::new(Exit::Wrong, format!("no task of {} is named `{pattern}`", project.spec))
-        .help(nearby::tasks(pattern, &stages, &tasks)))
+    if found.is_empty() { Err(project.no_task(pattern)) } else { Ok(found) }
 }
 
 /// The arguments that lead to the same spec and state, for commands we tell people to type.

@@ -9,7 +9,7 @@ use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
 use crate::wiring::{self, Project};
 use crate::words::count;
-use pipe_engine::plan::Plan;
+use pipe_engine::plan::{Part, Plan};
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
@@ -24,7 +24,8 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     if args.origins {
         return show_origins(args, printer);
     }
-    let (project, finder) = Project::load_here(&args.spec, printer)?.grown(&World::real(), printer);
+    let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
+    let (project, finder) = project.grown(&World::real(), printer);
     // The process ends after this; to take a hundred thousand tasks apart first would cost a tenth of planning them.
     let (project, finder) = (ManuallyDrop::new(project), ManuallyDrop::new(finder));
     let forecasts = ManuallyDrop::new(Forecasts::of(&project.plan, &finder));
@@ -76,6 +77,7 @@ fn told(plan: &Plan, forecasts: &Forecasts<'_>, task: usize) -> (&'static str, S
         Forecast::Skip(why) => ("skip", Style::Plain, why.clone()),
         Forecast::DependsOn(on) => ("depends", Style::Plain, format!("depends on {}", plan.task(*on).id)),
         Forecast::Failed(failure) => ("failed", Style::Error, failure.to_string()),
+        Forecast::Out => ("out", Style::Faint, String::new()),
     }
 }
 
@@ -85,7 +87,7 @@ fn task_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
         vec![left(Style::Plain, plan.task(task).id.to_string()), left(style, word), left(Style::Faint, why)]
     };
     let header = vec![left(Style::Strong, "task"), left(Style::Strong, ""), left(Style::Strong, "why")];
-    std::iter::once(header).chain((0..plan.len()).map(row)).collect()
+    std::iter::once(header).chain(plan.asked().map(row)).collect()
 }
 
 fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -> Vec<Vec<Entry>> {
@@ -95,8 +97,15 @@ fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>)
     rows[0].extend(["tasks", "hit", "run", "depends", time, places[1]].map(|title| right(Style::Strong, title)));
     rows[0].push(left(Style::Strong, "why"));
     let stages = plan.by_stage();
-    rows.extend(stages.iter().enumerate().map(|(place, tasks)| stage_row(plan, forecasts, outlook, place, tasks)));
+    let asked = stages.iter().enumerate().filter(|(place, tasks)| is_asked_for(plan, *place, tasks));
+    rows.extend(asked.map(|(place, tasks)| stage_row(plan, forecasts, outlook, place, tasks)));
     rows
+}
+
+/// Whether a stage has tasks that the plan is asked for, or may come to have some.
+fn is_asked_for(plan: &Plan, place: usize, tasks: &[usize]) -> bool {
+    let has_tasks = tasks.iter().any(|task| plan.part(*task) != Part::Out);
+    has_tasks || (tasks.is_empty() && !plan.is_left_out(place))
 }
 
 /// Whether it is worth saying where stages run.
@@ -192,6 +201,7 @@ impl Counts {
                 Forecast::DependsOn(_) => counts.depends += 1,
                 Forecast::Skip(_) => counts.skip += 1,
                 Forecast::Failed(_) => counts.failed += 1,
+                Forecast::Out => {}
             }
         }
         counts
@@ -234,7 +244,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
             "price": outlook.map(|outlook| outlook.price_document_of(place)),
         })
     });
-    let tasks = plan.tasks().enumerate().map(|(index, task)| {
+    let tasks = plan.asked().map(|index| (index, plan.task(index))).map(|(index, task)| {
         let (state, _, why) = told(plan, forecasts, index);
         let mut told = json!({ "task": task.id.to_string(), "stage": task.id.stage, "cell": task.id.cell });
         told["state"] = state.into();
@@ -247,6 +257,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
             Forecast::DependsOn(on) => told["depends_on"] = plan.task(*on).id.to_string().into(),
             Forecast::Skip(why) => told["reason"] = json!(why),
             Forecast::Failed(failure) => told["failure"] = json!(failure),
+            Forecast::Out => {}
         }
         told
     });

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let world = World::real();
     let begun = world.now();
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
-    let project = Project::load_here(&args.spec, printer)?;
+    let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
     let workshop = Workshop::open(&project, args.wait, &world, printer)?;
     let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
@@ -46,6 +46,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
         finder: workshop.finder,
         local: workshop.local,
         limits: wiring::limits(args.cpu),
+        fail_fast: args.fail_fast,
         listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
     };
     let finished = work(setup, workshop.lock, &world, &progress, printer)?;

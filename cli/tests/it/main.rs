@@ -6,6 +6,7 @@ mod around;
 mod at;
 mod beginning;
 mod bench;
+mod choosing;
 mod ci;
 mod corpus;
 mod diff;

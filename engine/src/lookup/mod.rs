@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Key, KeyWriter, reason};
 use crate::manifest::{Artifact, Manifest, place};
-use crate::plan::{Plan, Row, Settings, Task, Told, When};
+use crate::plan::{Part, Plan, Row, Settings, Task, Told, When};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::stamp::FileStamp;
@@ -160,7 +160,7 @@ impl Finder {
             })
         });
         let key = self.key(task, given, &files).finish();
-        let found = self.found(task, &key.fingerprint)?.ok_or_else(|| self.why(task, &key));
+        let found = self.found(index, &key.fingerprint)?.ok_or_else(|| self.why(index, &key));
         Ok(Looked { key, files, found })
     }
 
@@ -175,7 +175,7 @@ impl Finder {
         let digest = |need| result(need).map(|artifact| artifact.digest.as_str());
         let given = needs.map(|(input, need)| (input.field.as_str(), &self.plan.task(need).id.cell, digest(need)));
         let fingerprint = self.key(task, given, &files).fingerprint();
-        Ok(Glance { found: self.found(task, &fingerprint)?, fingerprint })
+        Ok(Glance { found: self.found(index, &fingerprint)?, fingerprint })
     }
 
     /// The key a task would have if the tasks it needs had results of these digests, whether or not there are any.
@@ -261,15 +261,25 @@ impl Finder {
     }
 
     /// The result of a task under its key; its name leads to that key from now on.
-    fn found(&self, task: &Task, fingerprint: &Fingerprint) -> Result<Option<Arc<Artifact>>, Failure> {
-        if !self.plan.settings(task).cache {
+    fn found(&self, index: usize, fingerprint: &Fingerprint) -> Result<Option<Arc<Artifact>>, Failure> {
+        let task = self.plan.task(index);
+        if self.plan.is_forced(index) {
             return Ok(None);
+        }
+        if !self.plan.settings(task).cache {
+            return if self.plan.part(index) == Part::Given { self.newest_artifact(task) } else { Ok(None) };
         }
         let artifact = self.artifact(fingerprint)?;
         if artifact.is_some() {
             self.hints().remember_newest(&self.plan.name, &task.id, fingerprint);
         }
         Ok(artifact.map(Arc::new))
+    }
+
+    /// The newest result of a task that has another key in every run: what one that is not asked for has to give.
+    fn newest_artifact(&self, task: &Task) -> Result<Option<Arc<Artifact>>, Failure> {
+        let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
+        Ok(newest.map(|newest| self.artifact(&newest)).transpose()?.flatten().map(Arc::new))
     }
 
     fn artifact(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, Failure> {
@@ -315,7 +325,11 @@ impl Finder {
         }
     }
 
-    fn why(&self, task: &Task, key: &Key) -> String {
+    fn why(&self, index: usize, key: &Key) -> String {
+        let task = self.plan.task(index);
+        if self.plan.is_forced(index) {
+            return "asked for by --force".to_owned();
+        }
         if !self.plan.settings(task).cache {
             return "cache = false".to_owned();
         }

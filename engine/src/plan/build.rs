@@ -7,6 +7,7 @@ use super::mistakes::Mistakes;
 use super::probe::Samples;
 use super::project::Project;
 use super::rows::{self, Row, Rows};
+use super::selection::{Parts, Selection};
 use super::settings::Settings;
 use super::{
     Plan, Stage, cells, code, files, hooks, order, params, pending, places, publish, schedule, secrets, unused,
@@ -120,6 +121,8 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         places: ground.places,
         stages,
         graph: made.graph,
+        selection: Selection::default(),
+        parts: Parts::default(),
     };
     (Some(plan), problems)
 }
@@ -199,13 +202,14 @@ impl Builder<'_> {
         let tasks = first..self.made.graph.node_count();
         self.look_at(spec, kind.as_ref(), tasks.clone());
         let needs = self.needs(spec, common.foreach.as_ref());
+        let rows_of = common.foreach.as_ref().and_then(|f| self.made.stages.get(&f.stage.0)).map(|(place, _)| *place);
         self.made.stages.insert(name.clone(), (place, tasks));
         let secrets = secrets::sources(spec, &common, self.ground.request, &mut self.problems);
         let settings = Settings::of(&self.ground.defaults, &common, secrets);
         let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
         self.problems.extend(secrets::too_far(spec, &settings));
         let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));
-        self.stages.push(Stage { name, code, kind, settings, backend, needs, waits_for });
+        self.stages.push(Stage { name, code, kind, settings, backend, needs, waits_for, rows_of });
     }
 
     /// The files of a stage's tasks, and what the first of them would get.

@@ -45,6 +45,8 @@ impl Plan {
             let [from, to] = [edge.source(), edge.target()].map(|old| NodeIndex::new(places[old.index()]));
             graph.add_edge(from, to, ());
         }
-        Self { graph, ..self }
+        let mut grown = Self { graph, ..self };
+        grown.select_as(before);
+        grown
     }
 }

@@ -25,6 +25,7 @@ mod publish;
 mod rows;
 mod schedule;
 mod secrets;
+mod selection;
 mod settings;
 mod tools;
 mod unused;
@@ -36,6 +37,7 @@ pub use params::Resolved;
 pub use picture::{Detail, Look, dot, mermaid, svg};
 pub use places::Place;
 pub use rows::{Row, Rows};
+pub use selection::{Part, Selection, not_asked_for};
 pub use settings::{Follow, Settings};
 
 use crate::ids::TaskId;
@@ -43,6 +45,7 @@ use crate::spec::{Around, Environment};
 use crate::stage::{Launch, Mark, StageKind};
 use indexmap::IndexMap;
 use petgraph::graph::{DiGraph, NodeIndex};
+use selection::Parts;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -75,6 +78,9 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// The tasks.
     pub graph: DiGraph<Task, ()>,
+    /// What a run of it is asked for.
+    pub selection: Selection,
+    parts: Parts,
 }
 
 /// One stage of a plan.
@@ -93,6 +99,8 @@ pub struct Stage {
     pub needs: Vec<usize>,
     /// The stage whose rows must be known before this stage has tasks, by its place in the plan.
     pub waits_for: Option<usize>,
+    /// The stage over whose rows it is spread, by its place in the plan.
+    pub rows_of: Option<usize>,
 }
 
 /// One task of a plan.

@@ -78,6 +78,7 @@ impl Dispatcher {
         let run = RunId::new(&setup.world);
         setup.finder.begin(&run);
         let state = State::new(Growth::of(&setup.plan, 0), setup.limits);
+        let state = if setup.fail_fast { state.failing_fast() } else { state };
         let (outbox, inbox) = unbounded_channel();
         Self {
             sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),
@@ -107,7 +108,7 @@ impl Dispatcher {
             spec: self.setup.spec.clone(),
             spec_digest: self.setup.plan.spec_digest.clone(),
             params: self.setup.plan.params.clone(),
-            tasks: self.setup.plan.len() as u64,
+            tasks: self.setup.plan.asked().count() as u64,
             revision: self.setup.revision.clone().map(Box::new),
         };
         self.sayer.durable(&self.setup.journal, None, None, started);
@@ -349,7 +350,8 @@ impl Dispatcher {
         if result.is_ok() {
             let manifest =
                 publish::manifest(&self.run, self.setup.plan.task(task), looked, outcome, self.setup.world.now());
-            self.finishing.push(Finish { task, manifest });
+            let replaces = self.setup.plan.is_forced(task);
+            self.finishing.push(Finish { task, manifest, replaces });
         }
         self.feed(Input::Ended(task, number, result));
     }
@@ -414,6 +416,7 @@ impl Dispatcher {
             files: looked.files.clone(),
             store: self.setup.local.store.root().to_owned(),
             output: format!("data/{}/{}/{}@{short}", plan.name, spec.id.stage, spec.id.cell.folder()),
+            anew: plan.is_forced(task),
             cpu: stage.settings.cpu.slots().min(self.setup.limits.cpu),
             memory: Bytes(memory),
         }

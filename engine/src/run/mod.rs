@@ -43,6 +43,8 @@ pub struct Setup {
     pub local: Local,
     /// What this machine has for tasks.
     pub limits: Limits,
+    /// Whether nothing more is started once a task has failed for good.
+    pub fail_fast: bool,
     /// Hears every event, durable and passing.
     pub listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
 }

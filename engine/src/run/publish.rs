@@ -15,6 +15,8 @@ use crate::world::Timestamp;
 pub(super) struct Finish {
     pub(super) task: TaskIndex,
     pub(super) manifest: Manifest,
+    /// Whether it takes the place of the result that is there: somebody asked for it to be made anew.
+    pub(super) replaces: bool,
 }
 
 /// The manifest of a task that ended well.
@@ -40,15 +42,23 @@ pub(super) fn manifest(run: &RunId, task: &Task, looked: &Looked, outcome: Outco
 /// Publishes a group: one flush for all of it, then its manifests.
 pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
     let flushed = store.flush().map_err(store_failed);
-    group.into_iter().map(|finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest)))).collect()
+    let file =
+        |finish: Finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest, finish.replaces)));
+    group.into_iter().map(file).collect()
 }
 
-/// Files one manifest. When somebody was first, theirs stands, if what it promises is there.
-fn file(store: &Folder, ours: Manifest) -> Result<Manifest, Failure> {
+/// Files one manifest. When somebody was first, theirs stands, if what it promises is there and ours is not to replace it.
+fn file(store: &Folder, ours: Manifest, replaces: bool) -> Result<Manifest, Failure> {
     let results = Results::of(store);
     for _ in 0..2 {
         match results.file(&ours).map_err(store_failed)? {
             Filed::Ours => return Ok(ours),
+            Filed::Theirs(theirs) if replaces && theirs.digest != ours.digest => {
+                warn_of_difference(&ours, &theirs);
+                if results.replace(&theirs, &ours).map_err(store_failed)? {
+                    return Ok(ours);
+                }
+            }
             Filed::Theirs(theirs) if files_are_there(store, &theirs.files)? => {
                 warn_of_difference(&ours, &theirs);
                 return Ok(*theirs);

@@ -13,7 +13,7 @@ pub use state::{End, State};
 
 use crate::event::Counts;
 use crate::failure::Failure;
-use crate::plan::{Follow, Plan};
+use crate::plan::{Follow, Part, Plan};
 use crate::retry::Retry;
 use crate::world::Timestamp;
 use petgraph::graph::NodeIndex;
@@ -34,6 +34,8 @@ pub struct Node {
     pub bare: Vec<usize>,
     /// Which ends of all those let it run.
     pub follow: Follow,
+    /// What the run has to do with it.
+    pub part: Part,
     /// CPU slots.
     pub cpu: u32,
     /// Bytes of memory reserved.
@@ -76,7 +78,8 @@ impl Growth {
     /// What a plan has from the task at `first` on.
     pub fn of(plan: &Plan, first: usize) -> Self {
         let with_tasks: BTreeSet<usize> = plan.tasks().map(|task| task.stage).collect();
-        let waiting = plan.waiting().map(|(stage, source)| Waiting { stage, source });
+        let waiting = plan.waiting().filter(|(stage, _)| !plan.is_left_out(*stage));
+        let waiting = waiting.map(|(stage, source)| Waiting { stage, source });
         let nodes = (first..plan.len()).map(|task| Node::of(plan, task, &with_tasks));
         Self { nodes: nodes.collect(), waiting: waiting.collect() }
     }
@@ -93,6 +96,7 @@ impl Node {
             needs: needs.collect(),
             bare: stages.filter(|stage| !with_tasks.contains(stage)).collect(),
             follow: settings.follow,
+            part: plan.part(index),
             cpu: settings.cpu.slots(),
             memory: settings.memory.0,
             retry: settings.retry.clone(),
@@ -256,6 +260,7 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Command> {
         }
     }
     state.follow(&mut todo);
+    state.halt(&mut todo);
     state.look_up_and_fill(&mut todo);
     state.expand(&mut todo);
     state.finish(&mut todo);

@@ -6,6 +6,7 @@ mod growth;
 use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop, TaskIndex, Waiting};
 use crate::event::Counts;
 use crate::failure::{Class, Failure};
+use crate::plan::{Follow, Part, not_asked_for};
 use crate::world::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
@@ -104,6 +105,9 @@ pub struct State {
     touched: VecDeque<TaskIndex>,
     to_find: Vec<TaskIndex>,
     cancelling: Option<Stop>,
+    fail_fast: bool,
+    /// Whether nothing more is started but what follows a failure.
+    halted: bool,
     counts: Counts,
     /// Tasks that run or are being looked up.
     active: usize,
@@ -129,6 +133,8 @@ impl State {
             touched: VecDeque::new(),
             to_find: Vec::new(),
             cancelling: None,
+            fail_fast: false,
+            halted: false,
             counts: Counts::default(),
             active: 0,
             ended: 0,
@@ -136,6 +142,12 @@ impl State {
         };
         state.add(plan);
         state
+    }
+
+    /// The same, for a run that starts nothing more once a task has failed for good.
+    #[must_use]
+    pub fn failing_fast(self) -> Self {
+        Self { fail_fast: true, ..self }
     }
 
     /// How a task ended, if it has.
@@ -170,6 +182,7 @@ impl State {
                 self.stages[self.nodes[task].stage].hits.push(task);
                 self.end(task, End::Cached);
             }
+            Found::Miss if self.nodes[task].part == Part::Given => self.fail(task, not_asked_for(), todo),
             Found::Miss => {
                 self.set(task, Phase::Ready);
                 self.ready.push((self.rank[task], Reverse(task)));
@@ -276,6 +289,28 @@ impl State {
         self.to_find.clear();
         self.waiting.clear();
         self.expanding = None;
+    }
+
+    /// After a failure in a run that fails fast: what runs goes on, what follows a failure is still to run, and all else
+    /// is cancelled.
+    pub(super) fn halt(&mut self, todo: &mut Vec<Command>) {
+        if !self.fail_fast || self.halted || self.counts.failed == 0 || self.cancelling.is_some() {
+            return;
+        }
+        self.halted = true;
+        for task in 0..self.tasks.len() {
+            let waits =
+                matches!(self.tasks[task].phase, Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_));
+            if waits && self.nodes[task].follow == Follow::Success {
+                self.cancel_task(task, todo);
+            }
+        }
+        let tasks = &self.tasks;
+        self.ready.retain(|(_, Reverse(task))| tasks[*task].phase == Phase::Ready);
+        self.to_find.retain(|task| tasks[*task].phase == Phase::Looking);
+        self.waiting.clear();
+        self.expanding = None;
+        self.follow(todo);
     }
 
     /// Replay: takes over what a record says and decides nothing.
@@ -392,7 +427,7 @@ impl State {
     fn retry_or_fail(&mut self, task: TaskIndex, failure: Failure, now: Timestamp, todo: &mut Vec<Command>) {
         let used = self.tasks[task].retries.get(&failure.class).copied().unwrap_or(0);
         let retry = &self.nodes[task].retry;
-        if self.cancelling.is_some() || !retry.allows(failure.class, used) {
+        if self.cancelling.is_some() || self.halted || !retry.allows(failure.class, used) {
             self.fail(task, failure, todo);
             return;
         }

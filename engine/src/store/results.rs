@@ -129,7 +129,7 @@ impl<'a> Results<'a> {
     /// When the store cannot be written.
     pub fn file(&self, manifest: &Manifest) -> Result<Filed, StoreError> {
         let at = manifest::place(&manifest.fingerprint);
-        let bytes = serde_json::to_vec_pretty(manifest).expect("a manifest has string keys and finite numbers only");
+        let bytes = bytes_of(manifest);
         for _ in 0..2 {
             match blocking(self.store.put_new(&at, &bytes)) {
                 Ok(()) => return Ok(Filed::Ours),
@@ -142,6 +142,27 @@ impl<'a> Results<'a> {
             }
         }
         Err(StoreError::Conflict { at })
+    }
+
+    /// Files a manifest in the place of another, which must still be the one that stands there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn replace(&self, theirs: &Manifest, ours: &Manifest) -> Result<bool, StoreError> {
+        let at = manifest::place(&ours.fingerprint);
+        let old = match blocking(self.store.get(&at)) {
+            Ok(old) => old,
+            Err(StoreError::Missing { .. }) => return Ok(false),
+            Err(other) => return Err(other),
+        };
+        if serde_json::from_slice::<Manifest>(&old).ok().as_ref() != Some(theirs) {
+            return Ok(false);
+        }
+        match blocking(self.store.replace_if(&at, &old, &bytes_of(ours))) {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict { .. } | StoreError::Missing { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     /// Moves a manifest that must not be trusted to `quarantine/`, where people can look at it.
@@ -164,4 +185,8 @@ impl<'a> Results<'a> {
             Err(other) => Err(other),
         }
     }
+}
+
+fn bytes_of(manifest: &Manifest) -> Vec<u8> {
+    serde_json::to_vec_pretty(manifest).expect("a manifest has string keys and finite numbers only")
 }

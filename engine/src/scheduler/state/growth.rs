@@ -3,8 +3,9 @@
 //! Rows are asked for one stage at a time, since each answer is a whole new plan. When there are none, because what makes
 //! them failed or was skipped, the plan is asked for all the same: stages that run after a failure are in it.
 
-use super::{Because, Command, Expand, Growth, Phase, Record, Stage, State, Task};
+use super::{Because, Command, End, Expand, Growth, Node, Phase, Record, Stage, State, Task};
 use crate::failure::Failure;
+use crate::plan::Part;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::mem;
@@ -119,6 +120,10 @@ impl State {
                 memory: node.memory,
                 retries: BTreeMap::new(),
             };
+            if node.part == Part::Out {
+                self.leave_out(node);
+                continue;
+            }
             for need in &node.needs {
                 assert!(*need < task, "inputs come before what needs them");
                 self.feeds[*need].push(task);
@@ -135,6 +140,16 @@ impl State {
             self.nodes.push(node);
         }
         self.rank_anew();
+    }
+
+    /// A task that the run has nothing to do with: it keeps its place, and nothing is ever said of it.
+    fn leave_out(&mut self, node: Node) {
+        let phase = Phase::Ended(End::Skipped);
+        let (open, cause, number, memory, retries) = (0, None, 0, 0, BTreeMap::new());
+        self.tasks.push(Task { phase, open, cause, number, memory, retries });
+        self.feeds.push(Vec::new());
+        self.nodes.push(node);
+        self.ended += 1;
     }
 
     /// New tasks make the paths longer that lead to them.

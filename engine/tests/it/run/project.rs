@@ -169,6 +169,7 @@ impl Project {
                 grace: Duration::from_millis(300),
             },
             limits: Limits { cpu: 4, memory: 8 << 30 },
+            fail_fast: false,
             listener,
         }
     }

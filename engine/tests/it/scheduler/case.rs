@@ -3,7 +3,7 @@
 //! written down a second time: this is the side the core is held against.
 
 use pipe_engine::failure::{Class, Failure};
-use pipe_engine::plan::Follow;
+use pipe_engine::plan::{Follow, Part};
 use pipe_engine::retry::Retry;
 use pipe_engine::scheduler::{End, Expand, Growth, Limits, Node, Waiting};
 use proptest::collection::vec;
@@ -163,6 +163,7 @@ impl Case {
             needs: self.needs(place).iter().filter_map(index).collect(),
             bare: bare.map(|need| self.tasks[need].stage).collect(),
             follow: task.follow,
+            part: Part::Wanted,
             cpu: task.cpu,
             memory: task.memory,
             retry: Retry { budgets, first: Duration::from_millis(10), longest: Duration::from_millis(80) },

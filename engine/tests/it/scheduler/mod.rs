@@ -6,7 +6,7 @@ mod world;
 use case::{Case, Fate, any_case};
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Failure;
-use pipe_engine::plan::Follow;
+use pipe_engine::plan::{Follow, Part};
 use pipe_engine::retry::Retry;
 use pipe_engine::scheduler::{Because, Command, End, Found, Growth, Input, Limits, Node, Record, State, Stop, step};
 use pipe_engine::world::Timestamp;
@@ -81,6 +81,24 @@ fn a_cancel_at_any_moment_ends_every_task_and_starts_none() {
                 prop_assert_eq!(end, expected.tasks[&place].end, "task {}", place);
             }
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_run_that_fails_fast_starts_nothing_after_a_failure_but_what_follows_failures() {
+    for_all(2000, |case| {
+        let world = World::new(&case).failing_fast().run();
+        let expected = case.expected();
+        let fails = expected.tasks.values().any(|task| task.end == End::Failed)
+            || expected.stages.values().any(|end| *end == End::Failed);
+        for (place, end) in world.ends() {
+            // What is not tried again fails where it would have succeeded, and something else may follow that failure.
+            if !fails || (end.has_result() && case.follow(place) == Follow::Success) {
+                prop_assert_eq!(end, expected.tasks[&place].end, "task {}", place);
+            }
+        }
+        prop_assert!(fails || world.finished.is_some_and(|counts| counts.cancelled == 0));
         Ok(())
     });
 }
@@ -169,6 +187,49 @@ fn a_plan_without_tasks_is_finished_at_once() {
 }
 
 #[test]
+fn what_is_not_asked_for_is_never_spoken_of_and_what_is_given_never_started() {
+    let node = |part, needs: &[usize]| Node {
+        stage: 0,
+        needs: needs.to_vec(),
+        bare: Vec::new(),
+        follow: Follow::Success,
+        part,
+        cpu: 1,
+        memory: 1,
+        retry: Retry::default(),
+        timeout: None,
+    };
+    let nodes = || {
+        let given = [node(Part::Out, &[]), node(Part::Given, &[0]), node(Part::Given, &[])];
+        given.into_iter().chain([node(Part::Wanted, &[1]), node(Part::Wanted, &[2]), node(Part::Out, &[3, 4])])
+    };
+    let mut state = State::new(Growth { nodes: nodes().collect(), waiting: Vec::new() }, case::room(9, 9));
+    let (mut open, mut started) = (vec![Input::Planned], Vec::new());
+    while let Some(input) = open.pop() {
+        for command in step(&mut state, Timestamp(0), input) {
+            match command {
+                // The first of the given results is there, the second is not.
+                Command::Find(tasks) => open.extend(
+                    tasks.into_iter().map(|task| Input::Found(task, if task == 1 { Found::Hit } else { Found::Miss })),
+                ),
+                Command::Start { task, number, .. } => {
+                    started.push(task);
+                    open.extend([Input::Ended(task, number, Ok(())), Input::Started(task, number)]);
+                }
+                Command::Publish(task) => open.push(Input::Published(task, Ok(()))),
+                Command::Journal(Record::Failed(task, failure)) => {
+                    assert_eq!((task, failure.code.as_str()), (2, "not_asked_for"));
+                }
+                Command::Journal(record) => assert!(!format!("{record:?}").contains("5"), "{record:?}"),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(started, [3]);
+    assert_eq!(state.counts(), Counts { succeeded: 1, cached: 1, failed: 1, skipped: 1, cancelled: 0 });
+}
+
+#[test]
 fn a_chain_of_ten_thousand_tasks_runs_and_fails_on_a_small_stack() {
     let on_a_small_stack = |check: fn()| {
         let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(check).unwrap();
@@ -185,6 +246,7 @@ fn ends_of_chain(first: Result<(), Failure>) -> [u64; 5] {
         needs: task.checked_sub(1).into_iter().collect(),
         bare: Vec::new(),
         follow: Follow::Success,
+        part: Part::Wanted,
         cpu: 1,
         memory: 1,
         retry: Retry::default(),

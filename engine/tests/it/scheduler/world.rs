@@ -41,6 +41,8 @@ pub(super) struct World<'a> {
     running: BTreeMap<usize, Running>,
     cancel: Option<(usize, Stop)>,
     cancelled: bool,
+    fail_fast: bool,
+    failed: bool,
     /// Attempts that were told to stop, and those that ended badly once somebody had asked the run to stop.
     told: BTreeSet<usize>,
     stopped: BTreeSet<usize>,
@@ -71,6 +73,8 @@ impl<'a> World<'a> {
             running: BTreeMap::new(),
             cancel: None,
             cancelled: false,
+            fail_fast: false,
+            failed: false,
             told: BTreeSet::new(),
             stopped: BTreeSet::new(),
             tries: vec![0; case.tasks.len()],
@@ -82,6 +86,12 @@ impl<'a> World<'a> {
     /// Results that an earlier run left in the store.
     pub(super) fn with_results(mut self, kept: &BTreeSet<usize>) -> Self {
         self.kept.clone_from(kept);
+        self
+    }
+
+    pub(super) fn failing_fast(mut self) -> Self {
+        self.state = self.state.failing_fast();
+        self.fail_fast = true;
         self
     }
 
@@ -169,6 +179,8 @@ impl<'a> World<'a> {
     fn note(&mut self, input: &Input) {
         let place = |task: &TaskIndex| self.made[*task];
         match input {
+            // The answer comes too late for a task that was cancelled meanwhile.
+            Input::Found(task, _) if self.state.end_of(*task).is_some() => {}
             Input::Found(task, Found::Hit) if !self.cancelled => drop(self.in_store.insert(place(task))),
             Input::Found(task, Found::Miss) if !self.cancelled => drop(self.ready.insert(place(task))),
             Input::Started(task, number) => {
@@ -236,6 +248,11 @@ impl<'a> World<'a> {
     }
 
     fn journal(&mut self, record: Record) {
+        self.failed |= matches!(record, Record::Failed(..) | Record::StageFailed(..));
+        if let Record::Cancelled(task) = record {
+            self.ready.remove(&self.made[task]);
+            self.resting.remove(&self.made[task]);
+        }
         match record {
             Record::Retry(task, at) => drop(self.resting.insert(self.made[task], at.0)),
             Record::Failed(task, _) | Record::Skipped(task, _) | Record::Cancelled(task) => {
@@ -266,6 +283,8 @@ impl<'a> World<'a> {
 
     fn start(&mut self, place: usize, number: u32, memory: u64) {
         assert!(!self.cancelled, "task {place} was started after the cancel");
+        let halted = self.fail_fast && self.failed && self.case.follow(place) == Follow::Success;
+        assert!(!halted, "task {place} was started after a failure");
         self.check_inputs(place);
         let first = self.ready.iter().max_by_key(|t| (self.ranks[*t], std::cmp::Reverse(self.index(**t))));
         assert_eq!(first, Some(&place), "what most waits for goes first");
