@@ -335,9 +335,10 @@ impl Workshop {
 
 /// What an attempt can get here. CPUs have no limit: more than there are is taken as all there are.
 fn this_machine() -> Capability {
-    let has_gpu = Path::new("/dev/nvidia0").exists();
-    let gpus = (!has_gpu).then(Vec::new);
-    Capability { memory: Some(Bytes(memory())), gpus, ..Capability::default() }
+    // The type of a GPU is only known where the driver is asked.
+    let gpus = u32::try_from(gpus().len()).unwrap_or(u32::MAX);
+    let gpus = if gpus == 0 { Vec::new() } else { vec![(String::new(), gpus)] };
+    Capability { memory: Some(Bytes(memory())), gpus: Some(gpus), ..Capability::default() }
 }
 
 /// A plan may speak of places that this build knows by their limits and prices only.
@@ -357,10 +358,32 @@ fn refuse_elsewhere(plan: &Plan) -> Result<(), Refusal> {
     Err(Refusal::new(Exit::Unavailable, problem).help(help))
 }
 
-/// What this machine has for tasks: its CPUs, or as many as were asked for, and most of its memory.
-pub(crate) fn limits(cpu: Option<NonZeroU32>) -> Limits {
+/// What this machine has for the tasks of a plan: its CPUs, or as many as were asked for, most of its memory, its GPUs, and
+/// the disk that is free where results go.
+pub(crate) fn limits(cpu: Option<NonZeroU32>, plan: &Plan) -> Limits {
     let here = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-    Limits { cpu: cpu.map_or(here, NonZeroU32::get), memory: memory() / 100 * MEMORY_SHARE }
+    Limits {
+        cpu: cpu.map_or(here, NonZeroU32::get),
+        memory: memory() / 100 * MEMORY_SHARE,
+        disk: free_disk(&plan.store),
+        gpus: u32::try_from(gpus().len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// The GPUs that this process may use: those it was given, or else those the driver shows.
+pub(crate) fn gpus() -> Vec<String> {
+    if let Ok(given) = std::env::var("CUDA_VISIBLE_DEVICES") {
+        // As the driver reads it: what comes behind a name that is none is not there.
+        let names = given.split(',').map(str::trim).take_while(|name| !name.is_empty() && *name != "-1");
+        return names.map(str::to_owned).collect();
+    }
+    (0..).map_while(|n: u32| Path::new(&format!("/dev/nvidia{n}")).exists().then(|| n.to_string())).collect()
+}
+
+/// Bytes that are free in the file system of a folder, or of the nearest one above it that is there.
+fn free_disk(folder: &Path) -> u64 {
+    let stats = folder.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok());
+    stats.map_or(u64::MAX, |stats| stats.f_bavail.saturating_mul(stats.f_frsize))
 }
 
 /// What `PIPE_LOG` asks for, on stderr; warnings always.

@@ -45,7 +45,8 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
         journal: workshop.journal,
         finder: workshop.finder,
         local: workshop.local,
-        limits: wiring::limits(args.cpu),
+        limits: wiring::limits(args.cpu, &project.plan),
+        gpus: wiring::gpus(),
         fail_fast: args.fail_fast,
         listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
     };

@@ -19,6 +19,7 @@ mod quickstart;
 mod reference;
 mod reference_page;
 mod refusing;
+mod room;
 mod running;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;

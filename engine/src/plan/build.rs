@@ -4,6 +4,7 @@ use super::cells::Expander;
 use super::limits::Limits;
 use super::making::{Ground, Made, Making};
 use super::mistakes::Mistakes;
+use super::pools::Pools;
 use super::probe::Samples;
 use super::project::Project;
 use super::rows::{self, Row, Rows};
@@ -91,6 +92,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         stages: Vec::new(),
         made: Made::default(),
         limits: Limits::default(),
+        pools: Pools::of(&around.pools),
         samples: Samples::default(),
         problems,
     };
@@ -99,7 +101,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
             builder.stage(&request.spec.stages[place]);
         }
     }
-    let Builder { stages, mut made, mut problems, .. } = builder;
+    let Builder { stages, mut made, mut problems, pools, .. } = builder;
     let (store, bucket) = places::store(request, &stages, &ground.places, &mut problems);
     problems.extend(publish::check(request, &ground.project, &store, &mut made.graph));
     tidy(&mut problems, request.sources);
@@ -120,6 +122,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         around,
         places: ground.places,
         stages,
+        pools: pools.into_sizes(),
         graph: made.graph,
         selection: Selection::default(),
         parts: Parts::default(),
@@ -166,6 +169,7 @@ struct Builder<'a> {
     made: Made,
     samples: Samples,
     limits: Limits,
+    pools: Pools,
     problems: Vec<Diagnostic>,
 }
 
@@ -208,8 +212,9 @@ impl Builder<'_> {
         let settings = Settings::of(&self.ground.defaults, &common, secrets);
         let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
         self.problems.extend(secrets::too_far(spec, &settings));
+        let pools = self.pools.of_stage(spec, &common, &settings, &mut self.problems);
         let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));
-        self.stages.push(Stage { name, code, kind, settings, backend, needs, waits_for, rows_of });
+        self.stages.push(Stage { name, code, kind, settings, backend, pools, needs, waits_for, rows_of });
     }
 
     /// The files of a stage's tasks, and what the first of them would get.

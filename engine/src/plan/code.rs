@@ -36,6 +36,8 @@ pub const UNNAMED_FILE: &str = "P0307";
 pub const LINK_OUT: &str = "P0308";
 /// A variable that a program cannot get.
 pub const BAD_VARIABLE: &str = "P0601";
+/// A pool is named that the spec does not have.
+pub const UNKNOWN_POOL: &str = "P0507";
 /// A secret that is not where the spec says.
 pub const MISSING_SECRET: &str = "P0603";
 /// A program that is not there.

@@ -19,6 +19,7 @@ mod params;
 mod pending;
 mod picture;
 mod places;
+mod pools;
 mod probe;
 mod project;
 mod publish;
@@ -76,6 +77,9 @@ pub struct Plan {
     pub places: Vec<Place>,
     /// The stages, inputs first.
     pub stages: Vec<Stage>,
+    /// How many tasks may draw from each pool at once: the pools of the spec, and one for each stage with a limit of its
+    /// own.
+    pub pools: Vec<u32>,
     /// The tasks.
     pub graph: DiGraph<Task, ()>,
     /// What a run of it is asked for.
@@ -95,6 +99,8 @@ pub struct Stage {
     pub settings: Settings,
     /// Where its tasks run, by its index in [`Plan::places`].
     pub backend: usize,
+    /// The pools its tasks draw from, by their place in the plan.
+    pub pools: Vec<usize>,
     /// The stages it needs, by their place in the plan.
     pub needs: Vec<usize>,
     /// The stage whose rows must be known before this stage has tasks, by its place in the plan.

@@ -240,7 +240,9 @@ fn gpu(settings: &Settings, can: &Capability) -> Option<String> {
     if there.is_empty() {
         return Some("it has no GPU".to_owned());
     }
-    let matching = || there.iter().filter(|(model, _)| wanted.model.as_ref().is_none_or(|asked| asked == model));
+    // A machine that does not tell the type of its GPUs may have any.
+    let is_like = |model: &String| model.is_empty() || wanted.model.as_ref().is_none_or(|asked| asked == model);
+    let matching = || there.iter().filter(|(model, _)| is_like(model));
     let most = matching().map(|(_, most)| *most).max();
     match (most, &wanted.model) {
         (None, Some(model)) => {

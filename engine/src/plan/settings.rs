@@ -3,6 +3,7 @@
 use crate::failure::Class;
 use crate::resources::{Gpu, Resources};
 use crate::retry::Retry;
+use crate::scheduler::Limits;
 use crate::secret::Source;
 use crate::spec::RetrySpec;
 use crate::spec::common::{Common, Defaults};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub spot: bool,
     /// Of two tasks that could start, the one with the higher number does.
     pub priority: i32,
+    /// How many of its tasks may run at once.
+    pub parallel: Option<u32>,
     /// Whether an earlier result may be used.
     pub cache: bool,
     /// Which ends of the stages it needs let it run.
@@ -67,6 +70,16 @@ pub enum Follow {
 }
 
 impl Settings {
+    /// What an attempt takes of this machine.
+    pub fn takes(&self) -> Limits {
+        Limits {
+            cpu: self.cpu.slots(),
+            memory: self.memory.0,
+            disk: self.disk.map_or(0, |disk| disk.0),
+            gpus: self.gpu.as_ref().map_or(0, |gpu| gpu.count),
+        }
+    }
+
     pub(super) fn of(defaults: &Defaults, own: &Common, secrets: IndexMap<String, Source>) -> Self {
         let nothing = Resources::default();
         let usual = defaults.resources.as_ref().unwrap_or(&nothing);
@@ -82,6 +95,7 @@ impl Settings {
             backend: own.backend.clone().or(defaults.backend.clone()).unwrap_or(crate::backend::LOCAL.to_owned()),
             spot: own.spot.or(defaults.spot).unwrap_or(false),
             priority: own.priority.or(defaults.priority).unwrap_or(0),
+            parallel: own.parallel,
             cache: own.cache.unwrap_or(true),
             follow: match (own.always, own.on_failure) {
                 (true, _) => Follow::Always,

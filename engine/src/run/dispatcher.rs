@@ -1,6 +1,7 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
 use super::copies::Copies;
+use super::devices::{self, Devices};
 use super::grow::Replanning;
 use super::publish::{self, Finish};
 use super::say::Sayer;
@@ -61,6 +62,7 @@ pub(super) struct Dispatcher {
     known: Vec<Option<Arc<Artifact>>>,
     /// What was learned of tasks that must run.
     missed: HashMap<TaskIndex, Looked>,
+    devices: Devices,
     /// A way to stop each running attempt.
     running: HashMap<TaskIndex, watch::Sender<Option<Stop>>>,
     finishing: Vec<Finish>,
@@ -89,6 +91,7 @@ impl Dispatcher {
             inbox,
             outbox,
             rows: Rows::new(),
+            devices: Devices::of(setup.gpus.clone()),
             missed: HashMap::new(),
             running: HashMap::new(),
             finishing: Vec::new(),
@@ -305,7 +308,9 @@ impl Dispatcher {
     fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
         let (plan, spec) = (self.setup.plan.clone(), self.setup.plan.task(task));
-        let (launch, env) = (plan.launch(spec), spec.env.clone());
+        let (launch, mut env) = (plan.launch(spec), spec.env.clone());
+        let gpus = plan.settings(spec).takes().gpus.min(self.setup.limits.gpus);
+        env.extend(self.devices.give(task, gpus as usize).map(|gpus| (devices::VARIABLE.to_owned(), gpus)));
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
             let wanted = &plan.settings(plan.task(task)).secrets;
@@ -319,7 +324,10 @@ impl Dispatcher {
         let begun = prepared.and_then(|p| Ok((self.setup.local.start(&p)?, p)));
         let (child, prepared) = match begun {
             Ok(begun) => begun,
-            Err(failure) => return self.feed(Input::Ended(task, number, Err(failure))),
+            Err(failure) => {
+                self.devices.take_back(task);
+                return self.feed(Input::Ended(task, number, Err(failure)));
+            }
         };
         let id = prepared.attempt.id.clone();
         self.sayer.attempt_of.insert(task, id.clone());
@@ -343,6 +351,7 @@ impl Dispatcher {
 
     fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
         self.running.remove(&task);
+        self.devices.take_back(task);
         self.sayer.items_of.insert(task, outcome.items);
         let looked = &self.missed[&task];
         let unchanged = || looked.files.values().try_for_each(SourceFile::check_unchanged);

@@ -2,6 +2,7 @@
 //! feeds it what happened and carries out what it answers.
 
 mod copies;
+mod devices;
 mod dispatcher;
 mod grow;
 mod publish;
@@ -43,6 +44,8 @@ pub struct Setup {
     pub local: Local,
     /// What this machine has for tasks.
     pub limits: Limits,
+    /// Its GPUs, by the names that `CUDA_VISIBLE_DEVICES` has for them: as many as the limits say.
+    pub gpus: Vec<String>,
     /// Whether nothing more is started once a task has failed for good.
     pub fail_fast: bool,
     /// Hears every event, durable and passing.

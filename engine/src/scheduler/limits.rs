@@ -1,31 +1,44 @@
 //! What this machine has for tasks, and what of it is taken.
 
-/// CPU slots and bytes of memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What there is, or what a task takes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// CPU slots.
     pub cpu: u32,
-    /// Bytes.
+    /// Bytes of memory.
     pub memory: u64,
+    /// Bytes of disk.
+    pub disk: u64,
+    /// GPUs.
+    pub gpus: u32,
 }
 
 impl Limits {
     /// What there is once a task that wants more than the machine has is clamped to the machine: it then runs alone.
-    pub(super) fn clamp(&self, cpu: u32, memory: u64) -> Self {
-        Self { cpu: cpu.clamp(1, self.cpu.max(1)), memory: memory.min(self.memory) }
+    pub(super) fn clamp(&self, wanted: Self) -> Self {
+        Self {
+            cpu: wanted.cpu.clamp(1, self.cpu.max(1)),
+            memory: wanted.memory.min(self.memory),
+            disk: wanted.disk.min(self.disk),
+            gpus: wanted.gpus.min(self.gpus),
+        }
     }
 
     pub(super) fn fits(&self, wanted: Self) -> bool {
-        wanted.cpu <= self.cpu && wanted.memory <= self.memory
+        wanted.cpu <= self.cpu && wanted.memory <= self.memory && wanted.disk <= self.disk && wanted.gpus <= self.gpus
     }
 
     pub(super) fn take(&mut self, wanted: Self) {
         self.cpu -= wanted.cpu;
         self.memory -= wanted.memory;
+        self.disk -= wanted.disk;
+        self.gpus -= wanted.gpus;
     }
 
     pub(super) fn give_back(&mut self, wanted: Self) {
         self.cpu += wanted.cpu;
         self.memory += wanted.memory;
+        self.disk += wanted.disk;
+        self.gpus += wanted.gpus;
     }
 }

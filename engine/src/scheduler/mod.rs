@@ -36,10 +36,12 @@ pub struct Node {
     pub follow: Follow,
     /// What the run has to do with it.
     pub part: Part,
-    /// CPU slots.
-    pub cpu: u32,
-    /// Bytes of memory reserved.
-    pub memory: u64,
+    /// What it takes of the machine.
+    pub takes: Limits,
+    /// The pools it takes one of each from, by their places in the plan.
+    pub pools: Vec<usize>,
+    /// Of two that could start, the one with the higher number does.
+    pub priority: i32,
     /// When to try again.
     pub retry: Retry,
     /// The longest an attempt may run.
@@ -68,6 +70,8 @@ pub struct Expand {
 /// What a plan has more once the rows of a stage are known.
 #[derive(Clone, Debug)]
 pub struct Growth {
+    /// How many tasks may draw from each pool at once.
+    pub pools: Vec<u32>,
     /// Its new tasks. Their places follow those of the tasks there were.
     pub nodes: Vec<Node>,
     /// The stages that have none yet, inputs first.
@@ -81,7 +85,7 @@ impl Growth {
         let waiting = plan.waiting().filter(|(stage, _)| !plan.is_left_out(*stage));
         let waiting = waiting.map(|(stage, source)| Waiting { stage, source });
         let nodes = (first..plan.len()).map(|task| Node::of(plan, task, &with_tasks));
-        Self { nodes: nodes.collect(), waiting: waiting.collect() }
+        Self { pools: plan.pools.clone(), nodes: nodes.collect(), waiting: waiting.collect() }
     }
 }
 
@@ -97,8 +101,9 @@ impl Node {
             bare: stages.filter(|stage| !with_tasks.contains(stage)).collect(),
             follow: settings.follow,
             part: plan.part(index),
-            cpu: settings.cpu.slots(),
-            memory: settings.memory.0,
+            takes: settings.takes(),
+            pools: plan.stages[task.stage].pools.clone(),
+            priority: settings.priority,
             retry: settings.retry.clone(),
             timeout: settings.timeout,
         }

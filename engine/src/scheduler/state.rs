@@ -2,14 +2,16 @@
 
 mod follow;
 mod growth;
+mod ready;
 
 use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop, TaskIndex, Waiting};
 use crate::event::Counts;
 use crate::failure::{Class, Failure};
 use crate::plan::{Follow, Part, not_asked_for};
 use crate::world::Timestamp;
+use ready::{Ready, Turn};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 /// How a task ended.
@@ -71,6 +73,8 @@ struct Task {
     /// The number of its newest try.
     number: u32,
     memory: u64,
+    /// Where it waits for its turn.
+    line: usize,
     retries: BTreeMap<Class, u32>,
 }
 
@@ -100,7 +104,7 @@ pub struct State {
     expanding: Option<Expand>,
     whole: Limits,
     free: Limits,
-    ready: BinaryHeap<(u32, Reverse<TaskIndex>)>,
+    ready: Ready,
     /// Tasks of which an input has ended.
     touched: VecDeque<TaskIndex>,
     to_find: Vec<TaskIndex>,
@@ -129,7 +133,7 @@ impl State {
             expanding: None,
             whole: limits,
             free: limits,
-            ready: BinaryHeap::new(),
+            ready: Ready::with(&plan.pools),
             touched: VecDeque::new(),
             to_find: Vec::new(),
             cancelling: None,
@@ -184,8 +188,7 @@ impl State {
             }
             Found::Miss if self.nodes[task].part == Part::Given => self.fail(task, not_asked_for(), todo),
             Found::Miss => {
-                self.set(task, Phase::Ready);
-                self.ready.push((self.rank[task], Reverse(task)));
+                self.make_ready(task);
             }
             Found::Failed(failure) => self.fail(task, failure, todo),
         }
@@ -223,6 +226,7 @@ impl State {
             return;
         }
         self.free.give_back(self.wanted(task));
+        self.ready.give_back(self.tasks[task].line);
         let failure = result.err().map(|failure| if timed_out { self.timeout(task, failure) } else { failure });
         todo.push(Command::Journal(Record::AttemptEnded(task, failure.clone())));
         match failure {
@@ -258,8 +262,7 @@ impl State {
         for task in 0..self.tasks.len() {
             match self.tasks[task].phase {
                 Phase::Resting(until) if until <= now => {
-                    self.set(task, Phase::Ready);
-                    self.ready.push((self.rank[task], Reverse(task)));
+                    self.make_ready(task);
                 }
                 Phase::Running { deadline: Some(deadline), timed_out: false } if deadline <= now => {
                     self.set(task, Phase::Running { deadline: Some(deadline), timed_out: true });
@@ -306,7 +309,7 @@ impl State {
             }
         }
         let tasks = &self.tasks;
-        self.ready.retain(|(_, Reverse(task))| tasks[*task].phase == Phase::Ready);
+        self.ready.retain(|task| tasks[task].phase == Phase::Ready);
         self.to_find.retain(|task| tasks[*task].phase == Phase::Looking);
         self.waiting.clear();
         self.expanding = None;
@@ -337,18 +340,17 @@ impl State {
         self.touched.clear();
     }
 
-    /// Asks the store about what has become possible and starts what there is room for. The first in the queue is
-    /// never overtaken, so a task that needs the whole machine gets it.
+    /// Asks the store about what has become possible and starts what there is room for.
     pub(super) fn look_up_and_fill(&mut self, todo: &mut Vec<Command>) {
         if !self.to_find.is_empty() {
             todo.push(Command::Find(mem::take(&mut self.to_find)));
         }
-        while let Some((_, Reverse(task))) = self.ready.peek().copied() {
+        while let Some((line, task)) = self.ready.first() {
             let wanted = self.wanted(task);
             if !self.free.fits(wanted) {
                 return;
             }
-            self.ready.pop();
+            self.ready.start(line);
             self.free.take(wanted);
             self.tasks[task].number += 1;
             self.set(task, Phase::Starting);
@@ -413,8 +415,14 @@ impl State {
         }
     }
 
+    fn make_ready(&mut self, task: TaskIndex) {
+        self.set(task, Phase::Ready);
+        let turn = Turn { priority: self.nodes[task].priority, rank: self.rank[task], task: Reverse(task) };
+        self.ready.push(self.tasks[task].line, turn);
+    }
+
     fn wanted(&self, task: TaskIndex) -> Limits {
-        self.whole.clamp(self.nodes[task].cpu, self.tasks[task].memory)
+        self.whole.clamp(Limits { memory: self.tasks[task].memory, ..self.nodes[task].takes })
     }
 
     fn timeout(&self, task: TaskIndex, failure: Failure) -> Failure {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The keys of a spec that are about what happens around a run.
-pub(super) const AROUND_KEYS: [&str; 5] = ["hooks", "schedule", "max_cost", "deadline", "labels"];
+pub(super) const AROUND_KEYS: [&str; 6] = ["hooks", "schedule", "max_cost", "deadline", "labels", "pools"];
 
 /// What happens around a run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -23,7 +23,15 @@ pub struct Around {
     /// Names and values that runs and their cloud resources carry.
     #[serde(default)]
     pub labels: IndexMap<String, String>,
+    /// How many tasks may draw from a pool at once, such as `{ database = 2 }`: stages name the pools they draw from.
+    #[serde(default)]
+    pub pools: IndexMap<String, Pool>,
 }
+
+/// How many tasks may draw from a pool at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Pool(#[schemars(range(min = 1))] pub u32);
 
 /// Commands to run when a run has ended, in the spec's folder. They get `PIPE_RUN`, `PIPE_STATUS` (`succeeded`, `failed`
 /// or `interrupted`) and `PIPE_FAILED` (how many tasks); how they end changes nothing.

@@ -35,7 +35,7 @@ pub struct Defaults {
 }
 
 /// The keys every kind of stage has, besides `kind`.
-pub const COMMON_KEYS: [&str; 22] = [
+pub const COMMON_KEYS: [&str; 24] = [
     "description",
     "matrix",
     "foreach",
@@ -58,6 +58,8 @@ pub const COMMON_KEYS: [&str; 22] = [
     "spot",
     "deadline",
     "priority",
+    "parallel",
+    "pools",
 ];
 
 /// Those of them that may differ from cell to cell; the others hold for the whole stage.
@@ -124,6 +126,12 @@ pub struct Common {
     pub deadline: Option<Millis>,
     /// Of two tasks that could start, the one with the higher number does. Default: 0.
     pub priority: Option<i32>,
+    /// How many of its tasks may run at once. Default: as many as there is room for.
+    #[schemars(range(min = 1))]
+    pub parallel: Option<u32>,
+    /// Pools of the spec: each of its tasks takes one of each while it runs.
+    #[serde(default)]
+    pub pools: Vec<String>,
 }
 
 /// `true`, `false` or a template.

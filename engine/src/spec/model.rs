@@ -1,6 +1,6 @@
 //! The types a spec becomes. Their documentation is what editors and `docs/` show, through the JSON Schema.
 
-use super::automation::{Around, Hooks};
+use super::automation::{Around, Hooks, Pool};
 use super::common::Defaults;
 use super::load::Setting;
 use super::node::{Node, PathPart};
@@ -83,6 +83,9 @@ pub(super) struct Profile {
     /// More labels.
     #[serde(default)]
     labels: IndexMap<String, String>,
+    /// Other sizes of pools.
+    #[serde(default)]
+    pools: IndexMap<String, Pool>,
 }
 
 /// Where results are kept.

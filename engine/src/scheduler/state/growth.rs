@@ -6,9 +6,7 @@
 use super::{Because, Command, End, Expand, Growth, Node, Phase, Record, Stage, State, Task};
 use crate::failure::Failure;
 use crate::plan::Part;
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::mem;
 
 impl State {
     /// Whether the answer to this question is waited for.
@@ -105,7 +103,7 @@ impl State {
 
     /// Adds tasks after those there are. Some of what they need may have ended.
     pub(super) fn add(&mut self, growth: Growth) {
-        let Growth { nodes, waiting } = growth;
+        let Growth { nodes, waiting, .. } = growth;
         let named = nodes.iter().map(|node| node.stage).chain(waiting.iter().flat_map(|w| [w.stage, w.source]));
         let stages = named.map(|stage| stage + 1).max().unwrap_or(0).max(self.stages.len());
         self.stages.resize_with(stages, Stage::default);
@@ -117,7 +115,8 @@ impl State {
                 open: 0,
                 cause: None,
                 number: 0,
-                memory: node.memory,
+                memory: node.takes.memory,
+                line: self.ready.line(&node.pools),
                 retries: BTreeMap::new(),
             };
             if node.part == Part::Out {
@@ -145,8 +144,8 @@ impl State {
     /// A task that the run has nothing to do with: it keeps its place, and nothing is ever said of it.
     fn leave_out(&mut self, node: Node) {
         let phase = Phase::Ended(End::Skipped);
-        let (open, cause, number, memory, retries) = (0, None, 0, 0, BTreeMap::new());
-        self.tasks.push(Task { phase, open, cause, number, memory, retries });
+        let (open, cause, number, memory, line, retries) = (0, None, 0, 0, 0, BTreeMap::new());
+        self.tasks.push(Task { phase, open, cause, number, memory, line, retries });
         self.feeds.push(Vec::new());
         self.nodes.push(node);
         self.ended += 1;
@@ -158,7 +157,7 @@ impl State {
         for task in (0..self.tasks.len()).rev() {
             self.rank[task] = 1 + self.feeds[task].iter().map(|f| self.rank[*f]).max().unwrap_or(0);
         }
-        let ready = mem::take(&mut self.ready);
-        self.ready = ready.into_iter().map(|(_, Reverse(task))| (self.rank[task], Reverse(task))).collect();
+        let rank = &self.rank;
+        self.ready.rank(|task| rank[task]);
     }
 }

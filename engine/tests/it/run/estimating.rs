@@ -20,7 +20,7 @@ fn estimated(stages: &[(&str, &str, Expected)]) -> Estimate {
     let plan = Project::new().plan(&text);
     let expected = |name: &str| stages.iter().find(|stage| stage.0 == name).unwrap().2;
     let expected: Vec<Expected> = plan.tasks().map(|task| expected(&task.id.stage)).collect();
-    estimate(&plan, Limits { cpu: 2, memory: 8 << 30 }, &expected)
+    estimate(&plan, Limits { cpu: 2, memory: 8 << 30, disk: 1 << 40, gpus: 0 }, &expected)
 }
 
 #[test]

@@ -168,7 +168,8 @@ impl Project {
                 worker: PathBuf::from("/no/worker/here"),
                 grace: Duration::from_millis(300),
             },
-            limits: Limits { cpu: 4, memory: 8 << 30 },
+            limits: Limits { cpu: 4, memory: 8 << 30, disk: 1 << 40, gpus: 0 },
+            gpus: Vec::new(),
             fail_fast: false,
             listener,
         }

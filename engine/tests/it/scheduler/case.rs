@@ -75,6 +75,9 @@ pub(super) enum Plans {
     Never,
 }
 
+/// How many tasks may draw from each pool at once.
+pub(super) const POOLS: [u32; 2] = [1, 2];
+
 /// Stages are numbered through all parts.
 const STAGES: usize = 4;
 
@@ -95,7 +98,7 @@ pub(super) struct Expected {
 }
 
 pub(super) fn room(cpu: u32, memory: u64) -> Limits {
-    Limits { cpu, memory }
+    Limits { cpu, memory, ..Limits::default() }
 }
 
 impl Case {
@@ -116,8 +119,11 @@ impl Case {
         let all: Vec<usize> = made.iter().chain(&places).copied().collect();
         let later = (part + 1..self.parts()).flat_map(|later| self.stages(later));
         let waiting = later.map(|stage| Waiting { stage, source: self.source(part + 1) });
-        let growth =
-            Growth { nodes: places.iter().map(|place| self.node(*place, &all)).collect(), waiting: waiting.collect() };
+        let growth = Growth {
+            pools: POOLS.to_vec(),
+            nodes: places.iter().map(|place| self.node(*place, &all)).collect(),
+            waiting: waiting.collect(),
+        };
         (places, growth)
     }
 
@@ -164,8 +170,9 @@ impl Case {
             bare: bare.map(|need| self.tasks[need].stage).collect(),
             follow: task.follow,
             part: Part::Wanted,
-            cpu: task.cpu,
-            memory: task.memory,
+            takes: room(task.cpu, task.memory),
+            pools: self.pools(place),
+            priority: self.priority(place),
             retry: Retry { budgets, first: Duration::from_millis(10), longest: Duration::from_millis(80) },
             timeout: self.timeout(place),
         }
@@ -173,6 +180,21 @@ impl Case {
 
     pub(super) fn follow(&self, place: usize) -> Follow {
         self.tasks[place].follow
+    }
+
+    /// The pools a task draws from, and its priority: of some cases none, and that of all the same.
+    pub(super) fn pools(&self, place: usize) -> Vec<usize> {
+        let drawn: &[usize] = match (self.seed % 2, self.tasks[place].stage % 4) {
+            (0, 1) => &[0],
+            (0, 2) => &[1],
+            (0, 3) => &[0, 1],
+            _ => &[],
+        };
+        drawn.to_vec()
+    }
+
+    pub(super) fn priority(&self, place: usize) -> i32 {
+        if self.seed.is_multiple_of(3) { place as i32 % 3 - 1 } else { 0 }
     }
 
     pub(super) fn timeout(&self, place: usize) -> Option<Duration> {

@@ -8,7 +8,7 @@ use pipe_engine::event::Counts;
 use pipe_engine::failure::Failure;
 use pipe_engine::plan::{Follow, Part};
 use pipe_engine::retry::Retry;
-use pipe_engine::scheduler::{Because, Command, End, Found, Growth, Input, Limits, Node, Record, State, Stop, step};
+use pipe_engine::scheduler::{Because, Command, End, Found, Growth, Input, Node, Record, State, Stop, step};
 use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -180,7 +180,7 @@ fn ended_by(record: &Record) -> Vec<usize> {
 
 #[test]
 fn a_plan_without_tasks_is_finished_at_once() {
-    let mut state = State::new(Growth { nodes: Vec::new(), waiting: Vec::new() }, case::room(1, 1));
+    let mut state = State::new(Growth { pools: Vec::new(), nodes: Vec::new(), waiting: Vec::new() }, case::room(1, 1));
     let todo = step(&mut state, Timestamp(0), Input::Planned);
     assert_eq!(todo.len(), 2, "{todo:?}");
     assert_eq!(state.counts(), Counts::default());
@@ -194,8 +194,9 @@ fn what_is_not_asked_for_is_never_spoken_of_and_what_is_given_never_started() {
         bare: Vec::new(),
         follow: Follow::Success,
         part,
-        cpu: 1,
-        memory: 1,
+        takes: case::room(1, 1),
+        pools: Vec::new(),
+        priority: 0,
         retry: Retry::default(),
         timeout: None,
     };
@@ -203,7 +204,8 @@ fn what_is_not_asked_for_is_never_spoken_of_and_what_is_given_never_started() {
         let given = [node(Part::Out, &[]), node(Part::Given, &[0]), node(Part::Given, &[])];
         given.into_iter().chain([node(Part::Wanted, &[1]), node(Part::Wanted, &[2]), node(Part::Out, &[3, 4])])
     };
-    let mut state = State::new(Growth { nodes: nodes().collect(), waiting: Vec::new() }, case::room(9, 9));
+    let mut state =
+        State::new(Growth { pools: Vec::new(), nodes: nodes().collect(), waiting: Vec::new() }, case::room(9, 9));
     let (mut open, mut started) = (vec![Input::Planned], Vec::new());
     while let Some(input) = open.pop() {
         for command in step(&mut state, Timestamp(0), input) {
@@ -247,13 +249,14 @@ fn ends_of_chain(first: Result<(), Failure>) -> [u64; 5] {
         bare: Vec::new(),
         follow: Follow::Success,
         part: Part::Wanted,
-        cpu: 1,
-        memory: 1,
+        takes: case::room(1, 1),
+        pools: Vec::new(),
+        priority: 0,
         retry: Retry::default(),
         timeout: None,
     };
-    let chain = Growth { nodes: (0..10_000).map(node).collect(), waiting: Vec::new() };
-    let mut state = State::new(chain, Limits { cpu: 2, memory: 2 });
+    let chain = Growth { pools: Vec::new(), nodes: (0..10_000).map(node).collect(), waiting: Vec::new() };
+    let mut state = State::new(chain, case::room(2, 2));
     let mut open = vec![Input::Planned];
     while let Some(input) = open.pop() {
         for command in step(&mut state, Timestamp(0), input) {

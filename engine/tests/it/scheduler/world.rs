@@ -1,6 +1,6 @@
 //! Carries out what the core orders, in made-up time, and checks on the way what must hold at every moment.
 
-use super::case::{Case, Fate, TIMEOUT, Try, failure};
+use super::case::{Case, Fate, POOLS, TIMEOUT, Try, failure};
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Class;
 use pipe_engine::plan::Follow;
@@ -286,7 +286,10 @@ impl<'a> World<'a> {
         let halted = self.fail_fast && self.failed && self.case.follow(place) == Follow::Success;
         assert!(!halted, "task {place} was started after a failure");
         self.check_inputs(place);
-        let first = self.ready.iter().max_by_key(|t| (self.ranks[*t], std::cmp::Reverse(self.index(**t))));
+        let drawn = self.drawn();
+        let open = |t: &&usize| self.case.pools(**t).iter().all(|pool| drawn[*pool] < POOLS[*pool]);
+        let turn = |t: &&usize| (self.case.priority(**t), self.ranks[*t], std::cmp::Reverse(self.index(**t)));
+        let first = self.ready.iter().filter(open).max_by_key(turn);
         assert_eq!(first, Some(&place), "what most waits for goes first");
         self.ready.remove(&place);
         assert_eq!(number, self.tries[place] + 1, "tries of task {place} are counted");
@@ -338,6 +341,14 @@ impl<'a> World<'a> {
             Follow::Always | Follow::Failure => there.all(ended),
         };
         assert!(fits, "task {place} began before what it needs had ended as it must");
+    }
+
+    /// How many draw from each pool.
+    fn drawn(&self) -> [u32; POOLS.len()] {
+        let mut drawn = [0; POOLS.len()];
+        let pools = self.running.keys().flat_map(|place| self.case.pools(*place));
+        pools.for_each(|pool| drawn[pool] += 1);
+        drawn
     }
 
     fn check_room(&self) {
