@@ -35,7 +35,8 @@ esac
 part "set-up" tools/setup.sh test
 part "format" cargo fmt --all --check
 part "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
-part "clippy of the smallest build" cargo clippy -p pipe --no-default-features --quiet -- --deny warnings
+part "clippy of the smallest build" \
+    cargo clippy -p pipe -p pipe-stages --no-default-features --all-targets --quiet -- --deny warnings
 part "release build" cargo build --release --quiet -p pipe -p pipe-testdata
 part "ldd of the release binary" tools/test.sh ldd
 part "build of the tests" cargo nextest run --workspace --no-run --cargo-quiet

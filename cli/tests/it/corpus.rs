@@ -4,13 +4,11 @@
 //! A first line `# pipe validate <file> ...` names further arguments. `BLESS=1 cargo test` writes the messages anew.
 
 use crate::bench::{Bench, Said};
+use crate::features::can_plan;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Kinds of stages and places that the smallest build leaves out.
-const HEAVY: [&str; 2] = ["extract-clips", "cloud-run"];
 
 /// One broken spec.
 struct Broken {
@@ -64,9 +62,8 @@ fn all() -> Vec<Broken> {
 
 /// Those this build has the kinds of stages and places for.
 fn corpus() -> Vec<Broken> {
-    let whole = cfg!(all(feature = "video", feature = "trainer", feature = "cloud"));
     let mut corpus = all();
-    corpus.retain(|spec| whole || !HEAVY.iter().any(|kind| spec.text().contains(kind)));
+    corpus.retain(|spec| can_plan(&spec.text()));
     corpus
 }
 

@@ -10,6 +10,7 @@ mod choosing;
 mod ci;
 mod corpus;
 mod diff;
+mod features;
 mod git;
 mod output;
 mod pages;

@@ -2,6 +2,7 @@
 //! each is the same in TOML and YAML.
 
 use crate::bench::Bench;
+use crate::features::can_plan;
 use crate::reference_page::{Block, blocks};
 use pipe_engine::spec::template::{Context, FILTERS, TESTS, Templates};
 use pipe_engine::spec::{toml, yaml};
@@ -10,9 +11,6 @@ use pipe_engine::units::{Bytes, Cpu, Millis, Usd};
 use serde_json::Value as Json;
 use std::fs;
 use std::path::PathBuf;
-
-/// Kinds of stages that the smallest build leaves out.
-const HEAVY: [&str; 3] = ["extract-clips", "preprocess", "\"train\""];
 
 /// A folder with one example in it, in one of the two languages.
 struct Try {
@@ -88,9 +86,7 @@ fn surroundings() -> Vec<(String, String)> {
 
 /// The examples that are specs and that this build can plan.
 fn specs() -> Vec<Block> {
-    let is_whole_build = cfg!(all(feature = "video", feature = "trainer"));
-    let is_spec =
-        |block: &Block| block.is_spec() && (is_whole_build || !HEAVY.iter().any(|kind| block.text.contains(kind)));
+    let is_spec = |block: &Block| block.is_spec() && can_plan(&block.text);
     let specs: Vec<Block> = blocks().into_iter().filter(is_spec).collect();
     assert!(specs.len() > 40, "{} examples", specs.len());
     specs

@@ -5,7 +5,6 @@ use pipe_engine::attempt::{Attempt, Input, Outcome, SourceFile, VERSION};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use pipe_engine::key::KeyWriter;
-use pipe_engine::manifest::digest;
 use pipe_engine::units::Bytes;
 use pipe_engine::worker::{OUTCOME, run_attempt};
 use pipe_engine::world::World;
@@ -76,9 +75,14 @@ impl Bench {
     }
 
     /// The artifact of an attempt, as an input for the next.
+    #[cfg(feature = "video")]
     pub(crate) fn input(&self, outcome: &Outcome, cell: &[(&str, &str)]) -> Input {
         assert_eq!(outcome.failure, None);
-        Input { cell: cell_of(cell), digest: digest(&outcome.files), files: outcome.files.clone() }
+        Input {
+            cell: cell_of(cell),
+            digest: pipe_engine::manifest::digest(&outcome.files),
+            files: outcome.files.clone(),
+        }
     }
 
     /// A file of an artifact, as text.
