@@ -7,6 +7,7 @@ use crate::bench::{Bench, Said};
 use crate::features::can_plan;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,12 +35,20 @@ impl Broken {
         let text = self.text();
         let command = text.lines().next().and_then(|line| line.strip_prefix("# pipe validate "));
         let own = command.into_iter().flat_map(str::split_whitespace).skip(1);
-        bench.pipe(&["validate", &self.name].into_iter().chain(own).chain(more.iter().copied()).collect::<Vec<_>>())
+        let arguments = ["validate", &self.name].into_iter().chain(own).chain(more.iter().copied());
+        bench.said(bench.command(&arguments.collect::<Vec<_>>()).env("PATH", path_with_programs()))
     }
 }
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/specs/bad")
+}
+
+/// Where programs are looked for: first among those that lie beside the broken specs. They are run from there, since a
+/// copy that another thread still writes cannot be.
+fn path_with_programs() -> OsString {
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths([folder().join("bin")].into_iter().chain(std::env::split_paths(&others))).unwrap()
 }
 
 /// All broken specs.
