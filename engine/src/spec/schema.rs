@@ -4,6 +4,7 @@
 use super::common::Common;
 use super::model::SpecFile;
 use super::param::Declaration;
+use super::shape::NO_TEMPLATE;
 use crate::backend::Backends;
 use crate::stage::{Marked, Marks, Registry};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -115,6 +116,9 @@ const PLAIN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$";
 /// The names of parameters.
 const WORD: &str = "^[A-Za-z][A-Za-z0-9_]{0,99}$";
 
+/// How a template begins, in text of any kind.
+const TEMPLATE: &str = "\\{[{%]";
+
 /// A parameter: its default, or a table with `type` or `default` that says more about it.
 fn param() -> Json {
     let declares = json!({ "type": "object", "anyOf": [{ "required": ["type"] }, { "required": ["default"] }] });
@@ -188,9 +192,15 @@ fn allow_inside(schema: &mut Json) {
     }
 }
 
-/// Lets a template stand in this place too, unless it holds text anyway or decides what its table is.
+/// Lets a template stand in this place too, unless it holds text anyway or decides what its table is. Where the language
+/// takes none, the schema refuses it.
 fn allow_here(schema: &mut Json) {
     allow_inside(schema);
+    if schema["format"] == NO_TEMPLATE {
+        // Validators pass over a pattern where there is no text, so without its type this would refuse every absence.
+        schema["not"] = json!({ "type": "string", "pattern": TEMPLATE });
+        return;
+    }
     let is_fixed = schema["type"] == "string" || schema.get("const").is_some();
     if is_fixed || !schema.is_object() {
         return;

@@ -41,7 +41,7 @@ pub(super) fn check_named(node: &Node, name: &str, schema: &Json, sources: &Sour
 static ANYTHING: Json = Json::Bool(true);
 
 /// The format of a text that a shell reads: a value that got into it would become code.
-const NO_TEMPLATE: &str = "no-template";
+pub(super) const NO_TEMPLATE: &str = "no-template";
 
 /// How a value is called in a message, and where to point when the value itself has no good place.
 struct Place<'n> {
