@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Key, KeyWriter, reason};
 use crate::manifest::{Artifact, Manifest, place};
-use crate::plan::{Part, Plan, Row, Settings, Task, Told, When};
+use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::stamp::FileStamp;
@@ -122,7 +122,7 @@ impl Finder {
         };
         let mut told = Told::default();
         for input in &task.inputs {
-            let gathers = |need: &NodeIndex| self.plan.graph[*need].id.cell.is_gathered_by(&task.id.cell);
+            let gathers = |need: &NodeIndex| input.gathers(&self.plan.graph[*need].id.cell, &task.id.cell);
             let gathers = input.tasks.is_empty() || input.tasks.iter().any(gathers);
             let results = input.tasks.iter().filter_map(|need| Some(result(need.index())?.result.clone()));
             told.add(&input.field, gathers, results);
@@ -156,7 +156,7 @@ impl Finder {
             input.tasks.iter().map(move |need| {
                 let cell = &self.plan.graph[*need].id.cell;
                 // Those that are there are in cell order too.
-                (input.field.as_str(), cell, artifacts.next_if(|given| given.cell == *cell).map(|a| a.digest.as_str()))
+                (input, cell, artifacts.next_if(|given| given.cell == *cell).map(|a| a.digest.as_str()))
             })
         });
         let key = self.key(task, given, &files).finish();
@@ -173,7 +173,7 @@ impl Finder {
         let files = self.files(task)?;
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
         let digest = |need| result(need).map(|artifact| artifact.digest.as_str());
-        let given = needs.map(|(input, need)| (input.field.as_str(), &self.plan.task(need).id.cell, digest(need)));
+        let given = needs.map(|(input, need)| (input, &self.plan.task(need).id.cell, digest(need)));
         let fingerprint = self.key(task, given, &files).fingerprint();
         Ok(Glance { found: self.found(index, &fingerprint)?, fingerprint })
     }
@@ -186,11 +186,11 @@ impl Finder {
         let task = self.plan.task(index);
         let files = self.files(task)?;
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
-        let given: Vec<(&str, &Cell, String)> = needs
-            .map(|(input, need)| (input.field.as_str(), self.plan.task(need)))
-            .map(|(field, need)| (field, &need.id.cell, digest(need)))
+        let given: Vec<(&TaskInput, &Cell, String)> = needs
+            .map(|(input, need)| (input, self.plan.task(need)))
+            .map(|(input, need)| (input, &need.id.cell, digest(need)))
             .collect();
-        let given = given.iter().map(|(field, cell, digest)| (*field, *cell, Some(digest.as_str())));
+        let given = given.iter().map(|(input, cell, digest)| (*input, *cell, Some(digest.as_str())));
         Ok(self.key(task, given, &files).finish())
     }
 
@@ -224,12 +224,12 @@ impl Finder {
     }
 
     /// Everything that decides the task's output, and nothing else: no name of a stage, no path of an input file.
-    /// `inputs`: the field, the cell and the digest of each input; one that has no result is in the key as such, since
-    /// what is made without it is not what would be made with it.
+    /// `inputs`: for each result that is taken the input, the cell and the digest; one that has no result is in the key
+    /// as such, since what is made without it is not what would be made with it.
     fn key<'a>(
         &self,
         task: &Task,
-        inputs: impl Iterator<Item = (&'a str, &'a Cell, Option<&'a str>)>,
+        inputs: impl Iterator<Item = (&'a TaskInput, &'a Cell, Option<&'a str>)>,
         files: &BTreeMap<String, SourceFile>,
     ) -> KeyWriter {
         let stage = &self.plan.stages[task.stage];
@@ -245,8 +245,11 @@ impl Finder {
             let run = self.run.get().map_or("each run", |run| run.0.as_str());
             config = config.field("volatile", format!("{run} {}", task.id));
         }
-        for (field, cell, digest) in inputs {
-            let name = if cell.is_gathered_by(&task.id.cell) { format!("{field}[{cell}]") } else { field.to_owned() };
+        for (input, cell, digest) in inputs {
+            let field = &input.field;
+            // Without its cell, each of several would take the place of the one before. A cell without keys is alone.
+            let several = !cell.is_empty() && input.gathers(cell, &task.id.cell);
+            let name = if several { format!("{field}[{cell}]") } else { field.clone() };
             config = config.field(format!("inputs.{name}"), digest.unwrap_or(NO_RESULT));
         }
         for file in &task.files {

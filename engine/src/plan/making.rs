@@ -162,7 +162,7 @@ impl<'a> Making<'a> {
             .matchings
             .entry((marked.text.clone(), takes_all))
             .or_insert_with(|| Matching::new(tasks.clone().map(|task| (NodeIndex::new(task), made.cell(task))), asked));
-        let input = TaskInput { field: marked.field.clone(), tasks: matching.of(asked) };
+        let input = TaskInput { field: marked.field.clone(), tasks: matching.of(asked), takes_all };
         let here = || TaskId { stage: spec.name.value.clone(), cell: cell.clone() };
         let span = || spec.body.at(&path_parts(&marked.field)).span.clone();
         match (marked.mark, input.tasks.len()) {

@@ -41,7 +41,7 @@ pub use rows::{Row, Rows};
 pub use selection::{Part, Selection, not_asked_for};
 pub use settings::{Follow, Settings};
 
-use crate::ids::TaskId;
+use crate::ids::{Cell, TaskId};
 use crate::spec::{Around, Environment};
 use crate::stage::{Launch, Mark, StageKind};
 use indexmap::IndexMap;
@@ -139,12 +139,19 @@ pub struct TaskInput {
     pub field: String,
     /// The tasks whose results they are, in cell order.
     pub tasks: Arc<[NodeIndex]>,
+    /// Whether it takes those of every cell, as `all = true` asks.
+    pub takes_all: bool,
 }
 
 impl TaskInput {
     /// The input's name to people and programs: `inputs.model.stage` is `model`.
     pub fn name(&self) -> &str {
         input_name(&self.field)
+    }
+
+    /// Whether a task at `cell` takes what is made at `made` as one of several, and not as the only one.
+    pub fn gathers(&self, made: &Cell, cell: &Cell) -> bool {
+        self.takes_all || made.is_gathered_by(cell)
     }
 }
 

@@ -197,3 +197,28 @@ script = "cd ../../../..; if mkdir ../first; then sleep 0.1; else sleep 1; fi; e
         assert_eq!(ran.ends(), [1, 0, 0, 0, 0], "{:?}", ran.failures());
     }
 }
+
+#[test]
+fn each_of_all_results_that_are_taken_is_in_the_key_with_its_cell() {
+    let spec = |games: &str| {
+        format!(
+            "[stages.game]\nkind = \"script\"\nmatrix.n = {games}\nfiles = [\"game{{{{ n }}}}\"]\n\
+             script = \"cat game{{{{ n }}}} > $PIPE_OUTPUT/a\"\n\
+             [stages.best]\nkind = \"script\"\nmatrix.n = [2]\nscript = \"cat $PIPE_INPUT_EVERY/*/a > $PIPE_OUTPUT/b\"\n\
+             inputs.every = {{ stage = \"game\", all = true }}\n"
+        )
+    };
+    let project = Project::new();
+    for (file, text) in [("spec/game1", "one"), ("spec/game2", "two"), ("spec/game3", "one")] {
+        project.write(file, text);
+    }
+    assert_eq!(project.run(&spec("[1, 2]")).ends(), [3, 0, 0, 0, 0]);
+    project.write("spec/game1", "other");
+    let ran = project.run(&spec("[1, 2]"));
+    assert_eq!(ran.ends(), [2, 1, 0, 0, 0], "the first game and what takes all of them");
+    assert!(ran.attempts()[1].1.contains("`every[n=1]` gives another result"), "{:?}", ran.attempts());
+    project.write("spec/game1", "one");
+    assert_eq!(project.run(&spec("[1, 2]")).ends(), [0, 3, 0, 0, 0]);
+    // The same bytes of another cell lie in another folder.
+    assert_eq!(project.run(&spec("[2, 3]")).ends(), [2, 1, 0, 0, 0]);
+}

@@ -53,6 +53,28 @@ fn a_condition_on_inputs_is_asked_when_they_are_there() {
     assert!(ran.failures().iter().all(|failure| failure.code == "bad_condition"));
 }
 
+/// Games that tell their scores, and of each a comparison with all of them.
+fn scores(games: &str, when: &str) -> String {
+    format!(
+        "[stages.game]\nkind = \"script\"\nmatrix.n = {games}\n\
+         script = \"echo '{{ \\\"score\\\": {{{{ n }}}} }}' > $PIPE_OUTPUT/result.json\"\n\
+         [stages.best]\nkind = \"script\"\nmatrix.n = {games}\nscript = \"echo > $PIPE_OUTPUT/a\"\n\
+         inputs = {{ mine = {{ stage = \"game\" }}, every = {{ stage = \"game\", all = true }} }}\n\
+         when = \"{{{{ {when} }}}}\"\n"
+    )
+}
+
+#[test]
+fn a_condition_finds_a_list_where_all_results_are_taken_and_one_beside_it() {
+    let best = "inputs.mine.score == inputs.every[-1].score and inputs.every | length == COUNT";
+    let spec = |games: &str, n: u8| scores(games, &best.replace("COUNT", &n.to_string()));
+    let ran = Project::new().run(&spec("[1, 2, 3]", 3));
+    assert_eq!((ran.ends(), ran.failures()), ([4, 0, 0, 2, 0], vec![]));
+    assert_eq!(ran.skipped(), pairs([("best[n=1]", "When"), ("best[n=2]", "When")]));
+    let ran = Project::new().run(&spec("[7]", 1));
+    assert_eq!((ran.ends(), ran.failures()), ([2, 0, 0, 0, 0], vec![]), "a list of one is a list");
+}
+
 #[test]
 fn a_stage_that_always_runs_finds_an_empty_folder_for_what_is_not_there() {
     let project = Project::new();

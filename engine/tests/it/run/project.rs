@@ -19,6 +19,7 @@ use pipe_engine::world::World;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -39,10 +40,22 @@ struct ScriptConfig {
     #[expect(dead_code, reason = "the plan finds inputs by their mark")]
     from: Vec<Results>,
     #[serde(default)]
+    #[expect(dead_code, reason = "the plan finds inputs by their mark")]
+    inputs: BTreeMap<String, ScriptInput>,
+    #[serde(default)]
     #[expect(dead_code, reason = "the plan finds files by their mark")]
     files: Vec<ProjectFile>,
     #[serde(default)]
     outputs: Vec<String>,
+}
+
+/// Results of a stage, or of all of its cells.
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "the plan finds inputs by their mark")]
+struct ScriptInput {
+    stage: Results,
+    #[serde(default)]
+    all: bool,
 }
 
 impl StageKind for Script {
