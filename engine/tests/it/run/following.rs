@@ -115,6 +115,20 @@ fn a_stage_for_failures_runs_after_one_however_far_and_is_skipped_quietly_otherw
 }
 
 #[test]
+fn what_ran_after_a_failure_is_up_to_date_after_the_same_failure_unless_it_is_not_cached() {
+    let project = Project::new();
+    project.write("spec/ok", "");
+    let spec = flaky()
+        + &stage("tidy", "\"flaky\"", "always = true")
+        + &stage("alarm", "\"flaky\"", "on_failure = true")
+        + &stage("tell", "\"flaky\"", "on_failure = true\ncache = false");
+    assert_eq!(project.run(&spec).ends(), [3, 0, 1, 0, 0]);
+    let ran = project.run(&spec);
+    let tasks: Vec<String> = ran.attempts().into_iter().map(|(task, _)| task).collect();
+    assert_eq!((ran.ends(), tasks), ([1, 2, 1, 0, 0], vec!["flaky".into(), "tell".into()]));
+}
+
+#[test]
 fn a_skip_that_nobody_wanted_is_no_failure_to_those_that_wait_for_one() {
     let project = Project::new();
     let spec = stage("off", "", "when = false")
