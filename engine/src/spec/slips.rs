@@ -5,7 +5,7 @@
 
 use super::node::{Node, Value};
 use super::{toml, yaml};
-use crate::text::{Diagnostic, Edit, Severity, code};
+use crate::text::{Diagnostic, Edit, Severity, Span, code};
 
 /// The text of one line and where it begins.
 #[derive(Clone, Copy)]
@@ -40,6 +40,12 @@ impl<'t> Line<'t> {
 
     fn indent(self) -> &'t str {
         &self.text[..self.text.len() - self.text.trim_start().len()]
+    }
+
+    /// The place of its indentation, or else of its first character.
+    fn begin(self) -> Span {
+        let first = self.text.chars().next().map_or(1, char::len_utf8);
+        self.start..self.start + self.indent().len().max(first)
     }
 
     /// The places of the key's end and of what follows it, when the line begins with a key. A list's dash is passed over.
@@ -250,10 +256,8 @@ fn uneven_indent(text: &str, line: Line<'_>, problem: &Diagnostic) -> Option<Dia
     let above = line.above(text).filter(|_| problem.message.contains("did not find expected key"))?;
     let (here, there) = (line.indent(), above.indent());
     (here != there).then(|| {
-        let place = line.start..line.start + here.len().max(1);
-        let there_place = above.start..above.start + there.len().max(1);
-        Diagnostic::error(code::SYNTAX, "the line is not indented like its neighbours", place, counted(here))
-            .and(there_place, counted(there))
+        Diagnostic::error(code::SYNTAX, "the line is not indented like its neighbours", line.begin(), counted(here))
+            .and(above.begin(), counted(there))
             .fix("indent both in the same way", [Edit::new(line.start..line.start + here.len(), there)])
     })
 }

@@ -191,6 +191,14 @@ fn broken_syntax_says_where() {
     "#);
 }
 
+#[test]
+fn a_neighbour_is_pointed_at_by_its_first_character_however_wide_that_is() {
+    let text = "stages:\n  report:\né    argv: [sh]\n    files: [x]\n";
+    let (_, problems) = parse(text);
+    let places: Vec<&str> = problems[0].labels.iter().map(|label| &text[label.span.clone()]).collect();
+    assert_eq!(places, ["    ", "é"]);
+}
+
 fn codes(text: &str) -> Vec<&'static str> {
     parse(text).1.iter().map(|problem| problem.code).collect()
 }
