@@ -77,7 +77,7 @@ fn corpus() -> Vec<Broken> {
 }
 
 /// A folder with everything that lies beside the broken specs.
-fn copy() -> Bench {
+pub(crate) fn copy() -> Bench {
     let bench = Bench::new();
     let mut folders = vec![folder()];
     while let Some(from) = folders.pop() {

@@ -13,15 +13,15 @@ use std::fs;
 use std::path::PathBuf;
 
 /// A folder with one example in it, in one of the two languages.
-struct Try {
-    bench: Bench,
+pub(crate) struct Try {
+    pub(crate) bench: Bench,
     file: String,
-    variables: Vec<(String, String)>,
-    arguments: Vec<String>,
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Try {
-    fn new(block: &Block, text: &str, language: &str) -> Self {
+    pub(crate) fn new(block: &Block, text: &str, language: &str) -> Self {
         let bench = Bench::new();
         for (name, text) in surroundings().iter().chain(&block.files) {
             bench.write(name, text);
