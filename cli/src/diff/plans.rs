@@ -9,7 +9,6 @@ use pipe_engine::key::{Change, Fields, KeyWriter, changes};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::Plan;
 use pipe_engine::spec::Spec;
-use pipe_engine::world::World;
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::{HashMap, HashSet};
@@ -41,12 +40,22 @@ pub(crate) struct PlanDiff {
     pub(crate) changed: Vec<Changed>,
     /// Tasks that are made in the same way from results that may be others.
     pub(crate) follow: Vec<String>,
+    /// Stages whose tasks are not known in one of the plans or in both, since the rows that make them are not.
+    pub(crate) waiting: Vec<Waiting>,
     /// How many tasks are the same in both, and all they need as well.
     pub(crate) same: u64,
     /// What the spec says of how things are done, and no result depends on.
     pub(crate) settings: Vec<Change>,
     /// What the later plan would do with its tasks now.
     pub(crate) work: Work,
+}
+
+/// A stage whose tasks cannot be compared.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Waiting {
+    pub(crate) stage: String,
+    /// The stage that makes the rows.
+    pub(crate) rows_of: String,
 }
 
 /// One task that both plans have.
@@ -64,13 +73,14 @@ pub(crate) struct Work {
     pub(crate) run: Vec<String>,
     /// Tasks of which it is not known before others have run.
     pub(crate) depends: Vec<String>,
+    /// Stages whose tasks are not known before others have run.
+    pub(crate) waiting: Vec<String>,
 }
 
 impl Planned {
     /// # Errors
     /// When a file that a task names cannot be read.
-    pub(crate) fn new(name: String, spec: &Spec, project: Project, world: &World) -> Result<Self, Failure> {
-        let finder = project.finder(world);
+    pub(crate) fn new(name: String, spec: &Spec, project: Project, finder: Finder) -> Result<Self, Failure> {
         let fields = (0..project.plan.len()).map(|index| fields(&finder, index));
         let fields = fields.collect::<Result<_, _>>()?;
         finder.save();
@@ -120,6 +130,7 @@ impl PlanDiff {
             removed: Vec::new(),
             changed: Vec::new(),
             follow: Vec::new(),
+            waiting: waiting(before.plan(), now.plan()),
             same: 0,
             settings: changes(&before.settings, &now.settings),
             work: work(now),
@@ -127,7 +138,11 @@ impl PlanDiff {
         // Tasks whose results may be others than before. Inputs come first, so each is known before it is asked for.
         let mut moved = HashSet::new();
         let mut kept = HashSet::new();
+        let unknown: HashSet<String> = diff.waiting.iter().map(|waiting| waiting.stage.clone()).collect();
         for (place, task) in now.plan().tasks().enumerate() {
+            if unknown.contains(&task.id.stage) {
+                continue;
+            }
             let name = task.id.to_string();
             let follows = task.inputs.iter().flat_map(|i| i.tasks.iter()).any(|need| moved.contains(&need.index()));
             match earlier.get(&name).map(|there| changes(&before.fields[*there], &now.fields[place])) {
@@ -143,8 +158,8 @@ impl PlanDiff {
             moved.insert(place);
             kept.insert(name);
         }
-        let gone = before.plan().tasks().map(|task| task.id.to_string()).filter(|name| !kept.contains(name));
-        diff.removed = gone.collect();
+        let known = before.plan().tasks().filter(|task| !unknown.contains(&task.id.stage));
+        diff.removed = known.map(|task| task.id.to_string()).filter(|name| !kept.contains(name)).collect();
         diff
     }
 }
@@ -155,8 +170,23 @@ impl Changed {
     }
 }
 
+/// The stages that wait for rows in one of the plans, each once.
+fn waiting(before: &Plan, now: &Plan) -> Vec<Waiting> {
+    let mut all: Vec<Waiting> = Vec::new();
+    for plan in [now, before] {
+        for (stage, rows_of) in plan.waiting() {
+            let [stage, rows_of] = [stage, rows_of].map(|place| plan.stages[place].name.clone());
+            if all.iter().all(|known| known.stage != stage) {
+                all.push(Waiting { stage, rows_of });
+            }
+        }
+    }
+    all
+}
+
 fn work(now: &Planned) -> Work {
-    let mut work = Work::default();
+    let waiting = now.plan().waiting().map(|(stage, _)| now.plan().stages[stage].name.clone());
+    let mut work = Work { waiting: waiting.collect(), ..Work::default() };
     let forecasts = Forecasts::of(now.plan(), &now.finder);
     for (index, task) in now.plan().tasks().enumerate() {
         match forecasts.task(index) {

@@ -7,6 +7,7 @@ use crate::words::{count, duration, revision};
 use indexmap::IndexMap;
 use pipe_engine::key::Change;
 use pipe_engine::report::Standing;
+use pipe_engine::text::listed;
 use std::time::Duration;
 
 /// Two runs, for people.
@@ -42,6 +43,9 @@ pub(crate) fn plans(diff: &PlanDiff, printer: &Printer) -> String {
     text.push_str(&section("follow, because what they need may change", &by_stage(&diff.follow), printer));
     text.push_str(&section("added", &by_stage(&diff.added), printer));
     text.push_str(&section("removed", &by_stage(&diff.removed), printer));
+    let waiting =
+        diff.waiting.iter().map(|w| [w.stage.clone(), String::new(), format!("waits for the rows of {}", w.rows_of)]);
+    text.push_str(&section("not known before the rows are", &waiting.collect::<Vec<_>>(), printer));
     let settings: Vec<[String; 3]> =
         diff.settings.iter().map(|change| [change.to_string(), String::new(), String::new()]).collect();
     text.push_str(&section("settings, on which no result depends", &settings, printer));
@@ -49,7 +53,7 @@ pub(crate) fn plans(diff: &PlanDiff, printer: &Printer) -> String {
     text.push_str(&format!("\n{}\n", conclusion(changed, diff.added.len(), diff.removed.len(), diff.same)));
     let work = &diff.work;
     let all = work.hit + (work.run.len() + work.depends.len()) as u64;
-    if work.hit == all {
+    if work.hit == all && work.waiting.is_empty() {
         return text + "nothing would run: every result is there\n";
     }
     let mut would = format!("{} would run", count(work.run.len() as u64, "task"));
@@ -58,7 +62,11 @@ pub(crate) fn plans(diff: &PlanDiff, printer: &Printer) -> String {
             if work.depends.len() == 1 { "1 depends".to_owned() } else { format!("{} depend", work.depends.len()) };
         would.push_str(&format!(", {depend} on what others give"));
     }
-    text + &format!("{would}, {} up to date\n", work.hit)
+    would.push_str(&format!(", {} up to date", work.hit));
+    if !work.waiting.is_empty() {
+        would.push_str(&format!("; not known yet: the tasks of {}", listed(work.waiting.iter().map(String::as_str))));
+    }
+    text + &would + "\n"
 }
 
 fn row(name: &str, told: String) -> Vec<Entry> {

@@ -1,6 +1,7 @@
 //! Stages with a task for each row of another, stages that follow failures, and stages nobody wants: what is said of them.
 
 use crate::bench::Bench;
+use crate::git::{commit, git};
 use serde_json::json;
 
 /// A program that lists games, a clip of each, and all clips together.
@@ -99,4 +100,36 @@ fn what_nobody_wants_is_told_as_such_and_the_run_ends_well() {
     assert!(status.contains("1 skipped (nothing has failed)"), "{status}");
     let plan = bench.pipe(&["plan", "spec.toml", "-P", "clips=false"]).stdout;
     assert!(plan.contains("skipped: `when` is false"), "{plan}");
+}
+
+#[test]
+fn two_revisions_are_compared_row_by_row_where_the_rows_are_known() {
+    let bench = games();
+    commit(&bench, "one");
+    git(&bench, &["tag", "v1"]);
+    bench.run();
+    let rows =
+        r#"[{ "id": "g1", "title": "Final" }, { "id": "g2", "title": "League" }, { "id": "g3", "title": "New" }]"#;
+    bench.write("games.json", rows);
+    commit(&bench, "two");
+    git(&bench, &["tag", "v2"]);
+    let before = bench.pipe(&["diff", "v1..v2", "spec.toml"]);
+    assert_eq!((before.code, before.stderr.as_str()), (Some(0), ""), "{}", before.stdout);
+    for part in [
+        "\nchanged\n  games  `files[0]` has other bytes\n",
+        "\nnot known before the rows are\n  clips  waits for the rows of games\n  all    waits for the rows of games\n",
+        "\ntasks: 1 changed, 0 the same\n1 task would run, 0 up to date; not known yet: the tasks of `clips`, ",
+    ] {
+        assert!(before.stdout.contains(part), "{part}: {}", before.stdout);
+    }
+    bench.run();
+    let after = bench.pipe(&["diff", "v1..v2", "spec.toml"]).stdout;
+    let expected = "\nchanged\n\
+                    \x20 games         `files[0]` has other bytes\n\
+                    \x20 clips[id=g2]  `env.TITLE` Cup -> League\n\
+                    \x20 all           `clips` gives one more result\n\
+                    \nfollow, because what they need may change\n  alarm\n\
+                    \nadded\n  clips[id=g3]\n\
+                    \ntasks: 4 changed, 1 added, 1 the same\nnothing would run: every result is there\n";
+    assert!(after.ends_with(expected), "{after}");
 }
