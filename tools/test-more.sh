@@ -1,12 +1,15 @@
 #!/bin/sh
-# The long checks: many more seeds of the core's simulation, many more kills of the journal and the engine, and hostile
-# input: FUZZ_SECONDS for each target, 60 unless told, and what the kept input reaches; the recipes for CI; editors.
+# The long checks: many more seeds of the core's simulation, many more kills of the journal and the engine, many more
+# specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each target, 60
+# unless told, and what the kept input reaches; the recipes for CI; editors.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
 tools/setup.sh test
 PIPE_TEST_SEEDS=${PIPE_TEST_SEEDS:-10000} tools/timed.sh "more seeds and kills" \
     cargo nextest run --release -p pipe-engine --cargo-quiet --final-status-level slow
+PROPTEST_CASES=${PROPTEST_CASES:-20000} tools/timed.sh "more specs with parts changed" \
+    cargo nextest run -p pipe --cargo-quiet --final-status-level slow -E 'test(/^mutants::/)'
 tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh
