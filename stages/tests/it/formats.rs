@@ -41,8 +41,10 @@ fn a_record_fits_its_schema_and_a_wrong_one_does_not() {
     let kinds = pipe_stages::all();
     let formats: Vec<_> = kinds.kinds().flat_map(|kind| kind.formats()).collect();
     let sampled: BTreeSet<&str> = samples().iter().map(|(name, ..)| *name).collect();
-    assert_eq!(formats.iter().map(|format| format.name).collect::<BTreeSet<_>>(), sampled);
-    for (name, record, wrong) in samples() {
+    let here: BTreeSet<&str> = formats.iter().map(|format| format.name).collect();
+    let is_whole = cfg!(all(feature = "video", feature = "trainer"));
+    assert!(if is_whole { here == sampled } else { here.is_subset(&sampled) }, "{here:?}");
+    for (name, record, wrong) in samples().into_iter().filter(|(name, ..)| here.contains(name)) {
         let format = formats.iter().find(|format| format.name == name).unwrap();
         let fits = |record: &Json| jsonschema::is_valid(format.schema.as_value(), record);
         assert!(fits(&record), "{name}: {record}");
