@@ -23,6 +23,17 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// `512 B`, `1.5 KiB`, `190 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    while value >= 999.5 && unit + 1 < units.len() {
+        (value, unit) = (value / 1024.0, unit + 1);
+    }
+    let digits = if unit > 0 && value < 9.95 { 1 } else { 0 };
+    format!("{value:.digits$} {}", units[unit])
+}
+
 /// As [`duration`], in whole seconds: for times that are still counting.
 pub(crate) fn whole(time: Duration) -> String {
     match time.as_secs() {
@@ -128,6 +139,12 @@ mod tests {
     fn durations_read_as_people_say_them() {
         let said = [0.04, 0.998, 3.21, 45.9, 125.0, 3725.0].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(said, ["0.04 s", "1.0 s", "3.2 s", "45 s", "2m 05s", "1h 02m"]);
+    }
+
+    #[test]
+    fn sizes_have_the_unit_that_makes_them_short() {
+        let said = [0, 999, 1000, 1536, 10_239, 199_229_440, 1_073_000_000, 5 << 40].map(bytes);
+        assert_eq!(said, ["0 B", "999 B", "1.0 KiB", "1.5 KiB", "10 KiB", "190 MiB", "1.0 GiB", "5.0 TiB"]);
     }
 
     #[test]

@@ -122,6 +122,26 @@ pub struct Outcome {
     /// Items made by this attempt and items found finished.
     #[serde(default)]
     pub items: ItemCount,
+    /// What it used of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+/// What an attempt and all that it started used of their machine, as far as it was seen by looking now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// CPUs it kept busy on average.
+    pub cpu_mean: f64,
+    /// The most CPUs it kept busy between two looks.
+    pub cpu_peak: f64,
+    /// Bytes of memory it held on average. What several processes share counts for each of them.
+    pub memory_mean: u64,
+    /// The most bytes of memory it was seen to hold.
+    pub memory_peak: u64,
+    /// Bytes it read from disks; what was in memory already is not among them.
+    pub read: u64,
+    /// Bytes it wrote to disks.
+    pub written: u64,
 }
 
 impl Outcome {

@@ -1,7 +1,7 @@
 //! Everything a run says. Bars, `--json`, the API and the page read these and nothing else. A frozen format:
 //! types and fields are only added.
 
-use crate::attempt::ItemCount;
+use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId};
 use crate::revision::Revision;
@@ -84,6 +84,9 @@ pub enum Body {
         failure: Option<Failure>,
         /// Items it made and found.
         items: ItemCount,
+        /// What it used of its machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
     },
     /// The task will be tried again.
     RetryPlanned {

@@ -1,7 +1,7 @@
 //! The events of a run -> what people ask about it: how each task stands, how long it took, why it failed.
 //! A pure fold; nothing here opens a file.
 
-use crate::attempt::ItemCount;
+use crate::attempt::{ItemCount, Usage};
 use crate::event::{Body, Counts, RunEvent, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId, TaskId};
@@ -100,6 +100,9 @@ pub struct AttemptView {
     pub failure: Option<Failure>,
     /// Items made and found.
     pub items: ItemCount,
+    /// What it used of its machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 impl RunView {
@@ -157,13 +160,15 @@ impl TaskView {
                     ended: None,
                     failure: None,
                     items: ItemCount::default(),
+                    usage: None,
                 });
             }
-            Body::AttemptEnded { failure, items } => {
+            Body::AttemptEnded { failure, items, usage } => {
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.ended = Some(event.time);
                     attempt.failure.clone_from(failure);
                     attempt.items = *items;
+                    attempt.usage = *usage;
                 }
             }
             Body::RetryPlanned { .. } => self.standing = Standing::Resting,

@@ -81,6 +81,7 @@ fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(
         files: Vec::new(),
         result: Json::Null,
         items: crate::attempt::ItemCount::default(),
+        usage: None,
     };
     let store = match Folder::open(&attempt.store).map_err(store_failed) {
         Ok(store) => store,

@@ -211,7 +211,10 @@ mod tests {
         for (task, second) in [("a", 4), ("b", 14)] {
             stage.take(task, &at(0, started()));
             stage.take(task, &at(second, progress(20, 20)));
-            stage.take(task, &at(second, Body::AttemptEnded { failure: None, items: ItemCount::default() }));
+            stage.take(
+                task,
+                &at(second, Body::AttemptEnded { failure: None, items: ItemCount::default(), usage: None }),
+            );
         }
         let succeeded = || Body::TaskSucceeded {
             fingerprint: Fingerprint("f".into()),

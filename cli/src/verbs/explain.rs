@@ -11,6 +11,7 @@ use crate::summary::folder_in_store;
 use crate::table::{self, left};
 use crate::wiring::Project;
 use crate::words;
+use pipe_engine::attempt::Usage;
 use pipe_engine::key::{Change, Fields, changes};
 use pipe_engine::lookup::{Finder, Looked};
 use pipe_engine::manifest::Manifest;
@@ -108,6 +109,7 @@ impl<'a> Explained<'a> {
         if let Some(past) = self.past {
             let other = matches!(self.forecast, Forecast::Hit(result) if result.fingerprint != past.fingerprint);
             text.push_str(&format!("  ran     {}\n", ran(past, other)));
+            text.push_str(&past.usage.map_or_else(String::new, |usage| format!("  used    {}\n", used(usage))));
         }
         if let Some(newest) = &self.newest {
             let place = self.place().unwrap_or_else(|| "no files".to_owned());
@@ -161,6 +163,14 @@ fn ran(past: &Past, other: bool) -> String {
     format!("{}{took}{other}{ended}; why: {}", past.started.to_local(), past.reason)
 }
 
+/// `1.9 CPUs on average, 190 MiB of memory at most, 64 MiB written`.
+fn used(usage: Usage) -> String {
+    let disk = [(usage.read, "read"), (usage.written, "written")].into_iter().filter(|(bytes, _)| *bytes > 0);
+    let disk: String = disk.map(|(bytes, word)| format!(", {} {word}", words::bytes(bytes))).collect();
+    let (cpu, memory) = (usage.cpu_mean, words::bytes(usage.memory_peak));
+    format!("{cpu:.1} CPUs on average, {memory} of memory at most{disk}")
+}
+
 fn attempt(past: &Past) -> Json {
     let (ended, failure) = match &past.ending {
         Ending::Succeeded => ("succeeded", None),
@@ -170,6 +180,7 @@ fn attempt(past: &Past) -> Json {
     json!({
         "run": past.run, "attempt": past.attempt, "fingerprint": past.fingerprint, "reason": past.reason,
         "started": past.started, "seconds": past.took.map(|took| took.as_secs_f64()), "ended": ended, "failure": failure,
+        "usage": past.usage,
     })
 }
 

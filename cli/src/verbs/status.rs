@@ -123,6 +123,8 @@ struct Tally {
     standings: IndexMap<String, u64>,
     attempts: u64,
     items: u64,
+    /// The most memory one of its attempts was seen to hold.
+    memory: u64,
     began: Option<Timestamp>,
     ended: Timestamp,
 }
@@ -134,6 +136,7 @@ impl Tally {
         self.attempts += task.attempts.len() as u64;
         for attempt in &task.attempts {
             self.items += attempt.items.made;
+            self.memory = self.memory.max(attempt.usage.map_or(0, |usage| usage.memory_peak));
             self.began = Some(self.began.map_or(attempt.started, |began| began.min(attempt.started)));
             self.ended = self.ended.max(attempt.ended.unwrap_or(now));
         }
@@ -165,6 +168,7 @@ fn rows(view: &RunView, now: Timestamp) -> Vec<Vec<Entry>> {
         right(Style::Strong, "attempts"),
         // Few stages count items; a column of nothing says nothing.
         right(Style::Strong, if stages.values().any(|tally| tally.items > 0) { "items" } else { "" }),
+        right(Style::Strong, if stages.values().any(|tally| tally.memory > 0) { "memory" } else { "" }),
         right(Style::Strong, "time"),
     ]];
     rows.extend(stages.iter().map(|(name, tally)| row(name, tally)));
@@ -185,6 +189,7 @@ fn row(name: &str, tally: &Tally) -> Vec<Entry> {
         left(if bad { Style::Error } else { Style::Plain }, standings.join(", ")),
         number(tally.attempts),
         number(tally.items),
+        right(Style::Plain, if tally.memory == 0 { String::new() } else { words::bytes(tally.memory) }),
         right(Style::Faint, time),
     ]
 }

@@ -19,12 +19,12 @@ use std::process::ExitStatus;
 /// The outcome of an attempt whose process ended, also written into its folder. What a failed attempt left half
 /// written is removed.
 pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome {
-    let redactor = Redactor::of(&prepared.secrets);
+    let (redactor, usage) = (Redactor::of(&prepared.secrets), end.usage);
     let outcome = match &prepared.launch {
         Launch::Worker => worker_outcome(prepared, &end),
         Launch::Program { outputs, .. } => program_outcome(store, prepared, &end, outputs, &redactor),
     };
-    let outcome = outcome.redacted(&redactor);
+    let outcome = Outcome { usage, ..outcome.redacted(&redactor) };
     if outcome.failure.is_some() {
         match prepared.launch {
             Launch::Worker => sweep::sweep_output(store, &prepared.attempt.output),
@@ -137,5 +137,6 @@ fn empty(prepared: &Prepared) -> Outcome {
         files: Vec::new(),
         result: Json::Null,
         items: ItemCount::default(),
+        usage: None,
     }
 }

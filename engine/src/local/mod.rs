@@ -6,6 +6,7 @@ mod facts;
 mod prepare;
 mod process;
 mod sweep;
+mod usage;
 
 pub use prepare::{Prepared, prepare};
 pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};

@@ -1,7 +1,9 @@
 //! One child process and everything it starts: spawned in a group of its own, both pipes always read, ended gently
 //! and then for good.
 
+use super::usage::{self, Meter};
 use super::{Local, Prepared, prepare, sweep};
+use crate::attempt::Usage;
 use crate::event::Body;
 use crate::failure::{Class, Failure};
 use crate::ids::scalar;
@@ -34,6 +36,7 @@ pub(super) struct End {
     pub(super) status: std::io::Result<ExitStatus>,
     pub(super) stopped: Option<Stop>,
     pub(super) last_lines: Vec<String>,
+    pub(super) usage: Option<Usage>,
 }
 
 /// Starts the child. It leads a process group, so that all it starts can be signalled at once.
@@ -124,11 +127,18 @@ pub(super) async fn supervise(
     tokio::pin!(reading);
     let waiting = wait(&mut child, group, stop, local.grace);
     tokio::pin!(waiting);
+    let mut meter = group.map(|group| Meter::of(group.as_raw_nonzero().get()));
+    let next_look = tokio::time::sleep(usage::FIRST);
+    tokio::pin!(next_look);
     let mut read_all = false;
     let (status, stopped) = loop {
         tokio::select! {
             ended = &mut waiting => break ended,
             _ = &mut reading, if !read_all => read_all = true,
+            () = &mut next_look => {
+                meter = look(meter).await;
+                next_look.set(tokio::time::sleep(usage::EVERY));
+            }
         }
     };
     drop(input);
@@ -141,7 +151,17 @@ pub(super) async fn supervise(
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }
-    End { status, stopped, last_lines: log.last() }
+    End { status, stopped, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
+}
+
+/// Looks at what a child and all it started use. A tree of a thousand processes takes a while to walk.
+async fn look(meter: Option<Meter>) -> Option<Meter> {
+    let mut meter = meter?;
+    let looked = tokio::task::spawn_blocking(move || {
+        meter.look();
+        meter
+    });
+    looked.await.ok()
 }
 
 /// Waits for the child. Once told to stop it asks the group to end, waits for the grace period and kills it.

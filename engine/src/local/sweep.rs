@@ -88,6 +88,7 @@ fn died_with_its_engine(attempt: &Attempt) -> Outcome {
         files: Vec::new(),
         result: Json::Null,
         items: ItemCount::default(),
+        usage: None,
     }
 }
 

@@ -83,9 +83,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         let schema = &request.schema.root["properties"]["defaults"];
         ground.defaults = read(&ground, node, schema, &mut problems).unwrap_or_default();
     }
-    let around = read::<Around>(&ground, &request.spec.around, &Json::Null, &mut problems).unwrap_or_default();
-    problems.extend(schedule::check(&request.spec.around, around.schedule.as_ref()));
-    problems.extend(hooks::check(&request.spec.around, &around.hooks));
+    let around = around(&ground, &mut problems);
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
     let mut builder = Builder {
         ground: &ground,
@@ -128,6 +126,15 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         parts: Parts::default(),
     };
     (Some(plan), problems)
+}
+
+/// What happens around a run, with what is wrong with it.
+fn around(ground: &Ground<'_>, problems: &mut Vec<Diagnostic>) -> Around {
+    let node = &ground.request.spec.around;
+    let around = read::<Around>(ground, node, &Json::Null, problems).unwrap_or_default();
+    problems.extend(schedule::check(node, around.schedule.as_ref()));
+    problems.extend(hooks::check(node, &around.hooks));
+    around
 }
 
 /// In the order of the file, and each once: thirty-two cells with the same mistake are one mistake. What was typed on the

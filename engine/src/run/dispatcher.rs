@@ -352,7 +352,7 @@ impl Dispatcher {
     fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
         self.running.remove(&task);
         self.devices.take_back(task);
-        self.sayer.items_of.insert(task, outcome.items);
+        self.sayer.ends.insert(task, (outcome.items, outcome.usage));
         let looked = &self.missed[&task];
         let unchanged = || looked.files.values().try_for_each(SourceFile::check_unchanged);
         let result = outcome.failure.clone().map_or_else(unchanged, Err);

@@ -1,6 +1,6 @@
 //! What the core records -> the events of a run, numbered and timed.
 
-use crate::attempt::ItemCount;
+use crate::attempt::{ItemCount, Usage};
 use crate::event::{Body, RunEvent, Skip, VERSION};
 use crate::ids::{AttemptId, RunId};
 use crate::lookup::Looked;
@@ -25,8 +25,8 @@ pub(super) struct Sayer {
     last_progress: HashMap<String, Timestamp>,
     /// The newest attempt of each task.
     pub(super) attempt_of: HashMap<TaskIndex, AttemptId>,
-    /// The items of the newest attempt of each task.
-    pub(super) items_of: HashMap<TaskIndex, ItemCount>,
+    /// The items of the newest attempt of each task, and what it used.
+    pub(super) ends: HashMap<TaskIndex, (ItemCount, Option<Usage>)>,
 }
 
 /// A record in words.
@@ -45,7 +45,7 @@ impl Sayer {
             seq: 0,
             last_progress: HashMap::new(),
             attempt_of: HashMap::new(),
-            items_of: HashMap::new(),
+            ends: HashMap::new(),
         }
     }
 
@@ -98,7 +98,8 @@ impl Sayer {
             }),
             Record::Started(task, number) => of(task, started(&missed[&task], number)),
             Record::AttemptEnded(task, failure) => {
-                of(task, Body::AttemptEnded { failure, items: self.items_of.get(&task).copied().unwrap_or_default() })
+                let (items, usage) = self.ends.get(&task).copied().unwrap_or_default();
+                of(task, Body::AttemptEnded { failure, items, usage })
             }
             Record::Retry(task, at) => of(task, Body::RetryPlanned { at }),
             Record::Succeeded(task) => {

@@ -2,6 +2,7 @@
 //! ended, and why it was made. Read for estimates and explanations; nothing is decided by it.
 
 use super::journal::{JournalError, read_only};
+use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::world::Timestamp;
@@ -42,6 +43,8 @@ pub struct Past {
     pub started: Timestamp,
     /// How long it ran, if it came to an end.
     pub took: Option<Duration>,
+    /// What it used of its machine.
+    pub usage: Option<Usage>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -123,6 +126,7 @@ impl History {
                 reason: said.reason,
                 started: time,
                 took: None,
+                usage: None,
                 ending: Ending::CutShort,
             };
             match self.tasks.get_mut(task) {
@@ -138,6 +142,7 @@ impl History {
                 let said: Ended = serde_json::from_str(json)?;
                 let took = time.since(known.newest.started);
                 known.newest.took = Some(took);
+                known.newest.usage = said.usage;
                 if said.failure.is_none() {
                     let whole = said.items.reused == 0;
                     known.took = Some((took, whole));
@@ -195,7 +200,9 @@ struct Started {
 #[derive(Deserialize)]
 struct Ended {
     failure: Option<serde::de::IgnoredAny>,
-    items: crate::attempt::ItemCount,
+    items: ItemCount,
+    #[serde(default)]
+    usage: Option<Usage>,
 }
 
 #[derive(Deserialize)]
@@ -217,7 +224,7 @@ mod tests {
     }
 
     fn ended(reused: u64) -> Body {
-        Body::AttemptEnded { failure: None, items: ItemCount { made: 1, reused } }
+        Body::AttemptEnded { failure: None, items: ItemCount { made: 1, reused }, usage: None }
     }
 
     fn succeeded() -> Body {

@@ -45,6 +45,25 @@ fn a_huge_line_without_an_end_is_cut_and_kept_whole_in_the_log() {
 }
 
 #[test]
+fn what_an_attempt_used_is_seen_even_when_those_it_started_used_it() {
+    let project = Project::new();
+    // `tail` holds all it was given until its input ends, and a shell without work to do keeps a CPU busy.
+    let script = "(head -c 150000000 /dev/zero; sleep 2) | tail -c 150000000 > /dev/null & \
+                  timeout 2 sh -c 'while :; do :; done'; wait; true";
+    let ran = project.run(&stage(script));
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0]);
+    let ended = ran.events.iter().find_map(|event| match &event.body {
+        Body::AttemptEnded { usage, .. } => *usage,
+        _ => None,
+    });
+    let usage = ended.expect("it ran long enough to be looked at");
+    assert!(usage.memory_peak > 140 << 20 && usage.memory_peak < 600 << 20, "{usage:?}");
+    assert!(usage.memory_mean <= usage.memory_peak && usage.memory_mean > 0, "{usage:?}");
+    assert!(usage.cpu_peak >= usage.cpu_mean && usage.cpu_mean > 0.05, "{usage:?}");
+    assert!(usage.cpu_peak < 64.0, "{usage:?}");
+}
+
+#[test]
 fn bytes_that_are_no_text_are_kept_in_the_log_and_shown_as_far_as_they_can_be() {
     let project = Project::new();
     let ran = project.run(&stage("printf 'caf\\351 \\377\\n'; printf 'no end'"));

@@ -1,0 +1,175 @@
+//! A process and all that it starts -> what they use of the machine, looked at now and then while they run.
+//!
+//! Children are found by the kernel's own list of each process's children. One that was seen is followed on when its parent
+//! has left it behind.
+
+use crate::attempt::Usage;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+/// When the first look is taken. What ends before is too short to tell anything.
+pub(super) const FIRST: Duration = Duration::from_millis(200);
+/// How often after that.
+pub(super) const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks at one tree of processes.
+pub(super) struct Meter {
+    root: i32,
+    /// Those seen so far, with when each was started: a number may be given to another process later.
+    members: BTreeMap<i32, u64>,
+    /// When the root was started and when the last look was, in seconds since the machine was, and the CPU time until
+    /// then.
+    began: f64,
+    last: f64,
+    cpu: f64,
+    cpu_peak: f64,
+    memory_peak: u64,
+    memory_sum: u64,
+    read: u64,
+    written: u64,
+    looks: u64,
+}
+
+/// What the kernel tells of one process, with the children it has waited for.
+#[derive(Debug, PartialEq)]
+struct Stat {
+    cpu: f64,
+    memory: u64,
+    started: u64,
+}
+
+impl Meter {
+    pub(super) fn of(root: i32) -> Self {
+        Self {
+            root,
+            members: BTreeMap::new(),
+            began: 0.0,
+            last: 0.0,
+            cpu: 0.0,
+            cpu_peak: 0.0,
+            memory_peak: 0,
+            memory_sum: 0,
+            read: 0,
+            written: 0,
+            looks: 0,
+        }
+    }
+
+    /// Takes one look.
+    pub(super) fn look(&mut self) {
+        let Some(now) = uptime() else { return };
+        self.find();
+        if let Some(started) = self.members.get(&self.root).filter(|_| self.looks == 0) {
+            self.began = *started as f64 / rustix::param::clock_ticks_per_second() as f64;
+            self.last = self.began;
+        }
+        let (mut cpu, mut memory, mut read, mut written) = (0.0, 0, 0, 0);
+        for pid in self.members.keys() {
+            let Some(stat) = stat(*pid) else { continue };
+            cpu += stat.cpu;
+            memory += stat.memory;
+            let (r, w) = io(*pid);
+            read += r;
+            written += w;
+        }
+        // What somebody used whom nobody waited for is in no sum once they are gone.
+        let cpu = cpu.max(self.cpu);
+        if now > self.last {
+            self.cpu_peak = self.cpu_peak.max((cpu - self.cpu) / (now - self.last));
+        }
+        (self.last, self.cpu) = (now, cpu);
+        self.memory_peak = self.memory_peak.max(memory);
+        self.memory_sum += memory;
+        self.read = self.read.max(read);
+        self.written = self.written.max(written);
+        self.looks += 1;
+    }
+
+    /// What was seen; `None` when nobody looked in time.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        if self.looks == 0 {
+            return None;
+        }
+        // Both clocks count in hundredths of a second.
+        let seconds = (self.last - self.began).max(0.01);
+        Some(Usage {
+            cpu_mean: rounded(self.cpu / seconds),
+            cpu_peak: rounded(self.cpu_peak),
+            memory_mean: self.memory_sum / self.looks,
+            memory_peak: self.memory_peak,
+            read: self.read,
+            written: self.written,
+        })
+    }
+
+    /// Adds what was started since, and forgets who is gone.
+    fn find(&mut self) {
+        let mut open: Vec<i32> = self.members.keys().copied().chain([self.root]).collect();
+        let mut found = BTreeMap::new();
+        while let Some(pid) = open.pop() {
+            let Some(stat) = stat(pid) else { continue };
+            let is_other = self.members.get(&pid).is_some_and(|started| *started != stat.started);
+            if !is_other && found.insert(pid, stat.started).is_none() {
+                open.extend(children(pid));
+            }
+        }
+        self.members = found;
+    }
+}
+
+/// Seconds since the machine was started: the clock in which the kernel tells when processes were.
+fn uptime() -> Option<f64> {
+    fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()
+}
+
+/// Hundredths of a CPU are as exact as a clock of ticks is.
+fn rounded(cpus: f64) -> f64 {
+    (cpus * 100.0).round() / 100.0
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// `proc_pid_stat(5)`: the name in brackets may hold anything, so fields are counted from behind it.
+fn parse_stat(text: &str) -> Option<Stat> {
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |nth: usize| fields.get(nth - 3)?.parse::<u64>().ok();
+    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
+    let memory = number(24)?.saturating_mul(rustix::param::page_size() as u64);
+    let cpu = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+    Some(Stat { cpu, memory, started: number(22)? })
+}
+
+/// Bytes read from and written to disks. Only of processes of our own user.
+fn io(pid: i32) -> (u64, u64) {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+    };
+    (value("read_bytes"), value("write_bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_kernel_is_read_whatever_the_name_of_the_program_is() {
+        // From a machine with pages of 4 KiB and 100 ticks a second.
+        let line = "4711 (a) b (c)) S 1 4711 4711 0 -1 4194304 100 0 0 0 150 50 25 75 20 0 1 0 98765 1000000 256 \
+                    18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0";
+        let page = rustix::param::page_size() as u64;
+        assert_eq!(parse_stat(line), Some(Stat { cpu: 3.0, memory: 256 * page, started: 98765 }));
+        assert_eq!(parse_stat("4711 (sh) S 1"), None);
+        assert_eq!(parse_stat(""), None);
+    }
+}
