@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// What a run would do with a task.
 pub(crate) enum Forecast {
-    /// Its result is there.
-    Hit(Arc<Artifact>),
+    /// Its result is there, under this fingerprint.
+    Hit(Fingerprint),
     /// It would run. [`Forecasts::reason`] tells why.
     Run(Fingerprint),
     /// Its key is not known before this task has run.
@@ -27,6 +27,12 @@ pub(crate) enum Forecast {
 }
 
 impl Forecast {
+    fn becomes_a_run(&mut self) {
+        if let Self::Hit(fingerprint) = self {
+            *self = Self::Run(fingerprint.clone());
+        }
+    }
+
     /// As a picture shows it.
     pub(crate) fn look(&self) -> Look {
         match self {
@@ -44,13 +50,23 @@ pub(crate) struct Forecasts<'a> {
     plan: &'a Plan,
     finder: &'a Finder,
     known: Vec<Forecast>,
+    /// The results that others follow. Of all others it is enough that they are there.
+    made: Vec<Option<Arc<Artifact>>>,
+    /// Where the tasks begin of which it is not known whether their results are needed.
+    unopened: usize,
 }
 
 impl<'a> Forecasts<'a> {
     /// Glances at every task of `plan`. What costs more than a glance is found out for those that are asked about.
     pub(crate) fn of(plan: &'a Plan, finder: &'a Finder) -> Self {
-        let mut forecasts = Self { plan, finder, known: Vec::with_capacity(plan.len()) };
+        let (known, made) = (Vec::with_capacity(plan.len()), vec![None; plan.len()]);
+        let mut forecasts = Self { plan, finder, known, made, unopened: 0 };
+        let followed = followed(plan);
         for index in 0..plan.len() {
+            let needs = plan.task(index).inputs.iter().flat_map(|input| input.tasks.iter());
+            if needs.map(|need| need.index()).any(|need| need >= forecasts.unopened) {
+                forecasts.open(&followed);
+            }
             let next = forecasts.next(index);
             forecasts.known.push(next);
         }
@@ -88,16 +104,49 @@ impl<'a> Forecasts<'a> {
     pub(crate) fn rows(&self, sources: &[usize]) -> Result<Rows, Failure> {
         let mut rows = Rows::new();
         for source in sources {
-            let tasks = (0..self.plan.len()).filter(|task| self.plan.task(*task).stage == *source);
-            let made: Option<Vec<_>> = tasks.map(|task| Some((task, self.made(task)?))).collect();
+            let tasks = (0..self.plan.len()).filter(|task| self.plan.task(*task).stage == *source).collect::<Vec<_>>();
+            if !tasks.iter().all(|task| matches!(self.known[*task], Forecast::Hit(_))) {
+                continue;
+            }
+            let made: Option<Vec<_>> = tasks.iter().zip(self.results(&tasks)?).map(|(t, a)| Some((*t, a?))).collect();
             let Some(made) = made else { continue };
-            let read = |(task, made): (usize, &Artifact)| {
-                Ok((self.plan.task(task).id.cell.clone(), self.finder.rows(task, made)?))
+            let read = |(task, made): (usize, Arc<Artifact>)| {
+                Ok((self.plan.task(task).id.cell.clone(), self.finder.rows(task, &made)?))
             };
             let of_stage = made.into_iter().map(read).collect::<Result<_, Failure>>()?;
             rows.insert(self.plan.stages[*source].name.clone(), of_stage);
         }
         Ok(rows)
+    }
+
+    /// Opens the results that others follow, of all tasks that are known by now: many at once, since a bucket takes its
+    /// time for each. A result that turns out not to be one is none.
+    fn open(&mut self, followed: &[bool]) {
+        let hit = |task: &usize| matches!(self.known[*task], Forecast::Hit(_)) && followed[*task];
+        let tasks: Vec<usize> = (self.unopened..self.known.len()).filter(hit).collect();
+        self.unopened = self.known.len();
+        match self.results(&tasks) {
+            Ok(found) => {
+                for (task, found) in tasks.into_iter().zip(found) {
+                    if found.is_none() {
+                        self.known[task].becomes_a_run();
+                    }
+                    self.made[task] = found;
+                }
+            }
+            Err(failure) => {
+                tasks.into_iter().for_each(|task| self.known[task] = Forecast::Failed(Box::new(failure.clone())));
+            }
+        }
+    }
+
+    /// The results of tasks that are hits.
+    fn results(&self, tasks: &[usize]) -> Result<Vec<Option<Arc<Artifact>>>, Failure> {
+        let fingerprint = |task: &usize| match &self.known[*task] {
+            Forecast::Hit(fingerprint) => Some(fingerprint),
+            _ => None,
+        };
+        self.finder.artifacts(&tasks.iter().filter_map(fingerprint).collect::<Vec<_>>())
     }
 
     /// The plan has inputs first, so those of the next task are known.
@@ -130,18 +179,24 @@ impl<'a> Forecasts<'a> {
 
     fn glance(&self, index: usize) -> Forecast {
         match self.finder.glance(index, |needed| self.made(needed)) {
-            Ok(Glance { found: Some(artifact), .. }) => Forecast::Hit(artifact),
+            Ok(Glance { fingerprint, is_there: true }) => Forecast::Hit(fingerprint),
             Ok(Glance { .. }) if self.plan.part(index) == Part::Given => Forecast::Failed(Box::new(not_asked_for())),
-            Ok(Glance { fingerprint, found: None }) => Forecast::Run(fingerprint),
+            Ok(Glance { fingerprint, is_there: false }) => Forecast::Run(fingerprint),
             Err(failure) => Forecast::Failed(Box::new(failure)),
         }
     }
 
-    /// The result of a task, when it is there.
+    /// The result of a task that others follow, when it is there.
     fn made(&self, index: usize) -> Option<&Artifact> {
-        match &self.known[index] {
-            Forecast::Hit(artifact) => Some(artifact),
-            _ => None,
-        }
+        self.made[index].as_deref()
     }
+}
+
+/// Which tasks are needed by others.
+fn followed(plan: &Plan) -> Vec<bool> {
+    let mut followed = vec![false; plan.len()];
+    for need in plan.tasks().flat_map(|task| task.inputs.iter()).flat_map(|input| input.tasks.iter()) {
+        followed[need.index()] = true;
+    }
+    followed
 }

@@ -294,8 +294,8 @@ impl Project {
     /// Looks results up without making or changing anything, even when there is no store yet.
     pub(crate) fn finder(&self, world: &World) -> Finder {
         let store = Arc::new(Folder::for_looking(&self.plan.store));
-        let finder = Finder::new(self.plan.clone(), store, Hints::load(&self.state.hints()), world.clone());
-        finder.looking_only().with_history(&self.state)
+        let hints = Hints::load(&self.state.hints());
+        Finder::for_looking(self.plan.clone(), store, hints, world.clone()).with_history(&self.state)
     }
 }
 

@@ -24,6 +24,15 @@ pub struct FileEntry {
     pub at: String,
 }
 
+/// Where the bytes of a file lie, and how many there must be.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct FilePlace {
+    /// As [`FileEntry::at`].
+    pub at: String,
+    /// As [`FileEntry::size`].
+    pub size: u64,
+}
+
 /// Whether a manifest speaks of a task or of one item inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +99,32 @@ impl From<Manifest> for Artifact {
     fn from(manifest: Manifest) -> Self {
         let Manifest { fingerprint, digest, files, result, .. } = manifest;
         Self { fingerprint, digest, files, result }
+    }
+}
+
+impl Artifact {
+    /// What those that follow need of the manifest that was filed under `fingerprint`; the rest of it is not looked at.
+    /// `None` when it is damaged, of a newer version, or somebody else's.
+    pub fn from_manifest(fingerprint: &Fingerprint, bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Part {
+            version: u32,
+            fingerprint: Fingerprint,
+            digest: String,
+            files: Vec<FileEntry>,
+            #[serde(default)]
+            result: Json,
+        }
+        let part = serde_json::from_slice::<Part>(bytes).ok();
+        let Part { fingerprint, digest, files, result, .. } =
+            part.filter(|part| part.version <= VERSION && part.fingerprint == *fingerprint)?;
+        Some(Self { fingerprint, digest, files, result })
+    }
+}
+
+impl From<FileEntry> for FilePlace {
+    fn from(file: FileEntry) -> Self {
+        Self { at: file.at, size: file.size }
     }
 }
 

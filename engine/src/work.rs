@@ -266,16 +266,24 @@ impl<'a> Work<'a> {
 /// # Errors
 /// When a file cannot be looked at: a disk that is away for a moment must not empty the store.
 pub fn files_are_there(store: &Folder, files: &[FileEntry]) -> Result<bool, Failure> {
-    for file in files {
-        let path = store.path(&file.at);
-        match fs::metadata(&path) {
-            Ok(meta) if meta.is_file() && meta.len() == file.size => {}
-            Ok(_) => return Ok(false),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
-            Err(e) => return Err(Failure::io("look at", &path, &e)),
-        }
+    all_there(store, files.iter().map(|file| (file.at.as_str(), file.size)))
+}
+
+/// As [`files_are_there`], for paths from the store's root and their sizes.
+///
+/// # Errors
+/// As [`files_are_there`].
+pub fn all_there<'a>(store: &Folder, mut files: impl Iterator<Item = (&'a str, u64)>) -> Result<bool, Failure> {
+    files.try_fold(true, |others, (at, size)| Ok(others && is_there(store, at, size)?))
+}
+
+fn is_there(store: &Folder, at: &str, size: u64) -> Result<bool, Failure> {
+    let path = store.path(at);
+    match fs::metadata(&path) {
+        Ok(meta) => Ok(meta.is_file() && meta.len() == size),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(Failure::io("look at", &path, &e)),
     }
-    Ok(true)
 }
 
 /// Makes a finished file read-only. That is what tells what is promised somewhere from what is not when the folder of

@@ -107,7 +107,7 @@ impl<'a> Explained<'a> {
         let name = self.plan.task(self.task).id.to_string();
         let mut text = format!("{}: {}\n", printer.paint_out(Style::Strong, &name), printer.paint_out(style, &verdict));
         if let Some(past) = self.past {
-            let other = matches!(self.forecast, Forecast::Hit(result) if result.fingerprint != past.fingerprint);
+            let other = matches!(self.forecast, Forecast::Hit(fingerprint) if *fingerprint != past.fingerprint);
             text.push_str(&format!("  ran     {}\n", ran(past, other)));
             text.push_str(&past.usage.map_or_else(String::new, |usage| format!("  used    {}\n", used(usage))));
         }

@@ -249,7 +249,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
         let mut told = json!({ "task": task.id.to_string(), "stage": task.id.stage, "cell": task.id.cell });
         told["state"] = state.into();
         match forecasts.task(index) {
-            Forecast::Hit(artifact) => told["fingerprint"] = json!(artifact.fingerprint),
+            Forecast::Hit(fingerprint) => told["fingerprint"] = json!(fingerprint),
             Forecast::Run(fingerprint) => {
                 told["fingerprint"] = json!(fingerprint);
                 told["reason"] = why.into();

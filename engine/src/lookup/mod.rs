@@ -2,25 +2,24 @@
 //! -> the rows it holds.
 
 mod rows;
+mod shelf;
 mod sources;
 
 use crate::attempt::{Input, SourceFile};
 use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Key, KeyWriter, reason};
-use crate::manifest::{Artifact, Manifest, place};
+use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
-use crate::stamp::FileStamp;
 use crate::state::{Ending, Hints, History, StateFolder};
-use crate::store::{Folder, Results};
-use crate::work::{files_are_there, store_failed};
+use crate::store::Folder;
 use crate::world::World;
 use petgraph::graph::NodeIndex;
+use shelf::{InFolder, Shelf};
 use sources::Sources;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -44,21 +43,18 @@ pub struct Looked {
 pub struct Glance {
     /// The fingerprint of its key.
     pub fingerprint: Fingerprint,
-    /// Its result, when there is one.
-    pub found: Option<Arc<Artifact>>,
+    /// Whether there is a result.
+    pub is_there: bool,
 }
 
 /// Looks tasks up. Shared by the threads that do.
 #[derive(Clone)]
 pub struct Finder {
     plan: Arc<Plan>,
-    store: Arc<Folder>,
+    shelf: Arc<dyn Shelf>,
     hints: Arc<Mutex<Hints>>,
     sources: Sources,
     templates: Arc<Templates>,
-    repairs: bool,
-    /// Whether there are no results at all, so that nobody need look for one.
-    is_empty: bool,
     journal: Option<PathBuf>,
     history: Arc<OnceLock<History>>,
     /// The run that looks things up, once it has begun.
@@ -66,16 +62,29 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// A finder for the tasks of `plan` in `store`.
+    /// A finder for the tasks of `plan` in `store`. Results that cannot be trusted are put aside.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
+        let hints = Arc::new(Mutex::new(hints));
+        let shelf = InFolder { store, hints: hints.clone(), repairs: true, is_empty: false };
+        Self::with(plan, Arc::new(shelf), hints, Sources::of(world))
+    }
+
+    /// A finder for a moment in which nothing runs. It leaves the store as it is: results that cannot be trusted count
+    /// as absent and stay in place. A file that many tasks name is looked at once.
+    pub fn for_looking(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
+        let hints = Arc::new(Mutex::new(hints));
+        let is_empty = !store.path("results").exists();
+        let shelf = InFolder { store, hints: hints.clone(), repairs: false, is_empty };
+        Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
+    }
+
+    fn with(plan: Arc<Plan>, shelf: Arc<dyn Shelf>, hints: Arc<Mutex<Hints>>, sources: Sources) -> Self {
         Self {
             plan,
-            store,
-            hints: Arc::new(Mutex::new(hints)),
-            sources: Sources::of(world),
+            shelf,
+            hints,
+            sources,
             templates: Arc::new(Templates::new()),
-            repairs: true,
-            is_empty: false,
             journal: None,
             history: Arc::default(),
             run: OnceLock::new(),
@@ -93,14 +102,6 @@ impl Finder {
     #[must_use]
     pub fn with_history(self, state: &StateFolder) -> Self {
         Self { journal: Some(state.journal()), ..self }
-    }
-
-    /// A finder for a moment in which nothing runs. It leaves the store as it is: results that cannot be trusted count
-    /// as absent and stay in place. A file that many tasks name is looked at once.
-    #[must_use]
-    pub fn looking_only(self) -> Self {
-        let is_empty = !self.store.path("results").exists();
-        Self { repairs: false, is_empty, sources: self.sources.looked_at_once(), ..self }
     }
 
     /// From now on the keys of volatile tasks are those of this run.
@@ -141,7 +142,7 @@ impl Finder {
     /// When its kind makes none, there is no file with rows, or it holds something else.
     pub fn rows(&self, index: usize, artifact: &Artifact) -> Result<Vec<Row>, Failure> {
         let task = self.plan.task(index);
-        rows::read(&self.store, self.plan.stages[task.stage].kind.rows(), artifact)
+        rows::read(self.shelf.as_ref(), self.plan.stages[task.stage].kind.rows(), artifact)
     }
 
     /// Looks a task up. `inputs` are its input artifacts, by field; of an input without a result there is none.
@@ -160,8 +161,15 @@ impl Finder {
             })
         });
         let key = self.key(task, given, &files).finish();
-        let found = self.found(index, &key.fingerprint)?.ok_or_else(|| self.why(index, &key));
-        Ok(Looked { key, files, found })
+        let sought = self.sought(index, &key.fingerprint);
+        let found = match &sought {
+            Some(sought) => self.artifacts(&[sought])?.into_iter().next().flatten(),
+            None => None,
+        };
+        if let Some(found) = &found {
+            self.hints().remember_newest(&self.plan.name, &task.id, &found.fingerprint);
+        }
+        Ok(Looked { found: found.ok_or_else(|| self.why(index, &key)), key, files })
     }
 
     /// Looks a task up in passing. `result` gives the results of the tasks it needs, by their places in the plan.
@@ -175,7 +183,20 @@ impl Finder {
         let digest = |need| result(need).map(|artifact| artifact.digest.as_str());
         let given = needs.map(|(input, need)| (input, &self.plan.task(need).id.cell, digest(need)));
         let fingerprint = self.key(task, given, &files).fingerprint();
-        Ok(Glance { found: self.found(index, &fingerprint)?, fingerprint })
+        let Some(sought) = self.sought(index, &fingerprint) else { return Ok(Glance { fingerprint, is_there: false }) };
+        if !self.shelf.has(&sought)? {
+            return Ok(Glance { fingerprint, is_there: false });
+        }
+        self.hints().remember_newest(&self.plan.name, &task.id, &sought);
+        Ok(Glance { fingerprint: sought, is_there: true })
+    }
+
+    /// The results under these fingerprints, in their order; of one that is not there, nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn artifacts(&self, fingerprints: &[&Fingerprint]) -> Result<Vec<Option<Arc<Artifact>>>, Failure> {
+        Ok(self.shelf.artifacts(fingerprints)?.into_iter().map(|found| found.map(Arc::new)).collect())
     }
 
     /// The key a task would have if the tasks it needs had results of these digests, whether or not there are any.
@@ -196,17 +217,14 @@ impl Finder {
 
     /// Takes note of a result that was just published, so that the next run need not open it.
     pub fn remember(&self, index: usize, artifact: &Artifact) {
-        let mut hints = self.hints();
-        hints.remember_newest(&self.plan.name, &self.plan.task(index).id, &artifact.fingerprint);
-        if let Ok(meta) = fs::metadata(self.store.path(&place(&artifact.fingerprint))) {
-            hints.remember_result(FileStamp::of(&meta), artifact);
-        }
+        self.hints().remember_newest(&self.plan.name, &self.plan.task(index).id, &artifact.fingerprint);
+        self.shelf.remember(artifact);
     }
 
     /// The manifest of the newest result of a task under its present name, for comparison.
     pub fn newest(&self, task: &Task) -> Option<Manifest> {
-        let fingerprint = self.hints().newest(&self.plan.name, &task.id).cloned()?;
-        self.manifest(&fingerprint).ok().flatten()
+        let fingerprint = self.hints().newest(&self.plan.name, &task.id)?;
+        self.shelf.manifest(&fingerprint).ok().flatten()
     }
 
     /// What earlier runs tell. A journal that cannot be read tells nothing: nothing is decided by it.
@@ -263,68 +281,15 @@ impl Finder {
         config
     }
 
-    /// The result of a task under its key; its name leads to that key from now on.
-    fn found(&self, index: usize, fingerprint: &Fingerprint) -> Result<Option<Arc<Artifact>>, Failure> {
+    /// The fingerprint under which a result of a task would count; `None` when none does. Of one that has another key in
+    /// every run and is not asked for, the newest counts.
+    fn sought(&self, index: usize, fingerprint: &Fingerprint) -> Option<Fingerprint> {
         let task = self.plan.task(index);
-        if self.plan.is_forced(index) {
-            return Ok(None);
-        }
-        if !self.plan.settings(task).cache {
-            return if self.plan.part(index) == Part::Given { self.newest_artifact(task) } else { Ok(None) };
-        }
-        let artifact = self.artifact(fingerprint)?;
-        if artifact.is_some() {
-            self.hints().remember_newest(&self.plan.name, &task.id, fingerprint);
-        }
-        Ok(artifact.map(Arc::new))
-    }
-
-    /// The newest result of a task that has another key in every run: what one that is not asked for has to give.
-    fn newest_artifact(&self, task: &Task) -> Result<Option<Arc<Artifact>>, Failure> {
-        let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
-        Ok(newest.map(|newest| self.artifact(&newest)).transpose()?.flatten().map(Arc::new))
-    }
-
-    fn artifact(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, Failure> {
-        if self.is_empty {
-            return Ok(None);
-        }
-        // A manifest that was seen before and whose file is the same is not opened again.
-        let stamp = fs::metadata(self.store.path(&place(fingerprint))).ok().map(|meta| FileStamp::of(&meta));
-        let Some(stamp) = stamp else { return Ok(None) };
-        let seen = self.hints().result(fingerprint, &stamp);
-        let artifact = match seen {
-            Some(artifact) => Some(artifact),
-            None => self.read(fingerprint)?.inspect(|artifact| {
-                self.hints().remember_result(stamp, artifact);
-            }),
-        };
-        match artifact {
-            Some(artifact) if files_are_there(&self.store, &artifact.files)? => Ok(Some(artifact)),
-            Some(_) if self.repairs => {
-                Results::of(self.store.as_ref()).quarantine(fingerprint).map_err(store_failed)?;
-                Ok(None)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn read(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, Failure> {
-        let results = Results::of(self.store.as_ref());
-        let read = if self.repairs {
-            results.find(fingerprint).map(|manifest| manifest.map(Artifact::from))
-        } else {
-            results.artifact(fingerprint)
-        };
-        read.map_err(store_failed)
-    }
-
-    /// A whole manifest, when the files it lists are there.
-    fn manifest(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, Failure> {
-        let manifest = Results::of(self.store.as_ref()).peek(fingerprint).map_err(store_failed)?;
-        match manifest {
-            Some(manifest) if files_are_there(&self.store, &manifest.files)? => Ok(Some(manifest)),
-            _ => Ok(None),
+        match (self.plan.is_forced(index), self.plan.settings(task).cache, self.plan.part(index)) {
+            (true, ..) => None,
+            (_, true, _) => Some(fingerprint.clone()),
+            (_, false, Part::Given) => self.hints().newest(&self.plan.name, &task.id),
+            (_, false, _) => None,
         }
     }
 
@@ -336,7 +301,7 @@ impl Finder {
         if !self.plan.settings(task).cache {
             return "cache = false".to_owned();
         }
-        let newest = self.hints().newest(&self.plan.name, &task.id).cloned();
+        let newest = self.hints().newest(&self.plan.name, &task.id);
         let past = self.history().newest(&task.id);
         // An attempt for another key tells why there is no result only where there never was one.
         let tells = past.filter(|past| newest.is_none() || past.fingerprint == key.fingerprint);
@@ -344,7 +309,7 @@ impl Finder {
             (_, Some(Ending::Failed(failure))) => format!("failed before: {}", failure.message),
             (_, Some(Ending::CutShort)) => "cut short before".to_owned(),
             (None, None) => "not run before".to_owned(),
-            (Some(newest), _) if newest != key.fingerprint => match self.manifest(&newest) {
+            (Some(newest), _) if newest != key.fingerprint => match self.shelf.manifest(&newest) {
                 Ok(Some(manifest)) => reason(&manifest.key, &key.fields),
                 _ => "its key changed".to_owned(),
             },

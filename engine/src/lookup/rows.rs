@@ -1,18 +1,17 @@
 //! The file of a result that holds rows -> the rows: a JSON list of objects, or an object on each line. A pure function of
 //! the file's bytes.
 
+use super::shelf::Shelf;
 use crate::failure::Failure;
 use crate::manifest::{Artifact, FileEntry};
 use crate::plan::Row;
-use crate::store::Folder;
 use serde_json::Value as Json;
-use std::fs;
 
 /// The largest file of rows that is read: 100,000 rows of half a kilobyte.
 const LARGEST: u64 = 64 << 20;
 
 /// The rows of an artifact: those in the first of the files `names` that it has.
-pub(super) fn read(store: &Folder, names: &[&str], artifact: &Artifact) -> Result<Vec<Row>, Failure> {
+pub(super) fn read(shelf: &dyn Shelf, names: &[&str], artifact: &Artifact) -> Result<Vec<Row>, Failure> {
     let Some(file) = names.iter().find_map(|name| artifact.files.iter().find(|file| file.path == *name)) else {
         let held: Vec<&str> = artifact.files.iter().take(8).map(|file| file.path.as_str()).collect();
         return Err(Failure::failed("no_rows", "the result has no file with rows")
@@ -22,9 +21,7 @@ pub(super) fn read(store: &Folder, names: &[&str], artifact: &Artifact) -> Resul
     if file.size > LARGEST {
         return Err(wrong(file, format!("it has {} bytes, and at most {LARGEST} are read", file.size)));
     }
-    let path = store.path(&file.at);
-    let text = fs::read(&path).map_err(|error| Failure::io("read the rows", &path, &error))?;
-    parse(&text, file.path.ends_with(".json")).map_err(|problem| wrong(file, problem))
+    parse(&shelf.bytes(&file.at)?, file.path.ends_with(".json")).map_err(|problem| wrong(file, problem))
 }
 
 fn wrong(file: &FileEntry, problem: String) -> Failure {

@@ -1,23 +1,30 @@
 //! What this engine remembers for speed: digests of local files, results it has seen, the newest result of each
 //! task. Losing it costs time and nothing else, so it is never flushed and any damage just empties it.
 
+use super::packed;
 use crate::ids::{Fingerprint, TaskId};
-use crate::manifest::Artifact;
-use crate::stamp::FileStamp;
+use crate::manifest::{Artifact, FilePlace};
+use crate::stamp::{FileStamp, Stamp};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
+use std::fmt::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Bump it when a table changes: older hints are thrown away.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
     drop table if exists files; drop table if exists manifests; drop table if exists results;
     drop table if exists newest;
     create table files (path text primary key, stamp text not null, blake3 text not null) strict, without rowid;
-    create table results (fingerprint text primary key, stamp text not null, artifact text not null) strict, without rowid;
-    create table newest (task text primary key, fingerprint text not null) strict, without rowid;
+    create table results (fingerprint blob primary key, stamp blob not null, packed blob not null) strict, without rowid;
+    create table newest (task blob primary key, fingerprint blob not null) strict, without rowid;
 ";
+
+/// About as many bytes of the hints' file stand for one result.
+const ROW: usize = 512;
 
 /// A file's digest as it was when its stamp was taken.
 #[derive(Clone, Debug)]
@@ -28,11 +35,19 @@ pub struct Known {
     pub blake3: String,
 }
 
+/// A fingerprint in its own 32 bytes instead of 64 digits.
+type Print = [u8; 32];
+
+/// The name of a pipeline's task, hashed: a hundred thousand names cost more than all the rest.
+type Name = [u8; 16];
+
 /// A result as its manifest told it when its stamp was taken.
-struct Seen {
-    stamp: FileStamp,
-    /// An [`Artifact`] as JSON: of a hundred thousand results only those that are asked for are read.
-    artifact: String,
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Absent for an object of a bucket, which does not change.
+    pub stamp: Option<Stamp>,
+    /// Where it stands among those that are packed: only those that are asked for are read.
+    packed: Range<usize>,
 }
 
 /// The hints of a state folder, read whole at the start and written whole at the end: one bulk read costs less than
@@ -41,11 +56,15 @@ struct Seen {
 pub struct Hints {
     path: Option<PathBuf>,
     files: HashMap<PathBuf, Known>,
-    results: HashMap<Fingerprint, Seen>,
-    newest: HashMap<String, Fingerprint>,
+    results: HashMap<Print, Seen>,
+    /// All results, one after the other.
+    packed: Vec<u8>,
+    newest: HashMap<Name, Print>,
     new_files: Vec<PathBuf>,
-    new_results: Vec<Fingerprint>,
-    new_newest: Vec<String>,
+    new_results: Vec<Print>,
+    new_newest: Vec<Name>,
+    /// Where names of tasks are written to be hashed.
+    name: String,
 }
 
 impl Hints {
@@ -70,29 +89,41 @@ impl Hints {
         self.new_files.push(path.to_owned());
     }
 
-    /// The result that was seen under a fingerprint, if its manifest is still the same file.
-    pub fn result(&self, fingerprint: &Fingerprint, stamp: &FileStamp) -> Option<Artifact> {
-        let seen = self.results.get(fingerprint).filter(|seen| seen.stamp == *stamp)?;
-        serde_json::from_str(&seen.artifact).ok()
+    /// What was seen under a fingerprint, if anything ever was.
+    pub fn seen(&self, fingerprint: &Fingerprint) -> Option<&Seen> {
+        self.results.get(&print(fingerprint)?)
     }
 
-    /// Remembers a result. `stamp` is its manifest's.
-    pub fn remember_result(&mut self, stamp: FileStamp, artifact: &Artifact) {
-        let Ok(json) = serde_json::to_string(artifact) else { return };
-        self.new_results.push(artifact.fingerprint.clone());
-        self.results.insert(artifact.fingerprint.clone(), Seen { stamp, artifact: json });
+    /// Where the files of a result lie; the rest of it is not looked at.
+    pub fn places(&self, seen: &Seen) -> Option<Vec<FilePlace>> {
+        packed::places(self.packed.get(seen.packed.clone())?)
+    }
+
+    /// A result as it was seen under a fingerprint.
+    pub fn result(&self, fingerprint: &Fingerprint, seen: &Seen) -> Option<Artifact> {
+        packed::read(fingerprint, self.packed.get(seen.packed.clone())?)
+    }
+
+    /// Remembers a result. `stamp` is its manifest's; in a bucket it has none.
+    pub fn remember_result(&mut self, stamp: Option<Stamp>, artifact: &Artifact) {
+        let Some(print) = print(&artifact.fingerprint) else { return };
+        let begin = self.packed.len();
+        packed::write(artifact, &mut self.packed);
+        self.results.insert(print, Seen { stamp, packed: begin..self.packed.len() });
+        self.new_results.push(print);
     }
 
     /// The newest result of a pipeline's task under its present name. Specs in one folder share a state folder.
-    pub fn newest(&self, pipeline: &str, task: &TaskId) -> Option<&Fingerprint> {
-        self.newest.get(&format!("{pipeline}/{task}"))
+    pub fn newest(&self, pipeline: &str, task: &TaskId) -> Option<Fingerprint> {
+        let digits = blake3::Hash::from_bytes(*self.newest.get(&name(pipeline, task, &mut String::new()))?).to_hex();
+        Some(Fingerprint(digits.to_string()))
     }
 
     /// Remembers the newest result of a pipeline's task.
     pub fn remember_newest(&mut self, pipeline: &str, task: &TaskId, fingerprint: &Fingerprint) {
-        let task = format!("{pipeline}/{task}");
-        if self.newest.get(&task) != Some(fingerprint) {
-            self.newest.insert(task.clone(), fingerprint.clone());
+        let Some(print) = print(fingerprint) else { return };
+        let task = name(pipeline, task, &mut self.name);
+        if self.newest.insert(task, print) != Some(print) {
             self.new_newest.push(task);
         }
     }
@@ -116,17 +147,55 @@ impl Hints {
             let row = params![file.to_string_lossy(), known.stamp.0, known.blake3];
             transaction.prepare_cached("insert or replace into files values (?1, ?2, ?3)")?.execute(row)?;
         }
-        for fingerprint in self.new_results.drain(..) {
-            let seen = &self.results[&fingerprint];
-            let row = params![fingerprint.0, seen.stamp.0, seen.artifact];
+        // In the order of the table: pages are written once, from the first to the last.
+        self.new_results.sort_unstable();
+        for print in self.new_results.drain(..) {
+            let seen = &self.results[&print];
+            let stamp = seen.stamp.map_or_else(Vec::new, |stamp| stamp.to_bytes().to_vec());
+            let row = params![print, stamp, &self.packed[seen.packed.clone()]];
             transaction.prepare_cached("insert or replace into results values (?1, ?2, ?3)")?.execute(row)?;
         }
+        self.new_newest.sort_unstable();
         for task in self.new_newest.drain(..) {
-            let row = params![task, self.newest[&task].0];
+            let row = params![task, self.newest[&task]];
             transaction.prepare_cached("insert or replace into newest values (?1, ?2)")?.execute(row)?;
         }
         transaction.commit()
     }
+}
+
+/// A fingerprint as its bytes. `None` when it is not one that this engine makes; such are not remembered.
+fn print(fingerprint: &Fingerprint) -> Option<Print> {
+    let (pairs, []) = fingerprint.0.as_bytes().as_chunks::<2>() else { return None };
+    let mut print = Print::default();
+    if pairs.len() != print.len() {
+        return None;
+    }
+    // All digits are looked up before any is judged: to decide at each would cost more than all else here.
+    let mut all = 0;
+    for (byte, [high, low]) in print.iter_mut().zip(pairs) {
+        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+        all |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    (all < 16).then_some(print)
+}
+
+/// What each byte is worth as a digit; 16 when it is none.
+const DIGITS: [u8; 256] = {
+    let (mut digits, mut value) = ([16; 256], 0);
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
+
+/// `text` is where the name is written meanwhile.
+fn name(pipeline: &str, task: &TaskId, text: &mut String) -> Name {
+    text.clear();
+    let _ = write!(text, "{pipeline}/{task}");
+    blake3::hash(text.as_bytes()).as_bytes()[..16].try_into().expect("a hash has 32 bytes")
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
@@ -146,6 +215,9 @@ fn read(path: &Path) -> rusqlite::Result<Hints> {
     if !path.exists() {
         return Ok(hints);
     }
+    // To ask the system for it all at once is cheaper than to grow; what is not used is never touched.
+    let size = std::fs::metadata(path).map_or(0, |meta| usize::try_from(meta.len()).unwrap_or(0));
+    hints.packed.reserve(size);
     let connection = open(path)?;
     let mut files = connection.prepare("select path, stamp, blake3 from files")?;
     let mut rows = files.query([])?;
@@ -153,16 +225,23 @@ fn read(path: &Path) -> rusqlite::Result<Hints> {
         let known = Known { stamp: FileStamp(row.get(1)?), blake3: row.get(2)? };
         hints.files.insert(PathBuf::from(row.get::<_, String>(0)?), known);
     }
-    let mut results = connection.prepare("select fingerprint, stamp, artifact from results")?;
+    let mut results = connection.prepare("select fingerprint, stamp, packed from results")?;
+    hints.results.reserve(size / ROW);
+    hints.newest.reserve(size / ROW);
     let mut rows = results.query([])?;
     while let Some(row) = rows.next()? {
-        let seen = Seen { stamp: FileStamp(row.get(1)?), artifact: row.get(2)? };
-        hints.results.insert(Fingerprint(row.get(0)?), seen);
+        let stamp = match row.get_ref(1)? {
+            ValueRef::Blob([]) => None,
+            stamp => Some(Stamp::from_bytes(stamp.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)?),
+        };
+        let begin = hints.packed.len();
+        hints.packed.extend_from_slice(row.get_ref(2)?.as_blob()?);
+        hints.results.insert(row.get(0)?, Seen { stamp, packed: begin..hints.packed.len() });
     }
     let mut newest = connection.prepare("select task, fingerprint from newest")?;
     let mut rows = newest.query([])?;
     while let Some(row) = rows.next()? {
-        hints.newest.insert(row.get(0)?, Fingerprint(row.get(1)?));
+        hints.newest.insert(row.get(0)?, row.get(1)?);
     }
     Ok(hints)
 }

@@ -5,8 +5,9 @@ mod hints;
 mod history;
 mod journal;
 mod lock;
+mod packed;
 
-pub use hints::{Hints, Known};
+pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Past};
 pub use journal::{Journal, JournalError, read_only};
 pub use lock::{Lock, LockError};

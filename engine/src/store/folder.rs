@@ -2,6 +2,7 @@
 //! Small objects are written to a temporary name, flushed and then given their own by a rename that never replaces.
 
 use super::{Stat, Store, StoreError, check_path, check_prefix};
+use crate::stamp::Stamp;
 use futures::future::BoxFuture;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
 use std::fs::{self, File};
@@ -84,6 +85,26 @@ impl Folder {
     fn read(&self, at: &str) -> Result<Vec<u8>, StoreError> {
         check_path(at)?;
         fs::read(self.path(at)).map_err(|e| self.failed("read", at, e))
+    }
+
+    /// The bytes of an object and what tells whether they are still the same; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn get_stamped(&self, at: &str) -> Result<Option<(Vec<u8>, Stamp)>, StoreError> {
+        check_path(at)?;
+        let read = || -> io::Result<(Vec<u8>, Stamp)> {
+            let file = File::open(self.path(at))?;
+            let meta = file.metadata()?;
+            let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
+            // To ask for no more than there is spares the question whether there is more.
+            file.take(meta.len()).read_to_end(&mut bytes)?;
+            Ok((bytes, Stamp::of(&meta)))
+        };
+        match read() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(|e| self.failed("read", at, e)),
+        }
     }
 
     fn read_range(&self, at: &str, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {

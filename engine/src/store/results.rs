@@ -2,9 +2,8 @@
 
 use super::{Store, StoreError, blocking};
 use crate::ids::Fingerprint;
-use crate::manifest::{self, Artifact, FileEntry, Manifest};
+use crate::manifest::{self, Manifest};
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 /// What came of filing a manifest.
 pub enum Filed {
@@ -26,17 +25,6 @@ enum Filing {
 #[derive(Deserialize)]
 struct Version {
     version: u64,
-}
-
-/// The part of a manifest that an [`Artifact`] is made of.
-#[derive(Deserialize)]
-struct Part {
-    version: u32,
-    fingerprint: Fingerprint,
-    digest: String,
-    files: Vec<FileEntry>,
-    #[serde(default)]
-    result: Json,
 }
 
 /// The manifests of a store.
@@ -76,17 +64,6 @@ impl<'a> Results<'a> {
             Filing::Good(manifest) => Ok(Some(*manifest)),
             _ => Ok(None),
         }
-    }
-
-    /// What those that follow need of a manifest; the rest of it is not looked at. Leaves everything as it is.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn artifact(&self, fingerprint: &Fingerprint) -> Result<Option<Artifact>, StoreError> {
-        let Some(bytes) = self.bytes(fingerprint)? else { return Ok(None) };
-        let part = serde_json::from_slice::<Part>(&bytes).ok();
-        let good = part.filter(|part| part.version <= manifest::VERSION && part.fingerprint == *fingerprint);
-        Ok(good.map(|Part { fingerprint, digest, files, result, .. }| Artifact { fingerprint, digest, files, result }))
     }
 
     /// As [`Results::peek`], for a fingerprint of which only the beginning is known, as in an attempt's name.
