@@ -7,8 +7,12 @@ use pipe_engine::ids::Fingerprint;
 use pipe_engine::lookup::{Finder, Glance, Looked};
 use pipe_engine::manifest::Artifact;
 use pipe_engine::plan::{Follow, Look, Part, Plan, Rows, When, not_asked_for};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// For so many tasks what tells why they run is asked for at once.
+const AHEAD: usize = 1000;
 
 /// What a run would do with a task.
 pub(crate) enum Forecast {
@@ -54,13 +58,15 @@ pub(crate) struct Forecasts<'a> {
     made: Vec<Option<Arc<Artifact>>>,
     /// Where the tasks begin of which it is not known whether their results are needed.
     unopened: usize,
+    /// Where the tasks begin whose reasons were not asked for yet.
+    unasked: Cell<usize>,
 }
 
 impl<'a> Forecasts<'a> {
     /// Glances at every task of `plan`. What costs more than a glance is found out for those that are asked about.
     pub(crate) fn of(plan: &'a Plan, finder: &'a Finder) -> Self {
         let (known, made) = (Vec::with_capacity(plan.len()), vec![None; plan.len()]);
-        let mut forecasts = Self { plan, finder, known, made, unopened: 0 };
+        let mut forecasts = Self { plan, finder, known, made, unopened: 0, unasked: Cell::new(0) };
         let followed = followed(plan);
         for index in 0..plan.len() {
             let needs = plan.task(index).inputs.iter().flat_map(|input| input.tasks.iter());
@@ -80,6 +86,13 @@ impl<'a> Forecasts<'a> {
 
     /// Why a task would run; empty for one that would not.
     pub(crate) fn reason(&self, index: usize) -> String {
+        if index >= self.unasked.get() && matches!(self.known[index], Forecast::Run(_)) {
+            // Who asks for the reason of one task mostly asks for that of the next.
+            let end = self.plan.len().min(index + AHEAD);
+            let run = (index..end).filter(|task| matches!(self.known[*task], Forecast::Run(_)));
+            self.finder.ask_ahead(run.map(|task| self.plan.task(task)));
+            self.unasked.set(end);
+        }
         self.look(index).and_then(|looked| looked.found.err()).unwrap_or_default()
     }
 

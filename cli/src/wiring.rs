@@ -16,11 +16,12 @@ use pipe_engine::scheduler::Limits;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
-use pipe_engine::store::Folder;
+use pipe_engine::store::{Folder, Store};
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
 use pipe_engine::units::Bytes;
 use pipe_engine::world::World;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -116,7 +117,18 @@ impl Linked {
     fn plan(&self, spec: &Spec, origin: Origin<'_>, rows: &Rows) -> (Option<Plan>, Vec<Diagnostic>) {
         let Origin { sources, base, texts } = origin;
         let Self { kinds, backends, schema, offline } = self;
-        plan::build(&Request { spec, sources, base, texts, kinds, backends, schema, offline: *offline, rows })
+        plan::build(&Request {
+            spec,
+            sources,
+            base,
+            texts,
+            kinds,
+            backends,
+            schema,
+            schemes: schemes(),
+            offline: *offline,
+            rows,
+        })
     }
 }
 
@@ -266,12 +278,18 @@ impl Project {
 
     /// The project with the tasks of stages that are spread over rows, as far as these are in the store, and what looks
     /// its results up. Rows that make no tasks are told, and stay unknown.
-    pub(crate) fn grown(mut self, world: &World, printer: &Printer) -> (Self, Finder) {
-        let (mut rows, mut finder) = (Rows::new(), self.finder(world));
+    ///
+    /// # Errors
+    /// When the store cannot be looked into, and it must be.
+    pub(crate) fn grown(mut self, world: &World, printer: &Printer) -> Result<(Self, Finder), Refusal> {
+        let (mut rows, mut finder) = (Rows::new(), self.finder(world)?);
         loop {
             let more = match self.plan.sources_of_rows().as_slice() {
                 [] => Ok(Rows::new()),
-                sources => Forecasts::of(&self.plan, &finder).rows(sources),
+                sources => {
+                    self.reach(&finder)?;
+                    Forecasts::of(&self.plan, &finder).rows(sources)
+                }
             };
             let grown = more.and_then(|more| {
                 let is_new = !more.is_empty();
@@ -280,22 +298,47 @@ impl Project {
             });
             match grown {
                 Ok(Some(plan)) => self.plan = Arc::new(plan),
-                Ok(None) => return (self, finder),
+                Ok(None) => return Ok((self, finder)),
                 Err(failure) => {
                     let title = printer.paint_err(Style::Warning, "warning:");
                     printer.line(&format!("{title} a stage cannot be spread over the rows there are: {failure}"));
-                    return (self, finder);
+                    return Ok((self, finder));
                 }
             }
             finder = finder.for_plan(self.plan.clone());
         }
     }
 
-    /// Looks results up without making or changing anything, even when there is no store yet.
-    pub(crate) fn finder(&self, world: &World) -> Finder {
-        let store = Arc::new(Folder::for_looking(&self.plan.store));
-        let hints = Hints::load(&self.state.hints());
-        Finder::for_looking(self.plan.clone(), store, hints, world.clone()).with_history(&self.state)
+    /// Looks results up without making or changing anything, even when there is no store yet. A bucket is not asked
+    /// before somebody wants to know.
+    ///
+    /// # Errors
+    /// When the store is in a bucket that cannot be spoken to.
+    pub(crate) fn finder(&self, world: &World) -> Result<Finder, Refusal> {
+        let (plan, world, hints) = (self.plan.clone(), world.clone(), Hints::load(&self.state.hints()));
+        let finder = match self.bucket() {
+            Some(uri) => Finder::in_bucket(plan, (uri, bucket(uri)?), hints, world),
+            None => Finder::for_looking(plan, Arc::new(Folder::for_looking(&self.plan.store)), hints, world),
+        };
+        Ok(finder.with_history(&self.state))
+    }
+
+    /// Makes sure that the store answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn reach(&self, finder: &Finder) -> Result<(), Refusal> {
+        finder.reach().map_err(|failure| out_of_reach(self.bucket().unwrap_or_default(), &failure))
+    }
+
+    /// Whether results can be looked up at all.
+    pub(crate) fn has_store(&self) -> bool {
+        self.bucket().is_some() || self.plan.store.exists()
+    }
+
+    /// The bucket to look into.
+    fn bucket(&self) -> Option<&str> {
+        self.plan.bucket.as_deref().filter(|_| self.plan.opens && !self.recipe.offline)
     }
 }
 
@@ -333,6 +376,30 @@ impl Workshop {
     }
 }
 
+#[cfg(feature = "cloud")]
+fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
+    Ok(Arc::new(pipe_stores::open(uri).map_err(|error| out_of_reach(uri, &error))?))
+}
+
+#[cfg(not(feature = "cloud"))]
+fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
+    Err(out_of_reach(uri, &"this build keeps results in folders only"))
+}
+
+/// The schemes of the buckets that this build can look into.
+fn schemes() -> &'static [&'static str] {
+    #[cfg(feature = "cloud")]
+    let schemes = &pipe_stores::SCHEMES;
+    #[cfg(not(feature = "cloud"))]
+    let schemes = &[];
+    schemes
+}
+
+fn out_of_reach(uri: &str, why: &dyn Display) -> Refusal {
+    Refusal::new(Exit::Unavailable, format!("cannot look into the store {uri}: {why}"))
+        .help("check its name, the credentials and the network; `--offline` plans as if it were empty")
+}
+
 /// What an attempt can get here. CPUs have no limit: more than there are is taken as all there are.
 fn this_machine() -> Capability {
     // The type of a GPU is only known where the driver is asked.
@@ -351,7 +418,9 @@ fn refuse_elsewhere(plan: &Plan) -> Result<(), Refusal> {
                 stage.name, plan.places[stage.backend].name
             )
         }
-        (None, Some(bucket)) => format!("this build cannot open the store {bucket}"),
+        (None, Some(bucket)) => {
+            format!("the store is {bucket}: results are looked up in a bucket, and not written there yet")
+        }
         (None, None) => return Ok(()),
     };
     let help = "run it on this machine: `backend = \"local\"` and a store in a folder, perhaps as a profile";

@@ -102,6 +102,14 @@ impl From<Manifest> for Artifact {
     }
 }
 
+impl Manifest {
+    /// The manifest that was filed under `fingerprint`. `None` when it is damaged, of a newer version, or somebody else's.
+    pub fn read(fingerprint: &Fingerprint, bytes: &[u8]) -> Option<Self> {
+        let manifest = serde_json::from_slice::<Self>(bytes).ok()?;
+        Some(manifest).filter(|manifest| manifest.version <= VERSION && manifest.fingerprint == *fingerprint)
+    }
+}
+
 impl Artifact {
     /// What those that follow need of the manifest that was filed under `fingerprint`; the rest of it is not looked at.
     /// `None` when it is damaged, of a newer version, or somebody else's.

@@ -54,6 +54,15 @@ impl Stamp {
         Self([device, inode, size, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()])
     }
 
+    /// The stamp of an object in the bucket `store`. `tag` is what its service changes when the object does.
+    pub fn of_object(store: &str, size: u64, tag: Option<&str>) -> Self {
+        let text = format!("{store}\0{}\0{size}", tag.unwrap_or_default());
+        let mut numbers = [0; 7];
+        let hash = blake3::derive_key("pipe 2026-11 stamp of an object v1", text.as_bytes());
+        numbers.iter_mut().zip(hash.as_chunks().0).for_each(|(there, bytes)| *there = i64::from_le_bytes(*bytes));
+        Self(numbers)
+    }
+
     /// The stamp in bytes.
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];

@@ -45,6 +45,7 @@ impl Project {
             kinds: &self.kinds,
             backends: &self.backends,
             schema: &self.schema,
+            schemes: &["gs", "s3"],
             offline,
             rows,
             texts: case,

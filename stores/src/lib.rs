@@ -1,6 +1,8 @@
-//! Buckets behind the engine's [`Store`](pipe_engine::store::Store) trait. Which service it is, and how it is
-//! reached, is the business of whoever makes the `opendal` operator.
+//! Buckets behind the engine's [`Store`](pipe_engine::store::Store) trait: any service that an `opendal` operator speaks
+//! to, and those that a URI names.
 
 mod object;
+mod open;
 
 pub use object::ObjectStore;
+pub use open::{SCHEMES, open};

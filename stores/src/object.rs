@@ -5,13 +5,15 @@ use futures::future::BoxFuture;
 use opendal::{Capability, Error, ErrorKind, Metadata, Operator};
 use pipe_engine::store::{Stat, Store, StoreError, check_path, check_prefix};
 use std::io;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 /// A bucket, or anything else that `opendal` speaks to and that can create an object only if it is not there yet.
 pub struct ObjectStore {
     operator: Operator,
     /// Services need tokio beneath them, and whoever waits for a store may have none: stage code blocks on it.
     runtime: Handle,
+    /// The runtime itself, when it is nobody else's.
+    own: Option<Runtime>,
 }
 
 impl ObjectStore {
@@ -29,12 +31,22 @@ impl ObjectStore {
             None => None,
         };
         match reason {
-            None => Ok(Self { operator, runtime }),
+            None => Ok(Self { operator, runtime, own: None }),
             Some(reason) => {
                 let at = format!("{}://{}{}", info.scheme(), info.name(), info.root());
                 Err(StoreError::Failed { doing: "keep results in", at, source: unsupported(reason) })
             }
         }
+    }
+
+    /// As [`ObjectStore::open`], on a runtime that ends with the store.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::open`].
+    pub fn on(operator: Operator, runtime: Runtime) -> Result<Self, StoreError> {
+        let mut store = Self::open(operator, runtime.handle().clone())?;
+        store.own = Some(runtime);
+        Ok(store)
     }
 
     /// Runs `act` on the runtime and puts its error into the store's words.
@@ -60,6 +72,15 @@ impl ObjectStore {
 
     fn meta<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Metadata, StoreError>> {
         self.call("look at", at, |operator, at| async move { operator.stat(&at).await })
+    }
+}
+
+impl Drop for ObjectStore {
+    /// Whoever drops the store may stand on a runtime of its own, where nobody may wait for another to end.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.own.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -121,9 +142,7 @@ impl Store for ObjectStore {
                 operator.list_with(&prefix).recursive(true).await
             });
             let files = entries.await?.into_iter().filter(|entry| entry.metadata().is_file());
-            let mut found: Vec<Stat> = files
-                .map(|entry| Stat { size: entry.metadata().content_length(), at: entry.path().to_owned() })
-                .collect();
+            let mut found: Vec<Stat> = files.map(|entry| stat(entry.path(), entry.metadata())).collect();
             found.sort_by(|a, b| a.at.cmp(&b.at));
             Ok(found)
         })
@@ -133,7 +152,7 @@ impl Store for ObjectStore {
         Box::pin(async move {
             check_path(at)?;
             match self.meta(at).await {
-                Ok(meta) => Ok(Some(Stat { at: at.to_owned(), size: meta.content_length() })),
+                Ok(meta) => Ok(Some(stat(at, &meta))),
                 Err(StoreError::Missing { .. }) => Ok(None),
                 Err(other) => Err(other),
             }
@@ -146,6 +165,10 @@ impl Store for ObjectStore {
             self.call("delete", at, |operator, at| async move { operator.delete(&at).await }).await
         })
     }
+}
+
+fn stat(at: &str, meta: &Metadata) -> Stat {
+    Stat { at: at.to_owned(), size: meta.content_length(), tag: meta.etag().map(str::to_owned) }
 }
 
 /// Asks for the range as it is, and for the object's size only when the range leads beyond it: readers of video

@@ -2,6 +2,7 @@
 //! from that, and what would have to run now.
 
 use super::params;
+use crate::exit::Refusal;
 use crate::forecast::{Forecast, Forecasts};
 use crate::wiring::Project;
 use pipe_engine::failure::Failure;
@@ -79,10 +80,11 @@ pub(crate) struct Work {
 
 impl Planned {
     /// # Errors
-    /// When a file that a task names cannot be read.
-    pub(crate) fn new(name: String, spec: &Spec, project: Project, finder: Finder) -> Result<Self, Failure> {
+    /// When a file that a task names cannot be read, or the store cannot be looked into.
+    pub(crate) fn new(name: String, spec: &Spec, project: Project, finder: Finder) -> Result<Self, Refusal> {
+        project.reach(&finder)?;
         let fields = (0..project.plan.len()).map(|index| fields(&finder, index));
-        let fields = fields.collect::<Result<_, _>>()?;
+        let fields = fields.collect::<Result<_, Failure>>()?;
         finder.save();
         Ok(Self { name, project, finder, fields, settings: settings(spec) })
     }

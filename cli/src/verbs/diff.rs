@@ -111,9 +111,9 @@ fn of_revisions(
         let args = spec_args(spec, args, at);
         let checked = wiring::check(&args)?.sound(printer)?;
         let name = checked.at.as_ref().map_or_else(|| "the files as they are".to_owned(), |at| at.name());
-        let (project, finder) = Project::of(checked, &args).grown(&world, printer);
+        let (project, finder) = Project::of(checked, &args).grown(&world, printer)?;
         let recipe = project.recipe.clone();
-        Ok(Planned::new(name, &recipe.spec, project, finder)?)
+        Planned::new(name, &recipe.spec, project, finder)
     };
     let found = PlanDiff::of(&planned(Some(before))?, &planned(now)?);
     let text = |printer: &Printer| diff::tell::plans(&found, printer);

@@ -26,10 +26,13 @@ const SHOWN: usize = 20;
 const LONGEST: usize = 100;
 
 pub(crate) fn run(args: &ExplainArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let (project, finder) = Project::load(&args.spec, printer)?.grown(&World::real(), printer);
+    let (project, finder) = Project::load(&args.spec, printer)?.grown(&World::real(), printer)?;
+    project.reach(&finder)?;
     let tasks = matching(&project, &args.task)?;
     let forecasts = Forecasts::of(&project.plan, &finder);
     finder.save();
+    let shown = if printer.json { tasks.len() } else { SHOWN };
+    finder.ask_ahead(tasks.iter().take(shown).map(|task| project.plan.task(*task)));
     let told = tasks.iter().map(|task| Explained::of(&project.plan, &finder, &forecasts, *task));
     if printer.json {
         printer.document(&told.map(|told| told.document()).collect::<Vec<_>>())?;
@@ -97,6 +100,9 @@ impl<'a> Explained<'a> {
 
     fn place(&self) -> Option<String> {
         let newest = self.newest.as_ref()?;
+        if let Some(uri) = &self.plan.bucket {
+            return Some(format!("{}/{}", uri.trim_end_matches('/'), folder_in_store(newest)?));
+        }
         let root = self.plan.store.canonicalize().unwrap_or_else(|_| self.plan.store.clone());
         Some(paths::from_here(&root.join(folder_in_store(newest)?)))
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub(crate) fn run(args: &GraphArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let format = format_of(args)?;
-    let (project, finder) = Project::load(&args.spec, printer)?.grown(&World::real(), printer);
+    let (project, finder) = Project::load(&args.spec, printer)?.grown(&World::real(), printer)?;
     if printer.json {
         printer.document(&document(&project.plan))?;
         return Ok(Exit::Done);
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &GraphArgs, printer: &Printer) -> Result<Exit, Refusal> 
         GraphFormat::Dot => dot(&project.plan),
         GraphFormat::Mermaid => mermaid(&project.plan),
         GraphFormat::Svg => {
-            let looks = looks(&project, &finder);
+            let looks = looks(&project, &finder)?;
             svg(&project.plan, Detail { looks: looks.as_deref(), tasks: args.tasks })
         }
     };
@@ -60,14 +60,15 @@ fn named_by(file: &Path) -> Result<GraphFormat, Refusal> {
 }
 
 /// What would be done with each task. Where nothing was ever kept there is nothing to tell apart.
-fn looks(project: &Project, finder: &Finder) -> Option<Vec<Look>> {
-    if !project.plan.store.exists() {
-        return None;
+fn looks(project: &Project, finder: &Finder) -> Result<Option<Vec<Look>>, Refusal> {
+    if !project.has_store() {
+        return Ok(None);
     }
+    project.reach(finder)?;
     let forecasts = Forecasts::of(&project.plan, finder);
     let looks = (0..project.plan.len()).map(|task| forecasts.task(task).look()).collect();
     finder.save();
-    Some(looks)
+    Ok(Some(looks))
 }
 
 fn document(plan: &Plan) -> Json {

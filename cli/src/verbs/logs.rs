@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub(crate) fn run(args: &LogsArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let (project, _) = Project::load(&args.spec, printer)?.grown(&World::real(), printer);
+    let (project, _) = Project::load(&args.spec, printer)?.grown(&World::real(), printer)?;
     let tasks = matching(&project, &args.task)?;
     let kept = kept(&project.state.root().join("attempts"), &project.plan.name);
     let mut found = Vec::new();

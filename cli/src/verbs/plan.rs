@@ -25,7 +25,9 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         return show_origins(args, printer);
     }
     let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
-    let (project, finder) = project.grown(&World::real(), printer);
+    let (project, finder) = project.grown(&World::real(), printer)?;
+    project.reach(&finder)?;
+    tell_unseen(&project, printer);
     // The process ends after this; to take a hundred thousand tasks apart first would cost a tenth of planning them.
     let (project, finder) = (ManuallyDrop::new(project), ManuallyDrop::new(finder));
     let forecasts = ManuallyDrop::new(Forecasts::of(&project.plan, &finder));
@@ -52,6 +54,14 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         }
     })?;
     Ok(Exit::Done)
+}
+
+/// A plan that looks at no store calls finished work unfinished, so it says that it did not look.
+fn tell_unseen(project: &Project, printer: &Printer) {
+    if let Some(uri) = project.plan.bucket.as_deref().filter(|_| project.plan.opens && !project.has_store()) {
+        let title = printer.paint_err(Style::Warning, "warning:");
+        printer.line(&format!("{title} {uri} is not looked at (--offline): the plan takes it as empty"));
+    }
 }
 
 fn show_origins(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {

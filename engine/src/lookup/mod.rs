@@ -1,6 +1,7 @@
 //! A task whose inputs are known -> its key, and the result the store already has for it or the reason why not; a result
 //! -> the rows it holds.
 
+mod bucket;
 mod rows;
 mod shelf;
 mod sources;
@@ -14,8 +15,9 @@ use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::state::{Ending, Hints, History, StateFolder};
-use crate::store::Folder;
+use crate::store::{Folder, Store};
 use crate::world::World;
+use bucket::InBucket;
 use petgraph::graph::NodeIndex;
 use shelf::{InFolder, Shelf};
 use sources::Sources;
@@ -76,6 +78,21 @@ impl Finder {
         let is_empty = !store.path("results").exists();
         let shelf = InFolder { store, hints: hints.clone(), repairs: false, is_empty };
         Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
+    }
+
+    /// As [`Finder::for_looking`], in a bucket, which is listed once. `name` tells it from all other stores.
+    pub fn in_bucket(plan: Arc<Plan>, (name, store): (&str, Arc<dyn Store>), hints: Hints, world: World) -> Self {
+        let hints = Arc::new(Mutex::new(hints));
+        let shelf = InBucket::new(name, store, hints.clone());
+        Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
+    }
+
+    /// Makes sure that the store answers, before it is asked for each of a hundred thousand tasks.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn reach(&self) -> Result<(), Failure> {
+        self.shelf.reach()
     }
 
     fn with(plan: Arc<Plan>, shelf: Arc<dyn Shelf>, hints: Arc<Mutex<Hints>>, sources: Sources) -> Self {
@@ -225,6 +242,16 @@ impl Finder {
     pub fn newest(&self, task: &Task) -> Option<Manifest> {
         let fingerprint = self.hints().newest(&self.plan.name, &task.id)?;
         self.shelf.manifest(&fingerprint).ok().flatten()
+    }
+
+    /// Gets ready to tell why these tasks run: what their newest results were made of is asked for at once.
+    pub fn ask_ahead<'a>(&self, tasks: impl Iterator<Item = &'a Task>) {
+        let newest: Vec<Fingerprint> =
+            tasks.filter_map(|task| self.hints().newest(&self.plan.name, &task.id)).collect();
+        // Whoever needs one that could not be had asks again, and is told why.
+        if let Err(failure) = self.shelf.ask_ahead(&newest.iter().collect::<Vec<_>>()) {
+            tracing::debug!(%failure, "manifests could not be asked for ahead");
+        }
     }
 
     /// What earlier runs tell. A journal that cannot be read tells nothing: nothing is decided by it.

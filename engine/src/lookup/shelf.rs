@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A store in which results are looked for.
 pub(super) trait Shelf: Send + Sync {
+    /// Makes sure that questions will be answered.
+    fn reach(&self) -> Result<(), Failure>;
+
     /// Whether there is a result.
     fn has(&self, fingerprint: &Fingerprint) -> Result<bool, Failure>;
 
@@ -21,6 +24,9 @@ pub(super) trait Shelf: Send + Sync {
 
     /// All that is known of a result, when it is there.
     fn manifest(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, Failure>;
+
+    /// As [`Shelf::manifest`] of each, where that is faster at once. They are there until others are asked for.
+    fn ask_ahead(&self, fingerprints: &[&Fingerprint]) -> Result<(), Failure>;
 
     /// The bytes of a file of a result.
     fn bytes(&self, at: &str) -> Result<Vec<u8>, Failure>;
@@ -57,7 +63,7 @@ impl InFolder {
         }
         let meta = fs::metadata(self.store.path(&place(fingerprint)));
         let Some(stamp) = meta.ok().map(|meta| Stamp::of(&meta)) else { return Ok(None) };
-        let same = last.filter(|last| last.stamp == Some(stamp));
+        let same = last.filter(|last| last.stamp == stamp);
         if let Some(known) = same.and_then(|last| seen(&self.hints(), &last)) {
             return Ok(Some(known));
         }
@@ -65,7 +71,7 @@ impl InFolder {
             return Ok(self.open(fingerprint)?.map(read));
         }
         let found = Results::of(self.store.as_ref()).find(fingerprint).map_err(store_failed)?.map(Artifact::from);
-        Ok(found.inspect(|artifact| self.hints().remember_result(Some(stamp), artifact)).map(read))
+        Ok(found.inspect(|artifact| self.hints().remember_result(stamp, artifact)).map(read))
     }
 
     /// Reads a result and leaves it as it is.
@@ -74,7 +80,7 @@ impl InFolder {
             return Ok(None);
         };
         let found = Artifact::from_manifest(fingerprint, &bytes);
-        Ok(found.inspect(|artifact| self.hints().remember_result(Some(stamp), artifact)))
+        Ok(found.inspect(|artifact| self.hints().remember_result(stamp, artifact)))
     }
 
     /// What is left of a result once its files were looked for.
@@ -101,6 +107,10 @@ impl InFolder {
 }
 
 impl Shelf for InFolder {
+    fn reach(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn has(&self, fingerprint: &Fingerprint) -> Result<bool, Failure> {
         let read = |artifact: Artifact| artifact.files.into_iter().map(FilePlace::from).collect::<Vec<_>>();
         let found = self.find(fingerprint, Hints::places, read)?;
@@ -121,6 +131,10 @@ impl Shelf for InFolder {
         }
     }
 
+    fn ask_ahead(&self, _: &[&Fingerprint]) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn bytes(&self, at: &str) -> Result<Vec<u8>, Failure> {
         let path = self.store.path(at);
         fs::read(&path).map_err(|error| Failure::io("read the rows", &path, &error))
@@ -128,7 +142,7 @@ impl Shelf for InFolder {
 
     fn remember(&self, artifact: &Artifact) {
         if let Ok(meta) = fs::metadata(self.store.path(&place(&artifact.fingerprint))) {
-            self.hints().remember_result(Some(Stamp::of(&meta)), artifact);
+            self.hints().remember_result(Stamp::of(&meta), artifact);
         }
     }
 }

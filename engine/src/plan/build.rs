@@ -45,6 +45,8 @@ pub struct Request<'a> {
     pub backends: &'a Backends,
     /// Their schema.
     pub schema: &'a SpecSchema,
+    /// The schemes of the stores that can be looked into besides folders, such as `s3`.
+    pub schemes: &'a [&'a str],
     /// Whether files, secrets and programs that the spec names are left alone: it is judged by its text.
     pub offline: bool,
     /// The rows that are known of stages which others are spread over.
@@ -116,6 +118,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         params: values,
         origins,
         store,
+        opens: bucket.as_deref().is_some_and(|uri| places::opens(request, uri)),
         bucket,
         around,
         places: ground.places,

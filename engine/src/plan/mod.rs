@@ -69,8 +69,10 @@ pub struct Plan {
     pub environment: Environment,
     /// The store's root.
     pub store: PathBuf,
-    /// The URI of the store when it lies in a bucket, which this build cannot open: such a plan can be looked at only.
+    /// The URI of the store when it lies in a bucket: nothing runs into one.
     pub bucket: Option<String>,
+    /// Whether this build can look into that bucket.
+    pub opens: bool,
     /// What happens around a run.
     pub around: Around,
     /// The places where tasks run; the first is this machine.

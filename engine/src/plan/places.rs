@@ -107,7 +107,19 @@ fn place(
     Ok(Place { name: spec.name.value.clone(), kind: Some((kind, config)), capability, span: spec.name.span.clone() })
 }
 
-/// The store's root, and its URI when it is in a bucket: that can be planned for, and not be opened by this build.
+/// Buckets that a build may look into. Which it does is a matter of what is linked.
+const SCHEMES: [&str; 2] = ["gs", "s3"];
+
+/// Whether this build can look into the bucket at this URI.
+pub(super) fn opens(request: &Request<'_>, uri: &str) -> bool {
+    request.schemes.contains(&scheme(uri))
+}
+
+fn scheme(uri: &str) -> &str {
+    uri.split_once("://").map_or("", |(scheme, _)| scheme)
+}
+
+/// The store's root, and its URI when it is in a bucket.
 pub(super) fn store(
     request: &Request<'_>,
     stages: &[Stage],
@@ -116,11 +128,7 @@ pub(super) fn store(
 ) -> (PathBuf, Option<String>) {
     let (spec, span) = (request.spec, request.spec.place(&["store", "root"]));
     let bucket = spec.store.contains("://").then(|| spec.store.clone());
-    if bucket.is_some() {
-        let message = "this build keeps results in folders only, and the store is elsewhere";
-        let help = "the spec can be planned as if the store were empty; to run it, name a folder";
-        problems.push(Diagnostic::warning(code::UNKNOWN_STORE, message, span.clone(), "").help(help));
-    }
+    problems.extend(bucket.as_deref().filter(|uri| !opens(request, uri)).map(|uri| unopened(uri, span.clone())));
     let remote = stages.iter().map(|stage| &places[stage.backend]).find(|place| place.capability.is_remote);
     if let Some(place) = remote.filter(|_| bucket.is_none()) {
         let message = format!("the backend `{}` cannot reach the store, which is a folder of this machine", place.name);
@@ -129,6 +137,17 @@ pub(super) fn store(
         problems.push(problem.and(span.clone(), "a folder").help(help));
     }
     (request.folder(&span).join(&spec.store), bucket)
+}
+
+fn unopened(uri: &str, span: Span) -> Diagnostic {
+    if SCHEMES.contains(&scheme(uri)) {
+        let message = "this build looks for results in folders only, and the store is elsewhere";
+        let help = "the spec can be planned as if the store were empty; to look into it, take a build with `cloud`";
+        return Diagnostic::warning(code::UNKNOWN_STORE, message, span, "").help(help);
+    }
+    let message = format!("no store is kept under `{}://`", scheme(uri));
+    let help = "a store's root is a folder, or a bucket: `gs://BUCKET/PREFIX` or `s3://BUCKET/PREFIX`";
+    Diagnostic::error(code::UNKNOWN_STORE, message, span, "").help(help)
 }
 
 /// Chooses the place of a stage. Index into `places`.

@@ -5,7 +5,6 @@ use super::packed;
 use crate::ids::{Fingerprint, TaskId};
 use crate::manifest::{Artifact, FilePlace};
 use crate::stamp::{FileStamp, Stamp};
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -44,8 +43,8 @@ type Name = [u8; 16];
 /// A result as its manifest told it when its stamp was taken.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Absent for an object of a bucket, which does not change.
-    pub stamp: Option<Stamp>,
+    /// What its manifest was then.
+    pub stamp: Stamp,
     /// Where it stands among those that are packed: only those that are asked for are read.
     packed: Range<usize>,
 }
@@ -104,8 +103,8 @@ impl Hints {
         packed::read(fingerprint, self.packed.get(seen.packed.clone())?)
     }
 
-    /// Remembers a result. `stamp` is its manifest's; in a bucket it has none.
-    pub fn remember_result(&mut self, stamp: Option<Stamp>, artifact: &Artifact) {
+    /// Remembers a result. `stamp` is its manifest's.
+    pub fn remember_result(&mut self, stamp: Stamp, artifact: &Artifact) {
         let Some(print) = print(&artifact.fingerprint) else { return };
         let begin = self.packed.len();
         packed::write(artifact, &mut self.packed);
@@ -151,7 +150,7 @@ impl Hints {
         self.new_results.sort_unstable();
         for print in self.new_results.drain(..) {
             let seen = &self.results[&print];
-            let stamp = seen.stamp.map_or_else(Vec::new, |stamp| stamp.to_bytes().to_vec());
+            let stamp = seen.stamp.to_bytes();
             let row = params![print, stamp, &self.packed[seen.packed.clone()]];
             transaction.prepare_cached("insert or replace into results values (?1, ?2, ?3)")?.execute(row)?;
         }
@@ -230,10 +229,7 @@ fn read(path: &Path) -> rusqlite::Result<Hints> {
     hints.newest.reserve(size / ROW);
     let mut rows = results.query([])?;
     while let Some(row) = rows.next()? {
-        let stamp = match row.get_ref(1)? {
-            ValueRef::Blob([]) => None,
-            stamp => Some(Stamp::from_bytes(stamp.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)?),
-        };
+        let stamp = Stamp::from_bytes(row.get_ref(1)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)?;
         let begin = hints.packed.len();
         hints.packed.extend_from_slice(row.get_ref(2)?.as_blob()?);
         hints.results.insert(row.get(0)?, Seen { stamp, packed: begin..hints.packed.len() });

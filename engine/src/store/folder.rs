@@ -178,7 +178,7 @@ impl Folder {
             if meta.is_dir() {
                 self.walk(&entry.path(), found)?;
             } else if let Ok(at) = entry.path().strip_prefix(&self.root) {
-                found.push(Stat { at: at.to_string_lossy().into_owned(), size: meta.len() });
+                found.push(Stat { at: at.to_string_lossy().into_owned(), size: meta.len(), tag: None });
             }
         }
         Ok(())
@@ -197,7 +197,7 @@ impl Folder {
     fn stat_of(&self, at: &str) -> Result<Option<Stat>, StoreError> {
         check_path(at)?;
         match fs::metadata(self.path(at)) {
-            Ok(meta) => Ok(Some(Stat { at: at.to_owned(), size: meta.len() })),
+            Ok(meta) => Ok(Some(Stat { at: at.to_owned(), size: meta.len(), tag: None })),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.failed("look at", at, e)),
         }

@@ -18,6 +18,8 @@ pub struct Stat {
     pub at: String,
     /// Bytes.
     pub size: u64,
+    /// What its service changes when the object does, where a listing tells that.
+    pub tag: Option<String>,
 }
 
 /// Why a store could not do as asked. Each names the object.

@@ -76,7 +76,7 @@ impl Desk {
             let base = Path::new(path).parent().unwrap();
             let (kinds, backends, schema, rows) = (&kinds, &backends, &schema, &self.rows);
             let (sources, texts, offline) = (&sources, self, true);
-            let request = Request { spec, sources, base, texts, kinds, backends, schema, offline, rows };
+            let request = Request { spec, sources, base, texts, kinds, backends, schema, schemes: &[], offline, rows };
             let (plan, more) = plan::build(&request);
             problems.extend(more);
             plan

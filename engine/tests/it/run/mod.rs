@@ -5,6 +5,7 @@ mod children;
 mod estimating;
 mod following;
 mod growing;
+mod looking;
 mod outputs;
 mod project;
 mod publishing;

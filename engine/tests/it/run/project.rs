@@ -230,6 +230,7 @@ fn planned(base: &Path, stages: &str, rows: &Rows) -> Result<Plan, Vec<Diagnosti
         kinds: &kinds,
         backends: &backends,
         schema: &schema,
+        schemes: &[],
         offline: false,
         rows,
     };
