@@ -123,7 +123,7 @@ pub(crate) struct Given {
     /// Take parameters from a TOML, YAML or JSON file; `-P` wins over it
     #[arg(long = "params", value_name = "FILE")]
     pub(crate) params_file: Option<PathBuf>,
-    /// Judge the spec by its text: do not look for the files, secrets and programs it names
+    /// Judge the spec by its text: do not look for the files, secrets and programs it names, nor into a bucket
     #[arg(long)]
     pub(crate) offline: bool,
     /// Lay a profile of the spec over it [env: PIPE_PROFILE]

@@ -6,6 +6,8 @@ mod around;
 mod at;
 mod beginning;
 mod bench;
+#[cfg(feature = "cloud")]
+mod bucket;
 mod choosing;
 mod ci;
 mod corpus;

@@ -99,12 +99,12 @@ fn stages_that_run_elsewhere_say_where_and_for_how_much() {
                 region = \"us-central1\"\n[params]";
     let spec = SUM.replace("inputs = { numbers", elsewhere).replace("[params]", jobs);
     let bench = Bench::with(&spec);
-    let text = bench.pipe(&["plan", "spec.toml"]).stdout;
+    let text = bench.pipe(&["plan", "spec.toml", "--offline"]).stdout;
     let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(row("stage").contains("place") && row("stage").contains("price"), "{text}");
     assert!(row("sum").contains(" jobs ") && row("sum").contains(" USD "), "{text}");
     assert!(row("number").contains(" local ") && !row("number").contains("USD"), "{text}");
-    let document = bench.pipe(&["plan", "spec.toml", "--json"]).json();
+    let document = bench.pipe(&["plan", "spec.toml", "--json", "--offline"]).json();
     assert_eq!((&document["stages"][1]["place"], &document["stages"][0]["place"]), (&"jobs".into(), &"local".into()));
     let (one, all) = (&document["stages"][1]["price"]["amount"], &document["estimate"]["price"]["amount"]);
     assert!(one.as_f64().unwrap() > 0.0 && one == all, "{document}");

@@ -74,7 +74,7 @@ pub const DOES_NOT_FIT: &str = "P0502";
 pub const BAD_BACKEND: &str = "P0503";
 /// A backend elsewhere cannot reach the store.
 pub const OUT_OF_REACH: &str = "P0504";
-/// A store of a kind that this build does not have.
+/// A store of a kind that there is not, or that this build does not have.
 pub const UNKNOWN_STORE: &str = "P0505";
 /// A task that somebody pays for has no end.
 pub const NO_TIMEOUT: &str = "P0506";
