@@ -204,7 +204,18 @@ fn explain(doing: &'static str, at: &str, error: Error) -> StoreError {
         ErrorKind::Unsupported => io::ErrorKind::Unsupported,
         _ => io::ErrorKind::Other,
     };
-    StoreError::Failed { doing, at, source: io::Error::new(kind, error) }
+    StoreError::Failed { doing, at, source: io::Error::new(kind, in_words(&error)) }
+}
+
+/// What the service said and the cause at the bottom, such as a refused connection; what lies between is for those who
+/// debug it.
+fn in_words(error: &Error) -> String {
+    tracing::debug!(?error, "the service failed");
+    let mut cause = std::error::Error::source(error);
+    while let Some(below) = cause.and_then(std::error::Error::source) {
+        cause = Some(below);
+    }
+    cause.map_or_else(|| error.message().to_owned(), |cause| format!("{}: {cause}", error.message()))
 }
 
 fn unsupported(reason: String) -> io::Error {

@@ -20,6 +20,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
 /// How often one question is asked again.
 const AGAIN: usize = 3;
+/// How long after the first time; each further pause is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
 /// The region of requests to services that have none.
 const ANY_REGION: &str = "us-east-1";
 
@@ -61,7 +63,8 @@ fn operator(place: &Place<'_>, runtime: &Runtime) -> io::Result<Operator> {
     let operator = if place.scheme == "gs" { gs(place) } else { s3(place, runtime, &transport) }?;
     let context = OperationContext::default().with_http_transport(transport);
     let timeout = TimeoutLayer::new().with_timeout(ANSWER).with_io_timeout(ANSWER);
-    Ok(operator.with_context(context).layer(timeout).layer(RetryLayer::new().with_max_times(AGAIN).with_jitter()))
+    let retry = RetryLayer::new().with_max_times(AGAIN).with_min_delay(PAUSE).with_jitter();
+    Ok(operator.with_context(context).layer(timeout).layer(retry))
 }
 
 /// A client of our own: the default one panics where a machine has no certificates.
