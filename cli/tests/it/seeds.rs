@@ -75,8 +75,9 @@ impl Kit {
         let plan = spec.as_ref().and_then(|spec| {
             let (base, offline) = (seed.path.parent().unwrap(), offline || seed.offline);
             let Self { kinds, backends, schema } = self;
-            let (sources, rows) = (&sources, &Rows::new());
-            let request = Request { spec, sources, base, texts: &texts, kinds, backends, schema, offline, rows };
+            let (sources, rows, schemes) = (&sources, &Rows::new(), &["gs", "s3"]);
+            let texts = &texts;
+            let request = Request { spec, sources, base, texts, kinds, backends, schema, offline, schemes, rows };
             let (plan, more) = plan::build(&request);
             problems.extend(more);
             plan
