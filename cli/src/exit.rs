@@ -1,6 +1,7 @@
 //! What stopped a verb -> text on stderr and an exit code. The one place that does either.
 
 use crate::printer::{Printer, Style};
+use pipe_clock::LedgerError;
 use pipe_engine::failure::Failure;
 use pipe_engine::state::{JournalError, LockError};
 use pipe_engine::store::StoreError;
@@ -84,6 +85,13 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::new(Exit::Unavailable, error.to_string())
             .help("check `[store] root` in the spec, and the disk it lies on")
+    }
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        Self::new(Exit::Unavailable, error.to_string())
+            .help("check the state folder and its disk; `--state DIR` names another")
     }
 }
 

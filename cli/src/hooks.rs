@@ -1,6 +1,7 @@
 //! What a spec wants done after a run: one command, in the spec's folder, that is told how the run went. However it ends,
 //! the run has ended as it has.
 
+use crate::args::RunArgs;
 use crate::printer::Printer;
 use pipe_engine::run::Finished;
 use pipe_engine::spec::{Hook, Hooks};
@@ -15,7 +16,8 @@ use tokio::process::{Child, Command};
 const USUAL: Duration = Duration::from_secs(60);
 
 /// Runs the hook that belongs to the end of a run, if the spec has one. What it writes goes to stderr: stdout is data.
-pub(crate) fn after(hooks: &Hooks, finished: &Finished, spec: &Path, printer: &Printer) {
+pub(crate) fn after(hooks: &Hooks, finished: &Finished, args: &RunArgs, printer: &Printer) {
+    let spec: &Path = &args.spec.spec;
     let (name, status) = match finished {
         Finished { interrupted: true, .. } => ("failure", "interrupted"),
         Finished { counts, .. } if counts.failed > 0 => ("failure", "failed"),
@@ -29,7 +31,7 @@ pub(crate) fn after(hooks: &Hooks, finished: &Finished, spec: &Path, printer: &P
         ("PIPE_SPEC", spec.canonicalize().unwrap_or_else(|_| spec.to_owned()).display().to_string()),
     ];
     let ended = command(hook, spec).and_then(|mut command| {
-        command.envs(told);
+        command.envs(told).envs(args.slot.map(|slot| ("PIPE_SLOT", pipe_clock::told(slot))));
         run(command, hook.timeout.map_or(USUAL, Duration::from))
     });
     if let Err(why) = ended {

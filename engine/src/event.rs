@@ -55,6 +55,9 @@ pub enum Body {
         /// Where the spec stood in version control; absent when it was in none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<Box<Revision>>,
+        /// The slot of the spec's schedule that it is for; absent when a person started it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slot: Option<Timestamp>,
     },
     /// Tasks of one stage whose results were found in the store.
     TasksCached {

@@ -27,6 +27,9 @@ pub struct RunView {
     /// Where the spec stood in version control.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
+    /// The slot of the spec's schedule that it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Timestamp>,
     /// When it began.
     pub started: Timestamp,
     /// The newest event.
@@ -117,7 +120,7 @@ impl RunView {
     pub fn take(&mut self, event: &RunEvent) {
         self.heard = event.time;
         match &event.body {
-            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision } => {
+            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision, slot } => {
                 self.run = Some(event.run.clone());
                 self.started = event.time;
                 self.pipeline.clone_from(pipeline);
@@ -125,6 +128,7 @@ impl RunView {
                 self.spec_digest.clone_from(spec_digest);
                 self.params.clone_from(params);
                 self.revision = revision.as_deref().cloned();
+                self.slot = *slot;
                 self.planned = *tasks;
             }
             Body::TasksCached { stage, cells, keys } => {

@@ -9,6 +9,7 @@ use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::summary;
 use crate::wiring::{self, Project, Workshop};
+use pipe_clock::Claim;
 use pipe_engine::event::RunEvent;
 use pipe_engine::plan::Rows;
 use pipe_engine::run::{self, Finished, Setup};
@@ -29,6 +30,15 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
     let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
     let workshop = Workshop::open(&project, args.wait, &world, printer)?;
+    if let Some(slot) = args.slot {
+        // With the lock held: two runs that were started for one slot come one after the other.
+        let root = workshop.local.state.root();
+        if let Claim::Begun(begun) = pipe_clock::claim(root, &args.spec.spec, slot)? {
+            let slot = pipe_clock::told(slot);
+            printer.line(&format!("nothing to do for {slot}: a run for {} has begun before", pipe_clock::told(begun)));
+            return Ok(Exit::Done);
+        }
+    }
     let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
     let hears = progress.clone();
@@ -41,6 +51,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
             (standing, Some(at)) => Some(at.revision(standing)),
             (standing, None) => standing,
         },
+        slot: args.slot,
         world: world.clone(),
         journal: workshop.journal,
         finder: workshop.finder,
@@ -62,7 +73,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
         };
         ended.tell(printer);
     }
-    hooks::after(&project.plan.around.hooks, &finished, &args.spec.spec, printer);
+    hooks::after(&project.plan.around.hooks, &finished, args, printer);
     Ok(exit_of(&finished))
 }
 

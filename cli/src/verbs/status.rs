@@ -103,7 +103,9 @@ fn headline(view: &RunView, life: &Life, now: Timestamp, printer: &Printer) -> S
 /// What the run was made of: commit, parameters.
 fn origin(view: &RunView, printer: &Printer) -> String {
     let params: Vec<String> = view.params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let parts = [("commit", view.revision.as_ref().map(words::revision)), ("params", Some(params.join(", ")))];
+    let slot = view.slot.map(Timestamp::to_local);
+    let commit = view.revision.as_ref().map(words::revision);
+    let parts = [("slot", slot), ("commit", commit), ("params", Some(params.join(", ")))];
     let told = parts.into_iter().filter_map(|(name, told)| Some((name, told.filter(|told| !told.is_empty())?)));
     told.map(|(name, told)| format!("  {}  {}\n", printer.paint_out(Style::Faint, name), words::cut(&told, WIDEST)))
         .collect()

@@ -28,6 +28,7 @@ mod running;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;
 mod scale;
+mod schedule;
 mod schemas;
 mod secrets;
 mod seeds;

@@ -38,6 +38,7 @@ pub use params::Resolved;
 pub use picture::{Detail, Look, dot, mermaid, svg};
 pub use places::Place;
 pub use rows::{Row, Rows};
+pub use schedule::cron;
 pub use selection::{Part, Selection, not_asked_for};
 pub use settings::{Follow, Settings};
 

@@ -113,6 +113,7 @@ impl Dispatcher {
             params: self.setup.plan.params.clone(),
             tasks: self.setup.plan.asked().count() as u64,
             revision: self.setup.revision.clone().map(Box::new),
+            slot: self.setup.slot,
         };
         self.sayer.durable(&self.setup.journal, None, None, started);
         self.feed(Input::Planned);

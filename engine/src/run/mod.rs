@@ -17,7 +17,7 @@ use crate::plan::{Plan, Rows};
 use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
 use crate::state::{Journal, JournalError};
-use crate::world::World;
+use crate::world::{Timestamp, World};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -34,6 +34,8 @@ pub struct Setup {
     pub spec: String,
     /// Where the spec stands in version control.
     pub revision: Option<Revision>,
+    /// The slot of the spec's schedule that it is for.
+    pub slot: Option<Timestamp>,
     /// The clock and randomness.
     pub world: World,
     /// Where what happened is written down.

@@ -248,6 +248,7 @@ mod tests {
                 params: Map::new(),
                 tasks: 1,
                 revision: None,
+                slot: None,
             };
             let event = |seq: u64, time: u64, task: Option<String>, body: Body| RunEvent {
                 v: VERSION,

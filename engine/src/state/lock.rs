@@ -47,8 +47,17 @@ impl Lock {
     /// # Errors
     /// [`LockError`].
     pub fn take(folder: &Path, wait: bool) -> Result<Self, LockError> {
-        let failed = |source| LockError::Io { folder: folder.display().to_string(), source };
-        fs::create_dir_all(folder.join("attempts")).map_err(failed)?;
+        fs::create_dir_all(folder.join("attempts")).map_err(|source| failed(folder, source))?;
+        Self::hold(folder, wait)
+    }
+
+    /// Takes the lock of any folder that one process at a time works with, making it when it is not there.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn hold(folder: &Path, wait: bool) -> Result<Self, LockError> {
+        let failed = |source| failed(folder, source);
+        fs::create_dir_all(folder).map_err(failed)?;
         let path = folder.join("lock");
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
@@ -81,6 +90,10 @@ impl Lock {
         };
         holds.then(|| said.trim().to_owned())
     }
+}
+
+fn failed(folder: &Path, source: io::Error) -> LockError {
+    LockError::Io { folder: folder.display().to_string(), source }
 }
 
 #[cfg(test)]

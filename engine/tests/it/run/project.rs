@@ -173,6 +173,7 @@ impl Project {
             replan,
             spec: "spec.toml".to_owned(),
             revision: None,
+            slot: None,
             world,
             journal: Journal::open(&state.journal()).unwrap(),
             local: Local {
