@@ -9,11 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 const MINUTE: u64 = 60_000;
-const DAY: u64 = 24 * 60 * MINUTE;
 
 /// `PIPE_TEST_SEEDS` asks for more (or fewer) cases than the usual.
 fn seeds() -> u64 {
-    std::env::var("PIPE_TEST_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(30)
+    std::env::var("PIPE_TEST_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(8)
 }
 
 /// A process that runs the spec. It waits for the state folder, then claims its slot, then works.
@@ -38,7 +37,9 @@ struct World {
     random: ChaCha8Rng,
     slots: Slots,
     rules: Rules,
-    /// How far clocks are set at most, in days.
+    /// How long it is from one slot to the next, about; everything else takes its measure from it.
+    apart: u64,
+    /// By how many slots clocks are set at most.
     jumps: u64,
     /// True time, which only moves forward; and what the clock shows beyond it.
     time: u64,
@@ -51,7 +52,6 @@ struct World {
     not_begun: Vec<Timestamp>,
     given_up: usize,
     next_id: u64,
-    latest_clock: Timestamp,
 }
 
 struct Daemon {
@@ -64,12 +64,14 @@ struct Killed;
 
 impl World {
     fn new(seed: u64, slots: Slots, rules: Rules, jumps: u64) -> Self {
+        let apart = slots.after(Timestamp(0)).and_then(|first| Some(slots.after(first)?.0 - first.0)).unwrap();
         let time = parse("2024-01-01T00:00:00Z").unwrap();
         let disk = Disk { turns: Turns::from(time), process: None, begun: Timestamp(0) };
         Self {
             random: ChaCha8Rng::seed_from_u64(seed),
             slots,
             rules,
+            apart,
             jumps,
             time: time.0,
             shift: 0,
@@ -80,7 +82,6 @@ impl World {
             not_begun: Vec::new(),
             given_up: 0,
             next_id: 0,
-            latest_clock: time,
         }
     }
 
@@ -92,10 +93,8 @@ impl World {
         self.random.next_u64() % most
     }
 
-    fn clock(&mut self) -> Timestamp {
-        let now = Timestamp(self.time.saturating_add_signed(self.shift));
-        self.latest_clock = self.latest_clock.max(now);
-        now
+    fn clock(&self) -> Timestamp {
+        Timestamp(self.time.saturating_add_signed(self.shift))
     }
 
     /// Time passes until something is to be done: a slot, the end of a run, or nothing in particular.
@@ -106,12 +105,12 @@ impl World {
         let most = next_slot.min(ends.saturating_sub(self.time)).max(1);
         self.time += if self.chance(3) { 1 + self.up_to(most) } else { most + self.up_to(2000) };
         if self.chance(200) && self.jumps > 0 {
-            let far = self.up_to(self.jumps * DAY) as i64;
+            let far = self.up_to(self.jumps * self.apart) as i64;
             self.shift = if self.chance(2) { self.shift + far } else { self.shift - far };
         }
         if self.daemon.is_some() && self.chance(50) {
             // A machine that sleeps: everybody finds that it is later.
-            self.time += self.up_to(3 * DAY);
+            self.time += self.up_to(10 * self.apart);
         }
     }
 
@@ -123,8 +122,8 @@ impl World {
         }
         self.processes_work();
         if self.daemon.is_none() {
-            if self.chance(4) {
-                let _ = self.arrive();
+            if self.chance(4) && self.arrive().is_err() {
+                self.daemon = None;
             }
             return;
         }
@@ -145,7 +144,8 @@ impl World {
             }
             self.disk.begun = first.slot;
             self.begun.push(first.slot);
-            let length = if self.chance(10) { self.up_to(2 * DAY) } else { self.up_to(30 * MINUTE) };
+            let most = if self.chance(10) { 3 * self.apart } else { self.apart / 4 };
+            let length = self.up_to(most);
             self.processes[0].ends = Some(time + 1 + length);
         }
     }
@@ -221,15 +221,19 @@ impl World {
         if self.chance(200) { Err(Killed) } else { Ok(()) }
     }
 
-    /// Everything ends well: nobody is killed any more, until nothing goes on and nothing waits.
+    /// Time goes on until nothing goes on and nothing waits.
     fn settle(&mut self) {
         for _ in 0..100_000 {
             self.time += MINUTE;
             self.processes_work();
-            let _ = if self.daemon.is_none() { self.arrive() } else { self.work() };
-            let daemon = self.daemon.as_ref().unwrap();
-            if daemon.turns.running.is_none() && daemon.turns.waiting.is_empty() {
-                return;
+            let came = self.daemon.is_none();
+            let worked = if came { self.arrive() } else { self.work() };
+            let turns = &self.daemon.as_ref().unwrap().turns;
+            let rests = turns.running.is_none() && turns.waiting.is_empty();
+            match worked {
+                Ok(()) if rests && !came => return,
+                Ok(()) => {}
+                Err(Killed) => self.daemon = None,
             }
         }
         panic!("it does not come to rest");
@@ -247,10 +251,12 @@ impl World {
         self
     }
 
-    /// Every slot that any clock has shown.
+    /// Every slot that was decided, which are all that the clock shows now; more, when it was set back since.
     fn all(&self) -> Vec<Timestamp> {
         let from = parse("2024-01-01T00:00:00Z").unwrap();
-        self.slots.iter_after(from).take_while(|slot| *slot <= self.latest_clock).collect()
+        let decided = self.daemon.as_ref().unwrap().turns.decided;
+        assert!(self.slots.after(decided).unwrap() > self.clock(), "a slot is due and nobody has seen it");
+        self.slots.iter_after(from).take_while(|slot| *slot <= decided).collect()
     }
 }
 
@@ -265,7 +271,7 @@ fn simulate(overlap: Overlap, catch_up: CatchUp, jumps: u64, check: impl Fn(&Wor
     for seed in 0..seeds() {
         let (cron, zone, until) = CASES[(seed % 4) as usize];
         let world = World::new(seed, slots(cron, zone), Rules { overlap, catch_up }, jumps).run(until);
-        assert!(world.begun.len() > 500, "seed {seed}: only {} of {} began", world.begun.len(), world.all().len());
+        assert!(world.begun.len() > 100, "seed {seed}: only {} of {} began", world.begun.len(), world.all().len());
         check(&world);
     }
 }
@@ -274,7 +280,7 @@ fn simulate(overlap: Overlap, catch_up: CatchUp, jumps: u64, check: impl Fn(&Wor
 fn no_slot_begins_twice_whatever_is_killed_and_wherever_the_clock_goes() {
     for overlap in [Overlap::Skip, Overlap::Queue, Overlap::Replace] {
         for catch_up in [CatchUp::None, CatchUp::Last, CatchUp::All] {
-            simulate(overlap, catch_up, 20, |_| {});
+            simulate(overlap, catch_up, 300, |_| {});
         }
     }
 }
@@ -282,7 +288,7 @@ fn no_slot_begins_twice_whatever_is_killed_and_wherever_the_clock_goes() {
 #[test]
 fn each_slot_begins_exactly_once_when_all_are_made_up_for_and_wait_for_each_other() {
     // Clocks are set so little that no more are missed than may wait.
-    simulate(Overlap::Queue, CatchUp::All, 2, |world| {
+    simulate(Overlap::Queue, CatchUp::All, 20, |world| {
         assert_eq!(world.given_up, 0);
         assert_eq!(world.begun.len(), world.all().len());
         assert_eq!(world.begun, world.all());
@@ -325,8 +331,7 @@ impl World {
             self.disk.process = None;
             turns = daemon.turns.ended();
         }
-        let now = Timestamp(self.time.saturating_add_signed(self.shift));
-        self.latest_clock = self.latest_clock.max(now);
+        let now = self.clock();
         turns.extend(self.daemon.as_mut().unwrap().turns.wake(self.rules, &self.slots, now));
         for turn in turns {
             match turn {
