@@ -54,8 +54,8 @@ pub enum What {
     GivenUp { slots: usize, and_more: bool, newest: Slot },
     /// The run was asked to end, to make room for the next.
     Replaced,
-    /// A run ended; without an exit code when a signal ended it, or nobody was there to hear.
-    Ended { slot: Slot, exit: Option<i32>, seconds: u64, log: String, tail: String },
+    /// A run ended. There is neither exit code nor signal when an earlier `pipe schedule run` had begun it.
+    Ended { slot: Slot, exit: Option<i32>, signal: Option<i32>, seconds: u64, log: String, tail: String },
     /// A run could not begin.
     NotStarted { slot: Slot, message: String },
     /// We were asked to end, and wait for runs that were asked to end as well.
@@ -121,12 +121,13 @@ impl Said {
             What::Skipped { slot } => format!("skipped {}: the last run goes on", self.clock(*slot)),
             What::GivenUp { slots, and_more, newest } => self.given_up(*slots, *and_more, *newest),
             What::Replaced => "asked the last run to end".to_owned(),
-            What::Ended { slot, exit, seconds, log, tail } => {
+            What::Ended { slot, exit, signal, seconds, log, tail } => {
                 let (slot, took) = (self.clock(*slot), took(*seconds));
-                match exit {
-                    Some(0) => format!("done for {slot} in {took}"),
-                    Some(code) => format!("ended with exit code {code} for {slot} after {took}; see {log}{tail}"),
-                    None => format!("ended for {slot} after {took}, nobody knows how; see {log}"),
+                match (exit, signal) {
+                    (Some(0), _) => format!("done for {slot} in {took}"),
+                    (Some(code), _) => format!("ended with exit code {code} for {slot} after {took}; see {log}{tail}"),
+                    (None, Some(signal)) => format!("was killed by signal {signal} for {slot} after {took}; see {log}"),
+                    (None, None) => format!("the run for {slot} is over; see {log}"),
                 }
             }
             What::NotStarted { slot, message } => format!("could not be started for {}: {message}", self.clock(*slot)),

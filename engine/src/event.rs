@@ -55,7 +55,7 @@ pub enum Body {
         /// Where the spec stood in version control; absent when it was in none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<Box<Revision>>,
-        /// The slot of the spec's schedule that it is for; absent when a person started it.
+        /// The slot of the spec's schedule that it is for; absent when it is for none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot: Option<Timestamp>,
     },

@@ -50,6 +50,9 @@ pub struct Scheduled {
     pub state: PathBuf,
 }
 
+/// A spec and a slot -> the program that runs the one for the other.
+pub type Program = dyn Fn(&Path, Timestamp) -> Command;
+
 /// What the loop needs, wired by whoever starts it.
 pub struct Setup {
     /// The folder whose specs are looked after, and those of the folders in it.
@@ -61,7 +64,7 @@ pub struct Setup {
     /// Reads a file.
     pub read: Box<dyn Fn(&Path) -> Reading>,
     /// The program that runs a spec for a slot.
-    pub program: Box<dyn Fn(&Path, Timestamp) -> Command>,
+    pub program: Box<Program>,
     /// Hears what happens.
     pub listener: Box<dyn Fn(&Said)>,
     /// How often to look: [`LOOK`].
@@ -152,16 +155,22 @@ impl Daemon {
         if let Some(watch) = self.watches.get_mut(&spec).filter(|watch| watch.state == written_once(&scheduled.state)) {
             return watch.change(&self.setup, scheduled.schedule);
         }
-        if !self.ledgers.contains_key(&written_once(&scheduled.state)) {
-            match Ledger::take(&scheduled.state) {
-                Ok(ledger) => drop(self.ledgers.insert(written_once(&scheduled.state), ledger)),
-                Err(error) => return self.refused(&spec, error),
-            }
+        if let Err(error) = self.hold(&scheduled.state) {
+            return self.refused(&spec, error);
         }
         match Watch::open(&self.setup, &mut self.runs, spec.clone(), scheduled) {
             Ok(watch) => drop(self.watches.insert(spec, watch)),
             Err(message) => self.trouble(&spec, message),
         }
+    }
+
+    fn hold(&mut self, state: &Path) -> Result<(), LockError> {
+        if self.ledgers.contains_key(&written_once(state)) {
+            return Ok(());
+        }
+        let ledger = Ledger::take(state)?;
+        self.ledgers.insert(written_once(state), ledger);
+        Ok(())
     }
 
     /// Tried again at every look, and told once.

@@ -11,6 +11,7 @@ use pipe_engine::spec::Schedule;
 use pipe_engine::world::Timestamp;
 use std::collections::VecDeque;
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -137,10 +138,11 @@ impl Watch {
     pub(super) fn ended(&mut self, setup: &Setup, runs: &mut Runs, ended: Ended) {
         let Some(slot) = self.turns.running else { return };
         let exit = ended.status.and_then(|status| status.code());
+        let signal = ended.status.and_then(|status| status.signal());
         let log = self.book.log();
         let tail = if exit.is_some_and(|code| code != 0) { tail(&log) } else { String::new() };
         let seconds = setup.world.now().since(self.began).as_secs();
-        self.say(setup, What::Ended { slot: Slot(slot), exit, seconds, log: log.display().to_string(), tail });
+        self.say(setup, What::Ended { slot: Slot(slot), exit, signal, seconds, log: log.display().to_string(), tail });
         self.over(setup, runs);
     }
 

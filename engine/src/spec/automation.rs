@@ -101,7 +101,7 @@ pub enum CatchUp {
     /// The newest.
     #[default]
     Last,
-    /// Each of them, one after another.
+    /// Each of them, one after another; of more than a hundred, the newest hundred.
     All,
 }
 
