@@ -116,6 +116,7 @@ impl Bench {
             files: files.collect(),
             store: self.path("store"),
             output: format!("data/test/{kind}/all@{number}"),
+            anew: false,
             cpu: given.cpu.max(1),
             memory: Bytes(1 << 30),
         }
