@@ -7,6 +7,7 @@ use crate::world::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 
 /// The version of the manifest this build writes. Older ones are read.
 pub const VERSION: u32 = 1;
@@ -127,6 +128,22 @@ impl Artifact {
         let Part { fingerprint, digest, files, result, .. } =
             part.filter(|part| part.version <= VERSION && part.fingerprint == *fingerprint)?;
         Some(Self { fingerprint, digest, files, result })
+    }
+}
+
+impl FilePlace {
+    /// The files of the manifest that was filed under `fingerprint`; the rest of it is not looked at. `None` when it is
+    /// damaged, of a newer version, or somebody else's.
+    pub fn all_of_manifest(fingerprint: &Fingerprint, bytes: &[u8]) -> Option<Vec<Self>> {
+        #[derive(Deserialize)]
+        struct Part<'m> {
+            version: u32,
+            #[serde(borrow)]
+            fingerprint: Cow<'m, str>,
+            files: Vec<FilePlace>,
+        }
+        let part = serde_json::from_slice::<Part<'_>>(bytes).ok()?;
+        (part.version <= VERSION && part.fingerprint == fingerprint.0).then_some(part.files)
     }
 }
 

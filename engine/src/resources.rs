@@ -1,5 +1,9 @@
 //! What an attempt needs of its machine.
 
+mod limits;
+
+pub use limits::Limits;
+
 use crate::units::{Bytes, Cpu};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -67,16 +67,17 @@ impl Finder {
     /// A finder for the tasks of `plan` in `store`. Results that cannot be trusted are put aside.
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
         let hints = Arc::new(Mutex::new(hints));
-        let shelf = InFolder { store, hints: hints.clone(), repairs: true, is_empty: false };
+        let shelf = InFolder { store, hints: hints.clone(), repairs: true, is_empty: false, remembers: true };
         Self::with(plan, Arc::new(shelf), hints, Sources::of(world))
     }
 
     /// A finder for a moment in which nothing runs. It leaves the store as it is: results that cannot be trusted count
     /// as absent and stay in place. A file that many tasks name is looked at once.
     pub fn for_looking(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
+        let remembers = hints.are_kept();
         let hints = Arc::new(Mutex::new(hints));
         let is_empty = !store.path("results").exists();
-        let shelf = InFolder { store, hints: hints.clone(), repairs: false, is_empty };
+        let shelf = InFolder { store, hints: hints.clone(), repairs: false, is_empty, remembers };
         Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
     }
 

@@ -43,6 +43,8 @@ pub(super) struct InFolder {
     pub(super) repairs: bool,
     /// Whether there are no results at all, so that nobody need look for one.
     pub(super) is_empty: bool,
+    /// Whether what is found is worth remembering.
+    pub(super) remembers: bool,
 }
 
 impl InFolder {
@@ -83,6 +85,19 @@ impl InFolder {
         Ok(found.inspect(|artifact| self.hints().remember_result(stamp, artifact)))
     }
 
+    /// Where the files of a result lie.
+    fn places(&self, fingerprint: &Fingerprint) -> Result<Option<Vec<FilePlace>>, Failure> {
+        if self.remembers || self.repairs {
+            let read = |artifact: Artifact| artifact.files.into_iter().map(FilePlace::from).collect();
+            return self.find(fingerprint, Hints::places, read);
+        }
+        if self.is_empty {
+            return Ok(None);
+        }
+        let read = self.store.get_stamped(&place(fingerprint)).map_err(store_failed)?;
+        Ok(read.and_then(|(bytes, _)| FilePlace::all_of_manifest(fingerprint, &bytes)))
+    }
+
     /// What is left of a result once its files were looked for.
     fn whole<T>(&self, fingerprint: &Fingerprint, found: Option<T>, is_whole: bool) -> Result<Option<T>, Failure> {
         if is_whole || found.is_none() {
@@ -112,8 +127,7 @@ impl Shelf for InFolder {
     }
 
     fn has(&self, fingerprint: &Fingerprint) -> Result<bool, Failure> {
-        let read = |artifact: Artifact| artifact.files.into_iter().map(FilePlace::from).collect::<Vec<_>>();
-        let found = self.find(fingerprint, Hints::places, read)?;
+        let found = self.places(fingerprint)?;
         let files = found.iter().flatten().map(|file| (file.at.as_str(), file.size));
         let is_whole = all_there(&self.store, files)?;
         Ok(self.whole(fingerprint, found, is_whole)?.is_some())

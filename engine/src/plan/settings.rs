@@ -1,9 +1,8 @@
 //! What a stage says besides its kind's own settings, with the defaults of the spec filled in.
 
 use crate::failure::Class;
-use crate::resources::{Gpu, Resources};
+use crate::resources::{Gpu, Limits, Resources};
 use crate::retry::Retry;
-use crate::scheduler::Limits;
 use crate::secret::Source;
 use crate::spec::RetrySpec;
 use crate::spec::common::{Common, Defaults};

@@ -3,11 +3,9 @@
 //! It has no clock, no I/O and no threads. The dispatcher feeds it what happened and carries out what it answers;
 //! tests do the same with a seeded world; replay feeds it the records of a journal and drops the answers.
 
-mod limits;
-
 mod state;
 
-pub use limits::Limits;
+pub use crate::resources::Limits;
 
 pub use state::{End, State};
 

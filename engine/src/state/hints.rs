@@ -77,6 +77,11 @@ impl Hints {
         hints
     }
 
+    /// Whether what is remembered will be there in the next run: not where there is no state folder yet.
+    pub fn are_kept(&self) -> bool {
+        self.path.as_deref().and_then(Path::parent).is_some_and(Path::is_dir)
+    }
+
     /// The digest remembered for a file whose stamp is still the same.
     pub fn file(&self, path: &Path, stamp: &FileStamp) -> Option<&str> {
         self.files.get(path).filter(|known| known.stamp == *stamp).map(|known| known.blake3.as_str())

@@ -1,4 +1,4 @@
-//! What this machine has for tasks, and what of it is taken.
+//! What a machine has for tasks, and what of it is taken.
 
 /// What there is, or what a task takes of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Limits {
 
 impl Limits {
     /// What there is once a task that wants more than the machine has is clamped to the machine: it then runs alone.
-    pub(super) fn clamp(&self, wanted: Self) -> Self {
+    pub(crate) fn clamp(&self, wanted: Self) -> Self {
         Self {
             cpu: wanted.cpu.clamp(1, self.cpu.max(1)),
             memory: wanted.memory.min(self.memory),
@@ -24,18 +24,18 @@ impl Limits {
         }
     }
 
-    pub(super) fn fits(&self, wanted: Self) -> bool {
+    pub(crate) fn fits(&self, wanted: Self) -> bool {
         wanted.cpu <= self.cpu && wanted.memory <= self.memory && wanted.disk <= self.disk && wanted.gpus <= self.gpus
     }
 
-    pub(super) fn take(&mut self, wanted: Self) {
+    pub(crate) fn take(&mut self, wanted: Self) {
         self.cpu -= wanted.cpu;
         self.memory -= wanted.memory;
         self.disk -= wanted.disk;
         self.gpus -= wanted.gpus;
     }
 
-    pub(super) fn give_back(&mut self, wanted: Self) {
+    pub(crate) fn give_back(&mut self, wanted: Self) {
         self.cpu += wanted.cpu;
         self.memory += wanted.memory;
         self.disk += wanted.disk;
