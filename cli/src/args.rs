@@ -2,8 +2,9 @@
 
 use crate::printer::ColorChoice;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use pipe_engine::units::Millis;
 use pipe_engine::world::Timestamp;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -15,6 +16,8 @@ Examples:
   pipe run specs/demo.toml -P epochs=20     the same with another parameter
   pipe status specs/demo.toml               how the newest run stands
   pipe logs specs/demo.toml model           what a task wrote
+  pipe runs specs/demo.toml                 the runs there were, and how each ended
+  pipe resume specs/demo.toml               go on with the newest run, as it was asked for
   pipe explain specs/demo.toml model        what decides its result, and what changed
   pipe diff v1..v2 specs/demo.toml          what another revision would make anew
   pipe schedule run specs                   run the specs of a folder at the times they name
@@ -70,10 +73,18 @@ pub(crate) enum Verb {
     Plan(PlanArgs),
     /// Say everything that is wrong with a spec
     Validate(ValidateArgs),
+    /// List the runs there were, newest first
+    Runs(RunsArgs),
     /// Show how a run stands: the newest, or the one you name
     Status(StatusArgs),
     /// Print what a task wrote while it ran
     Logs(LogsArgs),
+    /// Ask a run that goes on to stop, as Ctrl-C does
+    Cancel(CancelArgs),
+    /// Run again as a run was asked for: its spec, parameters, profile, revision and parts
+    Resume(ResumeArgs),
+    /// Run again what failed in a run, and what follows from it
+    Rerun(RerunArgs),
     /// Draw the stages and what they need of each other
     Graph(GraphArgs),
     /// Show what decides a task's result, and what of it changed
@@ -119,7 +130,7 @@ pub(crate) struct Asked {
 }
 
 /// What is said of a spec besides its name.
-#[derive(Clone, Debug, Group)]
+#[derive(Clone, Debug, Default, Group)]
 pub(crate) struct Given {
     /// Set a parameter of the spec; may be given several times
     #[arg(short = 'P', long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
@@ -139,6 +150,9 @@ pub(crate) struct Given {
     /// Read the spec, what it extends and the files of the project as of a git revision; data stays that of now
     #[arg(long, value_name = "REV")]
     pub(crate) at: Option<String>,
+    /// Whether the profile is that of an earlier run, so that the environment has no say in it.
+    #[arg(skip)]
+    pub(crate) as_before: bool,
 }
 
 #[derive(Debug, Group)]
@@ -291,12 +305,123 @@ pub(crate) struct ValidateArgs {
 }
 
 #[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe status specs/demo.toml
+  pipe status specs/demo.toml latest~1
+  pipe status specs/demo.toml --watch && echo made
+  pipe status specs/demo.toml --watch --json       the run's events, one a line, until it ends")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
-    /// The run, or how its name begins [default: the newest]
+    /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
+    /// Keep showing it until it ends, and end with the exit code of the run; Ctrl-C leaves and the run goes on
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe runs specs/demo.toml
+  pipe runs specs/demo.toml -n 100 --json | jq -r '.[] | select(.state == \"failed\") | .run'")]
+pub(crate) struct RunsArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// How many to show
+    #[arg(short = 'n', long = "number", value_name = "N", default_value = "20")]
+    pub(crate) number: NonZeroUsize,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe cancel specs/demo.toml
+  pipe cancel specs/demo.toml --now                kill what runs
+  pipe cancel specs/demo.toml 20261122-0107        only if it is this run that goes on
+
+Results that are finished are kept: `pipe resume` does the rest.")]
+pub(crate) struct CancelArgs {
+    /// The spec: a TOML or YAML file
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// The run, or how its name begins [default: the one that goes on]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// End it at once, as a second Ctrl-C does: what runs is killed
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// Ask, and do not wait until it has ended
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// The state folder [default: .pipe beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe resume specs/demo.toml                      the newest run
+  pipe resume specs/demo.toml 20261122-0107        the run whose name begins so
+  pipe resume 20261122-0107                        with the state folder .pipe here, or --state
+
+What is finished is kept, so a run that was cut short is gone on with. The spec is read as it is now, unless the run was
+of a revision (`--at`): then as of the same commit. Parameters are those of that run, whatever the spec says by now.")]
+pub(crate) struct ResumeArgs {
+    /// The spec and the run, or one of the two [default: the newest run]
+    #[arg(value_name = "SPEC RUN", num_args = 1..=2, required = true)]
+    pub(crate) what: Vec<String>,
+    /// The state folder [default: .pipe beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: HowAgain,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe rerun specs/demo.toml --failed              of the newest run
+  pipe rerun specs/demo.toml --failed latest~1     of the one before
+  pipe rerun specs/demo.toml --failed -P epochs=5
+
+The spec is read as it is now, so that what was wrong with it can be put right; what the run was given from outside it
+(-P, --params, PIPE_PARAM_X, profile, revision, --only, --until, --force, --fail-fast) is given again.")]
+pub(crate) struct RerunArgs {
+    /// The spec: a TOML or YAML file
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The tasks that failed in that run, and what follows from them
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Set a parameter of the spec, whatever it was in that run; may be given several times
+    #[arg(short = 'P', long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) params: Vec<(String, String)>,
+    /// The state folder [default: .pipe beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: HowAgain,
+}
+
+/// What of a run that is done again is not that of the run before.
+#[derive(Debug, Group)]
+pub(crate) struct HowAgain {
+    /// Wait while another run uses the state folder
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Also show why each task runs, and what it writes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// CPU slots for tasks [default: those of this machine]
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Group)]
@@ -304,7 +429,11 @@ pub(crate) struct StatusArgs {
 Examples:
   pipe logs specs/demo.toml model
   pipe logs specs/demo.toml 'clips[game=g1]'       the clips of every angle of that game
-  pipe logs specs/demo.toml model --attempt 1")]
+  pipe logs specs/demo.toml model --attempt 1
+  pipe logs specs/demo.toml model -f --tail 20     follow it while it runs
+  pipe logs specs/demo.toml clips --since 10m      of the attempts that wrote something in the last ten minutes
+
+With several tasks each line begins with its task.")]
 pub(crate) struct LogsArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
@@ -314,6 +443,15 @@ pub(crate) struct LogsArgs {
     /// Which attempt of the task, as numbered in its name [default: the newest]
     #[arg(long, value_name = "N")]
     pub(crate) attempt: Option<u32>,
+    /// Follow what it writes until the task ends, one attempt after the other
+    #[arg(short, long, conflicts_with = "attempt")]
+    pub(crate) follow: bool,
+    /// Only the last lines of each attempt
+    #[arg(long, value_name = "N")]
+    pub(crate) tail: Option<usize>,
+    /// Only attempts that wrote something in the time before now, such as 10m or 2h; lines themselves have no times
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Millis>,
 }
 
 #[derive(Debug, Group)]

@@ -3,7 +3,7 @@
 use crate::printer::{Printer, Style};
 use pipe_clock::LedgerError;
 use pipe_engine::failure::Failure;
-use pipe_engine::state::{JournalError, LockError};
+use pipe_engine::state::{Holder, JournalError, LockError};
 use pipe_engine::store::StoreError;
 use std::fmt::Write;
 use std::io;
@@ -67,11 +67,21 @@ impl From<Failure> for Refusal {
 impl From<LockError> for Refusal {
     fn from(error: LockError) -> Self {
         let help = match &error {
-            LockError::Held { .. } => "wait for it with `--wait`, or use another state folder with `--state DIR`",
-            LockError::Io { .. } => "check that the folder can be written, or use another one with `--state DIR`",
+            LockError::Held { holder, .. } => let_go_on(holder).unwrap_or_else(|| {
+                "wait for it with `--wait`, end it with `pipe cancel`, or use another state folder with `--state DIR`".into()
+            }),
+            LockError::Io { .. } => {
+                "check that the folder can be written, or use another one with `--state DIR`".to_owned()
+            }
         };
         Self::new(Exit::Unavailable, error.to_string()).help(help)
     }
+}
+
+/// What a person does about a run whose process is stopped. A stopped process holds all it had, and hears of nothing.
+pub(crate) fn let_go_on(holder: &Holder) -> Option<String> {
+    let process = holder.process().filter(|_| holder.is_stopped())?;
+    Some(format!("it is stopped: `kill -CONT {process}` lets it go on, and `fg` in the terminal where it was stopped"))
 }
 
 impl From<JournalError> for Refusal {

@@ -7,6 +7,7 @@ mod failed;
 mod forecast;
 mod git;
 mod hooks;
+mod life;
 mod nearby;
 mod origins;
 mod outlook;
@@ -16,6 +17,7 @@ mod progress;
 mod runs;
 mod summary;
 mod table;
+mod tail;
 mod verbs;
 mod wiring;
 mod words;
@@ -35,8 +37,12 @@ fn main() -> ExitCode {
         Verb::Run(args) => verbs::run::run(args, &printer),
         Verb::Plan(args) => verbs::plan::run(args, &printer),
         Verb::Validate(args) => verbs::validate::run(args, &printer),
+        Verb::Runs(args) => verbs::runs::run(args, &printer),
         Verb::Status(args) => verbs::status::run(args, &printer),
         Verb::Logs(args) => verbs::logs::run(args, &printer),
+        Verb::Cancel(args) => verbs::cancel::run(args, &printer),
+        Verb::Resume(args) => verbs::resume::run(args, &printer),
+        Verb::Rerun(args) => verbs::rerun::run(args, &printer),
         Verb::Graph(args) => verbs::graph::run(args, &printer),
         Verb::Explain(args) => verbs::explain::run(args, &printer),
         Verb::ExplainError(args) => verbs::explain_error::run(args, &printer),

@@ -49,6 +49,8 @@ pub(crate) struct Printer {
     pub(crate) json: bool,
     color_out: bool,
     color_err: bool,
+    /// Whether stdout is a terminal that can be drawn over.
+    draws_out: bool,
     /// Whether bars can be drawn on stderr.
     pub(crate) live: bool,
     /// The bars on stderr, which step aside for lines of text.
@@ -68,6 +70,7 @@ impl Printer {
             json,
             color_out: decide(io::stdout().is_terminal()),
             color_err: decide(io::stderr().is_terminal()),
+            draws_out: io::stdout().is_terminal() && !dumb && !json,
             live: io::stderr().is_terminal() && !dumb && !json,
             bars: MultiProgress::new(),
         }
@@ -106,6 +109,11 @@ impl Printer {
 
     pub(crate) fn paint_err(&self, style: Style, text: &str) -> String {
         paint(self.color_err, style, text)
+    }
+
+    /// Whether data may be drawn over by newer data.
+    pub(crate) fn redraws(&self) -> bool {
+        self.draws_out
     }
 
     /// Whether talk may be coloured.

@@ -124,7 +124,7 @@ pub(crate) fn folder_in_store(manifest: &Manifest) -> Option<&str> {
 }
 
 /// `3 ran, 72 up to date, 1 failed`.
-fn told(counts: &Counts) -> String {
+pub(crate) fn told(counts: &Counts) -> String {
     let all = [
         (counts.succeeded, "ran"),
         (counts.cached, "up to date"),

@@ -2,7 +2,7 @@
 //! and machine come together. Verbs take what they need from here.
 
 use crate::args::{Asked, Given, SpecArgs};
-use crate::exit::{Exit, Refusal};
+use crate::exit::{self, Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::git::Snapshot;
 use crate::nearby;
@@ -175,11 +175,13 @@ fn outside(given: &Given) -> Outside {
     // A variable that is no text cannot be the value of anything in a spec.
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    // An empty variable counts as not set, and hides that of `.env`.
+    let hidden = given.as_before.then(|| ("PIPE_PROFILE".to_owned(), String::new()));
     Outside {
         profile: given.profile.clone(),
         params: given.params.clone(),
         params_file: given.params_file.clone(),
-        environment: Environment::of(variables),
+        environment: Environment::of(variables.chain(hidden)),
     }
 }
 
@@ -509,6 +511,9 @@ fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockErr
     match Lock::take(root, false) {
         Err(LockError::Held { holder, .. }) if wait => {
             printer.line(&format!("waiting for {holder}, which is using {}", root.display()));
+            if let Some(help) = exit::let_go_on(&holder) {
+                printer.line(&help);
+            }
             Lock::take(root, true)
         }
         taken => taken,

@@ -1,6 +1,7 @@
 //! Everything a run says. Bars, `--json`, the API and the page read these and nothing else. A frozen format:
 //! types and fields are only added.
 
+use crate::asked::Asked;
 use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId};
@@ -58,6 +59,9 @@ pub enum Body {
         /// The slot of the spec's schedule that it is for; absent when it is for none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot: Option<Timestamp>,
+        /// What it was asked for; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Box<Asked>>,
     },
     /// Tasks of one stage whose results were found in the store.
     TasksCached {

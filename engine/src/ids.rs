@@ -76,6 +76,15 @@ impl TaskId {
         stage == self.stage && cell.split(',').filter(|p| !p.is_empty()).all(|pair| self.has(pair))
     }
 
+    /// As [`TaskId::matches`], of a task of which no more is known than how its name is written.
+    pub fn is_named(written: &str, pattern: &str) -> bool {
+        let (stage, cell) = written.split_once('[').unwrap_or((written, "]"));
+        let pairs = cell.strip_suffix(']').unwrap_or(cell).split(',').filter_map(|pair| pair.split_once('='));
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let cell = pairs.map(|(key, value)| (decoded(key), decoded(value).into())).collect();
+        Self { stage: stage.to_owned(), cell }.matches(pattern)
+    }
+
     fn has(&self, pair: &str) -> bool {
         let Some((key, value)) = pair.split_once('=') else { return false };
         let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8_lossy().into_owned();
@@ -112,10 +121,10 @@ mod tests {
         let id =
             TaskId { stage: "clips".into(), cell: Cell::from_iter([("game", json!("g1")), ("angle", json!("FAR"))]) };
         for pattern in ["clips", "clips[]", "clips[game=g1]", "clips[angle=FAR,game=g1]", "clips[game=g1,angle=FAR]"] {
-            assert!(id.matches(pattern), "{pattern}");
+            assert!(id.matches(pattern) && TaskId::is_named(&id.to_string(), pattern), "{pattern}");
         }
         for pattern in ["clip", "clips[game=g2]", "clips[game]", "clips[game=g1,x=1]"] {
-            assert!(!id.matches(pattern), "{pattern}");
+            assert!(!id.matches(pattern) && !TaskId::is_named(&id.to_string(), pattern), "{pattern}");
         }
     }
 

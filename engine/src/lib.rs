@@ -20,6 +20,7 @@ pub mod retry;
 // The frozen formats, and what is folded from them.
 pub mod manifest;
 
+pub mod asked;
 pub mod attempt;
 pub mod revision;
 

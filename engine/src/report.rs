@@ -1,6 +1,7 @@
 //! The events of a run -> what people ask about it: how each task stands, how long it took, why it failed.
 //! A pure fold; nothing here opens a file.
 
+use crate::asked::Asked;
 use crate::attempt::{ItemCount, Usage};
 use crate::event::{Body, Counts, RunEvent, Skip};
 use crate::failure::Failure;
@@ -30,6 +31,9 @@ pub struct RunView {
     /// The slot of the spec's schedule that it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<Timestamp>,
+    /// What it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// When it began.
     pub started: Timestamp,
     /// The newest event.
@@ -120,7 +124,7 @@ impl RunView {
     pub fn take(&mut self, event: &RunEvent) {
         self.heard = event.time;
         match &event.body {
-            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision, slot } => {
+            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision, slot, asked } => {
                 self.run = Some(event.run.clone());
                 self.started = event.time;
                 self.pipeline.clone_from(pipeline);
@@ -129,6 +133,7 @@ impl RunView {
                 self.params.clone_from(params);
                 self.revision = revision.as_deref().cloned();
                 self.slot = *slot;
+                self.asked = asked.as_deref().cloned();
                 self.planned = *tasks;
             }
             Body::TasksCached { stage, cells, keys } => {

@@ -1,17 +1,23 @@
 //! The verbs of the command line, one file each: arguments in, text out, and how the process ends.
 
+pub(crate) mod cancel;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod explain_error;
+mod follow;
 pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod rerun;
+pub(crate) mod resume;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod schedule;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod validate;
+mod watch;
 pub(crate) mod worker;
 
 use crate::args::SpecArgs;

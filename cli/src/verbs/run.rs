@@ -5,13 +5,17 @@ use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
 use crate::git;
 use crate::hooks;
+use crate::life::Life;
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::runs;
 use crate::summary;
 use crate::wiring::{self, Project, Workshop};
 use pipe_clock::Claim;
+use pipe_engine::asked::Asked as Wishes;
 use pipe_engine::event::RunEvent;
 use pipe_engine::plan::Rows;
+use pipe_engine::report::RunView;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::state::Lock;
@@ -25,10 +29,22 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 const TICK: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    begin(args, None, printer)
+}
+
+/// As [`run`], with what another run was asked for.
+pub(crate) fn go_on(args: &RunArgs, with: &RunView, printer: &Printer) -> Result<Exit, Refusal> {
+    begin(args, Some(with), printer)
+}
+
+fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Exit, Refusal> {
     let world = World::real();
     let begun = world.now();
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
     let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
+    if let Some(with) = with {
+        say_what_goes_on(with, &project, printer);
+    }
     let workshop = Workshop::open(&project, args.wait, &world, printer)?;
     if let Some(slot) = args.slot {
         // With the lock held: two runs that were started for one slot come one after the other.
@@ -52,6 +68,7 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
             (standing, None) => standing,
         },
         slot: args.slot,
+        asked: Some(wishes(args, &project)),
         world: world.clone(),
         journal: workshop.journal,
         finder: workshop.finder,
@@ -75,6 +92,29 @@ pub(crate) fn run(args: &RunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     }
     hooks::after(&project.plan.around.hooks, &finished, args, printer);
     Ok(exit_of(&finished))
+}
+
+/// All that it takes to ask for the same again.
+fn wishes(args: &RunArgs, project: &Project) -> Wishes {
+    let given = project.plan.origins.iter().filter(|param| param.is_from_outside());
+    let wishes = Wishes {
+        path: std::path::absolute(&args.spec.spec).unwrap_or_else(|_| args.spec.spec.clone()).display().to_string(),
+        profile: project.plan.profile.clone(),
+        at: args.spec.given.at.clone(),
+        params: given.map(|param| (param.name.clone(), param.value.clone())).collect(),
+        fail_fast: args.fail_fast,
+        ..Wishes::default()
+    };
+    wishes.selecting(&project.plan.selection)
+}
+
+fn say_what_goes_on(with: &RunView, project: &Project, printer: &Printer) {
+    printer.line(&format!("going on from run {}: {}", runs::name(with), Life::of(with, None).told()));
+    // A file of parameters is a part of the digest, and is not read again.
+    let knows = with.asked.as_ref().is_some_and(|asked| asked.params.is_empty());
+    if knows && with.spec_digest != project.plan.spec_digest {
+        printer.line("the spec has changed since: it is run as it is now");
+    }
 }
 
 /// Runs to the end on this thread; what blocks has threads of its own.

@@ -1,9 +1,10 @@
 //! `pipe status`: the journal's events of one run -> how it stands. Looks only; a run that goes on is not disturbed.
 
-use super::again;
+use super::{again, watch};
 use crate::args::StatusArgs;
-use crate::exit::{Exit, Refusal};
+use crate::exit::{Exit, Refusal, let_go_on};
 use crate::failed;
+use crate::life::Life;
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::runs;
@@ -15,7 +16,6 @@ use pipe_engine::report::{RunView, Standing, TaskView};
 use pipe_engine::state::{Lock, StateFolder};
 use pipe_engine::world::{Timestamp, World};
 use serde_json::json;
-use std::path::Path;
 
 /// Longer lines of parameters are cut; `--json` has them whole.
 const WIDEST: usize = 100;
@@ -23,79 +23,44 @@ const WIDEST: usize = 100;
 pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
     let (journal, pipeline) = (project.state.journal(), Some(project.plan.name.as_str()));
+    let holder = Lock::holder(project.state.root());
     let view = match &args.run {
         Some(wanted) => runs::named(&journal, pipeline, wanted)?,
         None => runs::of(&journal, pipeline)?.next().ok_or_else(|| never_run(&again(&args.spec)))??,
     };
-    let life = Life::of(&view, project.state.root());
+    if let (true, Some(run)) = (args.watch, &view.run) {
+        return watch::until_it_ends(run, &project.state, &again(&args.spec), printer);
+    }
+    let life = Life::of(&view, holder);
     if printer.json {
         let document = json!({ "state": life.word(), "run": view });
         printer.document(&document)?;
         return Ok(Exit::Done);
     }
-    let now = World::real().now();
-    let mut text = headline(&view, &life, now, printer);
-    text.push_str(&origin(&view, printer));
-    text.push_str(&format!("\n{}", table::lines(printer, &rows(&view, now))));
-    text.push_str(&failures(&view, &project.state, printer));
-    text.push_str(&advice(&life, &again(&args.spec)));
-    printer.data(&text)?;
+    printer.data(&text(&view, &life, &project.state, &again(&args.spec), printer))?;
     Ok(Exit::Done)
+}
+
+/// All that is told of a run.
+pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str, printer: &Printer) -> String {
+    let now = World::real().now();
+    let mut text = headline(view, life, now, printer);
+    text.push_str(&origin(view, printer));
+    text.push_str(&format!("\n{}", table::lines(printer, &rows(view, now))));
+    text.push_str(&failures(view, state, printer));
+    text.push_str(&advice(view, life, spec));
+    text
 }
 
 fn never_run(spec: &str) -> Refusal {
     Refusal::new(Exit::Wrong, format!("{spec} was never run")).help(format!("pipe run {spec}"))
 }
 
-/// Whether a run goes on.
-enum Life {
-    Running(String),
-    Died,
-    Interrupted,
-    Failed,
-    Done,
-}
-
-impl Life {
-    fn of(view: &RunView, state: &Path) -> Self {
-        match (view.finished, Lock::holder(state)) {
-            (None, Some(holder)) => Self::Running(holder),
-            (None, None) => Self::Died,
-            (Some(_), _) if view.interrupted => Self::Interrupted,
-            (Some(counts), _) if counts.failed > 0 => Self::Failed,
-            _ => Self::Done,
-        }
-    }
-
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Running(_) => "running",
-            Self::Died => "died",
-            Self::Interrupted => "interrupted",
-            Self::Failed => "failed",
-            Self::Done => "done",
-        }
-    }
-
-    fn style(&self) -> Style {
-        match self {
-            Self::Running(_) | Self::Done => Style::Good,
-            Self::Interrupted => Style::Warning,
-            Self::Died | Self::Failed => Style::Error,
-        }
-    }
-}
-
 /// `run 20261121-235414-71d2 of demo: done in 3.2 s, began 2026-11-21 23:54:14`.
 fn headline(view: &RunView, life: &Life, now: Timestamp, printer: &Printer) -> String {
-    let word = match life {
-        Life::Running(holder) => format!("running ({holder})"),
-        Life::Died => "its engine died".to_owned(),
-        other => other.word().to_owned(),
-    };
     let until = if matches!(life, Life::Running(_)) { now } else { view.heard };
     let took = words::duration(until.since(view.started));
-    let word = printer.paint_out(life.style(), &word);
+    let word = printer.paint_out(life.style(), &life.told());
     let run = view.run.as_ref().map_or("?", |run| run.0.as_str());
     format!("run {run} of {}: {word} after {took}, began {}\n", view.pipeline, view.started.to_local())
 }
@@ -111,11 +76,14 @@ fn origin(view: &RunView, printer: &Printer) -> String {
         .collect()
 }
 
-fn advice(life: &Life, spec: &str) -> String {
+fn advice(view: &RunView, life: &Life, spec: &str) -> String {
+    let resume = format!("`pipe resume {spec}{}`", view.run.as_ref().map_or_else(String::new, |run| format!(" {run}")));
     match life {
-        Life::Died => format!("\nrun it again: `pipe run {spec}` keeps what is finished and does the rest\n"),
-        Life::Interrupted => format!("\n`pipe run {spec}` does the rest\n"),
-        _ => String::new(),
+        Life::Running(holder) => let_go_on(holder).map_or_else(String::new, |help| format!("\n{help}\n")),
+        Life::Died => format!("\nrun it again: {resume} keeps what is finished and does the rest\n"),
+        Life::Interrupted => format!("\n{resume} does the rest\n"),
+        Life::Failed => format!("\n`pipe rerun {spec} --failed` does what failed and what follows it\n"),
+        Life::Done => String::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod again;
 mod around;
 mod at;
 mod beginning;
@@ -36,3 +37,4 @@ mod seeing;
 mod spreading;
 mod stopping;
 mod trust;
+mod watching;

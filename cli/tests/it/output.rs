@@ -145,7 +145,10 @@ fn every_format_has_a_schema() {
 fn help_teaches_every_verb_and_the_exit_codes() {
     let help = Bench::new().pipe(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in ["init", "run", "plan", "validate", "status", "logs", "graph", "explain", "schema", "130", "NO_COLOR"] {
+    for word in [
+        "init", "run", "plan", "validate", "status", "logs", "runs", "cancel", "resume", "rerun", "graph", "explain",
+        "schema", "130", "NO_COLOR",
+    ] {
         assert!(help.stdout.contains(word), "{word}");
     }
     assert!(!help.stdout.contains("worker"), "it is not for people");

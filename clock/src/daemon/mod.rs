@@ -179,7 +179,7 @@ impl Daemon {
             self.say_of(
                 spec,
                 match error {
-                    LockError::Held { holder, .. } => What::Held { holder },
+                    LockError::Held { holder, .. } => What::Held { holder: holder.to_string() },
                     error @ LockError::Io { .. } => What::Trouble { message: error.to_string() },
                 },
             );

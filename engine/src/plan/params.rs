@@ -21,6 +21,13 @@ pub struct Resolved {
     pub from: String,
 }
 
+impl Resolved {
+    /// Whether the value comes from outside the spec: the command line, a file of parameters or a variable.
+    pub fn is_from_outside(&self) -> bool {
+        self.from == "-P" || self.from.starts_with("--params") || self.from.starts_with("PIPE_PARAM_")
+    }
+}
+
 /// The value of every parameter.
 pub(super) fn resolve(spec: &Spec, problems: &mut Vec<Diagnostic>) -> Vec<Resolved> {
     for setting in &spec.settings {

@@ -114,6 +114,7 @@ impl Dispatcher {
             tasks: self.setup.plan.asked().count() as u64,
             revision: self.setup.revision.clone().map(Box::new),
             slot: self.setup.slot,
+            asked: self.setup.asked.clone().map(Box::new),
         };
         self.sayer.durable(&self.setup.journal, None, None, started);
         self.feed(Input::Planned);

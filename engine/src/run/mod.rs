@@ -8,6 +8,7 @@ mod grow;
 mod publish;
 mod say;
 
+use crate::asked::Asked;
 use crate::event::{Counts, RunEvent};
 use crate::failure::Failure;
 use crate::ids::RunId;
@@ -36,6 +37,8 @@ pub struct Setup {
     pub revision: Option<Revision>,
     /// The slot of the spec's schedule that it is for.
     pub slot: Option<Timestamp>,
+    /// What is asked for, for whoever runs it again.
+    pub asked: Option<Asked>,
     /// The clock and randomness.
     pub world: World,
     /// Where what happened is written down.

@@ -249,6 +249,7 @@ mod tests {
                 tasks: 1,
                 revision: None,
                 slot: None,
+                asked: None,
             };
             let event = |seq: u64, time: u64, task: Option<String>, body: Body| RunEvent {
                 v: VERSION,

@@ -205,6 +205,21 @@ pub mod read_only {
         rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
     }
 
+    /// Of a run's events those that are about the run as a whole, and the newest: to list many runs, each of which may
+    /// have had a hundred thousand tasks.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn outline(path: &Path, run: &RunId) -> Result<Vec<RunEvent>, JournalError> {
+        let Some(connection) = open(path)? else { return Ok(Vec::new()) };
+        let mut select = connection.prepare(
+            "select json from events where run = ?1 and (type in ('run_started', 'cancel_requested', 'run_finished')
+             or seq = (select max(seq) from events where run = ?1)) order by seq",
+        )?;
+        let rows = select.query_map(params![run.0], |row| row.get::<_, String>(0))?;
+        rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
+    }
+
     /// A connection for reading; none when there is no journal yet.
     pub(in crate::state) fn open(path: &Path) -> Result<Option<Connection>, JournalError> {
         if !path.exists() {

@@ -1,10 +1,14 @@
 //! One state folder, one engine: a kernel lock held for life. When its holder dies, however it dies, the lock is
 //! free at once and there is nothing to clean.
 
+use super::holder::Holder;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+
+/// The lock's file in the folder.
+const FILE: &str = "lock";
 
 /// Why the state folder cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +18,8 @@ pub enum LockError {
     Held {
         /// The state folder.
         folder: String,
-        /// Who holds it, in its own words.
-        holder: String,
+        /// Who holds it.
+        holder: Holder,
     },
     /// The folder cannot be written.
     #[error("cannot use the state folder `{folder}`: {source}")]
@@ -58,37 +62,29 @@ impl Lock {
     pub fn hold(folder: &Path, wait: bool) -> Result<Self, LockError> {
         let failed = |source| failed(folder, source);
         fs::create_dir_all(folder).map_err(failed)?;
-        let path = folder.join("lock");
+        let path = folder.join(FILE);
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         let how = if wait { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
         match flock(&file, how) {
             Ok(()) => {}
             Err(e) if io::Error::from(e).kind() == io::ErrorKind::WouldBlock => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(failed)?;
-                return Err(LockError::Held { folder: folder.display().to_string(), holder: holder.trim().to_owned() });
+                let mut said = String::new();
+                file.read_to_string(&mut said).map_err(failed)?;
+                return Err(LockError::Held { folder: folder.display().to_string(), holder: Holder::read(&said) });
             }
             Err(e) => return Err(failed(e.into())),
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-        writeln!(file, "process {}", std::process::id()).map_err(failed)?;
+        // In one piece: whoever reads it meanwhile finds all of it or nothing.
+        file.write_all(Holder::me().written().as_bytes()).map_err(failed)?;
         Ok(Self { file })
     }
 
-    /// Who holds the lock of a folder now, in their own words. Only looks: taking the lock to find out would turn
-    /// away a run that begins at that moment.
-    pub fn holder(folder: &Path) -> Option<String> {
-        let path = folder.join("lock").canonicalize().ok()?;
-        let said = fs::read_to_string(&path).ok()?;
-        let process = Path::new("/proc").join(said.trim().strip_prefix("process ")?);
-        let holds = match fs::read_dir(process.join("fd")) {
-            // The number may have gone to another process since.
-            Ok(files) => files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path)),
-            // Another user's process does not tell its files; that it lives must do.
-            Err(_) => process.exists(),
-        };
-        holds.then(|| said.trim().to_owned())
+    /// Who holds the lock of a folder now. Only looks: taking the lock to find out would turn away a run that begins at
+    /// that moment.
+    pub fn holder(folder: &Path) -> Option<Holder> {
+        Holder::of(&folder.join(FILE))
     }
 }
 
@@ -105,10 +101,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let held = Lock::take(folder.path(), false).unwrap();
         let error = Lock::take(folder.path(), false).unwrap_err().to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
-        assert_eq!(Lock::holder(folder.path()), Some(format!("process {}", std::process::id())));
+        let me = format!("process {}", std::process::id());
+        assert!(error.contains(&me), "{error}");
+        assert_eq!(Lock::holder(folder.path()).map(|holder| holder.to_string()), Some(me));
         drop(held);
-        assert_eq!(Lock::holder(folder.path()), None);
+        assert!(Lock::holder(folder.path()).is_none());
         Lock::take(folder.path(), false).unwrap();
     }
 }

@@ -3,12 +3,14 @@
 
 mod hints;
 mod history;
+mod holder;
 mod journal;
 mod lock;
 mod packed;
 
 pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Past};
+pub use holder::Holder;
 pub use journal::{Journal, JournalError, read_only};
 pub use lock::{Lock, LockError};
 

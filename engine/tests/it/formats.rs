@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 const FINGERPRINT: &str = "6f1c0a52d9b84e37a1c2d3e4f5061728394a5b6c7d8e9f001122334455667788";
 /// Events as they first were, and with what was added since.
-const EVENTS: [&str; 3] = ["run-events.jsonl", "run-events-revision.jsonl", "run-events-growth.jsonl"];
+const EVENTS: [&str; 4] =
+    ["run-events.jsonl", "run-events-revision.jsonl", "run-events-growth.jsonl", "run-events-asked.jsonl"];
 const RUN: &str = "20261121-230405-9f3c";
 
 #[test]
@@ -96,6 +97,17 @@ fn the_events_of_version_1_load_and_tell_the_run() {
     assert_eq!(standing("report"), Standing::Skipped);
     assert_eq!(standing("extra"), Standing::Cancelled);
     assert!(view.interrupted && view.planned == 5);
+}
+
+#[test]
+fn what_a_run_was_asked_for_loads() {
+    let events: Vec<RunEvent> = lines("run-events-asked.jsonl");
+    let asked = RunView::of(&events).asked.unwrap();
+    assert_eq!(asked.path, "/home/ann/specs/week12.toml");
+    assert_eq!((asked.profile.as_deref(), asked.at.as_deref()), (Some("cloud"), Some("v1.2")));
+    assert_eq!(json!(asked.params), json!({ "games": ["g1"] }));
+    assert_eq!((asked.only, asked.from), (vec!["clips[game=g1]".to_owned()], vec!["plays".to_owned()]));
+    assert_eq!((asked.until, asked.force, asked.fail_fast), (vec!["model".to_owned()], true, true));
 }
 
 #[test]

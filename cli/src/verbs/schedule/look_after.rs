@@ -81,14 +81,7 @@ fn setup(args: &LookAfterArgs, printer: &Printer) -> Result<Setup, Refusal> {
 
 /// Only the text of specs counts here: a file that is not there yet is the run's affair.
 fn given(args: &LookAfterArgs) -> Given {
-    Given {
-        params: Vec::new(),
-        params_file: None,
-        offline: true,
-        profile: args.profile.clone(),
-        state: args.state.clone(),
-        at: None,
-    }
+    Given { offline: true, profile: args.profile.clone(), state: args.state.clone(), ..Given::default() }
 }
 
 fn read(spec: &Path, given: &Given, printer: &Printer) -> Reading {

@@ -174,6 +174,7 @@ impl Project {
             spec: "spec.toml".to_owned(),
             revision: None,
             slot: None,
+            asked: None,
             world,
             journal: Journal::open(&state.journal()).unwrap(),
             local: Local {
