@@ -368,8 +368,8 @@ Examples:
   pipe resume specs/demo.toml 20261122-0107        the run whose name begins so
   pipe resume 20261122-0107                        with the state folder .pipe here, or --state
 
-What is finished is kept, so a run that was cut short is gone on with. The spec is read as it is now, unless the run was
-of a revision (`--at`): then as of the same commit. Parameters are those of that run, whatever the spec says by now.")]
+What is finished is kept, so a run that was cut short is gone on with. Parameters are those of that run, whatever the \
+spec says by now. The spec is read as it is now; that of a run of a revision (`--at`) as of the same commit.")]
 pub(crate) struct ResumeArgs {
     /// The spec and the run, or one of the two [default: the newest run]
     #[arg(value_name = "SPEC RUN", num_args = 1..=2, required = true)]
@@ -388,7 +388,7 @@ Examples:
   pipe rerun specs/demo.toml --failed latest~1     of the one before
   pipe rerun specs/demo.toml --failed -P epochs=5
 
-The spec is read as it is now, so that what was wrong with it can be put right; what the run was given from outside it
+The spec is read as it is now, so that what was wrong with it can be put right; what the run was given from outside it \
 (-P, --params, PIPE_PARAM_X, profile, revision, --only, --until, --force, --fail-fast) is given again.")]
 pub(crate) struct RerunArgs {
     /// The spec: a TOML or YAML file

@@ -510,7 +510,7 @@ pub(crate) fn wrong(sources: &Sources, problems: &[Diagnostic], printer: &Printe
 fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockError> {
     match Lock::take(root, false) {
         Err(LockError::Held { holder, .. }) if wait => {
-            printer.line(&format!("waiting for {holder}, which is using {}", root.display()));
+            printer.line(&format!("waiting for {holder} to end: it uses {}", root.display()));
             if let Some(help) = exit::let_go_on(&holder) {
                 printer.line(&help);
             }

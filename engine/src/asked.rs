@@ -1,7 +1,6 @@
 //! What a run was asked for, in words: with the spec and its parameters, all that running it again takes. Part of the
 //! frozen format of events: fields are only added.
 
-use crate::plan::Selection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -35,15 +34,6 @@ pub struct Asked {
     /// Whether nothing more was to be started once a task had failed for good.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fail_fast: bool,
-}
-
-impl Asked {
-    /// The same with this selection.
-    #[must_use]
-    pub fn selecting(self, selection: &Selection) -> Self {
-        let Selection { only, from, until, force } = selection.clone();
-        Self { only, from, until, force, ..self }
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]

@@ -20,12 +20,13 @@ const EVERY: Duration = Duration::from_millis(50);
 const PATIENCE: u32 = 100;
 
 pub(crate) fn run(args: &CancelArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    if !args.spec.exists() {
+    let given = Given { state: args.state.clone(), ..Given::default() };
+    let state = wiring::state_folder(&given, wiring::folder_of(&args.spec));
+    // A spec that was moved away while it runs can be stopped still.
+    if !args.spec.exists() && Lock::holder(state.root()).is_none() {
         let message = format!("cannot read {}: there is no such file", args.spec.display());
         return Err(Refusal::new(Exit::Wrong, message).help(nearby::specs(&args.spec)));
     }
-    let given = Given { state: args.state.clone(), ..Given::default() };
-    let state = wiring::state_folder(&given, wiring::folder_of(&args.spec));
     let named = args.run.as_deref().map(|run| runs::named(&state.journal(), None, run)).transpose()?;
     let Some((holder, view)) = running(&state)? else { return not_running(named, &state, printer) };
     if named.as_ref().is_some_and(|named| named.run != view.run) {

@@ -64,6 +64,7 @@ impl Place {
             Some(spec) => runs::named_of_spec(&journal, spec, name)?,
             None => runs::named(&journal, None, name)?,
         };
+        refuse_another_spec(spec, &view)?;
         if let Life::Running(holder) = Life::of(&view, holder) {
             let message = format!("run {} goes on still ({holder})", runs::name(&view));
             let spec = &view.spec;
@@ -72,6 +73,17 @@ impl Place {
         }
         Ok(view)
     }
+}
+
+/// What a run was given fits its own spec. One that is not where it was may be this one under a new name.
+fn refuse_another_spec(spec: Option<&Path>, view: &RunView) -> Result<(), Refusal> {
+    let recorded = view.asked.as_ref().and_then(|asked| Path::new(&asked.path).canonicalize().ok());
+    let (Some(spec), Some(recorded)) = (spec, recorded) else { return Ok(()) };
+    if spec.canonicalize().is_ok_and(|spec| spec == recorded) {
+        return Ok(());
+    }
+    let message = format!("run {} is none of {}", runs::name(view), spec.display());
+    Err(Refusal::new(Exit::Wrong, message).help(format!("it is one of {}", paths::from_here(&recorded))))
 }
 
 /// Where the spec of a run lies.

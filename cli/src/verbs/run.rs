@@ -14,7 +14,7 @@ use crate::wiring::{self, Project, Workshop};
 use pipe_clock::Claim;
 use pipe_engine::asked::Asked as Wishes;
 use pipe_engine::event::RunEvent;
-use pipe_engine::plan::Rows;
+use pipe_engine::plan::{Rows, Selection};
 use pipe_engine::report::RunView;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
@@ -97,15 +97,18 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
 /// All that it takes to ask for the same again.
 fn wishes(args: &RunArgs, project: &Project) -> Wishes {
     let given = project.plan.origins.iter().filter(|param| param.is_from_outside());
-    let wishes = Wishes {
+    let Selection { only, from, until, force } = project.plan.selection.clone();
+    Wishes {
         path: std::path::absolute(&args.spec.spec).unwrap_or_else(|_| args.spec.spec.clone()).display().to_string(),
         profile: project.plan.profile.clone(),
         at: args.spec.given.at.clone(),
         params: given.map(|param| (param.name.clone(), param.value.clone())).collect(),
+        only,
+        from,
+        until,
+        force,
         fail_fast: args.fail_fast,
-        ..Wishes::default()
-    };
-    wishes.selecting(&project.plan.selection)
+    }
 }
 
 fn say_what_goes_on(with: &RunView, project: &Project, printer: &Printer) {

@@ -249,6 +249,9 @@ fn two_specs_in_one_folder_have_newest_runs_of_their_own() {
     bench.run();
     assert_eq!(bench.pipe(&["run", "other.toml"]).code, Some(0));
     assert_eq!(runs(&bench).len(), 1);
+    let newest = bench.pipe(&["runs", "other.toml", "--json"]).json()[0]["run"].as_str().unwrap().to_owned();
+    let said = bench.pipe(&["resume", "spec.toml", &newest]);
+    assert!(said.code == Some(2) && said.stderr.contains("help: it is one of other.toml"), "{said:?}");
     let said = bench.pipe(&["resume", "spec.toml", "--json"]);
     assert_eq!(said.events()[0]["params"]["numbers"], json!([1, 2]), "{said:?}");
 }
