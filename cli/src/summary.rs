@@ -27,6 +27,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) took: Duration,
     /// The arguments that lead here again.
     pub(crate) spec: String,
+    /// The arguments that lead to what is known of this run.
+    pub(crate) beside: String,
 }
 
 impl Ended<'_> {
@@ -102,8 +104,13 @@ impl Ended<'_> {
         let name = |name: &str| faint(&format!("{name:width$}"));
         printer.line(&format!("  {}  {logs}  {}", name("logs"), faint(&format!("(pipe logs {} TASK)", self.spec))));
         if failed > 0 || cancelled > 0 || self.finished.interrupted {
-            let what = if failed > 0 { "what failed and what follows it" } else { "what is left" };
-            printer.line(&format!("  {}  pipe run {}  {}", name("next"), self.spec, faint(&format!("(does {what})"))));
+            let is_cut_short = cancelled > 0 || self.finished.interrupted;
+            let (verb, option, what) = match is_cut_short {
+                true => ("resume", "", "what is left"),
+                false => ("rerun", " --failed", "what failed and what follows it"),
+            };
+            let what = faint(&format!("(does {what})"));
+            printer.line(&format!("  {}  pipe {verb} {}{option}  {what}", name("next"), self.beside));
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::args::SpecArgs;
 use crate::exit::Refusal;
 use crate::wiring::Project;
 use pipe_engine::plan::Plan;
+use std::path::{Path, PathBuf};
 
 /// The tasks a pattern names, by their places in the plan.
 ///
@@ -35,12 +36,15 @@ fn matching(project: &Project, pattern: &str) -> Result<Vec<usize>, Refusal> {
     if found.is_empty() { Err(project.no_task(pattern)) } else { Ok(found) }
 }
 
+/// The arguments that lead to the same state folder, for verbs that take a spec's name and no more of it.
+fn beside(spec: &Path, state: Option<&PathBuf>) -> String {
+    let state = state.map_or_else(String::new, |state| format!(" --state {}", state.display()));
+    format!("{}{state}", spec.display())
+}
+
 /// The arguments that lead to the same spec and state, for commands we tell people to type.
 fn again(args: &SpecArgs) -> String {
-    let mut typed = args.spec.display().to_string();
-    if let Some(state) = &args.given.state {
-        typed.push_str(&format!(" --state {}", state.display()));
-    }
+    let mut typed = beside(&args.spec, args.given.state.as_ref());
     if let Some(at) = &args.given.at {
         typed.push_str(&format!(" --at {at}"));
     }

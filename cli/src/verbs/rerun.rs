@@ -1,5 +1,6 @@
 //! `pipe rerun --failed`: the tasks that failed in a run -> a run of them and of what follows from them.
 
+use super::beside;
 use super::resume::{Place, again};
 use crate::args::{RerunArgs, RunArgs};
 use crate::exit::{Exit, Refusal};
@@ -15,8 +16,8 @@ use serde_json::json;
 const TOLD: usize = 5;
 
 pub(crate) fn run(args: &RerunArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let spec = args.spec.display();
     if !args.failed {
+        let spec = args.spec.display();
         let message = "say what is to run again: `--failed`, the tasks that failed and what follows from them";
         return Err(Refusal::new(Exit::Wrong, message).help(format!(
             "all of a run is `pipe resume {spec}`; one task anew is `pipe run {spec} --only TASK --force`"
@@ -64,7 +65,11 @@ fn nothing_failed(view: &RunView, args: &RerunArgs, printer: &Printer) -> Result
     }
     printer.line(&format!("nothing failed in run {}: {}", runs::name(view), life.told()));
     if matches!(life, Life::Died | Life::Interrupted) {
-        printer.line(&format!("`pipe resume {} {}` does the rest", args.spec.display(), run_name(view)));
+        printer.line(&format!(
+            "`pipe resume {} {}` does the rest",
+            beside(&args.spec, args.state.as_ref()),
+            run_name(view)
+        ));
     }
     Ok(Exit::Done)
 }

@@ -67,7 +67,7 @@ impl Place {
         refuse_another_spec(spec, &view)?;
         if let Life::Running(holder) = Life::of(&view, holder) {
             let message = format!("run {} goes on still ({holder})", runs::name(&view));
-            let spec = &view.spec;
+            let spec = super::beside(spec.unwrap_or(Path::new(&view.spec)), self.given.state.as_ref());
             let help = format!("`pipe status {spec} --watch` shows it, `pipe cancel {spec}` stops it");
             return Err(Refusal::new(Exit::Unavailable, message).help(let_go_on(&holder).unwrap_or(help)));
         }

@@ -1,6 +1,6 @@
 //! `pipe run`: plans, runs and tells how it went. Signals end it gently, then at once.
 
-use super::again;
+use super::{again, beside};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
 use crate::git;
@@ -87,6 +87,7 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
             finished: &finished,
             took: world.now().since(begun),
             spec: again(&args.spec),
+            beside: beside(&args.spec.spec, args.spec.given.state.as_ref()),
         };
         ended.tell(printer);
     }

@@ -1,6 +1,6 @@
 //! `pipe status`: the journal's events of one run -> how it stands. Looks only; a run that goes on is not disturbed.
 
-use super::{again, watch};
+use super::{again, beside, watch};
 use crate::args::StatusArgs;
 use crate::exit::{Exit, Refusal, let_go_on};
 use crate::failed;
@@ -23,13 +23,14 @@ const WIDEST: usize = 100;
 pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
     let (journal, pipeline) = (project.state.journal(), Some(project.plan.name.as_str()));
+    let place = beside(&args.spec.spec, args.spec.given.state.as_ref());
     let holder = Lock::holder(project.state.root());
     let view = match &args.run {
         Some(wanted) => runs::named(&journal, pipeline, wanted)?,
         None => runs::of(&journal, pipeline)?.next().ok_or_else(|| never_run(&again(&args.spec)))??,
     };
     if let (true, Some(run)) = (args.watch, &view.run) {
-        return watch::until_it_ends(run, &project.state, &again(&args.spec), printer);
+        return watch::until_it_ends(run, &project.state, &place, printer);
     }
     let life = Life::of(&view, holder);
     if printer.json {
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal>
         printer.document(&document)?;
         return Ok(Exit::Done);
     }
-    printer.data(&text(&view, &life, &project.state, &again(&args.spec), printer))?;
+    printer.data(&text(&view, &life, &project.state, &place, printer))?;
     Ok(Exit::Done)
 }
 

@@ -102,15 +102,20 @@ fn a_stopped_engine_holds_its_folder_and_everybody_says_how_it_goes_on() {
     assert_eq!(second.code, Some(3), "{second:?}");
     assert!(second.stderr.contains(&format!("(process {process}, which is stopped)")), "{second:?}");
     assert!(second.stderr.contains(&help), "{second:?}");
+    let waits = bench.start(&["run", "spec.toml", "--wait"]);
     let status = bench.pipe(&["status", "spec.toml"]);
     assert!(status.stdout.contains("which is stopped") && status.stdout.contains(&help), "{status:?}");
     assert_eq!(bench.pipe(&["logs", "spec.toml", "slow"]).code, Some(0), "readers wait for nobody");
     let cancel = bench.pipe(&["cancel", "spec.toml", "--no-wait"]);
     assert!(cancel.code == Some(0) && cancel.stderr.contains(&help), "{cancel:?}");
-    assert!(lives(&process));
+    assert!(lives(&process) && lives(&waits.id().to_string()));
     engine.signal(Signal::CONT);
     assert_eq!(engine.wait().code, Some(130), "it hears what it was asked while it was stopped");
-    interrupted(&bench);
+    bench.write("go", "");
+    let waits = waits.wait();
+    assert!(waits.code == Some(0) && waits.stderr.contains(&help), "{waits:?}");
+    let runs = bench.pipe(&["runs", "spec.toml", "--json"]).json();
+    assert_eq!((&runs[0]["state"], &runs[1]["state"]), (&"done".into(), &"interrupted".into()));
 }
 
 #[test]
@@ -191,4 +196,32 @@ fn of_a_log_the_last_lines_are_shown_and_of_several_tasks_whose_they_are() {
     let none = bench.pipe(&["logs", "spec.toml", "talk", "--since", "1ms"]);
     assert_eq!((none.code, none.stdout.as_str()), (Some(0), ""));
     assert!(none.stderr.contains("`talk` wrote nothing in the last "), "{none:?}");
+}
+
+#[test]
+fn tasks_that_come_to_be_known_while_the_run_goes_on_are_followed_too() {
+    let bench = Bench::with(
+        r#"
+version = 1
+name = "rows"
+[stages.games]
+kind = "command"
+argv = ["sh", "-c", "echo > @/begun; while ! test -e @/go; do sleep 0.05; done; echo '[{\"id\": \"g1\"}, {\"id\": \"g2\"}]' > $PIPE_OUTPUT/rows.json"]
+outputs = ["rows.json"]
+[stages.clip]
+kind = "command"
+foreach = { stage = "games", key = "id" }
+argv = ["sh", "-c", "echo cut $0", "{{ row.id }}"]
+"#,
+    );
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("begun");
+    let logs = bench.start(&["logs", "spec.toml", "clip", "-f"]);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    bench.write("go", "");
+    assert_eq!(engine.wait().code, Some(0));
+    let logs = logs.wait();
+    let mut lines: Vec<&str> = logs.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["clip[id=g1] | cut g1", "clip[id=g2] | cut g2"], "{logs:?}");
 }
