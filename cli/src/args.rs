@@ -1,5 +1,9 @@
 //! The command line as types. Knows nothing of what a verb does with them.
 
+mod cache;
+
+pub(crate) use cache::*;
+
 use crate::printer::ColorChoice;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use pipe_engine::units::Millis;
@@ -21,6 +25,7 @@ Examples:
   pipe explain specs/demo.toml model        what decides its result, and what changed
   pipe diff v1..v2 specs/demo.toml          what another revision would make anew
   pipe schedule run specs                   run the specs of a folder at the times they name
+  pipe cache gc specs/demo.toml --dry-run   what would make room
 
 Exit codes:
   0    all done, or nothing to do
@@ -93,6 +98,8 @@ pub(crate) enum Verb {
     ExplainError(ExplainErrorArgs),
     /// Show what differs between two runs, or between two git revisions of a spec
     Diff(DiffArgs),
+    /// Look at the results that are kept, and decide which stay
+    Cache(CacheArgs),
     /// Print the JSON Schema of a format, for editors and programs
     Schema(SchemaArgs),
     /// Show when a spec runs by itself, and run the specs of a folder at those times

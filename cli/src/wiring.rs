@@ -16,7 +16,7 @@ use pipe_engine::scheduler::Limits;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
-use pipe_engine::store::{Folder, Store};
+use pipe_engine::store::{Folder, Hold, Store};
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
 use pipe_engine::units::Bytes;
 use pipe_engine::world::World;
@@ -350,7 +350,14 @@ pub(crate) struct Workshop {
     pub(crate) finder: Arc<Finder>,
     pub(crate) local: Local,
     /// Released last, and by the kernel when we die.
-    pub(crate) lock: Lock,
+    pub(crate) locks: Locks,
+}
+
+/// The state folder, which a run has for itself, and the store, which it shares with others but not with what removes
+/// results.
+pub(crate) struct Locks {
+    _lock: Lock,
+    _hold: Hold,
 }
 
 impl Workshop {
@@ -365,6 +372,7 @@ impl Workshop {
         let root = project.state.root().canonicalize();
         let state = StateFolder::at(root.unwrap_or_else(|_| project.state.root().to_owned()));
         let store = Arc::new(Folder::open(&project.plan.store)?);
+        let locks = Locks { _lock: lock, _hold: share(&store, printer)? };
         pipe_engine::local::end_orphans(&state);
         pipe_engine::local::sweep_dead_attempts(&state, &store);
         let journal = Journal::open(&state.journal())?;
@@ -374,7 +382,48 @@ impl Workshop {
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;
-        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, lock })
+        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, locks })
+    }
+}
+
+/// Works with a store beside others. What removes results is soon done.
+pub(crate) fn share(store: &Folder, printer: &Printer) -> Result<Hold, Refusal> {
+    if let Some(hold) = Hold::shared(store, false)? {
+        return Ok(hold);
+    }
+    printer.line(&format!("waiting for `pipe cache gc`, which is using {}", store.root().display()));
+    Ok(Hold::shared(store, true)?.expect("who waits is let in"))
+}
+
+/// A state folder and its store while nothing runs in either: what removes things holds both.
+pub(crate) struct Alone {
+    pub(crate) state: StateFolder,
+    pub(crate) store: Folder,
+    _locks: Locks,
+}
+
+impl Alone {
+    /// Takes both, and cleans up after an engine that died.
+    ///
+    /// # Errors
+    /// When somebody uses either, or one cannot be written.
+    pub(crate) fn open(project: &Project) -> Result<Self, Refusal> {
+        let busy = |who: String| {
+            Refusal::new(Exit::Unavailable, format!("{who}: nothing is removed while anything runs"))
+                .help("try again when it has ended, or see what would go with `--dry-run`")
+        };
+        let lock = Lock::take(project.state.root(), false).map_err(|error| match error {
+            LockError::Held { .. } => busy(error.to_string()),
+            LockError::Io { .. } => error.into(),
+        })?;
+        let store = Folder::open(&project.plan.store)?;
+        let Some(hold) = Hold::alone(&store)? else {
+            return Err(busy(format!("a run with another state folder is using {}", store.root().display())));
+        };
+        let state = StateFolder::at(project.state.root().canonicalize().unwrap_or(project.state.root().to_owned()));
+        pipe_engine::local::end_orphans(&state);
+        pipe_engine::local::sweep_dead_attempts(&state, &store);
+        Ok(Self { state, store, _locks: Locks { _lock: lock, _hold: hold } })
     }
 }
 

@@ -52,3 +52,6 @@ pub mod worker;
 
 pub mod local;
 pub mod run;
+
+// What is kept of it all.
+pub mod gc;

@@ -58,6 +58,12 @@ pub struct Provenance {
     /// The files outside the store that went in, as they were named then.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// The pipeline of the task. Results of the first versions do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
+    /// Where a person took the files from, when no attempt made them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<String>,
 }
 
 /// A finished result. Create-only: whoever comes second reads the first one's.

@@ -239,6 +239,8 @@ impl<'a> Work<'a> {
                 task: self.attempt.task.clone(),
                 published: self.world.now(),
                 sources: self.attempt.files.values().map(|f| f.written.clone()).collect(),
+                pipeline: Some(self.attempt.pipeline.clone()),
+                adopted: None,
             },
         };
         let results = Results::of(self.store);

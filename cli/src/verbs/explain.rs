@@ -17,6 +17,7 @@ use pipe_engine::lookup::{Finder, Looked};
 use pipe_engine::manifest::Manifest;
 use pipe_engine::plan::Plan;
 use pipe_engine::state::{Ending, Past};
+use pipe_engine::store::lineage::Removed;
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
 
@@ -56,6 +57,8 @@ struct Explained<'a> {
     looked: Option<Looked>,
     /// The newest result under the task's name.
     newest: Option<Manifest>,
+    /// The same, when it was removed.
+    removed: Option<Removed>,
     /// The newest attempt this state folder knows of.
     past: Option<&'a Past>,
 }
@@ -64,7 +67,8 @@ impl<'a> Explained<'a> {
     fn of(plan: &'a Plan, finder: &'a Finder, forecasts: &'a Forecasts<'a>, task: usize) -> Self {
         let (forecast, looked) = (forecasts.task(task), forecasts.look(task));
         let (newest, past) = (finder.newest(plan.task(task)), finder.history().newest(&plan.task(task).id));
-        Self { plan, task, forecast, looked, newest, past }
+        let removed = if newest.is_some() { None } else { finder.removed(plan.task(task)) };
+        Self { plan, task, forecast, looked, newest, removed, past }
     }
 
     fn verdict(&self) -> (Style, String) {
@@ -92,7 +96,8 @@ impl<'a> Explained<'a> {
     }
 
     fn changes(&self) -> Vec<Change> {
-        match (&self.looked, &self.newest) {
+        let newest = self.newest.as_ref().or(self.removed.as_ref().map(|removed| &removed.manifest));
+        match (&self.looked, newest) {
             (Some(Looked { key, found: Err(_), .. }), Some(newest)) => changes(&newest.key, &key.fields),
             _ => Vec::new(),
         }
@@ -126,6 +131,10 @@ impl<'a> Explained<'a> {
                 text.push_str(&format!("          {facts}\n"));
             }
         }
+        if let Some(Removed { manifest, when }) = &self.removed {
+            let made = manifest.provenance.published.to_local();
+            text.push_str(&format!("  result  removed by gc on {}  (made {made})\n", when.to_local()));
+        }
         for change in self.changes() {
             text.push_str(&changed(&change, printer));
         }
@@ -152,6 +161,7 @@ impl<'a> Explained<'a> {
         json!({
             "task": self.plan.task(self.task).id.to_string(),
             "state": state, "why": verdict, "key": key, "changes": self.changes(),
+            "removed": self.removed.as_ref().map(|removed| removed.when),
             "newest": self.newest, "folder": self.place(), "last_attempt": self.past.map(attempt),
         })
     }

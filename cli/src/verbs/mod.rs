@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each: arguments in, text out, and how the process ends.
 
+pub(crate) mod cache;
 pub(crate) mod cancel;
 pub(crate) mod diff;
 pub(crate) mod explain;

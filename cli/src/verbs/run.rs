@@ -10,7 +10,7 @@ use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::runs;
 use crate::summary;
-use crate::wiring::{self, Project, Workshop};
+use crate::wiring::{self, Locks, Project, Workshop};
 use pipe_clock::Claim;
 use pipe_engine::asked::Asked as Wishes;
 use pipe_engine::event::RunEvent;
@@ -18,7 +18,6 @@ use pipe_engine::plan::{Rows, Selection};
 use pipe_engine::report::RunView;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
-use pipe_engine::state::Lock;
 use pipe_engine::world::World;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +77,7 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         fail_fast: args.fail_fast,
         listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
     };
-    let finished = work(setup, workshop.lock, &world, &progress, printer)?;
+    let finished = work(setup, workshop.locks, &world, &progress, printer)?;
     if !printer.json {
         let ended = summary::Ended {
             plan: &finished.plan,
@@ -124,7 +123,7 @@ fn say_what_goes_on(with: &RunView, project: &Project, printer: &Printer) {
 /// Runs to the end on this thread; what blocks has threads of its own.
 fn work(
     setup: Setup,
-    lock: Lock,
+    locks: Locks,
     world: &World,
     progress: &Arc<Progress>,
     printer: &Printer,
@@ -140,7 +139,7 @@ fn work(
     });
     // A file of many gigabytes that is being hashed is not waited for: nothing of the run hangs on it any more.
     runtime.shutdown_background();
-    drop(lock);
+    drop(locks);
     finished
 }
 

@@ -9,6 +9,7 @@ mod beginning;
 mod bench;
 #[cfg(feature = "cloud")]
 mod bucket;
+mod cache;
 mod choosing;
 mod ci;
 mod corpus;

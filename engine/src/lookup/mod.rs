@@ -15,6 +15,7 @@ use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::state::{Ending, Hints, History, StateFolder};
+use crate::store::lineage::Removed;
 use crate::store::{Folder, Store};
 use crate::world::World;
 use bucket::InBucket;
@@ -245,6 +246,11 @@ impl Finder {
         self.shelf.manifest(&fingerprint).ok().flatten()
     }
 
+    /// As [`Finder::newest`], when it was removed.
+    pub fn removed(&self, task: &Task) -> Option<Removed> {
+        self.shelf.removed(&self.hints().newest(&self.plan.name, &task.id)?)
+    }
+
     /// Gets ready to tell why these tasks run: what their newest results were made of is asked for at once.
     pub fn ask_ahead<'a>(&self, tasks: impl Iterator<Item = &'a Task>) {
         let newest: Vec<Fingerprint> =
@@ -336,12 +342,18 @@ impl Finder {
         match (newest, tells.map(|past| &past.ending)) {
             (_, Some(Ending::Failed(failure))) => format!("failed before: {}", failure.message),
             (_, Some(Ending::CutShort)) => "cut short before".to_owned(),
-            (None, None) => "not run before".to_owned(),
             (Some(newest), _) if newest != key.fingerprint => match self.shelf.manifest(&newest) {
                 Ok(Some(manifest)) => reason(&manifest.key, &key.fields),
-                _ => "its key changed".to_owned(),
+                _ => match self.shelf.removed(&newest) {
+                    Some(removed) => reason(&removed.manifest.key, &key.fields),
+                    None => "its key changed".to_owned(),
+                },
             },
-            _ => "its result is gone".to_owned(),
+            (newest, past) => match self.shelf.removed(&key.fingerprint) {
+                Some(removed) => format!("its result was removed by gc on {}", removed.when.to_local()),
+                None if newest.is_none() && past.is_none() => "not run before".to_owned(),
+                None => "its result is gone".to_owned(),
+            },
         }
     }
 

@@ -6,6 +6,7 @@ use crate::ids::Fingerprint;
 use crate::manifest::{Artifact, FilePlace, Manifest, place};
 use crate::stamp::Stamp;
 use crate::state::{Hints, Seen};
+use crate::store::lineage::{self, Removed};
 use crate::store::{Folder, Results};
 use crate::work::{all_there, files_are_there, store_failed};
 use std::fs;
@@ -24,6 +25,11 @@ pub(super) trait Shelf: Send + Sync {
 
     /// All that is known of a result, when it is there.
     fn manifest(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, Failure>;
+
+    /// What is known of a result that was removed.
+    fn removed(&self, _: &Fingerprint) -> Option<Removed> {
+        None
+    }
 
     /// As [`Shelf::manifest`] of each, where that is faster at once. They are there until others are asked for.
     fn ask_ahead(&self, fingerprints: &[&Fingerprint]) -> Result<(), Failure>;
@@ -143,6 +149,10 @@ impl Shelf for InFolder {
             Some(manifest) if files_are_there(&self.store, &manifest.files)? => Ok(Some(manifest)),
             _ => Ok(None),
         }
+    }
+
+    fn removed(&self, fingerprint: &Fingerprint) -> Option<Removed> {
+        lineage::find(&self.store, fingerprint).ok().flatten()
     }
 
     fn ask_ahead(&self, _: &[&Fingerprint]) -> Result<(), Failure> {

@@ -359,8 +359,8 @@ impl Dispatcher {
         let unchanged = || looked.files.values().try_for_each(SourceFile::check_unchanged);
         let result = outcome.failure.clone().map_or_else(unchanged, Err);
         if result.is_ok() {
-            let manifest =
-                publish::manifest(&self.run, self.setup.plan.task(task), looked, outcome, self.setup.world.now());
+            let (plan, now) = (&self.setup.plan, self.setup.world.now());
+            let manifest = publish::manifest(&self.run, &plan.name, plan.task(task), looked, outcome, now);
             let replaces = self.setup.plan.is_forced(task);
             self.finishing.push(Finish { task, manifest, replaces });
         }

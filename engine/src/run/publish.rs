@@ -20,7 +20,14 @@ pub(super) struct Finish {
 }
 
 /// The manifest of a task that ended well.
-pub(super) fn manifest(run: &RunId, task: &Task, looked: &Looked, outcome: Outcome, now: Timestamp) -> Manifest {
+pub(super) fn manifest(
+    run: &RunId,
+    pipeline: &str,
+    task: &Task,
+    looked: &Looked,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Manifest {
     Manifest {
         version: VERSION,
         of: Of::Task,
@@ -35,6 +42,8 @@ pub(super) fn manifest(run: &RunId, task: &Task, looked: &Looked, outcome: Outco
             task: task.id.clone(),
             published: now,
             sources: looked.files.values().map(|f| f.written.clone()).collect(),
+            pipeline: Some(pipeline.to_owned()),
+            adopted: None,
         },
     }
 }

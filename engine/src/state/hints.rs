@@ -123,6 +123,11 @@ impl Hints {
         Some(Fingerprint(digits.to_string()))
     }
 
+    /// The newest results of all tasks that were ever looked up.
+    pub fn all_newest(&self) -> impl Iterator<Item = Fingerprint> {
+        self.newest.values().map(|print| Fingerprint(blake3::Hash::from_bytes(*print).to_hex().to_string()))
+    }
+
     /// Remembers the newest result of a pipeline's task.
     pub fn remember_newest(&mut self, pipeline: &str, task: &TaskId, fingerprint: &Fingerprint) {
         let Some(print) = print(fingerprint) else { return };

@@ -7,6 +7,7 @@ mod holder;
 mod journal;
 mod lock;
 mod packed;
+pub mod prune;
 
 pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Past};

@@ -2,11 +2,14 @@
 //! the one it brings itself; [`Results`] keeps manifests in either.
 
 mod folder;
+mod hold;
+pub mod lineage;
 mod results;
 #[cfg(feature = "testing")]
 pub mod suite;
 
 pub use folder::Folder;
+pub use hold::Hold;
 pub use results::{Filed, Results};
 
 use futures::future::BoxFuture;

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod formats;
+mod gc;
 mod journal;
 mod language;
 mod layering;

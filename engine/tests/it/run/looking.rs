@@ -116,6 +116,8 @@ fn manifest(fingerprint: &Fingerprint, digest: &str) -> Manifest {
             task: pipe_engine::ids::TaskId { stage: "any".into(), cell: pipe_engine::ids::Cell::default() },
             published: Timestamp(0),
             sources: Vec::new(),
+            pipeline: None,
+            adopted: None,
         },
     }
 }

@@ -1,0 +1,112 @@
+//! `pipe cache gc`: removes what nobody needs any more, from the store and from the state folder. Nothing is removed while
+//! anything runs.
+
+use super::{project, roots, rules, store};
+use crate::args::GcArgs;
+use crate::exit::{Exit, Refusal};
+use crate::printer::Printer;
+use crate::wiring::{Alone, Project};
+use crate::words;
+use pipe_engine::gc::{Plan, Why, plan, runs, sweep};
+use pipe_engine::manifest::Of;
+use pipe_engine::store::Folder;
+use pipe_engine::world::World;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+pub(crate) fn run(args: &GcArgs, printer: &Printer) -> Result<Exit, Refusal> {
+    let project = project(&args.spec, printer)?;
+    if !project.plan.store.exists() {
+        printer.line(&format!("there is nothing to remove: {} is not there yet", project.plan.store.display()));
+        return Ok(Exit::Done);
+    }
+    let decided = if args.dry_run {
+        Decided::of(args, &project, &store(&project))?
+    } else {
+        let alone = Alone::open(&project)?;
+        let decided = Decided::of(args, &project, &alone.store)?;
+        sweep(&alone.store, &decided.plan, &mut |_| true)?;
+        runs::forget(&alone.state, &decided.runs)?;
+        decided
+    };
+    if printer.json {
+        printer.document(&decided.document(args.dry_run))?;
+    } else {
+        printer.data(&decided.text(args.dry_run))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What goes.
+struct Decided {
+    plan: Plan,
+    runs: runs::Old,
+}
+
+impl Decided {
+    fn of(args: &GcArgs, project: &Project, store: &Folder) -> Result<Self, Refusal> {
+        let roots = roots(store, &project.state)?;
+        let plan = plan(store, &rules(&args.keeping, &World::real()), &roots)?;
+        Ok(Self { plan, runs: runs::old(&project.state, args.keeping.keep_runs)? })
+    }
+
+    /// How many results are kept, by why.
+    fn kept(&self) -> BTreeMap<Why, u64> {
+        let mut kept = BTreeMap::new();
+        self.plan.results.iter().filter_map(|(_, why)| *why).for_each(|why| *kept.entry(why).or_default() += 1);
+        kept
+    }
+
+    fn text(&self, dry_run: bool) -> String {
+        let Self { plan, runs } = self;
+        let verb = if dry_run { "would remove" } else { "removed" };
+        let count = |of| plan.removed().filter(|entry| entry.of == of).count() as u64;
+        let files = (plan.gone.len() + plan.half_written.len()) as u64;
+        let kept: Vec<String> = self.kept().iter().map(|(why, n)| format!("{n} {}", word(*why))).collect();
+        let mut text = format!(
+            "{verb} {}, {} and {}: {}\n",
+            words::count(count(Of::Task), "result"),
+            words::count(count(Of::Item), "item"),
+            words::count(files, "file"),
+            words::bytes(plan.freed()),
+        );
+        if !runs.runs.is_empty() {
+            let (runs, attempts) = (runs.runs.len() as u64, runs.attempts.len() as u64);
+            let logs = words::count(attempts, "attempt");
+            text.push_str(&format!("{verb} the events of {} and the logs of {logs}\n", words::count(runs, "run")));
+        }
+        if !plan.damaged.is_empty() {
+            let damaged = words::count(plan.damaged.len() as u64, "manifest");
+            text.push_str(&format!("{damaged} that cannot be read: put in quarantine\n"));
+        }
+        let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
+        text + &format!("kept {kept}\n")
+    }
+
+    fn document(&self, dry_run: bool) -> Json {
+        let Self { plan, runs } = self;
+        let removed = plan.removed().map(|entry| {
+            json!({
+                "pipeline": entry.pipeline, "task": entry.task.to_string(), "of": entry.of,
+                "fingerprint": entry.fingerprint, "published": entry.published,
+            })
+        });
+        json!({
+            "dry_run": dry_run, "removed": removed.collect::<Vec<_>>(), "files": plan.gone.len(),
+            "half_written": plan.half_written.len(), "bytes": plan.freed(), "kept": self.kept(),
+            "quarantined": plan.damaged, "runs": runs.runs, "attempts": runs.attempts.len(),
+        })
+    }
+}
+
+fn word(why: Why) -> &'static str {
+    match why {
+        Why::Pinned => "pinned",
+        Why::OpenRun => "of a run that is not done",
+        Why::Newest => "newest of their tasks",
+        Why::Young => "too young",
+        Why::Part => "items of these",
+        Why::Unfinished => "items of unfinished work",
+        Why::Newer => "of a newer version",
+    }
+}
