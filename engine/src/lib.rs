@@ -53,5 +53,7 @@ pub mod worker;
 pub mod local;
 pub mod run;
 
-// What is kept of it all.
+// What is kept of it all, and what comes from elsewhere.
 pub mod gc;
+
+pub mod adopt;

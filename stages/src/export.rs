@@ -79,6 +79,10 @@ impl StageKind for Export {
         &[PLAYS]
     }
 
+    fn makes(&self, _: &Json) -> Vec<String> {
+        vec![PLAYS.to_owned()]
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         match config.bind.iter().find(|(_, value)| value.is_array() || value.is_object()) {

@@ -88,6 +88,10 @@ impl StageKind for ExtractClips {
         vec![Format::of::<ClipRecord>("clips", &[CLIPS])]
     }
 
+    fn makes(&self, _: &Json) -> Vec<String> {
+        vec![CLIPS.to_owned()]
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         read_config::<Config>(config).map(drop)
     }

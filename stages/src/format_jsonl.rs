@@ -64,6 +64,11 @@ impl StageKind for FormatJsonl {
         vec![Format::of::<TrainingRecord>("training-record", &RECORDS)]
     }
 
+    fn makes(&self, config: &Json) -> Vec<String> {
+        let is_split = config.get("split").is_some_and(|split| !split.is_null());
+        RECORDS.iter().take(if is_split { 2 } else { 1 }).map(|file| (*file).to_owned()).collect()
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         match config.split {

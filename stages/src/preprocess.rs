@@ -111,6 +111,10 @@ impl StageKind for Preprocess {
         vec![Format::of::<FramesRecord>("frames", &[FRAMES])]
     }
 
+    fn makes(&self, _: &Json) -> Vec<String> {
+        vec![FRAMES.to_owned()]
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         match config.std.iter().position(|s| *s <= 0.0) {

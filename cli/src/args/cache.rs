@@ -3,6 +3,7 @@
 use super::SpecArgs;
 use clap::{Args as Group, Subcommand};
 use pipe_engine::units::Millis;
+use std::path::PathBuf;
 
 #[derive(Debug, Group)]
 pub(crate) struct CacheArgs {
@@ -18,6 +19,14 @@ pub(crate) enum CacheVerb {
     Du(DuArgs),
     /// Remove old results and whatever no result needs; nothing while anything runs
     Gc(GcArgs),
+    /// Keep a result whatever `gc` is told
+    Pin(PinArgs),
+    /// Let `gc` judge a result again
+    Unpin(UnpinArgs),
+    /// Look whether the files of all results are there and are what was filed
+    Verify(VerifyArgs),
+    /// Take in a file or folder that is there already as the result of a task
+    Adopt(AdoptArgs),
 }
 
 #[derive(Debug, Group)]
@@ -82,4 +91,70 @@ pub(crate) struct GcArgs {
     /// Say what would go, and remove nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe cache pin specs/demo.toml model --name best
+  pipe cache pin specs/demo.toml 3f9a0c7e21b4           a result by the beginning of its key, as `ls` shows it")]
+pub(crate) struct PinArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Tasks, for their current results, or how the key of a result begins
+    #[arg(value_name = "TASK|RESULT")]
+    pub(crate) what: String,
+    /// The name of the pin [default: how the key begins]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct UnpinArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// The name of a pin, tasks, or how the key of a result begins
+    #[arg(value_name = "NAME|TASK|RESULT")]
+    pub(crate) what: String,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe cache verify specs/demo.toml
+  pipe cache verify specs/demo.toml --deep --dry-run
+
+Results that are not what was filed are put in quarantine, and the next run makes them again. Ends with 1 when there
+were any.")]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Read every byte, and compare it with what was filed
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// Say what is wrong, and leave it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe cache adopt specs/demo.toml 'clips[angle=FAR_LEFT,game=g1]' old/clips/g1-far-left
+  pipe cache adopt specs/demo.toml model best.safetensors --force
+
+What is taken in is copied, and counts as the result of the task as it is now: its settings, its inputs. Whether it is
+what the task would have made, nobody but you knows.")]
+pub(crate) struct AdoptArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// The task, such as `clips[angle=FAR_LEFT,game=g1]`
+    #[arg(value_name = "TASK")]
+    pub(crate) task: String,
+    /// The file, or the folder with all files of the result
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Put it in the place of the result that is there
+    #[arg(long)]
+    pub(crate) force: bool,
 }

@@ -176,3 +176,161 @@ fn runs_beyond_the_newest_are_forgotten_with_their_logs() {
     assert_eq!(bench.pipe(&["status", "spec.toml"]).code, Some(0), "the newest always stays");
     bench.run();
 }
+
+#[test]
+fn a_pinned_result_outlives_everything_until_it_is_let_go() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    let said = bench.pipe(&["cache", "pin", "spec.toml", "sum", "--name", "best", "--json"]);
+    assert_eq!((said.code, said.json()[0]["name"].as_str()), (Some(0), Some("best")), "{said:?}");
+    let number = listed(&bench, &["number[n=1]"])[0]["fingerprint"].as_str().unwrap()[..12].to_owned();
+    assert_eq!(bench.pipe(&["cache", "pin", "spec.toml", &number]).code, Some(0));
+    let taken = bench.pipe(&["cache", "pin", "spec.toml", "number[n=2]", "--name", "best"]);
+    assert!(taken.code == Some(2) && taken.stderr.contains("pins another result, of sum"), "{taken:?}");
+    assert_eq!(bench.pipe(&["cache", "pin", "spec.toml", "number", "--name", "a/b"]).code, Some(2));
+
+    assert!(gc(&bench, &["--keep", "0"]).stdout.contains("kept 2 pinned"));
+    let left = listed(&bench, &[]);
+    let pins: Vec<_> = left.iter().map(|row| (row["task"].as_str().unwrap(), row["pinned"].is_string())).collect();
+    assert_eq!(pins, [("number[n=1]", true), ("sum", true)]);
+    assert_eq!(bench.result("sum", "all"), "1\n2\n");
+
+    for pin in ["best", "number"] {
+        assert_eq!(bench.pipe(&["cache", "unpin", "spec.toml", pin]).code, Some(0));
+    }
+    assert_eq!(bench.pipe(&["cache", "unpin", "spec.toml", "best"]).code, Some(2));
+    gc(&bench, &["--keep", "0"]);
+    assert_eq!(listed(&bench, &[]).len(), 0);
+    let said = bench.pipe(&["cache", "pin", "spec.toml", "sum"]);
+    assert!(said.code == Some(2) && said.stderr.contains("no current result"), "{said:?}");
+}
+
+#[test]
+fn what_is_not_as_it_was_filed_is_found_put_aside_and_made_again() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    let file = |task: &str, name: &str| {
+        let row = listed(&bench, &[task])[0].clone();
+        bench.path(row["folder"].as_str().unwrap()).join(name)
+    };
+    assert!(bench.pipe(&["cache", "verify", "spec.toml", "--deep"]).stdout.ends_with("all is well\n"));
+    let (one, all) = (file("number[n=1]", "number"), file("sum", "all"));
+    fs::remove_file(&one).unwrap();
+    fs::remove_file(&all).unwrap();
+    fs::write(&all, "1\n3\n").unwrap();
+
+    let shallow = bench.pipe(&["cache", "verify", "spec.toml", "--dry-run"]);
+    assert_eq!(shallow.code, Some(1));
+    assert!(shallow.stdout.contains("number: is missing\n3 results, 3 files: 1 wrong\n"), "{}", shallow.stdout);
+    let deep = bench.pipe(&["cache", "verify", "spec.toml", "--deep"]);
+    assert_eq!(deep.code, Some(1));
+    assert!(deep.stdout.contains("all: has other bytes than were filed"), "{}", deep.stdout);
+    assert!(deep.stdout.contains("2 wrong, 2 put in quarantine"), "{}", deep.stdout);
+    assert_eq!(bench.run().count("attempt_started"), 2);
+    assert_eq!(bench.pipe(&["cache", "verify", "spec.toml", "--deep"]).code, Some(0));
+}
+
+#[test]
+fn a_disk_that_is_away_makes_no_result_wrong() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    fs::rename(bench.path("out/data"), bench.path("away")).unwrap();
+    let said = bench.pipe(&["cache", "verify", "spec.toml"]);
+    assert!(said.code == Some(3) && said.stderr.contains("away or empty"), "{said:?}");
+    fs::rename(bench.path("away"), bench.path("out/data")).unwrap();
+    assert!(bench.pipe(&["run", "spec.toml"]).stderr.starts_with("nothing to do"));
+}
+
+#[test]
+fn what_is_there_already_is_taken_in_as_the_result_of_a_task() {
+    let bench = Bench::with(SUM);
+    bench.write("mine", "7\n");
+    let early = bench.pipe(&["cache", "adopt", "spec.toml", "sum", "mine"]);
+    assert!(early.code == Some(2) && early.stderr.contains("key is not known before number[n=1]"), "{early:?}");
+    let said = bench.pipe(&["cache", "adopt", "spec.toml", "number[n=1]", "mine"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.starts_with("number[n=1]: 1 file, 2 B are its result now"), "{}", said.stdout);
+    assert_eq!(bench.run().count("attempt_started"), 2, "the other number and the sum");
+    assert_eq!(bench.result("sum", "all"), "7\n2\n");
+    let row = &listed(&bench, &["number[n=1]"])[0];
+    assert!(row["adopted"].as_str().unwrap().ends_with("/mine") && row["run"] == "adopted", "{row}");
+    let folder = row["folder"].as_str().unwrap();
+    assert!(fs::metadata(bench.path(folder).join("number")).unwrap().permissions().readonly());
+    assert_eq!(bench.pipe(&["cache", "verify", "spec.toml", "--deep"]).code, Some(0));
+    let manifest = fs::read_to_string(bench.path(&format!("out/{}", place(row)))).unwrap();
+    let schema: Json = serde_json::from_str(include_str!("../../../schemas/manifest.v1.json")).unwrap();
+    let manifest: Json = serde_json::from_str(&manifest).unwrap();
+    assert!(jsonschema::is_valid(&schema, &manifest), "{manifest}");
+
+    bench.write("mine", "8\n");
+    let again = bench.pipe(&["cache", "adopt", "spec.toml", "number[n=1]", "mine"]);
+    assert!(again.code == Some(2) && again.stderr.contains("has a result already"), "{again:?}");
+    assert_eq!(bench.pipe(&["cache", "adopt", "spec.toml", "number[n=1]", "mine", "--force"]).code, Some(0));
+    assert_eq!(bench.run().count("attempt_started"), 1);
+    gc(&bench, &["--keep", "1"]);
+    assert_eq!(bench.result("sum", "all"), "8\n2\n");
+}
+
+fn place(row: &Json) -> String {
+    let fingerprint = row["fingerprint"].as_str().unwrap();
+    format!("results/{}/{fingerprint}.json", &fingerprint[..2])
+}
+
+#[test]
+fn what_a_task_could_not_have_made_is_not_taken_in() {
+    let bench = Bench::with(&SUM.replace("outputs = [\"number\"]", "outputs = [\"number\", \"why/not\"]"));
+    let adopt = |task: &str, path: &str| bench.pipe(&["cache", "adopt", "spec.toml", task, path]);
+    fs::create_dir_all(bench.path("folder/why")).unwrap();
+    bench.write("folder/number", "1");
+    let said = adopt("number[n=1]", "folder");
+    assert!(said.code == Some(2) && said.stderr.contains("has `why/not`, and this has not"), "{said:?}");
+    assert_eq!(fs::read_dir(bench.path("out/data/sum/number")).unwrap().count(), 0, "nothing is left of it");
+    assert_eq!(adopt("number[n=1]", "nowhere").code, Some(2));
+    assert!(adopt("number", "folder").stderr.contains("names 2 tasks"));
+    std::os::unix::fs::symlink(bench.path("folder"), bench.path("folder/round")).unwrap();
+    assert!(adopt("number[n=1]", "folder").stderr.contains("a link leads to a folder"));
+    fs::remove_file(bench.path("folder/round")).unwrap();
+    bench.write("folder/why/not", "2");
+    assert_eq!(adopt("number[n=1]", "folder").code, Some(0));
+}
+
+#[test]
+fn a_data_set_is_taken_in_when_it_reads_as_one() {
+    let bench = Bench::with(
+        "version = 1\nname = \"set\"\n[stages.plays]\nkind = \"export\"\n\
+         source = { type = \"sqlite\", path = \"plays.db\" }\nquery = \"select 1 as id, 'g' as game\"\n",
+    );
+    let database = rusqlite::Connection::open(bench.path("plays.db")).unwrap();
+    database.execute_batch("create table t (a)").unwrap();
+    drop(database);
+    bench.write("plays.jsonl", "{\"id\": 1}\nhalf\n");
+    let said = bench.pipe(&["cache", "adopt", "spec.toml", "plays", "plays.jsonl"]);
+    assert!(said.code == Some(2) && said.stderr.contains("line 2 is not a JSON object"), "{said:?}");
+    bench.write("plays.jsonl", "{\"id\": 1}\n");
+    let said = bench.pipe(&["cache", "adopt", "spec.toml", "plays", "plays.jsonl"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(bench.pipe(&["run", "spec.toml"]).stderr.starts_with("nothing to do"));
+}
+
+/// `gc` is killed at moments that chance picks: a result that is found afterwards is whole, and a run makes the rest.
+#[test]
+fn gc_that_is_killed_leaves_misses_and_nothing_else() {
+    let numbers: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let bench = Bench::with(&SUM.replace("[1, 2]", &format!("[{}]", numbers.join(", "))));
+    bench.run();
+    let whole = bench.result("sum", "all");
+    for milliseconds in [20, 26, 32, 38, 44, 50] {
+        let gc = bench.start(&[&["cache", "gc", "spec.toml", "--keep", "0"], &LATER[..]].concat());
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        gc.signal(rustix::process::Signal::KILL);
+        drop(gc);
+        let left = listed(&bench, &[]).len();
+        let verified = bench.pipe(&["cache", "verify", "spec.toml", "--deep"]);
+        // Where no bytes are left at all there are no results either, or else this would end with 3.
+        assert_eq!(verified.code, Some(0), "after {milliseconds} ms, {left} results: {verified:?}");
+        let made = bench.run().count("attempt_started");
+        assert_eq!(made, 41 - left, "after {milliseconds} ms");
+    }
+    gc(&bench, &["--keep", "1"]);
+    assert_eq!(bench.result("sum", "all"), whole);
+}

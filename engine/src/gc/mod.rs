@@ -8,6 +8,7 @@ pub mod pins;
 mod plan;
 pub mod runs;
 mod sweep;
+pub mod verify;
 
 pub use catalogue::{Catalogue, Entry};
 pub use data::{DataFile, Found};

@@ -16,6 +16,8 @@ pub struct Pin {
     pub version: u32,
     /// The result.
     pub fingerprint: Fingerprint,
+    /// The pipeline that wanted it.
+    pub pipeline: String,
     /// The task it is of, as it was named then.
     pub task: TaskId,
     /// When it was pinned.
@@ -24,8 +26,8 @@ pub struct Pin {
 
 impl Pin {
     /// A pin of a result.
-    pub fn new(fingerprint: Fingerprint, task: TaskId, now: Timestamp) -> Self {
-        Self { version: VERSION, fingerprint, task, pinned: now }
+    pub fn new(fingerprint: Fingerprint, pipeline: &str, task: TaskId, now: Timestamp) -> Self {
+        Self { version: VERSION, fingerprint, pipeline: pipeline.to_owned(), task, pinned: now }
     }
 }
 

@@ -68,14 +68,23 @@ fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[St
             .help("write it under the folder that $PIPE_OUTPUT names, or take it out of `outputs`");
         return failed(prepared, failure);
     }
-    let made = || {
-        let result = facts::of(&folder, redactor)?;
-        let mut files = Vec::new();
-        gather(&folder, "", &prepared.attempt.output, &mut files)?;
-        files.iter().try_for_each(|f| seal(&store.path(&f.at)))?;
-        Ok(Outcome { files, result, ..empty(prepared) })
-    };
-    made().unwrap_or_else(|failure| failed(prepared, failure))
+    match taken_in(store, &prepared.attempt.output, redactor) {
+        Ok((files, result)) => Outcome { files, result, ..empty(prepared) },
+        Err(failure) => failed(prepared, failure),
+    }
+}
+
+/// Everything in a folder of the store as the files of an artifact, hashed and sealed, and the facts it tells of itself.
+///
+/// # Errors
+/// When something in it is no file, or cannot be read.
+pub fn taken_in(store: &Folder, at: &str, redactor: &Redactor) -> Result<(Vec<FileEntry>, Json), Failure> {
+    let folder = store.path(at);
+    let result = facts::of(&folder, redactor)?;
+    let mut files = Vec::new();
+    gather(&folder, "", at, &mut files)?;
+    files.iter().try_for_each(|f| seal(&store.path(&f.at)))?;
+    Ok((files, result))
 }
 
 /// Everything a program wrote, sorted by path.

@@ -8,6 +8,7 @@ mod process;
 mod sweep;
 mod usage;
 
+pub use collect::taken_in;
 pub use prepare::{Prepared, prepare};
 pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
 

@@ -63,6 +63,15 @@ pub trait StageKind: Send + Sync {
         &[]
     }
 
+    /// The files that every result of a task with these settings has, by their paths: what lacks one of them was made
+    /// by something else.
+    fn makes(&self, config: &Json) -> Vec<String> {
+        match self.launch(config) {
+            Launch::Program { outputs, .. } => outputs,
+            Launch::Worker => Vec::new(),
+        }
+    }
+
     /// How a task of this kind is started.
     fn launch(&self, _config: &Json) -> Launch {
         Launch::Worker

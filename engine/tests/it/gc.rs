@@ -350,8 +350,12 @@ fn who_removes_has_the_store_alone() {
 #[test]
 fn a_pin_that_cannot_be_read_stops_whoever_asks() {
     let bench = Bench::new();
-    let pin =
-        pins::Pin::new(Fingerprint("ab".into()), TaskId { stage: "s".into(), cell: Cell::default() }, Timestamp(1));
+    let pin = pins::Pin::new(
+        Fingerprint("ab".into()),
+        "p",
+        TaskId { stage: "s".into(), cell: Cell::default() },
+        Timestamp(1),
+    );
     pins::put(&bench.store, "best", &pin).unwrap();
     assert_eq!(pins::all(&bench.store).unwrap()["best"], pin);
     pins::take(&bench.store, "best").unwrap();

@@ -117,6 +117,10 @@ impl StageKind for Train {
         vec![metrics, Format::of::<Confusion>("confusion", &["confusion.json"])]
     }
 
+    fn makes(&self, _: &Json) -> Vec<String> {
+        FILES.map(str::to_owned).to_vec()
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
         config.settings().check().map_err(|e| ConfigProblem::new(format!("trainer.{}", e.field), e.to_string()))
@@ -156,6 +160,9 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
+/// The files of a training.
+const FILES: [&str; 5] = ["model.safetensors", "metrics.jsonl", "confusion.json", "confusion.svg", "loss.svg"];
+
 /// The files of a training, each taken into the artifact.
 fn write(work: &Work<'_>, fitted: &Fitted) -> Result<(), Failure> {
     let model = work.output("model.safetensors")?;
@@ -163,8 +170,7 @@ fn write(work: &Work<'_>, fitted: &Fitted) -> Result<(), Failure> {
     fitted
         .write(folder)
         .map_err(|e| Failure::failed("cannot_write", "the training's files cannot be written").source(e))?;
-    let files = ["model.safetensors", "metrics.jsonl", "confusion.json", "confusion.svg", "loss.svg"];
-    files.iter().try_for_each(|file| work.finished(file))
+    FILES.iter().try_for_each(|file| work.finished(file))
 }
 
 /// Records and frames, joined on the clip's id.

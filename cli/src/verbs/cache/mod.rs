@@ -1,8 +1,11 @@
 //! `pipe cache`: what a store keeps, and what may go.
 
+mod adopt;
 mod du;
 mod gc;
 mod ls;
+mod pin;
+mod verify;
 
 use crate::args::{CacheArgs, CacheVerb, Keeping, SpecArgs};
 use crate::exit::{Exit, Refusal};
@@ -18,6 +21,10 @@ pub(crate) fn run(args: &CacheArgs, printer: &Printer) -> Result<Exit, Refusal> 
         CacheVerb::Ls(args) => ls::run(args, printer),
         CacheVerb::Du(args) => du::run(args, printer),
         CacheVerb::Gc(args) => gc::run(args, printer),
+        CacheVerb::Pin(args) => pin::run(args, printer),
+        CacheVerb::Unpin(args) => pin::unpin(args, printer),
+        CacheVerb::Verify(args) => verify::run(args, printer),
+        CacheVerb::Adopt(args) => adopt::run(args, printer),
     }
 }
 
