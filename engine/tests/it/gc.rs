@@ -267,6 +267,26 @@ fn items_of_work_that_never_ended_wait_for_the_next_run() {
 }
 
 #[test]
+fn what_a_state_folder_or_an_open_run_takes_for_its_own_stays_under_whatever_name_it_was_made() {
+    let mut bench = Bench::new();
+    let names: Vec<Fingerprint> = (1..=4)
+        .map(|day| {
+            let file = bench.file(&format!("data/p/s0/{day}"), &day.to_string(), day);
+            bench.result(&day.to_string(), Of::Task, 0, day, vec![file])
+        })
+        .collect();
+    let roots =
+        Roots { newest: [names[0].clone()].into(), open: [names[1].short(20).to_owned()].into(), ..Roots::default() };
+    let whys = |keep| {
+        let decided = plan(&bench.store, &bench.rules(keep, 1), &roots).unwrap();
+        let why = |name: &Fingerprint| decided.results.iter().find(|(entry, _)| entry.fingerprint == *name).unwrap().1;
+        names.iter().map(why).collect::<Vec<_>>()
+    };
+    assert_eq!(whys(1), [Some(Why::Newest), Some(Why::OpenRun), None, Some(Why::Newest)]);
+    assert_eq!(whys(0), [None, Some(Why::OpenRun), None, None]);
+}
+
+#[test]
 fn a_result_of_a_newer_version_stays_with_its_files() {
     let mut bench = Bench::new();
     let file = bench.file("data/p/s0/x", "x", 1);

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &DuArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let (store, world) = (store(&project), World::real());
     let plan = plan(&store, &rules(&args.keeping, &world), &roots(&store, &project.state)?)?;
     let stages = by_stage(&plan);
-    let rest = rest(&store, &project.state, args.keeping.keep_runs)?;
+    let rest = rest(&store, &plan, &project.state, args.keeping.keep_runs)?;
     if printer.json {
         let stages = stages.iter().map(|((pipeline, stage), taken)| {
             json!({ "pipeline": pipeline, "stage": stage, "files": taken.files, "bytes": taken.bytes, "free": taken.free })
@@ -66,21 +66,24 @@ fn by_stage(plan: &Plan) -> BTreeMap<(String, String), Taken> {
 }
 
 /// What is no result: manifests, those of results that are gone, and what runs have left in the state folder.
-fn rest(store: &Folder, state: &StateFolder, keep_runs: usize) -> Result<Vec<(&'static str, Taken)>, Refusal> {
+fn rest(
+    store: &Folder,
+    plan: &Plan,
+    state: &StateFolder,
+    keep_runs: usize,
+) -> Result<Vec<(&'static str, Taken)>, Refusal> {
     let whole = |folder: &Folder, name: &str| -> Result<Taken, Failure> {
         let mut taken = Taken::default();
         Found::under(folder, name)?.files.iter().for_each(|file| taken.add(file, false));
         Ok(taken)
     };
     let mut rest = Vec::new();
-    for (title, folder) in [
-        ("manifests", "results"),
-        ("removed manifests", "lineage"),
-        ("quarantine", "quarantine"),
-        ("half written", "tmp"),
-    ] {
+    for (title, folder) in [("manifests", "results"), ("removed manifests", "lineage"), ("quarantine", "quarantine")] {
         rest.push((title, whole(store, folder)?));
     }
+    let mut half_written = Taken::default();
+    plan.half_written.iter().for_each(|file| half_written.add(file, true));
+    rest.push(("half written", half_written));
     let old = runs::old(state, keep_runs)?;
     let state = Folder::for_looking(state.root());
     let mut attempts = whole(&state, "attempts")?;
