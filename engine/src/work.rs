@@ -3,6 +3,7 @@
 
 use crate::attempt::{Attempt, Input, ItemCount, SourceFile};
 use crate::event::Body;
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::Cell;
 use crate::key::Key;
@@ -245,7 +246,10 @@ impl<'a> Work<'a> {
         };
         let results = Results::of(self.store);
         match results.file(&manifest).map_err(store_failed)? {
-            Filed::Ours => Ok(manifest),
+            Filed::Ours => {
+                reach("item.filed");
+                Ok(manifest)
+            }
             Filed::Theirs(theirs) if self.attempt.anew && theirs.digest != manifest.digest => {
                 let is_ours = results.replace(&theirs, &manifest).map_err(store_failed)?;
                 Ok(if is_ours { manifest } else { *theirs })

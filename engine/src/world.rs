@@ -2,6 +2,7 @@
 //! Everything else is given a [`World`], so tests and simulations decide what time it is.
 #![expect(clippy::disallowed_methods, reason = "this is the file the lint points to")]
 
+use crate::failpoint;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,7 +49,7 @@ impl World {
         Self {
             clock: Arc::new(|| {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+                Timestamp(failpoint::clock(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
             }),
             random: Arc::new(|| getrandom::u32().unwrap_or_else(|_| std::process::id())),
         }

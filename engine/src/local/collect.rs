@@ -3,6 +3,7 @@
 use super::process::End;
 use super::{Prepared, facts, sweep};
 use crate::attempt::{ItemCount, Outcome, VERSION};
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::manifest::FileEntry;
 use crate::secret::Redactor;
@@ -36,6 +37,7 @@ pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome 
     if let Err(failure) = write_whole(&prepared.folder.join(OUTCOME), &outcome) {
         tracing::warn!(%failure, "the outcome was not kept");
     }
+    reach("outcome.written");
     super::clear(&prepared.folder);
     outcome
 }

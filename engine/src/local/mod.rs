@@ -14,6 +14,7 @@ pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
 
 use crate::attempt::Outcome;
 use crate::event::Body;
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::scheduler::Stop;
 use crate::state::StateFolder;
@@ -61,6 +62,7 @@ impl Local {
         say: impl Fn(Body) + Send + Sync,
     ) -> Outcome {
         let end = process::supervise(self, child, &prepared, stop, &say).await;
+        reach("attempt.ended");
         let store = self.store.clone();
         let gathered = tokio::task::spawn_blocking(move || collect::outcome(&store, &prepared, end)).await;
         gathered.expect("collecting an outcome does not panic")

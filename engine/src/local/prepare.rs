@@ -2,6 +2,7 @@
 
 use super::Local;
 use crate::attempt::Attempt;
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::AttemptId;
 use crate::plan::input_name;
@@ -63,9 +64,11 @@ pub fn prepare(
         }
         let _ = fs::remove_dir(&folder);
     }
+    reach("attempt.folder_made");
     let folder = local.state.attempt(&attempt.id);
     fs::create_dir_all(work_folder(&attempt, &folder)).map_err(|e| Failure::io("make the folder", &folder, &e))?;
     write_whole(&folder.join(ATTEMPT), &attempt)?;
+    reach("attempt.described");
     let variables = match launch {
         Launch::Worker => BTreeMap::new(),
         Launch::Program { .. } => place_inputs(local, &attempt, &folder)?,

@@ -1,6 +1,7 @@
 //! Results -> files of the project, as `publish` says. Replaces only what an earlier run has put there and nobody changed
 //! since; what that was is kept in the state folder. Where nothing has changed it costs one `stat` a file.
 
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::manifest::FileEntry;
 use crate::plan::Task;
@@ -101,6 +102,7 @@ impl Copies {
         let source = self.store.path(&entry.at);
         copy(&source, &staged).map_err(|e| Failure::io("write", &staged, &e))?;
         self.note(target, &entry.blake3, None)?;
+        reach("copy.noted");
         fs::rename(&staged, target).map_err(|e| Failure::io("put in place", target, &e))?;
         let stamp = fs::symlink_metadata(target).map_err(|e| Failure::io("look at", target, &e))?;
         self.note(target, &entry.blake3, Some(FileStamp::of(&stamp)))
@@ -164,6 +166,7 @@ fn copy(source: &Path, target: &Path) -> io::Result<()> {
         _ => {}
     }
     let mut to = OpenOptions::new().write(true).create_new(true).open(target)?;
+    reach("copy.begun");
     io::copy(&mut File::open(source)?, &mut to)?;
     to.sync_all()
 }

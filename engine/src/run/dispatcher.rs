@@ -8,6 +8,7 @@ use super::say::Sayer;
 use super::{Finished, Setup};
 use crate::attempt::{Attempt, Input as Given, Outcome, SourceFile, VERSION};
 use crate::event::{Body, Counts};
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId};
 use crate::local::{self, Prepared};
@@ -331,6 +332,7 @@ impl Dispatcher {
                 return self.feed(Input::Ended(task, number, Err(failure)));
             }
         };
+        reach("attempt.spawned");
         let id = prepared.attempt.id.clone();
         self.sayer.attempt_of.insert(task, id.clone());
         let (stop, stopped) = watch::channel(None);
@@ -380,6 +382,7 @@ impl Dispatcher {
         let (copies, plan) = (self.copies.clone(), self.setup.plan.clone());
         tokio::task::spawn_blocking(move || {
             let filed = publish::publish(&store, group).into_iter();
+            reach("group.filed");
             let copied = filed.map(|(task, filed)| {
                 (task, filed.and_then(|made| copies.publish(plan.task(task), &made.files).map(|()| made)))
             });

@@ -1,6 +1,7 @@
 //! Finished attempts -> results in the store. Bytes are flushed first, then the manifests that promise them.
 
 use crate::attempt::Outcome;
+use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::lookup::Looked;
@@ -50,7 +51,9 @@ pub(super) fn manifest(
 
 /// Publishes a group: one flush for all of it, then its manifests.
 pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
+    reach("group.before_flush");
     let flushed = store.flush().map_err(store_failed);
+    reach("group.flushed");
     let file =
         |finish: Finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest, finish.replaces)));
     group.into_iter().map(file).collect()
@@ -61,7 +64,10 @@ fn file(store: &Folder, ours: Manifest, replaces: bool) -> Result<Manifest, Fail
     let results = Results::of(store);
     for _ in 0..2 {
         match results.file(&ours).map_err(store_failed)? {
-            Filed::Ours => return Ok(ours),
+            Filed::Ours => {
+                reach("manifest.filed");
+                return Ok(ours);
+            }
             Filed::Theirs(theirs) if replaces && theirs.digest != ours.digest => {
                 warn_of_difference(&ours, &theirs);
                 if results.replace(&theirs, &ours).map_err(store_failed)? {

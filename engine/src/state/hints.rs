@@ -2,6 +2,7 @@
 //! task. Losing it costs time and nothing else, so it is never flushed and any damage just empties it.
 
 use super::packed;
+use crate::failpoint::reach;
 use crate::ids::{Fingerprint, TaskId};
 use crate::manifest::{Artifact, FilePlace};
 use crate::stamp::{FileStamp, Stamp};
@@ -169,6 +170,7 @@ impl Hints {
             let row = params![task, self.newest[&task]];
             transaction.prepare_cached("insert or replace into newest values (?1, ?2)")?.execute(row)?;
         }
+        reach("hints.saving");
         transaction.commit()
     }
 }

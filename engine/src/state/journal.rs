@@ -4,6 +4,7 @@
 //! Of the stores that were measured it was the one without a state it could not be opened from again.
 
 use crate::event::RunEvent;
+use crate::failpoint::reach;
 use crate::ids::RunId;
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
@@ -115,6 +116,7 @@ fn migrate(connection: &Connection) -> Result<(), JournalError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
         0 => {
+            reach("journal.created");
             // Two engines that open a new journal at once: the second finds the tables of the first.
             connection.execute_batch(&format!(
                 "begin immediate; {} pragma user_version = {SCHEMA_VERSION}; commit;",
@@ -176,7 +178,10 @@ fn write_group(connection: &mut Connection, events: &[RunEvent]) -> Result<(), J
             ])?;
         }
     }
-    Ok(transaction.commit()?)
+    reach("journal.before_commit");
+    transaction.commit()?;
+    reach("journal.committed");
+    Ok(())
 }
 
 /// Reads a journal that somebody else may be writing.

@@ -2,6 +2,7 @@
 //! free at once and there is nothing to clean.
 
 use super::holder::Holder;
+use crate::failpoint::reach;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -52,7 +53,9 @@ impl Lock {
     /// [`LockError`].
     pub fn take(folder: &Path, wait: bool) -> Result<Self, LockError> {
         fs::create_dir_all(folder.join("attempts")).map_err(|source| failed(folder, source))?;
-        Self::hold(folder, wait)
+        let lock = Self::hold(folder, wait)?;
+        reach("lock.taken");
+        Ok(lock)
     }
 
     /// Takes the lock of any folder that one process at a time works with, making it when it is not there.

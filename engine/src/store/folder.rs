@@ -2,6 +2,7 @@
 //! Small objects are written to a temporary name, flushed and then given their own by a rename that never replaces.
 
 use super::{Stat, Store, StoreError, check_path, check_prefix};
+use crate::failpoint;
 use crate::stamp::Stamp;
 use futures::future::BoxFuture;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
@@ -59,6 +60,9 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Failed`] when the disk reports an error; what was written must then not be trusted.
     pub fn flush(&self) -> Result<(), StoreError> {
+        if !failpoint::flushes() {
+            return Ok(());
+        }
         File::open(&self.root).and_then(|root| Ok(syncfs(&root)?)).map_err(|e| self.failed("flush", "", e))
     }
 
@@ -122,7 +126,15 @@ impl Folder {
     /// Writes `bytes` under a temporary name and flushes them.
     fn stage(&self, bytes: &[u8]) -> io::Result<PathBuf> {
         let (path, mut file) = self.temporary()?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_data());
+        let (begin, rest) = bytes.split_at(failpoint::part_of(bytes.len()));
+        let mut write = || -> io::Result<()> {
+            file.write_all(begin)?;
+            failpoint::reach("object.half_written");
+            file.write_all(rest)?;
+            file.sync_data()
+        };
+        let written = write();
+        failpoint::reach("object.staged");
         written.map(|()| path.clone()).inspect_err(|_| drop(fs::remove_file(&path)))
     }
 
