@@ -11,13 +11,18 @@ use serde_json::Value as Json;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often it is looked whether somebody who is to be killed is still there, and how long it is waited in between.
+const LOOKS: usize = 1000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// Kills what a dead engine of this state folder left running. Call it with the folder's lock held: then no living
 /// engine's children can carry the folder's name in their environment.
 pub fn end_orphans(state: &StateFolder) {
     let owner = owner(state);
     // A person may have the first of the two in their own environment; the second is ours alone.
-    kill_where(|variables| {
+    end_where(|variables| {
         variables.contains(&owner.as_slice()) && variables.iter().any(|v| v.starts_with(b"PIPE_ATTEMPT="))
     });
 }
@@ -26,7 +31,7 @@ pub fn end_orphans(state: &StateFolder) {
 /// not enough: engines that do the same work for two stores arrive at the same name.
 pub(super) fn end_attempt(state: &StateFolder, id: &AttemptId) {
     let (owner, attempt) = (owner(state), format!("PIPE_ATTEMPT={id}"));
-    kill_where(|variables| variables.contains(&owner.as_slice()) && variables.contains(&attempt.as_bytes()));
+    end_where(|variables| variables.contains(&owner.as_slice()) && variables.contains(&attempt.as_bytes()));
 }
 
 /// The state folder as its children's environments name it: the same however its path was written.
@@ -40,10 +45,22 @@ fn owner(state: &StateFolder) -> Vec<u8> {
     variable
 }
 
+/// Kills until nobody is left: a process that is being killed may have started another a moment before, and may write for
+/// a moment longer. One that hangs in the kernel is not waited for for ever.
+fn end_where(is_ours: impl Fn(&[&[u8]]) -> bool) {
+    for _ in 0..LOOKS {
+        if !kill_where(&is_ours) {
+            return;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+}
+
 /// Kills every process whose environment is one of ours. Environments of other users cannot be read, and their
-/// processes are not ours to kill.
-fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) {
-    let Ok(processes) = fs::read_dir("/proc") else { return };
+/// processes are not ours to kill. Returns whether there was one.
+fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    let mut found = false;
     for process in processes.flatten() {
         let Some(id) = process.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
         if id.unsigned_abs() == std::process::id() {
@@ -55,8 +72,10 @@ fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) {
             && let Some(pid) = Pid::from_raw(id)
         {
             let _ = kill_process(pid, Signal::KILL);
+            found = true;
         }
     }
+    found
 }
 
 /// Sweeps the output folders of attempts that have no outcome: their engine died with them. Their logs stay.
