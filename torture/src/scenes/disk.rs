@@ -1,0 +1,129 @@
+//! A disk that is full, and one that cannot be written: a small disk in memory, which needs root.
+
+use super::Ending;
+use super::mount::{Mount, is_root};
+use crate::bench::Bench;
+use crate::engine::Ended;
+use crate::project::{Project, noted};
+use crate::watch::Watch;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Bytes that are left when the run begins: enough for some of the tasks.
+const LEFT: u64 = 500_000;
+
+/// A run fills the disk, fails with a sentence, and goes on when there is room.
+pub(crate) fn full(bench: &Bench) -> Ending {
+    if !is_root() {
+        return Ending::Skipped("a small disk can be mounted by root only".to_owned());
+    }
+    let room = bench.room("full").expect("a folder for temporary files can be written");
+    let mount = match Mount::memory(&room, 64 << 20) {
+        Ok(mount) => mount,
+        Err(why) => return Ending::Skipped(why),
+    };
+    let project = Project::write(&mount.folder, &bench.notes("full"), bench.tasks).expect("it can be written");
+    fill(&mount.folder.join("ballast"));
+    let mut watch = Watch::over(project);
+    let ended = watch.start(&bench.pipe, &[]).wait();
+    let mut wrong = Vec::new();
+    if !matches!(ended.code(), Some(1 | 3)) || !said(&ended).contains("No space left") && !said(&ended).contains("full")
+    {
+        wrong.push(format!("a full disk is not told: {}", ended.told()));
+    }
+    watch.look();
+    wrong.extend(unfiled(&watch.project, &ended));
+    let before = watch.project.manifests().0.len();
+    fs::remove_file(mount.folder.join("ballast")).expect("it is there");
+    let ended = watch.start(&bench.pipe, &[]).wait();
+    watch.done(&ended, &bench.control);
+    wrong.extend(watch.wrong.all().map(|(kind, what)| format!("{kind}: {what}")));
+    if wrong.is_empty() {
+        Ending::Held(format!("told; {before} of {} results kept, the rest made when there was room", bench.tasks))
+    } else {
+        Ending::Failed(wrong)
+    }
+}
+
+/// A store that cannot be written is refused before anything runs; so is a state folder.
+pub(crate) fn read_only(bench: &Bench) -> Ending {
+    let room = bench.room("sealed").expect("a folder for temporary files can be written");
+    let project = Project::write(&room, &bench.notes("sealed"), 16).expect("it can be written");
+    let mut wrong = Vec::new();
+    for name in ["out", ".pipe"] {
+        let folder = room.join(name);
+        fs::create_dir_all(&folder).expect("it can be made");
+        let sealed = match Seal::on(&folder) {
+            Ok(sealed) => sealed,
+            Err(why) => return Ending::Skipped(why),
+        };
+        let ended = bench.run(&project);
+        if ended.code() != Some(3) || !ended.stderr.contains(name) {
+            wrong.push(format!("{name}: {}", ended.told()));
+        }
+        if noted(&project.notes) > 0 {
+            wrong.push(format!("{name}: a task ran"));
+        }
+        drop(sealed);
+    }
+    let ended = bench.run(&project);
+    if ended.code() != Some(0) {
+        wrong.push(ended.told());
+    }
+    if wrong.is_empty() {
+        Ending::Held("store and state folder: exit code 3 and the folder's name, and nothing ran".to_owned())
+    } else {
+        Ending::Failed(wrong)
+    }
+}
+
+/// A folder that cannot be written: mounted so by root, whom modes do not bind; by its mode for everybody else.
+enum Seal {
+    Mounted(#[allow(dead_code, reason = "it is there to be dropped")] Mount),
+    Mode(std::path::PathBuf),
+}
+
+impl Seal {
+    fn on(folder: &Path) -> Result<Self, String> {
+        if is_root() {
+            let mount = Mount::memory(folder, 1 << 20)?;
+            mount.make_read_only()?;
+            return Ok(Self::Mounted(mount));
+        }
+        set_mode(folder, "555");
+        Ok(Self::Mode(folder.to_owned()))
+    }
+}
+
+impl Drop for Seal {
+    fn drop(&mut self) {
+        if let Self::Mode(folder) = self {
+            set_mode(folder, "755");
+        }
+    }
+}
+
+fn set_mode(folder: &Path, mode: &str) {
+    let _ = Command::new("chmod").arg(mode).arg(folder).status();
+}
+
+/// Fills the disk up to what is to be left.
+fn fill(ballast: &Path) {
+    let disk = rustix::fs::statvfs(ballast.parent().unwrap_or(ballast)).expect("a mounted disk tells its size");
+    let free = disk.f_bavail * disk.f_frsize;
+    fs::write(ballast, vec![0; usize::try_from(free - LEFT).unwrap_or(0)]).expect("there is so much room");
+}
+
+/// Everything the run said: its last words and what the logs of attempts hold are where a person looks.
+fn said(ended: &Ended) -> String {
+    let failures = ended.events.iter().filter_map(|event| event.failure.clone());
+    std::iter::once(ended.stderr.clone()).chain(failures).collect::<Vec<_>>().join("\n")
+}
+
+/// Tasks of which the run said that they succeeded, and that have no result.
+fn unfiled(project: &Project, ended: &Ended) -> Vec<String> {
+    let filed: Vec<String> = project.manifests().0.iter().map(|m| m.provenance.task.to_string()).collect();
+    let told = ended.events.iter().filter(|event| event.kind == "task_succeeded").filter_map(|e| e.task.as_ref());
+    told.filter(|task| !filed.contains(task)).map(|task| format!("{task} was told and is not there")).collect()
+}
