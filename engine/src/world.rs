@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the file the lint points to")]
 
 use crate::failpoint;
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -63,6 +64,13 @@ impl World {
         Self { clock: Arc::new(clock), random: Arc::new(random) }
     }
 
+    /// The same world with a clock that nobody sets: it goes on from now as time does, sleep of the machine included.
+    #[must_use]
+    pub fn steady(&self) -> Self {
+        let (begun, then) = (self.now(), since_boot());
+        Self { clock: Arc::new(move || begun.after(since_boot().saturating_sub(then))), random: self.random.clone() }
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
@@ -71,5 +79,31 @@ impl World {
     /// 32 random bits.
     pub fn random(&self) -> u32 {
         (self.random)()
+    }
+}
+
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    #[test]
+    fn a_steady_world_goes_on_when_the_clock_is_set_back_or_forth() {
+        let shown = Arc::new(AtomicU64::new(1_000_000));
+        let clock = shown.clone();
+        let world = World::with(move || Timestamp(clock.load(Relaxed)), || 4);
+        let steady = world.steady();
+        for set in [0, 1_000_000_000] {
+            shown.store(set, Relaxed);
+            std::thread::sleep(Duration::from_millis(5));
+            let now = steady.now();
+            assert!(now > Timestamp(1_000_000) && now < Timestamp(1_060_000), "{now:?}");
+        }
+        assert_eq!(steady.random(), 4);
     }
 }

@@ -69,9 +69,9 @@ impl Bench {
         Project::write(&folder, &self.notes(name), self.tasks)
     }
 
-    /// A fresh project under watch.
-    pub(crate) fn watch(&self) -> Watch {
-        Watch::over(self.project("project").expect("a folder for temporary files can be written"))
+    /// A fresh project under watch, in the place of the one that had this name.
+    pub(crate) fn watch(&self, name: &str) -> Watch {
+        Watch::over(self.project(name).expect("a folder for temporary files can be written"))
     }
 
     /// An empty folder.

@@ -58,7 +58,7 @@ impl Hunt<'_> {
 
     /// Starts a run and kills it. Returns whether it lived long enough for that.
     fn strike(&mut self, when: &When) -> bool {
-        let mut watch = self.watch.take().unwrap_or_else(|| self.bench.watch());
+        let mut watch = self.watch.take().unwrap_or_else(|| self.bench.watch("kills"));
         let (share, nth) = (self.seed.share(), self.seed.share());
         let ended = match when {
             When::Random => {

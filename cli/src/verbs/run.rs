@@ -37,14 +37,16 @@ pub(crate) fn go_on(args: &RunArgs, with: &RunView, printer: &Printer) -> Result
 }
 
 fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Exit, Refusal> {
-    let world = World::real();
+    // A clock that is set while it runs must not stop a retry or a timeout. Times of files are of the machine's clock.
+    let machine = World::real();
+    let world = machine.steady();
     let begun = world.now();
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
     let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
     if let Some(with) = with {
         say_what_goes_on(with, &project, printer);
     }
-    let workshop = Workshop::open(&project, args.wait, &world, printer)?;
+    let workshop = Workshop::open(&project, args.wait, &machine, printer)?;
     if let Some(slot) = args.slot {
         // With the lock held: two runs that were started for one slot come one after the other.
         let root = workshop.local.state.root();

@@ -159,7 +159,10 @@ fn write_group(connection: &mut Connection, events: &[RunEvent]) -> Result<(), J
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     {
         let mut insert = transaction.prepare_cached("insert into events values (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        let mut begin = transaction.prepare_cached("insert or ignore into runs values (?1, ?2)")?;
+        // Whichever run was begun last is the newest, also when the clock was set back since the one before.
+        let mut begin = transaction.prepare_cached(
+            "insert or ignore into runs values (?1, max(?2, (select coalesce(max(started) + 1, 0) from runs)))",
+        )?;
         for event in events {
             let json = serde_json::to_value(event)?;
             let kind = json["type"].as_str().unwrap_or("unknown").to_owned();
@@ -272,6 +275,19 @@ mod tests {
         assert_eq!(seqs, [Some(1), Some(2)]);
         assert_eq!(read_only::read(&path, &RunId("a".into()), 1).unwrap().len(), 1);
         assert_eq!(read_only::runs(&path).unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_run_that_was_begun_last_is_the_newest_whatever_its_clock_showed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = Journal::open(&path).unwrap();
+        for (run, time) in [("b", 5000), ("c", 9000), ("a", 10)] {
+            journal.append(vec![RunEvent { time: Timestamp(time), ..event(run, 1) }]);
+        }
+        journal.flush().await.unwrap();
+        let runs: Vec<String> = read_only::runs(&path).unwrap().into_iter().map(|run| run.0).collect();
+        assert_eq!(runs, ["a", "c", "b"]);
     }
 
     #[tokio::test]

@@ -9,10 +9,10 @@ use std::time::Duration;
 const BIRTH: Duration = Duration::from_millis(60);
 
 pub(crate) fn play(bench: &Bench) -> Ending {
-    let kills = if bench.is_short { 4 } else { 40 };
+    let kills = if bench.is_short { 3 } else { 40 };
     let (mut seed, mut wrong, mut young) = (Seed::of(bench.seed), Wrong::default(), 0);
     for kill in 0..kills {
-        let mut watch = bench.watch();
+        let mut watch = bench.watch("birth");
         let rest = BIRTH.mul_f64(seed.share());
         let ended = watch.start(&bench.pipe, &[]).kill_after(rest);
         watch.died(&ended);

@@ -61,7 +61,7 @@ fn amid_a_run(bench: &Bench) -> Result<(), Vec<String>> {
 
 /// A project is killed again and again, and each run begins an hour before the last.
 fn between_runs(bench: &Bench) -> Result<u64, Vec<String>> {
-    let (mut watch, mut seed, mut hours) = (bench.watch(), Seed::of(bench.seed), 0);
+    let (mut watch, mut seed, mut hours) = (bench.watch("hours"), Seed::of(bench.seed), 0);
     let back = |hours: u64| [("PIPE_FAILPOINT_CLOCK", (hours * 3600).to_string())];
     let kills = if bench.is_short { 3 } else { 10 };
     for _ in 0..kills {

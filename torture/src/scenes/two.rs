@@ -7,7 +7,7 @@ use crate::project::{Project, noted};
 use std::collections::BTreeMap;
 
 pub(crate) fn play(bench: &Bench) -> Ending {
-    let pairs = if bench.is_short { 4 } else { 20 };
+    let pairs = if bench.is_short { 3 } else { 20 };
     let mut wrong = Vec::new();
     for pair in 0..pairs {
         let folder = bench.room("pair").expect("a folder for temporary files can be written");
