@@ -1,6 +1,7 @@
 # make demo        set up, build, make sample data, run the quickstart
 # make build       set up and build; leaves the link ./pipe
 # make test        set up and pass every check that a change must pass
+# make torture     kill it, fill its disk, cut its power, and show that nothing is lost; half an hour
 # make test-more   the long ones: more seeds, more kills, hostile input
 # make fuzz        look for hostile input; FUZZ_SECONDS for each target, 60 unless told
 # make coverage    which lines of the spec reader the kept hostile input reaches
@@ -10,7 +11,7 @@
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more fuzz coverage bench-plan schemas setup build data
+.PHONY: demo test test-more torture fuzz coverage bench-plan schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -30,6 +31,9 @@ test:
 
 test-more:
 	@tools/test-more.sh
+
+torture: setup
+	@tools/torture.sh
 
 fuzz: setup
 	@tools/fuzz.sh $${FUZZ_SECONDS:-60}

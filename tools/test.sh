@@ -27,9 +27,21 @@ links_little() {
     fi
 }
 
+# The table is read when something did not hold.
+fire() {
+    told=$(mktemp)
+    if ! tools/torture.sh --short > "$told" 2>&1; then
+        cat "$told" >&2
+        return 1
+    fi
+    grep ': skipped: ' "$told" >&2 || true
+    rm "$told"
+}
+
 case "${1:-all}" in
     schemas) same_schemas; exit ;;
     ldd) links_little; exit ;;
+    fire) fire; exit ;;
 esac
 
 part "set-up" tools/setup.sh test
@@ -41,6 +53,7 @@ part "release build" cargo build --release --quiet -p pipe -p pipe-testdata
 part "ldd of the release binary" tools/test.sh ldd
 part "build of the tests" cargo nextest run --workspace --no-run --cargo-quiet
 part "tests" cargo nextest run --workspace --cargo-quiet --status-level fail --final-status-level slow --no-fail-fast
+part "kills, power cuts, full disks" tools/test.sh fire
 part "doc tests" cargo test --workspace --doc --quiet
 part "schemas" tools/test.sh schemas
 printf '%-60s done in %d s\n' "all checks" "$(( $(date +%s) - begun ))" >&2

@@ -58,7 +58,7 @@ fn all(args: &Args) -> Result<bool, String> {
     let pipe = args.pipe.clone().unwrap_or(beside);
     let (tasks, random, each) = if args.short { (60, 20, 1) } else { (500, 200, 10) };
     let tasks = args.tasks.unwrap_or(tasks);
-    if tasks < 16 || tasks % 4 != 0 {
+    if tasks < 16 || !tasks.is_multiple_of(4) {
         return Err(format!("--tasks {tasks}: at least 16, in fours"));
     }
     let bench = Bench::new(&pipe, tasks, args.seed, args.short)?;

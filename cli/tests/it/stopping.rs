@@ -79,6 +79,33 @@ fn a_killed_engine_needs_no_manual_step_twice_in_a_row() {
     dies(&bench, "grandchild");
 }
 
+/// A shell that is being killed may start one more program between the look and the kill.
+#[test]
+fn nobody_outlives_a_dead_engine_however_fast_it_starts_others() {
+    let restless = "[stages.restless]\nkind = \"command\"\noutputs = [\"x\"]\nshell = '''test -e @/go || { \
+                    echo 1 > @/child; while :; do sleep 60 & sleep 0.002; done; }; echo 1 > $PIPE_OUTPUT/x'''\n";
+    let bench = Bench::with(&format!("version = 1\nname = \"restless\"\n{restless}"));
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    engine.signal(Signal::KILL);
+    engine.wait();
+    bench.write("go", "now");
+    bench.run();
+    assert_eq!(children_of(&bench.path(".pipe")), Vec::<String>::new());
+}
+
+/// The processes whose environment names a state folder.
+fn children_of(state: &std::path::Path) -> Vec<String> {
+    let name = format!("PIPE_STATE={}", state.canonicalize().unwrap().display());
+    let processes = std::fs::read_dir("/proc").unwrap().map(|process| process.unwrap().path());
+    let ours = processes.filter(|process| {
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == name.as_bytes())
+    });
+    ours.map(|process| process.display().to_string()).collect()
+}
+
 #[test]
 fn of_two_engines_the_second_says_who_is_first_and_ends_with_3() {
     let bench = Bench::with(SLOW);
