@@ -126,7 +126,7 @@ fn a_status_that_is_watched_ends_with_the_run_and_as_it_does() {
     wait_until("the other to fail", || bench.pipe(&["status", "spec.toml"]).stdout.contains("1 failed"));
     let text = bench.start(&["status", "spec.toml", "--watch"]);
     let json = bench.start(&["status", "spec.toml", "--watch", "--json"]);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(std::time::Duration::from_millis(1000));
     bench.write("go", "");
     assert_eq!(engine.wait().code, Some(1));
     let text = text.wait();
@@ -164,7 +164,7 @@ fn a_log_is_followed_through_all_attempts_until_the_task_ends() {
     let one = bench.start(&["logs", "spec.toml", "talk[n=1]", "-f"]);
     let both = bench.start(&["logs", "spec.toml", "talk", "--follow", "--tail", "0"]);
     let json = bench.start(&["logs", "spec.toml", "talk[n=2]", "-f", "--json"]);
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     bench.write("go", "");
     assert_eq!(engine.wait().code, Some(0));
     let one = one.wait();
