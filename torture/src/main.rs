@@ -34,6 +34,12 @@ struct Args {
     /// Tasks of a project; a multiple of four
     #[arg(long)]
     tasks: Option<usize>,
+    /// Kills at random moments
+    #[arg(long)]
+    random: Option<usize>,
+    /// Kills at each fail point
+    #[arg(long)]
+    each: Option<usize>,
     /// Only this scene; `kills` is the table
     #[arg(long, value_name = "NAME")]
     scene: Option<String>,
@@ -57,7 +63,8 @@ fn all(args: &Args) -> Result<bool, String> {
     let beside = std::env::current_exe().map_err(|e| e.to_string())?.with_file_name("pipe");
     let pipe = args.pipe.clone().unwrap_or(beside);
     let (tasks, random, each) = if args.short { (60, 20, 1) } else { (500, 200, 10) };
-    let tasks = args.tasks.unwrap_or(tasks);
+    let (tasks, random) = (args.tasks.unwrap_or(tasks), args.random.unwrap_or(random));
+    let each = args.each.unwrap_or(each);
     if tasks < 16 || !tasks.is_multiple_of(4) {
         return Err(format!("--tasks {tasks}: at least 16, in fours"));
     }
