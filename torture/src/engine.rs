@@ -37,6 +37,8 @@ pub(crate) struct Event {
 pub(crate) struct Ended {
     pub(crate) status: Option<ExitStatus>,
     pub(crate) stderr: String,
+    /// Processes of tasks that lived when it ended.
+    pub(crate) children: Vec<Process>,
     /// How long the tasks' notes were when it ended.
     pub(crate) noted: usize,
     pub(crate) events: Vec<Event>,
@@ -67,6 +69,7 @@ pub(crate) struct Engine {
     out: JoinHandle<Vec<Process>>,
     err: JoinHandle<String>,
     notes: PathBuf,
+    state: PathBuf,
 }
 
 impl Engine {
@@ -97,7 +100,7 @@ impl Engine {
             let _ = err.read_to_string(&mut text);
             text
         });
-        Self { child, heard, out, err, notes: project.notes.clone() }
+        Self { child, heard, out, err, notes: project.notes.clone(), state: project.state() }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -140,11 +143,11 @@ impl Engine {
     }
 
     fn ended(self, status: Option<ExitStatus>) -> Ended {
-        let noted = noted(&self.notes);
+        let (noted, children) = (noted(&self.notes), children_of(&self.state));
         let survivors = self.out.join().unwrap_or_default();
         let stderr = self.err.join().unwrap_or_default();
         let events = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
-        Ended { status, stderr, noted, events, survivors }
+        Ended { status, stderr, children, noted, events, survivors }
     }
 }
 

@@ -18,7 +18,7 @@ name = "fire"
 kind = "command"
 matrix.n = [QUARTER]
 shell = '''echo "start $PIPE_TASK" >> NOTES
-    { seq 1 300; sleep 0.$((PIPE_CELL_N % 3)); seq 301 600; echo $PIPE_TASK; } > $PIPE_OUTPUT/x
+    { seq 1 300; sleep 0.$((PIPE_CELL_N % 5)); seq 301 600; echo $PIPE_TASK; } > $PIPE_OUTPUT/x
     echo "end $PIPE_TASK" >> NOTES'''
 outputs = ["x"]
 
@@ -27,7 +27,7 @@ kind = "command"
 matrix.n = [QUARTER]
 shell = '''echo "start $PIPE_TASK" >> NOTES
     sleep 30 > /dev/null 2>&1 &
-    { seq 1 300; sleep 0.$((PIPE_CELL_N % 3)); seq 301 600; echo $PIPE_TASK; } > $PIPE_OUTPUT/x
+    { seq 1 300; sleep 0.$((PIPE_CELL_N % 5)); seq 301 600; echo $PIPE_TASK; } > $PIPE_OUTPUT/x
     echo "end $PIPE_TASK" >> NOTES'''
 outputs = ["x"]
 

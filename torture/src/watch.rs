@@ -77,6 +77,7 @@ impl Watch {
     pub(crate) fn died(&mut self, ended: &Ended) -> bool {
         let notes = self.project.notes_in(self.noted..ended.noted);
         let open: i64 = notes.iter().map(|(is_start, _)| if *is_start { 1 } else { -1 }).sum();
+        let is_running = ended.children.iter().any(|process| !self.orphans.contains(process));
         let is_first_word_said = !ended.events.is_empty();
         self.hear(ended);
         self.look();
@@ -86,7 +87,7 @@ impl Watch {
         } else {
             self.orphans.extend(left.into_iter().filter(|p| !self.orphans.contains(p)).collect::<Vec<_>>());
         }
-        open > 0
+        open > 0 || is_running
     }
 
     /// Looks at what a run has left that should have ended well: everything, and as the control has it.

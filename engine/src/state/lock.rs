@@ -5,8 +5,13 @@ use super::holder::Holder;
 use crate::failpoint::reach;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
+
+/// How often it is looked who holds a lock, and how long it is waited in between.
+const LOOKS: usize = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// The lock's file in the folder.
 const FILE: &str = "lock";
@@ -72,9 +77,7 @@ impl Lock {
         match flock(&file, how) {
             Ok(()) => {}
             Err(e) if io::Error::from(e).kind() == io::ErrorKind::WouldBlock => {
-                let mut said = String::new();
-                file.read_to_string(&mut said).map_err(failed)?;
-                return Err(LockError::Held { folder: folder.display().to_string(), holder: Holder::read(&said) });
+                return Err(LockError::Held { folder: folder.display().to_string(), holder: Self::whoever(folder) });
             }
             Err(e) => return Err(failed(e.into())),
         }
@@ -82,6 +85,18 @@ impl Lock {
         // In one piece: whoever reads it meanwhile finds all of it or nothing.
         file.write_all(Holder::me().written().as_bytes()).map_err(failed)?;
         Ok(Self { file })
+    }
+
+    /// Who holds a lock that could not be had. Whoever has just taken it has not written its name yet.
+    fn whoever(folder: &Path) -> Holder {
+        for _ in 0..LOOKS {
+            if let Some(holder) = Self::holder(folder) {
+                return holder;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        // It cannot be seen from here, as from another container: what it wrote must do.
+        Holder::read(&fs::read_to_string(folder.join(FILE)).unwrap_or_default())
     }
 
     /// Who holds the lock of a folder now. Only looks: taking the lock to find out would turn away a run that begins at

@@ -76,8 +76,16 @@ fn play_one(bench: &Bench, share: f64, with: &[(&str, String)]) -> Result<Cut, S
     std::thread::sleep(Duration::from_secs_f64(bench.took.as_secs_f64() * (0.2 + 0.7 * share)));
     let told = cut(&engine, &folder)?;
     engine.kill();
-    children_of(&watch.project.state()).iter().for_each(crate::engine::Process::kill);
-    drop(mount);
+    // One that is being killed may have started another, and nobody may have the disk when it is mounted again.
+    for _ in 0..500 {
+        let left = children_of(&watch.project.state());
+        if left.is_empty() {
+            break;
+        }
+        left.iter().for_each(crate::engine::Process::kill);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    mount.unmount()?;
     let _mount = Mount::image(&image, &folder)?;
     watch.look();
     let filed: BTreeSet<String> = watch.project.manifests().0.iter().map(|m| m.provenance.task.to_string()).collect();
