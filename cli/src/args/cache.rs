@@ -141,7 +141,7 @@ pub(crate) struct VerifyArgs {
 #[command(after_help = "\
 Examples:
   pipe cache adopt specs/demo.toml 'clips[angle=FAR_LEFT,game=g1]' old/clips/g1-far-left
-  pipe cache adopt specs/demo.toml model best.safetensors --force
+  pipe cache adopt specs/demo.toml model models/best --force
 
 What is taken in is copied, and counts as the result of the task as it is now: its settings, its inputs. Whether it is
 what the task would have made, nobody but you knows.")]
