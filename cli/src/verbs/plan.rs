@@ -101,14 +101,18 @@ fn task_rows(plan: &Plan, forecasts: &Forecasts<'_>) -> Vec<Vec<Entry>> {
 }
 
 fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -> Vec<Vec<Entry>> {
-    let places = if runs_elsewhere(plan) { ["place", "price"] } else { ["", ""] };
+    let elsewhere = runs_elsewhere(plan);
+    let places = if elsewhere { ["place", "price"] } else { ["", ""] };
     let time = if outlook.is_some() { "time" } else { "" };
     let mut rows = vec![["stage", "kind", places[0]].map(|title| left(Style::Strong, title)).to_vec()];
     rows[0].extend(["tasks", "hit", "run", "depends", time, places[1]].map(|title| right(Style::Strong, title)));
     rows[0].push(left(Style::Strong, "why"));
     let stages = plan.by_stage();
     let asked = stages.iter().enumerate().filter(|(place, tasks)| is_asked_for(plan, *place, tasks));
-    rows.extend(asked.map(|(place, tasks)| stage_row(plan, forecasts, outlook, place, tasks)));
+    rows.extend(asked.map(|stage| {
+        let runs_at = if elsewhere { plan.places[plan.stages[stage.0].backend].name.as_str() } else { "" };
+        stage_row(plan, forecasts, outlook, stage, runs_at)
+    }));
     rows
 }
 
@@ -127,8 +131,8 @@ fn stage_row(
     plan: &Plan,
     forecasts: &Forecasts<'_>,
     outlook: Option<&Outlook>,
-    place: usize,
-    tasks: &[usize],
+    (place, tasks): (usize, &Vec<usize>),
+    runs_at: &str,
 ) -> Vec<Entry> {
     let stage = &plan.stages[place];
     let counts = Counts::of(forecasts, tasks.iter().copied());
@@ -136,7 +140,7 @@ fn stage_row(
     vec![
         left(Style::Plain, &stage.name),
         left(Style::Faint, stage.kind.name()),
-        left(Style::Faint, if runs_elsewhere(plan) { plan.places[stage.backend].name.as_str() } else { "" }),
+        left(Style::Faint, runs_at),
         right(Style::Plain, if stage.waits_for.is_some() { "?".to_owned() } else { counts.all().to_string() }),
         number(counts.hit, Style::Good),
         number(counts.run, Style::Warning),
