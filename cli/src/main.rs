@@ -8,6 +8,7 @@ mod forecast;
 mod git;
 mod hooks;
 mod life;
+mod machine;
 mod nearby;
 mod origins;
 mod outlook;

@@ -5,26 +5,23 @@ use crate::args::{Asked, Given, SpecArgs};
 use crate::exit::{self, Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::git::Snapshot;
+use crate::machine;
 use crate::nearby;
 use crate::printer::{Printer, Style};
-use pipe_engine::backend::{Backends, Capability};
+use pipe_engine::backend::Backends;
 use pipe_engine::failure::Failure;
 use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
-use pipe_engine::scheduler::Limits;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
 use pipe_engine::store::{Folder, Hold, Store};
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
-use pipe_engine::units::Bytes;
 use pipe_engine::world::World;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs;
 use std::io::{self, Write};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +29,6 @@ use tracing_subscriber::EnvFilter;
 
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
-/// Of the machine's memory this much, in hundredths, is given to tasks.
-const MEMORY_SHARE: u64 = 80;
-/// What is assumed of a machine that does not tell its memory.
-const MEMORY_UNTOLD: u64 = 4 << 30;
-
 /// The stage kinds of this build.
 pub(crate) fn kinds() -> Registry {
     pipe_stages::all()
@@ -108,7 +100,7 @@ impl Linked {
     fn with(offline: bool) -> Self {
         let (kinds, mut backends) = (kinds(), backends());
         if !offline {
-            backends = backends.with_local(this_machine());
+            backends = backends.with_local(machine::capability());
         }
         let schema = SpecSchema::of(&kinds, &backends);
         Self { kinds, backends, schema, offline }
@@ -451,14 +443,6 @@ fn out_of_reach(uri: &str, why: &dyn Display) -> Refusal {
         .help("check its name, the credentials and the network; `--offline` plans as if it were empty")
 }
 
-/// What an attempt can get here. CPUs have no limit: more than there are is taken as all there are.
-fn this_machine() -> Capability {
-    // The type of a GPU is only known where the driver is asked.
-    let gpus = u32::try_from(gpus().len()).unwrap_or(u32::MAX);
-    let gpus = if gpus == 0 { Vec::new() } else { vec![(String::new(), gpus)] };
-    Capability { memory: Some(Bytes(memory())), gpus: Some(gpus), ..Capability::default() }
-}
-
 /// A plan may speak of places that this build knows by their limits and prices only.
 fn refuse_elsewhere(plan: &Plan) -> Result<(), Refusal> {
     let elsewhere = plan.stages.iter().find(|stage| !plan.places[stage.backend].is_local());
@@ -476,34 +460,6 @@ fn refuse_elsewhere(plan: &Plan) -> Result<(), Refusal> {
     };
     let help = "run it on this machine: `backend = \"local\"` and a store in a folder, perhaps as a profile";
     Err(Refusal::new(Exit::Unavailable, problem).help(help))
-}
-
-/// What this machine has for the tasks of a plan: its CPUs, or as many as were asked for, most of its memory, its GPUs, and
-/// the disk that is free where results go.
-pub(crate) fn limits(cpu: Option<NonZeroU32>, plan: &Plan) -> Limits {
-    let here = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-    Limits {
-        cpu: cpu.map_or(here, NonZeroU32::get),
-        memory: memory() / 100 * MEMORY_SHARE,
-        disk: free_disk(&plan.store),
-        gpus: u32::try_from(gpus().len()).unwrap_or(u32::MAX),
-    }
-}
-
-/// The GPUs that this process may use: those it was given, or else those the driver shows.
-pub(crate) fn gpus() -> Vec<String> {
-    if let Ok(given) = std::env::var("CUDA_VISIBLE_DEVICES") {
-        // As the driver reads it: what comes behind a name that is none is not there.
-        let names = given.split(',').map(str::trim).take_while(|name| !name.is_empty() && *name != "-1");
-        return names.map(str::to_owned).collect();
-    }
-    (0..).map_while(|n: u32| Path::new(&format!("/dev/nvidia{n}")).exists().then(|| n.to_string())).collect()
-}
-
-/// Bytes that are free in the file system of a folder, or of the nearest one above it that is there.
-fn free_disk(folder: &Path) -> u64 {
-    let stats = folder.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok());
-    stats.map_or(u64::MAX, |stats| stats.f_bavail.saturating_mul(stats.f_frsize))
 }
 
 /// What `PIPE_LOG` asks for, on stderr; warnings always.
@@ -586,16 +542,6 @@ pub(crate) fn state_folder(given: &Given, beside: &Path) -> StateFolder {
 fn wanted_state(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let named = variable("PIPE_STATE").filter(|value| !value.is_empty());
     named.filter(|_| variable("PIPE_ATTEMPT").is_none()).map(PathBuf::from)
-}
-
-fn memory() -> u64 {
-    let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = told.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    let machine = kib.map_or(MEMORY_UNTOLD, |kib| kib * 1024);
-    // A container may have less than its machine. The file holds `max` when it has not.
-    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    machine.min(container.unwrap_or(u64::MAX))
 }
 
 fn in_words(error: &io::Error) -> String {

@@ -3,6 +3,7 @@
 use crate::args::{PlanArgs, PlanFormat};
 use crate::exit::{Exit, Refusal};
 use crate::forecast::{Forecast, Forecasts};
+use crate::machine;
 use crate::origins;
 use crate::outlook::Outlook;
 use crate::printer::{Printer, Style};
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     // Digests of large files are worth remembering; where there is no state folder yet, this does nothing.
     finder.save();
     let plan = &project.plan;
-    let outlook = Outlook::of(plan, &finder, &forecasts, wiring::limits(args.cpu, plan));
+    let outlook = Outlook::of(plan, &finder, &forecasts, machine::limits(args.cpu, plan));
     if printer.json {
         printer.document(&document(plan, &forecasts, outlook.as_ref()))?;
         return Ok(Exit::Done);

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Refusal};
 use crate::git;
 use crate::hooks;
 use crate::life::Life;
+use crate::machine;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::runs;
@@ -74,8 +75,8 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         journal: workshop.journal,
         finder: workshop.finder,
         local: workshop.local,
-        limits: wiring::limits(args.cpu, &project.plan),
-        gpus: wiring::gpus(),
+        limits: machine::limits(args.cpu, &project.plan),
+        gpus: machine::gpus(),
         fail_fast: args.fail_fast,
         listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
     };
