@@ -2,6 +2,7 @@
 
 mod args;
 mod diff;
+mod elsewhere;
 mod exit;
 mod failed;
 mod forecast;

@@ -67,15 +67,18 @@ pub(crate) fn tally(view: &RunView, life: &Life) -> String {
     }
     let count = |standing| view.tasks.values().filter(|task| task.standing == standing).count() as u64;
     let running = count(Standing::Running);
+    let submitted = count(Standing::Submitted);
     let resting = count(Standing::Resting);
-    let begun = succeeded + cached + failed + skipped + cancelled + running + resting;
-    let open = [
+    let open = running + submitted + resting;
+    let begun = succeeded + cached + failed + skipped + cancelled + open;
+    let standings = [
         (running, if matches!(life, Life::Running(_)) { "running" } else { "cut short" }),
+        (submitted, "waiting for a machine"),
         (resting, "waiting to retry"),
         (view.planned.saturating_sub(begun), "not begun"),
     ];
-    let ended = Some(summary::told(&counts)).filter(|_| begun > running + resting);
-    let open = open.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
+    let ended = Some(summary::told(&counts)).filter(|_| begun > open);
+    let open = standings.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
     ended.into_iter().chain(open).collect::<Vec<_>>().join(", ")
 }
 

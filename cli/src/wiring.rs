@@ -2,23 +2,25 @@
 //! and machine come together. Verbs take what they need from here.
 
 use crate::args::{Asked, Given, SpecArgs};
+use crate::elsewhere;
 use crate::exit::{self, Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::git::Snapshot;
 use crate::machine;
 use crate::nearby;
 use crate::printer::{Printer, Style};
-use pipe_engine::backend::Backends;
+use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::failure::Failure;
 use pipe_engine::local::Local;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
-use pipe_engine::state::{Hints, Journal, Lock, LockError, StateFolder};
+use pipe_engine::state::{Hints, Journal, Lock, LockError, OpenJob, StateFolder};
 use pipe_engine::store::{Folder, Hold, Store};
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
 use pipe_engine::world::World;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -341,6 +343,10 @@ pub(crate) struct Workshop {
     pub(crate) journal: Journal,
     pub(crate) finder: Arc<Finder>,
     pub(crate) local: Local,
+    /// The places elsewhere that its tasks run at, by name.
+    pub(crate) elsewhere: HashMap<String, Arc<dyn Backend>>,
+    /// Jobs there that earlier runs have left.
+    pub(crate) left: Vec<OpenJob>,
     /// Released last, and by the kernel when we die.
     pub(crate) locks: Locks,
 }
@@ -358,7 +364,7 @@ impl Workshop {
     /// # Errors
     /// When the state folder is held by another run, or it or the store cannot be written.
     pub(crate) fn open(project: &Project, wait: bool, world: &World, printer: &Printer) -> Result<Self, Refusal> {
-        refuse_elsewhere(&project.plan)?;
+        let elsewhere = elsewhere::connect(&project.plan)?;
         let lock = take_lock(project.state.root(), wait, printer)?;
         // Children carry the folder's name in their environment, so it must always be written in the same way.
         let root = project.state.root().canonicalize();
@@ -368,13 +374,14 @@ impl Workshop {
         pipe_engine::local::end_orphans(&state);
         pipe_engine::local::sweep_dead_attempts(&state, &store);
         let journal = Journal::open(&state.journal())?;
+        let left = OpenJob::all(&state.journal())?;
         let hints = Hints::load(&state.hints());
         let finder = Finder::new(project.plan.clone(), store.clone(), hints, world.clone()).with_history(&state);
         let finder = Arc::new(finder);
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;
-        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, locks })
+        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, elsewhere, left, locks })
     }
 }
 
@@ -441,25 +448,6 @@ fn schemes() -> &'static [&'static str] {
 fn out_of_reach(uri: &str, why: &dyn Display) -> Refusal {
     Refusal::new(Exit::Unavailable, format!("cannot look into the store {uri}: {why}"))
         .help("check its name, the credentials and the network; `--offline` plans as if it were empty")
-}
-
-/// A plan may speak of places that this build knows by their limits and prices only.
-fn refuse_elsewhere(plan: &Plan) -> Result<(), Refusal> {
-    let elsewhere = plan.stages.iter().find(|stage| !plan.places[stage.backend].is_local());
-    let problem = match (elsewhere, &plan.bucket) {
-        (Some(stage), _) => {
-            format!(
-                "`{}` runs on `{}`: this build plans for it, and cannot send anything there",
-                stage.name, plan.places[stage.backend].name
-            )
-        }
-        (None, Some(bucket)) => {
-            format!("the store is {bucket}: results are looked up in a bucket, and not written there yet")
-        }
-        (None, None) => return Ok(()),
-    };
-    let help = "run it on this machine: `backend = \"local\"` and a store in a folder, perhaps as a profile";
-    Err(Refusal::new(Exit::Unavailable, problem).help(help))
 }
 
 /// What `PIPE_LOG` asks for, on stderr; warnings always.

@@ -1,6 +1,11 @@
 //! What a place to run is: how its settings look, and what it can hold. How attempts get there is another matter; this
-//! is what a plan needs to know.
+//! is what a plan needs to know. [`Backend`] is a place that is ready for use.
 
+mod job;
+
+pub use job::{Backend, Job, Standing};
+
+use crate::failure::Failure;
 use crate::resources::Gpu;
 use crate::stage::ConfigProblem;
 use crate::units::{Bytes, Cpu, Millis, Usd};
@@ -34,6 +39,14 @@ pub trait BackendKind: Send + Sync {
 
     /// What it can hold.
     fn capability(&self, config: &Json) -> Capability;
+
+    /// The place itself, ready for use. It is not asked yet whether it answers.
+    ///
+    /// # Errors
+    /// When this build cannot use it.
+    fn connect(&self, _config: &Json) -> Result<Arc<dyn Backend>, Failure> {
+        Err(Failure::failed("no_connection", "this build plans for it, and cannot send anything there"))
+    }
 
     /// What an attempt costs; `None` where that is not known. This machine costs nothing.
     fn price(&self, _config: &Json, _need: &Need, _time: Millis) -> Option<Usd> {

@@ -145,13 +145,15 @@ impl Machine<'_> {
                 let span = &mut self.spans[self.plan.task(task).stage];
                 let (begin, last) = span.unwrap_or((self.now, end));
                 *span = Some((begin, last.max(end)));
-                self.inputs.push_back(Input::Started(task, number));
+                // Of a task that runs elsewhere the first is awaited, of one that runs here the second.
+                self.inputs.extend([Input::Described(task, number), Input::Started(task, number)]);
                 self.ends.push(Reverse((end, task, number)));
             }
             Command::Publish(task) => self.inputs.push_back(Input::Published(task, Ok(()))),
             // What rows nobody knows will lead to cannot be estimated.
             Command::Expand(_) => {}
-            Command::Journal(_) | Command::Stop(..) | Command::WakeAt(_) | Command::Finish(_) => {}
+            Command::Journal(_) | Command::Submit(..) | Command::Stop(..) | Command::WakeAt(_) | Command::Finish(_) => {
+            }
         }
     }
 }

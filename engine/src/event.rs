@@ -73,6 +73,17 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         keys: Vec<String>,
     },
+    /// An attempt is handed to a backend elsewhere: from here on there may be a job of its name.
+    AttemptSubmitting {
+        /// Its key.
+        fingerprint: Fingerprint,
+        /// Which try of the task in this run, from 1.
+        number: u32,
+        /// Where it is to run, by its name in the spec.
+        backend: String,
+        /// Why the task was not a hit.
+        reason: String,
+    },
     /// An attempt began.
     AttemptStarted {
         /// Its key.
@@ -84,6 +95,14 @@ pub enum Body {
         /// Why the task was not a hit.
         reason: String,
     },
+    /// A job elsewhere is told to stop: because its run ends, its time is up, or the run that it was made for is over
+    /// and nobody wants it.
+    AttemptStopping {
+        /// Where it runs, by its name in the spec.
+        backend: String,
+    },
+    /// A job that an earlier run had left is gone.
+    AttemptSettled,
     /// An attempt ended.
     AttemptEnded {
         /// Why it failed; absent when it did not.
@@ -94,6 +113,9 @@ pub enum Body {
         /// What it used of its machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         usage: Option<Usage>,
+        /// Whether there may still be a job of it elsewhere, since the backend or the store did not answer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_open: bool,
     },
     /// The task will be tried again.
     RetryPlanned {

@@ -51,6 +51,7 @@ pub mod lookup;
 // Where it all happens.
 pub mod worker;
 
+pub mod elsewhere;
 pub mod local;
 pub mod run;
 

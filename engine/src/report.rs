@@ -5,7 +5,7 @@ use crate::asked::Asked;
 use crate::attempt::{ItemCount, Usage};
 use crate::event::{Body, Counts, RunEvent, Skip};
 use crate::failure::Failure;
-use crate::ids::{AttemptId, RunId, TaskId};
+use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::revision::Revision;
 use crate::world::Timestamp;
 use indexmap::IndexMap;
@@ -55,6 +55,8 @@ pub enum Standing {
     /// An attempt runs.
     #[default]
     Running,
+    /// An attempt was handed to a backend elsewhere, and waits there for a machine.
+    Submitted,
     /// It failed and will be tried again.
     Resting,
     /// Its result is in the store.
@@ -99,7 +101,9 @@ pub struct AttemptView {
     pub id: Option<AttemptId>,
     /// Why the task was not a hit.
     pub reason: String,
-    /// When it began.
+    /// Where it runs, by its name in the spec.
+    pub backend: String,
+    /// When it began; of one that runs elsewhere and waits there, when it was handed over.
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
@@ -159,20 +163,19 @@ impl RunView {
 impl TaskView {
     fn take(&mut self, event: &RunEvent) {
         match &event.body {
-            Body::AttemptStarted { reason, fingerprint, .. } => {
-                self.standing = Standing::Running;
-                self.fingerprint = Some(fingerprint.0.clone());
-                self.attempts.push(AttemptView {
-                    id: event.attempt.clone(),
-                    reason: reason.clone(),
-                    started: event.time,
-                    ended: None,
-                    failure: None,
-                    items: ItemCount::default(),
-                    usage: None,
-                });
+            Body::AttemptSubmitting { reason, fingerprint, backend, .. } => {
+                self.standing = Standing::Submitted;
+                self.begin(event, fingerprint, reason, backend);
             }
-            Body::AttemptEnded { failure, items, usage } => {
+            Body::AttemptStarted { .. } if self.standing == Standing::Submitted => {
+                self.standing = Standing::Running;
+                self.attempts.last_mut().into_iter().for_each(|attempt| attempt.started = event.time);
+            }
+            Body::AttemptStarted { reason, fingerprint, backend, .. } => {
+                self.standing = Standing::Running;
+                self.begin(event, fingerprint, reason, backend);
+            }
+            Body::AttemptEnded { failure, items, usage, .. } => {
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.ended = Some(event.time);
                     attempt.failure.clone_from(failure);
@@ -199,5 +202,19 @@ impl TaskView {
             Body::TaskCancelled => self.standing = Standing::Cancelled,
             _ => {}
         }
+    }
+
+    fn begin(&mut self, event: &RunEvent, fingerprint: &Fingerprint, reason: &str, backend: &str) {
+        self.fingerprint = Some(fingerprint.0.clone());
+        self.attempts.push(AttemptView {
+            id: event.attempt.clone(),
+            reason: reason.to_owned(),
+            backend: backend.to_owned(),
+            started: event.time,
+            ended: None,
+            failure: None,
+            items: ItemCount::default(),
+            usage: None,
+        });
     }
 }

@@ -145,7 +145,7 @@ fn endings(tasks: &[&TaskDiff]) -> Vec<String> {
 fn word(standing: Standing) -> &'static str {
     match standing {
         Standing::Succeeded | Standing::Cached => "done",
-        Standing::Running | Standing::Resting => "not ended",
+        Standing::Running | Standing::Submitted | Standing::Resting => "not ended",
         Standing::Failed => "failed",
         Standing::Skipped => "skipped",
         Standing::Cancelled => "stopped",

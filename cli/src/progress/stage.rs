@@ -42,7 +42,7 @@ impl Stage {
     pub(super) fn take(&mut self, task: &str, event: &RunEvent) {
         self.heard = event.time;
         match &event.body {
-            Body::AttemptStarted { .. } => {
+            Body::AttemptSubmitting { .. } | Body::AttemptStarted { .. } => {
                 self.began.get_or_insert(event.time);
                 self.running.insert(task.to_owned());
                 self.units.remove(task);
@@ -213,7 +213,10 @@ mod tests {
             stage.take(task, &at(second, progress(20, 20)));
             stage.take(
                 task,
-                &at(second, Body::AttemptEnded { failure: None, items: ItemCount::default(), usage: None }),
+                &at(
+                    second,
+                    Body::AttemptEnded { failure: None, items: ItemCount::default(), usage: None, is_open: false },
+                ),
             );
         }
         let succeeded = || Body::TaskSucceeded {

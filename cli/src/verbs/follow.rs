@@ -91,5 +91,5 @@ impl Followed {
 }
 
 fn has_ended(task: &TaskView) -> bool {
-    !matches!(task.standing, Standing::Running | Standing::Resting)
+    !matches!(task.standing, Standing::Running | Standing::Submitted | Standing::Resting)
 }

@@ -75,6 +75,8 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         journal: workshop.journal,
         finder: workshop.finder,
         local: workshop.local,
+        elsewhere: workshop.elsewhere,
+        left: workshop.left,
         limits: machine::limits(args.cpu, &project.plan),
         gpus: machine::gpus(),
         fail_fast: args.fail_fast,

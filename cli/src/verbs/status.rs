@@ -117,6 +117,7 @@ impl Tally {
 fn word(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "running",
+        Standing::Submitted => "waiting for a machine",
         Standing::Resting => "waiting to retry",
         Standing::Succeeded => "done",
         Standing::Cached => "up to date",

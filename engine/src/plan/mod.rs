@@ -193,6 +193,11 @@ impl Plan {
         self.environment.get(name).map(|variable| variable.value)
     }
 
+    /// Where a task runs, by its place in the plan.
+    pub fn place_of(&self, task: usize) -> &Place {
+        &self.places[self.stages[self.task(task).stage].backend]
+    }
+
     /// What a task's stage says.
     pub fn settings(&self, task: &Task) -> &Settings {
         &self.stages[task.stage].settings

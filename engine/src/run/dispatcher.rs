@@ -1,10 +1,12 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
+mod afar;
+
 use super::copies::Copies;
 use super::devices::{self, Devices};
 use super::grow::Replanning;
 use super::publish::{self, Finish};
-use super::say::Sayer;
+use super::say::{AttemptEnd, Sayer};
 use super::{Finished, Setup};
 use crate::attempt::{Attempt, Input as Given, Outcome, SourceFile, VERSION};
 use crate::event::{Body, Counts};
@@ -15,11 +17,12 @@ use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, Rows};
-use crate::scheduler::{Command, Expand, Found, Growth, Input, State, Stop, TaskIndex, step};
+use crate::scheduler::{Command, Expand, Found, Growth, Input, Record, State, Stop, TaskIndex, step};
 use crate::secret;
-use crate::state::JournalError;
+use crate::state::{JournalError, OpenJob};
 use crate::units::Bytes;
 use crate::world::Timestamp;
+use afar::Afar;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,10 +44,17 @@ enum Message {
     Unwanted(TaskIndex, Found),
     Looked(TaskIndex, Box<Result<Looked, Failure>>),
     Prepared(TaskIndex, u32, Box<Result<Prepared, Failure>>),
+    Described(TaskIndex, u32, Box<Result<Attempt, Failure>>),
+    /// A job elsewhere runs.
+    Begun(TaskIndex, u32),
     Passing(TaskIndex, AttemptId, Body),
     Ended(TaskIndex, u32, Box<Outcome>),
     Published(Vec<(TaskIndex, Result<Manifest, Failure>)>),
     Grown(Expand, Box<(Rows, Result<Plan, Failure>)>),
+    /// Whether there is a job, and how it ended, could not be learned.
+    LeftOpen(TaskIndex, u32, Failure),
+    /// A job that an earlier run had left was ended, or could not be.
+    Settled(OpenJob, Result<(), Failure>),
     JournalFailed(JournalError),
 }
 
@@ -64,6 +74,7 @@ pub(super) struct Dispatcher {
     /// What was learned of tasks that must run.
     missed: HashMap<TaskIndex, Looked>,
     devices: Devices,
+    afar: Afar,
     /// A way to stop each running attempt.
     running: HashMap<TaskIndex, watch::Sender<Option<Stop>>>,
     finishing: Vec<Finish>,
@@ -77,7 +88,7 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(super) fn new(mut setup: Setup) -> Self {
         let run = RunId::new(&setup.world);
         setup.finder.begin(&run);
         let state = State::new(Growth::of(&setup.plan, 0), setup.limits);
@@ -94,6 +105,7 @@ impl Dispatcher {
             rows: Rows::new(),
             devices: Devices::of(setup.gpus.clone()),
             missed: HashMap::new(),
+            afar: Afar::of(std::mem::take(&mut setup.elsewhere), std::mem::take(&mut setup.left)),
             running: HashMap::new(),
             finishing: Vec::new(),
             publish_at: None,
@@ -118,6 +130,7 @@ impl Dispatcher {
             asked: self.setup.asked.clone().map(Box::new),
         };
         self.sayer.durable(&self.setup.journal, None, None, started);
+        self.end_unwanted();
         self.feed(Input::Planned);
         let driven = self.drive(&mut cancel).await;
         let counts = match driven {
@@ -127,6 +140,8 @@ impl Dispatcher {
                 return Err(error);
             }
         };
+        self.settle().await;
+        self.record(Record::Finished(counts));
         self.setup.journal.flush().await?;
         let finder = self.setup.finder.clone();
         // Hints are for speed; losing them is no error.
@@ -156,8 +171,11 @@ impl Dispatcher {
         }
     }
 
-    /// Ends every child and waits for it: nobody may go on writing once the state folder is given up.
+    /// Ends every child and waits for it: nobody may go on writing once the state folder is given up. Jobs elsewhere are
+    /// left to the next run, which knows of them.
     async fn end_all(&mut self) {
+        let plan = self.setup.plan.clone();
+        self.running.retain(|task, _| plan.place_of(*task).is_local());
         for stop in self.running.values() {
             stop.send_replace(Some(Stop::Now));
         }
@@ -183,6 +201,8 @@ impl Dispatcher {
             Message::Unwanted(task, found) => self.feed(Input::Found(task, found)),
             Message::Looked(task, looked) => self.looked(task, *looked),
             Message::Prepared(task, number, prepared) => self.prepared(task, number, *prepared),
+            Message::Described(task, number, described) => self.described(task, number, *described),
+            Message::Begun(task, number) => self.feed(Input::Started(task, number)),
             Message::Passing(task, attempt, body) => {
                 if matches!(body, Body::Log { .. }) {
                     self.unheard.fetch_sub(1, Ordering::Relaxed);
@@ -195,6 +215,8 @@ impl Dispatcher {
                 answers.into_iter().for_each(|(task, result)| self.published(task, result));
             }
             Message::Grown(question, answer) => self.grown(question, *answer),
+            Message::LeftOpen(task, number, failure) => self.left_open(task, number, failure),
+            Message::Settled(job, ended) => self.settled(job, ended),
             Message::JournalFailed(error) => return Err(error),
         }
         Ok(())
@@ -207,19 +229,28 @@ impl Dispatcher {
         }
     }
 
+    fn record(&mut self, record: Record) {
+        let said = self.sayer.body_of(&self.setup.plan, &self.known, &self.missed, record);
+        self.sayer.durable(&self.setup.journal, said.task, said.attempt, said.body);
+    }
+
     fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Journal(record) => {
-                let said = self.sayer.body_of(&self.setup.plan, &self.known, &self.missed, record);
-                self.sayer.durable(&self.setup.journal, said.task, said.attempt, said.body);
-            }
+            // The last word of a run is said when nothing else can come.
+            Command::Journal(Record::Finished(_)) => {}
+            Command::Journal(record) => self.record(record),
             Command::Find(tasks) => self.find(tasks),
-            Command::Start { task, number, memory } => self.start(task, number, memory),
+            Command::Start { task, number, memory } if self.setup.plan.place_of(task).is_local() => {
+                self.start(task, number, memory);
+            }
+            Command::Start { task, number, memory } => self.describe(task, number, memory),
+            Command::Submit(task, number) => self.submit(task, number),
             Command::Publish(_) => {
                 let due = self.setup.world.now().after(GROUP_WAIT);
                 self.publish_at.get_or_insert(due);
             }
             Command::Expand(question) => self.expand(question),
+            Command::Stop(task, how) if !self.setup.plan.place_of(task).is_local() => self.stop_afar(task, how),
             Command::Stop(task, how) => {
                 if let Some(stop) = self.running.get(&task) {
                     stop.send_replace(Some(how));
@@ -274,6 +305,7 @@ impl Dispatcher {
             }
             Err(failure) => Found::Failed(failure),
         };
+        self.judge_left(task, matches!(found, Found::Hit));
         self.feed(Input::Found(task, found));
     }
 
@@ -303,6 +335,7 @@ impl Dispatcher {
             self.setup.plan = Arc::new(plan);
             self.setup.finder = Arc::new(self.setup.finder.for_plan(self.setup.plan.clone()));
             self.known.resize(self.setup.plan.len(), None);
+            self.end_unwanted();
             Growth::of(&self.setup.plan, first)
         });
         self.feed(Input::Expanded(question, growth));
@@ -356,7 +389,8 @@ impl Dispatcher {
     fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
         self.running.remove(&task);
         self.devices.take_back(task);
-        self.sayer.ends.insert(task, (outcome.items, outcome.usage));
+        let end = AttemptEnd { items: outcome.items, usage: outcome.usage, is_open: false };
+        self.sayer.ends.insert(task, end);
         let looked = &self.missed[&task];
         let unchanged = || looked.files.values().try_for_each(SourceFile::check_unchanged);
         let result = outcome.failure.clone().map_or_else(unchanged, Err);
@@ -415,6 +449,8 @@ impl Dispatcher {
         let spec = plan.task(task);
         let stage = &plan.stages[spec.stage];
         let short = looked.key.fingerprint.short(8);
+        let slots = stage.settings.cpu.slots();
+        let is_here = plan.place_of(task).is_local();
         Attempt {
             version: VERSION,
             id: AttemptId::new(&looked.key.fingerprint, 0),
@@ -431,7 +467,7 @@ impl Dispatcher {
             store: self.setup.local.store.root().to_owned(),
             output: format!("data/{}/{}/{}@{short}", plan.name, spec.id.stage, spec.id.cell.folder()),
             anew: plan.is_forced(task),
-            cpu: stage.settings.cpu.slots().min(self.setup.limits.cpu),
+            cpu: if is_here { slots.min(self.setup.limits.cpu) } else { slots },
             memory: Bytes(memory),
         }
     }

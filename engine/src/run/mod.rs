@@ -9,6 +9,7 @@ mod publish;
 mod say;
 
 use crate::asked::Asked;
+use crate::backend::Backend;
 use crate::event::{Counts, RunEvent};
 use crate::failure::Failure;
 use crate::ids::RunId;
@@ -17,8 +18,9 @@ use crate::lookup::Finder;
 use crate::plan::{Plan, Rows};
 use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
-use crate::state::{Journal, JournalError};
+use crate::state::{Journal, JournalError, OpenJob};
 use crate::world::{Timestamp, World};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -47,6 +49,10 @@ pub struct Setup {
     pub finder: Arc<Finder>,
     /// Runs attempts.
     pub local: Local,
+    /// The places elsewhere that its tasks run at, by their names in the spec.
+    pub elsewhere: HashMap<String, Arc<dyn Backend>>,
+    /// Jobs elsewhere that earlier runs have left.
+    pub left: Vec<OpenJob>,
     /// What this machine has for tasks.
     pub limits: Limits,
     /// Its GPUs, by the names that `CUDA_VISIBLE_DEVICES` has for them: as many as the limits say.

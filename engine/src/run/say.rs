@@ -25,8 +25,17 @@ pub(super) struct Sayer {
     last_progress: HashMap<String, Timestamp>,
     /// The newest attempt of each task.
     pub(super) attempt_of: HashMap<TaskIndex, AttemptId>,
-    /// The items of the newest attempt of each task, and what it used.
-    pub(super) ends: HashMap<TaskIndex, (ItemCount, Option<Usage>)>,
+    /// How the newest attempt of each task ended.
+    pub(super) ends: HashMap<TaskIndex, AttemptEnd>,
+}
+
+/// What is said of an attempt that ended, besides why it failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AttemptEnd {
+    pub(super) items: ItemCount,
+    pub(super) usage: Option<Usage>,
+    /// Whether there may still be a job of it elsewhere.
+    pub(super) is_open: bool,
 }
 
 /// A record in words.
@@ -96,10 +105,12 @@ impl Sayer {
                     .collect(),
                 cells: tasks.into_iter().map(|t| plan.task(t).id.cell.clone()).collect(),
             }),
-            Record::Started(task, number) => of(task, started(&missed[&task], number)),
+            Record::Submitting(task, number) => of(task, submitting(&missed[&task], number, place_name(plan, task))),
+            Record::Started(task, number) => of(task, started(&missed[&task], number, place_name(plan, task))),
+            Record::Stopping(task, _) => of(task, Body::AttemptStopping { backend: place_name(plan, task) }),
             Record::AttemptEnded(task, failure) => {
-                let (items, usage) = self.ends.get(&task).copied().unwrap_or_default();
-                of(task, Body::AttemptEnded { failure, items, usage })
+                let AttemptEnd { items, usage, is_open } = self.ends.get(&task).copied().unwrap_or_default();
+                of(task, Body::AttemptEnded { failure, items, usage, is_open })
             }
             Record::Retry(task, at) => of(task, Body::RetryPlanned { at }),
             Record::Succeeded(task) => {
@@ -147,13 +158,22 @@ fn rows_digest(plan: &Plan, known: &[Option<Arc<Artifact>>], source: usize) -> O
     }
 }
 
-fn started(looked: &Looked, number: u32) -> Body {
-    Body::AttemptStarted {
-        fingerprint: looked.key.fingerprint.clone(),
-        number,
-        backend: "local".to_owned(),
-        reason: looked.found.as_ref().err().cloned().unwrap_or_default(),
-    }
+fn place_name(plan: &Plan, task: TaskIndex) -> String {
+    plan.place_of(task).name.clone()
+}
+
+fn submitting(looked: &Looked, number: u32, backend: String) -> Body {
+    let (fingerprint, reason) = (looked.key.fingerprint.clone(), why_missed(looked));
+    Body::AttemptSubmitting { fingerprint, number, backend, reason }
+}
+
+fn started(looked: &Looked, number: u32, backend: String) -> Body {
+    let (fingerprint, reason) = (looked.key.fingerprint.clone(), why_missed(looked));
+    Body::AttemptStarted { fingerprint, number, backend, reason }
+}
+
+fn why_missed(looked: &Looked) -> String {
+    looked.found.as_ref().err().cloned().unwrap_or_default()
 }
 
 fn succeeded(made: &Artifact) -> Body {

@@ -34,7 +34,9 @@ pub struct Node {
     pub follow: Follow,
     /// What the run has to do with it.
     pub part: Part,
-    /// What it takes of the machine.
+    /// Whether it runs elsewhere, as a job of a backend, and takes nothing of this machine.
+    pub elsewhere: bool,
+    /// What it takes of its machine.
     pub takes: Limits,
     /// The pools it takes one of each from, by their places in the plan.
     pub pools: Vec<usize>,
@@ -99,6 +101,7 @@ impl Node {
             bare: stages.filter(|stage| !with_tasks.contains(stage)).collect(),
             follow: settings.follow,
             part: plan.part(index),
+            elsewhere: !plan.places[plan.stages[task.stage].backend].is_local(),
             takes: settings.takes(),
             pools: plan.stages[task.stage].pools.clone(),
             priority: settings.priority,
@@ -137,7 +140,9 @@ pub enum Input {
     Planned,
     /// The answer to [`Command::Find`].
     Found(TaskIndex, Found),
-    /// The answer to [`Command::Start`]: the attempt runs.
+    /// The answer to [`Command::Start`] of a task that runs elsewhere: its attempt has a name and is described.
+    Described(TaskIndex, u32),
+    /// The answer to [`Command::Start`], or to [`Command::Submit`] once the job has begun: the attempt runs.
     Started(TaskIndex, u32),
     /// The attempt with this number ended.
     Ended(TaskIndex, u32, Result<(), Failure>),
@@ -171,11 +176,14 @@ pub enum Command {
         /// Bytes of memory reserved.
         memory: u64,
     },
+    /// Hand try `number` of a task over to its backend. First all that was journaled must be durable, so that whoever
+    /// comes after us knows of the job; and it must be looked for, since it may be there from an earlier life.
+    Submit(TaskIndex, u32),
     /// Put the task's result in the store.
     Publish(TaskIndex),
     /// Plan again, with the rows that this stage has made.
     Expand(Expand),
-    /// Stop the running attempt of a task.
+    /// Stop the running attempt of a task. Of one that runs elsewhere all that was journaled must be durable first.
     Stop(TaskIndex, Stop),
     /// Send [`Input::Tick`] at this moment.
     WakeAt(Timestamp),
@@ -206,8 +214,12 @@ pub enum Record {
         /// Its tasks, in plan order.
         tasks: Vec<TaskIndex>,
     },
+    /// An attempt is about to be handed to its backend: from here on there may be a job.
+    Submitting(TaskIndex, u32),
     /// An attempt began.
     Started(TaskIndex, u32),
+    /// An attempt that runs elsewhere is about to be stopped.
+    Stopping(TaskIndex, u32),
     /// An attempt ended.
     AttemptEnded(TaskIndex, Option<Failure>),
     /// The task rests until this moment and is then tried again.
@@ -247,6 +259,7 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Command> {
     match input {
         Input::Planned => state.begin(),
         Input::Found(task, found) => state.found(task, found, &mut todo),
+        Input::Described(task, number) => state.described(task, number, &mut todo),
         Input::Started(task, number) => state.started(task, number, now, &mut todo),
         Input::Ended(task, number, result) => state.ended(task, number, result, now, &mut todo),
         Input::Published(task, result) => state.published(task, result, now, &mut todo),

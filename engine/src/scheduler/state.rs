@@ -47,6 +47,8 @@ enum Phase {
     Ready,
     /// A start was ordered and is not yet confirmed.
     Starting,
+    /// It was handed to its backend and does not run yet.
+    Submitted,
     /// The attempt runs.
     Running { deadline: Option<Timestamp>, timed_out: bool },
     /// It failed and will be tried again at this moment.
@@ -59,7 +61,7 @@ enum Phase {
 
 impl Phase {
     fn is_active(self) -> bool {
-        matches!(self, Self::Looking | Self::Starting | Self::Running { .. })
+        matches!(self, Self::Looking | Self::Starting | Self::Submitted | Self::Running { .. })
     }
 }
 
@@ -195,8 +197,24 @@ impl State {
         self.journal_hits(self.nodes[task].stage, todo);
     }
 
+    /// A job that is not there yet is not made for a run that is being stopped.
+    pub(super) fn described(&mut self, task: TaskIndex, number: u32, todo: &mut Vec<Command>) {
+        if self.tasks[task].phase != Phase::Starting || self.tasks[task].number != number || !self.nodes[task].elsewhere
+        {
+            return;
+        }
+        if self.cancelling.is_some() {
+            self.give_back(task);
+            return self.cancel_task(task, todo);
+        }
+        self.set(task, Phase::Submitted);
+        todo.push(Command::Journal(Record::Submitting(task, number)));
+        todo.push(Command::Submit(task, number));
+    }
+
     pub(super) fn started(&mut self, task: TaskIndex, number: u32, now: Timestamp, todo: &mut Vec<Command>) {
-        if self.tasks[task].phase != Phase::Starting || self.tasks[task].number != number {
+        let awaited = if self.nodes[task].elsewhere { Phase::Submitted } else { Phase::Starting };
+        if self.tasks[task].phase != awaited || self.tasks[task].number != number {
             return;
         }
         todo.push(Command::Journal(Record::Started(task, number)));
@@ -204,7 +222,7 @@ impl State {
         self.set(task, Phase::Running { deadline, timed_out: false });
         todo.extend(deadline.map(Command::WakeAt));
         if let Some(how) = self.cancelling {
-            todo.push(Command::Stop(task, how));
+            self.stop(task, how, todo);
         }
     }
 
@@ -218,15 +236,14 @@ impl State {
     ) {
         // What could not even be started ends without having run.
         let timed_out = match self.tasks[task].phase {
-            Phase::Starting => false,
+            Phase::Starting | Phase::Submitted => false,
             Phase::Running { timed_out, .. } => timed_out,
             _ => return,
         };
         if self.tasks[task].number != number {
             return;
         }
-        self.free.give_back(self.wanted(task));
-        self.ready.give_back(self.tasks[task].line);
+        self.give_back(task);
         let failure = result.err().map(|failure| if timed_out { self.timeout(task, failure) } else { failure });
         todo.push(Command::Journal(Record::AttemptEnded(task, failure.clone())));
         match failure {
@@ -266,7 +283,7 @@ impl State {
                 }
                 Phase::Running { deadline: Some(deadline), timed_out: false } if deadline <= now => {
                     self.set(task, Phase::Running { deadline: Some(deadline), timed_out: true });
-                    todo.push(Command::Stop(task, Stop::Gently));
+                    self.stop(task, Stop::Gently, todo);
                 }
                 _ => {}
             }
@@ -283,7 +300,7 @@ impl State {
         self.cancelling = Some(how);
         for task in 0..self.tasks.len() {
             match self.tasks[task].phase {
-                Phase::Starting | Phase::Running { .. } => todo.push(Command::Stop(task, how)),
+                Phase::Starting | Phase::Submitted | Phase::Running { .. } => self.stop(task, how, todo),
                 Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_) => self.cancel_task(task, todo),
                 Phase::Publishing | Phase::Ended(_) => {}
             }
@@ -323,7 +340,7 @@ impl State {
                 tasks.iter().for_each(|task| self.end(*task, End::Cached));
                 self.stages[*stage].hits.clear();
             }
-            Record::Started(task, number) => self.tasks[*task].number = *number,
+            Record::Submitting(task, number) | Record::Started(task, number) => self.tasks[*task].number = *number,
             Record::Succeeded(task) => self.end(*task, End::Succeeded),
             Record::Failed(task, _) => self.end(*task, End::Failed),
             Record::Skipped(task, because) => self.end_skipped(*task, *because),
@@ -335,7 +352,7 @@ impl State {
                 self.waiting.clear();
             }
             Record::Finished(_) => self.finished = true,
-            Record::AttemptEnded(..) | Record::Retry(..) | Record::Expanded { .. } => {}
+            Record::Stopping(..) | Record::AttemptEnded(..) | Record::Retry(..) | Record::Expanded { .. } => {}
         }
         self.touched.clear();
     }
@@ -345,17 +362,40 @@ impl State {
         if !self.to_find.is_empty() {
             todo.push(Command::Find(mem::take(&mut self.to_find)));
         }
-        while let Some((line, task)) = self.ready.first() {
-            let wanted = self.wanted(task);
-            if !self.free.fits(wanted) {
+        // What runs elsewhere needs no room here, and waits for nobody who does.
+        while let Some((line, task)) = self.ready.first(true) {
+            self.start(line, task, todo);
+        }
+        while let Some((line, task)) = self.ready.first(false) {
+            if !self.free.fits(self.wanted(task)) {
                 return;
             }
-            self.ready.start(line);
-            self.free.take(wanted);
-            self.tasks[task].number += 1;
-            self.set(task, Phase::Starting);
-            todo.push(Command::Start { task, number: self.tasks[task].number, memory: wanted.memory });
+            self.start(line, task, todo);
         }
+    }
+
+    fn start(&mut self, line: usize, task: TaskIndex, todo: &mut Vec<Command>) {
+        let wanted = self.wanted(task);
+        self.ready.start(line);
+        self.free.take(wanted);
+        self.tasks[task].number += 1;
+        self.set(task, Phase::Starting);
+        let memory = if self.nodes[task].elsewhere { self.tasks[task].memory } else { wanted.memory };
+        todo.push(Command::Start { task, number: self.tasks[task].number, memory });
+    }
+
+    /// What an attempt had of the machine and of its pools is free again.
+    fn give_back(&mut self, task: TaskIndex) {
+        self.free.give_back(self.wanted(task));
+        self.ready.give_back(self.tasks[task].line);
+    }
+
+    /// Whoever comes after us must know that a job elsewhere was to be stopped.
+    fn stop(&self, task: TaskIndex, how: Stop, todo: &mut Vec<Command>) {
+        if matches!(self.tasks[task].phase, Phase::Submitted | Phase::Running { .. }) && self.nodes[task].elsewhere {
+            todo.push(Command::Journal(Record::Stopping(task, self.tasks[task].number)));
+        }
+        todo.push(Command::Stop(task, how));
     }
 
     pub(super) fn finish(&mut self, todo: &mut Vec<Command>) {
@@ -421,7 +461,11 @@ impl State {
         self.ready.push(self.tasks[task].line, turn);
     }
 
+    /// What an attempt takes of this machine.
     fn wanted(&self, task: TaskIndex) -> Limits {
+        if self.nodes[task].elsewhere {
+            return Limits::default();
+        }
         self.whole.clamp(Limits { memory: self.tasks[task].memory, ..self.nodes[task].takes })
     }
 

@@ -224,7 +224,7 @@ mod tests {
     }
 
     fn ended(reused: u64) -> Body {
-        Body::AttemptEnded { failure: None, items: ItemCount { made: 1, reused }, usage: None }
+        Body::AttemptEnded { failure: None, items: ItemCount { made: 1, reused }, usage: None, is_open: false }
     }
 
     fn succeeded() -> Body {

@@ -3,6 +3,7 @@
 //! SQLite in WAL mode with `synchronous=FULL`, one writer thread that puts whatever is queued into one transaction.
 //! Of the stores that were measured it was the one without a state it could not be opened from again.
 
+use super::jobs;
 use crate::event::RunEvent;
 use crate::failpoint::reach;
 use crate::ids::RunId;
@@ -12,16 +13,22 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// The journal's layout. Bump it with a migration; a newer one than ours is refused.
-const SCHEMA_VERSION: i64 = 1;
-
-const SCHEMA: &str = "
-    create table events (
+/// What each layout adds to the one before, from an empty file on. A step that was released is never changed. Two engines
+/// may take the same step at once: the second finds it done.
+const LAYOUTS: [&str; 2] = [
+    "create table if not exists events (
         run text not null, seq integer not null, time integer not null, type text not null,
         task text, attempt text, json text not null, primary key (run, seq)
     ) strict, without rowid;
-    create table runs (run text primary key, started integer not null) strict, without rowid;
-";
+    create table if not exists runs (run text primary key, started integer not null) strict, without rowid;",
+    // Jobs elsewhere that are not known to be over: a fold over the events that is asked for at the start of each run.
+    "create table if not exists jobs (
+        attempt text primary key, backend text not null, task text not null
+    ) strict, without rowid;",
+];
+
+/// The layout of this version. A newer one is refused.
+const LAYOUT: i64 = LAYOUTS.len() as i64;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +40,7 @@ pub enum JournalError {
     #[error("the journal has a row that cannot be read: {0}")]
     Row(#[from] serde_json::Error),
     /// The journal was written by a newer version.
-    #[error("the journal has layout {found} and this version of pipe reads up to {SCHEMA_VERSION}: use a newer pipe")]
+    #[error("the journal has layout {found} and this version of pipe reads up to {LAYOUT}: use a newer pipe")]
     TooNew {
         /// The layout found.
         found: i64,
@@ -114,19 +121,17 @@ impl Drop for Journal {
 
 fn migrate(connection: &Connection) -> Result<(), JournalError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        0 => {
-            reach("journal.created");
-            // Two engines that open a new journal at once: the second finds the tables of the first.
-            connection.execute_batch(&format!(
-                "begin immediate; {} pragma user_version = {SCHEMA_VERSION}; commit;",
-                SCHEMA.replace("create table", "create table if not exists")
-            ))?;
-            Ok(())
-        }
-        SCHEMA_VERSION => Ok(()),
-        found => Err(JournalError::TooNew { found }),
+    let Some(steps) = usize::try_from(found).ok().and_then(|found| LAYOUTS.get(found..)) else {
+        return Err(JournalError::TooNew { found });
+    };
+    if found == 0 {
+        reach("journal.created");
     }
+    if !steps.is_empty() {
+        let steps = steps.concat();
+        connection.execute_batch(&format!("begin immediate; {steps} pragma user_version = {LAYOUT}; commit;"))?;
+    }
+    Ok(())
 }
 
 /// Takes whatever is queued, writes it in one transaction, answers the flushes that were waiting for it.
@@ -179,6 +184,7 @@ fn write_group(connection: &mut Connection, events: &[RunEvent]) -> Result<(), J
                 event.attempt.as_ref().map(|a| &a.0),
                 json.to_string()
             ])?;
+            jobs::follow(&transaction, event)?;
         }
     }
     reach("journal.before_commit");
@@ -239,7 +245,8 @@ pub mod read_only {
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match found {
             0 => Ok(None),
-            SCHEMA_VERSION => Ok(Some(connection)),
+            // What later layouts added is read only by whoever has opened the journal for writing.
+            1..=LAYOUT => Ok(Some(connection)),
             found => Err(JournalError::TooNew { found }),
         }
     }

@@ -4,6 +4,7 @@
 mod hints;
 mod history;
 mod holder;
+mod jobs;
 mod journal;
 mod lock;
 mod packed;
@@ -12,6 +13,7 @@ pub mod prune;
 pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Past};
 pub use holder::Holder;
+pub use jobs::OpenJob;
 pub use journal::{Journal, JournalError, read_only};
 pub use lock::{Lock, LockError};
 

@@ -85,7 +85,7 @@ fn the_events_of_version_1_load_and_tell_the_run() {
     assert_eq!(events[5].body, Body::Metric { name: "loss".into(), step: 4, value: 0.25 });
     let failure = Failure::of(Class::Transient, "reset", "the connection was reset");
     let items = ItemCount { made: 3, reused: 0 };
-    assert_eq!(events[6].body, Body::AttemptEnded { failure: Some(failure), items, usage: None });
+    assert_eq!(events[6].body, Body::AttemptEnded { failure: Some(failure), items, usage: None, is_open: false });
     assert_eq!(events[7].body, Body::RetryPlanned { at: Timestamp(1_795_302_247_000) });
 
     let view = RunView::of(&events);

@@ -116,7 +116,7 @@ impl State {
                 cause: None,
                 number: 0,
                 memory: node.takes.memory,
-                line: self.ready.line(&node.pools),
+                line: self.ready.line(&node.pools, node.elsewhere),
                 retries: BTreeMap::new(),
             };
             if node.part == Part::Out {

@@ -2,7 +2,7 @@
 //!
 //! Tasks that draw from the same pools stand in one line, in the order in which they are to start. A line whose pools are
 //! empty waits and holds nobody else up. Among the others the first is next, and is never overtaken: a task that needs the
-//! whole machine gets it.
+//! whole machine gets it. Tasks that run elsewhere stand in lines of their own, since they wait for no room here.
 
 use super::TaskIndex;
 use std::cmp::Reverse;
@@ -21,6 +21,7 @@ pub(super) struct Turn {
 #[derive(Default)]
 struct Line {
     pools: Vec<usize>,
+    elsewhere: bool,
     turns: BinaryHeap<Turn>,
 }
 
@@ -28,7 +29,7 @@ struct Line {
 #[derive(Default)]
 pub(super) struct Ready {
     lines: Vec<Line>,
-    of_pools: BTreeMap<Vec<usize>, usize>,
+    of_pools: BTreeMap<(Vec<usize>, bool), usize>,
     free: Vec<u32>,
 }
 
@@ -38,13 +39,14 @@ impl Ready {
         Self { free: pools.iter().map(|pool| (*pool).max(1)).collect(), ..Self::default() }
     }
 
-    /// The line of tasks that draw from these pools.
-    pub(super) fn line(&mut self, pools: &[usize]) -> usize {
-        if let Some(line) = self.of_pools.get(pools) {
+    /// The line of tasks that draw from these pools, and run here or elsewhere.
+    pub(super) fn line(&mut self, pools: &[usize], elsewhere: bool) -> usize {
+        let kind = (pools.to_vec(), elsewhere);
+        if let Some(line) = self.of_pools.get(&kind) {
             return *line;
         }
-        self.lines.push(Line { pools: pools.to_vec(), turns: BinaryHeap::new() });
-        self.of_pools.insert(pools.to_vec(), self.lines.len() - 1);
+        self.lines.push(Line { pools: pools.to_vec(), elsewhere, turns: BinaryHeap::new() });
+        self.of_pools.insert(kind, self.lines.len() - 1);
         self.lines.len() - 1
     }
 
@@ -52,16 +54,17 @@ impl Ready {
         self.lines[line].turns.push(turn);
     }
 
-    /// The line whose first is next, and who that is.
-    pub(super) fn first(&self) -> Option<(usize, TaskIndex)> {
-        let open = self.lines.iter().enumerate().filter(|(_, line)| line.pools.iter().all(|pool| self.free[*pool] > 0));
+    /// Of the tasks that run here, or of those that run elsewhere, the line whose first is next, and who that is.
+    pub(super) fn first(&self, elsewhere: bool) -> Option<(usize, TaskIndex)> {
+        let lines = self.lines.iter().enumerate().filter(|(_, line)| line.elsewhere == elsewhere);
+        let open = lines.filter(|(_, line)| line.pools.iter().all(|pool| self.free[*pool] > 0));
         let first = open.filter_map(|(at, line)| Some((*line.turns.peek()?, at))).max();
         first.map(|(Turn { task: Reverse(task), .. }, line)| (line, task))
     }
 
     /// The first of a line starts, and takes one of each of its pools.
     pub(super) fn start(&mut self, line: usize) {
-        let Line { pools, turns } = &mut self.lines[line];
+        let Line { pools, turns, .. } = &mut self.lines[line];
         turns.pop();
         pools.iter().for_each(|pool| self.free[*pool] -= 1);
     }

@@ -2,10 +2,12 @@
 
 mod caching;
 mod children;
+mod elsewhere;
 mod estimating;
 mod following;
 mod growing;
 mod looking;
 mod outputs;
 mod project;
+mod provider;
 mod publishing;

@@ -1,17 +1,18 @@
 //! A folder with a spec, a store and a state, and a stage kind that runs shell scripts: what a whole run needs.
 
-use pipe_engine::backend::Backends;
+use super::provider::{Far, Note};
+use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::event::{Body, Counts, RunEvent, Skip};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::RunId;
 use pipe_engine::local::{Local, end_orphans, sweep_dead_attempts};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request, Rows};
+use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
 use pipe_engine::run::{Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
-use pipe_engine::state::{Hints, Journal, Lock, StateFolder, read_only};
+use pipe_engine::state::{Hints, Journal, Lock, OpenJob, StateFolder, read_only};
 use pipe_engine::store::Folder;
 use pipe_engine::text::{Diagnostic, SourceText};
 use pipe_engine::work::Work;
@@ -19,13 +20,13 @@ use pipe_engine::world::World;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// No run in these tests takes longer, unless it hangs.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -86,6 +87,7 @@ impl StageKind for Script {
 
 pub(super) struct Project {
     root: PathBuf,
+    places: HashMap<String, Arc<dyn Backend>>,
     _folder: Option<TempDir>,
 }
 
@@ -107,7 +109,13 @@ impl Project {
     /// A project in a folder that somebody else looks after.
     pub(super) fn at(root: &Path) -> Self {
         fs::create_dir_all(root.join("spec")).unwrap();
-        Self { root: root.to_owned(), _folder: None }
+        Self { root: root.to_owned(), places: HashMap::new(), _folder: None }
+    }
+
+    /// The project with a place elsewhere to run at.
+    pub(super) fn with_place(mut self, name: &str, place: Arc<dyn Backend>) -> Self {
+        self.places.insert(name.to_owned(), place);
+        self
     }
 
     pub(super) fn path(&self, inside: &str) -> PathBuf {
@@ -132,17 +140,59 @@ impl Project {
         stages: &str,
         cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
     ) -> Ran {
+        self.run_part(state, stages, Selection::default(), cancel)
+    }
+
+    /// Runs what is asked for alone.
+    pub(super) fn run_only(&self, state: &str, stages: &str, only: &str) -> Ran {
+        let only = Selection { only: vec![only.to_owned()], ..Selection::default() };
+        self.run_part(state, stages, only, |_| None)
+    }
+
+    /// Begins a run whose engine dies as soon as it has said this, without another step.
+    pub(super) fn die_at(&self, state: &str, stages: &str, at: impl Fn(&Body) -> bool + Send + Sync + 'static) {
         let state = StateFolder::at(self.path(state));
-        // A child that another test starts holds all open files for an instant, this lock among them.
         let _held = Lock::take(state.root(), true).unwrap();
-        let text = stages.to_owned();
-        let base = self.path("spec");
-        let replan = move |rows: &Rows| {
+        let (die, death) = unbounded_channel();
+        let listener = move |event: &RunEvent| {
+            if at(&event.body) {
+                let _ = die.send(());
+            }
+        };
+        let setup = self.setup(self.replan(stages), Selection::default(), &state, Arc::new(listener));
+        let (_stop, stopped) = unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut death: UnboundedReceiver<()> = death;
+            tokio::select! {
+                biased;
+                told = tokio::time::timeout(LONGEST, death.recv()) => assert!(told.is_ok(), "it never comes to that"),
+                _ = run(setup, stopped) => panic!("the run ended before its engine died"),
+            }
+        });
+        runtime.shutdown_background();
+    }
+
+    fn replan(&self, stages: &str) -> Replan {
+        let (text, base) = (stages.to_owned(), self.path("spec"));
+        Arc::new(move |rows: &Rows| {
             planned(&base, &text, rows).map_err(|problems| {
                 let told: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
                 Failure::failed("bad_rows", told.join("\n"))
             })
-        };
+        })
+    }
+
+    fn run_part(
+        &self,
+        state: &str,
+        stages: &str,
+        selection: Selection,
+        cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
+    ) -> Ran {
+        let state = StateFolder::at(self.path(state));
+        // A child that another test starts holds all open files for an instant, this lock among them.
+        let _held = Lock::take(state.root(), true).unwrap();
         let (stop, stopped) = unbounded_channel();
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
@@ -152,7 +202,7 @@ impl Project {
                 let _ = stop.send(how);
             }
         };
-        let setup = self.setup(Arc::new(replan), &state, Arc::new(listener));
+        let setup = self.setup(self.replan(stages), selection, &state, Arc::new(listener));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let finished = runtime.block_on(async { tokio::time::timeout(LONGEST, run(setup, stopped)).await });
         let finished = finished.expect("the run hangs").expect("the journal works");
@@ -160,8 +210,16 @@ impl Project {
         Ran { counts: finished.counts, events, run: finished.run, state }
     }
 
-    fn setup(&self, replan: Replan, state: &StateFolder, listener: Arc<dyn Fn(&RunEvent) + Send + Sync>) -> Setup {
-        let plan = Arc::new(replan(&Rows::new()).unwrap());
+    fn setup(
+        &self,
+        replan: Replan,
+        selection: Selection,
+        state: &StateFolder,
+        listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
+    ) -> Setup {
+        let mut plan = replan(&Rows::new()).unwrap();
+        plan.select(selection).unwrap();
+        let plan = Arc::new(plan);
         let store = Arc::new(Folder::open(&plan.store).unwrap());
         end_orphans(state);
         sweep_dead_attempts(state, &store);
@@ -185,6 +243,8 @@ impl Project {
             },
             limits: Limits { cpu: 4, memory: 8 << 30, disk: 1 << 40, gpus: 0 },
             gpus: Vec::new(),
+            elsewhere: self.places.clone(),
+            left: OpenJob::all(&state.journal()).unwrap(),
             fail_fast: false,
             listener,
         }
@@ -219,7 +279,7 @@ impl Project {
 
 /// The plan of these stages with the rows that are known, or what is wrong with them.
 fn planned(base: &Path, stages: &str, rows: &Rows) -> Result<Plan, Vec<Diagnostic>> {
-    let (kinds, backends) = (Registry::default().with(Script), Backends::default());
+    let (kinds, backends) = (Registry::default().with(Script).with(Note), Backends::default().with(Far));
     let schema = SpecSchema::of(&kinds, &backends);
     let text = format!("version = 1\nname = \"toy\"\n{stages}");
     let Read { spec, sources, problems } = spec::read(SourceText::new("spec.toml", text), &schema);

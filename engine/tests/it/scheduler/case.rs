@@ -170,6 +170,7 @@ impl Case {
             bare: bare.map(|need| self.tasks[need].stage).collect(),
             follow: task.follow,
             part: Part::Wanted,
+            elsewhere: false,
             takes: room(task.cpu, task.memory),
             pools: self.pools(place),
             priority: self.priority(place),

@@ -1,0 +1,48 @@
+//! What a place elsewhere does for a run: takes attempts as jobs, tells how they stand, stops them.
+
+use crate::attempt::Attempt;
+use crate::failure::Failure;
+use crate::ids::AttemptId;
+use futures::future::BoxFuture;
+use std::time::Duration;
+
+/// A job of a backend, by the name it has there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Job(pub String);
+
+/// How a job stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It waits for a machine.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It is over, for the reason its backend tells when its worker could not.
+    Over(Option<Failure>),
+    /// Nobody knows of it.
+    Gone,
+}
+
+/// A place elsewhere that is ready for use.
+///
+/// A call may be lost on its way there or back, and may have had its effect all the same. So each may be made again, and
+/// the name of a job comes from its attempt's name alone: whoever asks for it, on whichever machine, asks for the same
+/// job.
+pub trait Backend: Send + Sync {
+    /// Hands an attempt over. One that is there already is that same job and no error: there are never two of one name.
+    fn submit<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Job, Failure>>;
+
+    /// The job of an attempt, if it was ever handed over and not removed since.
+    fn find<'a>(&'a self, attempt: &'a AttemptId) -> BoxFuture<'a, Result<Option<Job>, Failure>>;
+
+    /// How these jobs stand, in their order.
+    fn poll<'a>(&'a self, jobs: &'a [Job]) -> BoxFuture<'a, Result<Vec<Standing>, Failure>>;
+
+    /// Tells a job to stop, with whatever grace the backend gives. It is no error when it is over.
+    fn cancel<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// How long to wait between two polls.
+    fn poll_every(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+}

@@ -1,0 +1,105 @@
+//! An attempt's place in the store: `attempts/<id>/attempt.json` says what is to be done, `outcome.json` how it ended.
+//!
+//! An attempt that has a description and no outcome is open: its job may be waiting, running or never have been made. Who
+//! wants the same key takes that attempt up instead of beginning another, on whichever machine.
+
+use crate::attempt::{Attempt, Outcome};
+use crate::failure::Failure;
+use crate::ids::AttemptId;
+use crate::store::{Folder, Store, StoreError};
+use crate::work::store_failed;
+use crate::worker::{ATTEMPT, OUTCOME};
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs;
+use std::io;
+
+/// Gives the attempt its number, its output folder and its place in the store; or finds the one of the same key that is
+/// open. A number is taken by making the output folder, which only one can do: neither an attempt of this machine nor
+/// another engine has the same.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub fn describe(store: &Folder, mut attempt: Attempt) -> Result<Attempt, Failure> {
+    let stem = attempt.output.clone();
+    for number in 1.. {
+        attempt.id = AttemptId::new(&attempt.fingerprint, number);
+        attempt.output = format!("{stem}-{number}");
+        if let Some(described) = read::<Attempt>(store, &place(&attempt.id, ATTEMPT))? {
+            match outcome(store, &attempt.id)? {
+                Some(_) => continue,
+                None => return Ok(described),
+            }
+        }
+        if make_first(store, &attempt.output)? && write_new(store, &place(&attempt.id, ATTEMPT), &attempt)? {
+            break;
+        }
+    }
+    Ok(attempt)
+}
+
+/// The outcome of an attempt, once it has one.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn outcome(store: &dyn Store, id: &AttemptId) -> Result<Option<Outcome>, Failure> {
+    read(store, &place(id, OUTCOME))
+}
+
+/// Ends an attempt with this outcome, unless its worker has left one of its own. Returns the one that counts.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub fn close(store: &dyn Store, outcome: Outcome) -> Result<Outcome, Failure> {
+    if write_new(store, &place(&outcome.id, OUTCOME), &outcome)? {
+        return Ok(outcome);
+    }
+    Ok(self::outcome(store, &outcome.id)?.unwrap_or(outcome))
+}
+
+fn place(id: &AttemptId, file: &str) -> String {
+    format!("attempts/{id}/{file}")
+}
+
+/// Makes a folder of the store. Returns whether it was not there yet.
+fn make_first(store: &Folder, at: &str) -> Result<bool, Failure> {
+    let folder = store.path(at);
+    let parent = folder.parent().unwrap_or(store.root());
+    match fs::create_dir_all(parent).and_then(|()| fs::create_dir(&folder)) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(Failure::io("make the folder", &folder, &e)),
+    }
+}
+
+fn read<T: DeserializeOwned>(store: &dyn Store, at: &str) -> Result<Option<T>, Failure> {
+    let text = match wait(store.get(at)) {
+        Ok(text) => text,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(store_failed(error)),
+    };
+    let unread = |e| {
+        Failure::failed("bad_attempt", "what another version of pipe wrote of an attempt cannot be read")
+            .on(at)
+            .source(e)
+            .help("use the same version of pipe everywhere, or remove that folder of the store when its job is over")
+    };
+    serde_json::from_slice(&text).map(Some).map_err(unread)
+}
+
+/// Writes an object unless it is there. Returns whether it was not.
+fn write_new(store: &dyn Store, at: &str, value: &impl Serialize) -> Result<bool, Failure> {
+    let bug = |e| Failure::failed("bug", "an attempt has no JSON").source(e);
+    let mut text = serde_json::to_vec_pretty(value).map_err(bug)?;
+    text.push(b'\n');
+    match wait(store.put_new(at, &text)) {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(store_failed(error)),
+    }
+}
+
+fn wait<T>(answer: BoxFuture<'_, T>) -> T {
+    crate::store::blocking(answer)
+}

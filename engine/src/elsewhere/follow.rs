@@ -1,0 +1,118 @@
+//! A described attempt and a backend -> its outcome, whoever handed it over.
+
+use super::describe::outcome;
+use super::{Poller, answer, close};
+use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
+use crate::backend::{Backend, Job, Standing};
+use crate::failure::{Class, Failure};
+use crate::ids::AttemptId;
+use crate::store::Folder;
+use serde_json::Value as Json;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Sees an attempt to its end: its job is looked for, made if it is not there, and stopped once `stop` asks for that.
+/// `begun` is told once that it runs.
+///
+/// # Errors
+/// When it is not known whether there is a job, or how it ended. The attempt stays open then: the call that failed may have
+/// had its effect, so the next try is the same attempt, and looks for the job first.
+pub async fn follow(
+    (backend, poller): (Arc<dyn Backend>, Arc<Poller>),
+    store: Arc<Folder>,
+    attempt: Attempt,
+    stop: watch::Receiver<Option<impl Send + Sync>>,
+    begun: impl FnOnce() + Send,
+) -> Result<Outcome, Failure> {
+    let job = job_of(backend.as_ref(), &attempt, &stop).await?;
+    let end = watch_job(backend.as_ref(), &poller, job, stop, begun).await;
+    let left = tokio::task::spawn_blocking(move || {
+        // What the worker said itself counts for more than what is known of its job.
+        let left = outcome(store.as_ref(), &attempt.id)?.filter(|left| left.id == attempt.id);
+        left.map_or_else(|| close(store.as_ref(), of_ours(attempt.id, end)), Ok)
+    });
+    left.await.expect("reading an outcome does not panic")
+}
+
+/// Ends what an earlier run has left of an attempt: its job, and then the attempt itself.
+///
+/// # Errors
+/// When the backend or the store does not do as asked: the attempt stays open.
+pub async fn end(
+    (backend, poller): (Arc<dyn Backend>, Arc<Poller>),
+    store: Arc<Folder>,
+    id: AttemptId,
+) -> Result<(), Failure> {
+    if let Some(job) = answer(backend.find(&id)).await? {
+        let (_stop, stopped) = watch::channel(Some(()));
+        watch_job(backend.as_ref(), &poller, job, stopped, || ()).await;
+    }
+    // Should somebody want it after all, such as a stage of another name, he loses no more than a try.
+    let unwanted = "the run it was made for is over, and no later one wanted it";
+    let unwanted = Failure::of(Class::Preempted, "unwanted", unwanted);
+    let closed = tokio::task::spawn_blocking(move || close(store.as_ref(), of_ours(id, unwanted)));
+    closed.await.expect("writing an outcome does not panic").map(drop)
+}
+
+async fn job_of<T>(
+    backend: &dyn Backend,
+    attempt: &Attempt,
+    stop: &watch::Receiver<Option<T>>,
+) -> Result<Job, Failure> {
+    if let Some(job) = answer(backend.find(&attempt.id)).await? {
+        tracing::info!(attempt = %attempt.id, job = job.0, "goes on with a job that is there");
+        return Ok(job);
+    }
+    if stop.borrow().is_some() {
+        return Err(Failure::failed("stopped", "stopped before it was handed over"));
+    }
+    answer(backend.submit(attempt)).await
+}
+
+/// Waits until a job is over and returns why it left no outcome, if it left none.
+async fn watch_job<T>(
+    backend: &dyn Backend,
+    poller: &Poller,
+    job: Job,
+    mut stop: watch::Receiver<Option<T>>,
+    begun: impl FnOnce(),
+) -> Failure {
+    let mut heard = poller.watch(job.clone());
+    let mut begun = Some(begun);
+    let mut is_told = false;
+    loop {
+        let standing = heard.borrow_and_update().clone();
+        if matches!(standing, Some(Standing::Running | Standing::Over(_)))
+            && let Some(begun) = begun.take()
+        {
+            begun();
+        }
+        match standing {
+            Some(Standing::Over(why)) => return why.unwrap_or_else(|| silent(&job)),
+            Some(Standing::Gone) => return gone(&job),
+            Some(Standing::Waiting | Standing::Running) | None => {}
+        }
+        if stop.borrow_and_update().is_some() && !is_told {
+            // Asked again after the next poll if this one is lost.
+            is_told = answer(backend.cancel(&job)).await.is_ok();
+        }
+        tokio::select! {
+            Ok(()) = heard.changed() => {}
+            Ok(()) = stop.changed(), if !is_told => {}
+            else => return gone(&job),
+        }
+    }
+}
+
+fn silent(job: &Job) -> Failure {
+    Failure::failed("no_outcome", "the job is over and has left no outcome").on(&job.0)
+}
+
+fn gone(job: &Job) -> Failure {
+    Failure::of(Class::Transient, "job_gone", "the backend no longer knows the job").on(&job.0)
+}
+
+fn of_ours(id: AttemptId, failure: Failure) -> Outcome {
+    let (files, items, result) = (Vec::new(), ItemCount::default(), Json::Null);
+    Outcome { version: VERSION, id, failure: Some(failure), files, result, items, usage: None }
+}

@@ -1,0 +1,26 @@
+//! Attempts that run elsewhere: described in the store, handed to a backend as jobs, followed to their outcomes.
+//!
+//! `describe -> (the intent is journaled) -> follow: find, else submit; poll; stop -> outcome`. Whatever dies in between,
+//! the next engine comes to the same attempt by the same steps, finds its job and goes on: an attempt is open as long as
+//! the store has its description and not its outcome.
+
+mod describe;
+mod follow;
+mod poller;
+
+pub use describe::{close, describe};
+pub use follow::{end, follow};
+pub use poller::Poller;
+
+use crate::failure::{Class, Failure};
+use std::future::Future;
+use std::time::Duration;
+
+/// The longest a backend may take to answer. Whether the call had its effect is not known then.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// What a backend answers, or that it does not.
+async fn answer<T>(call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let silent = || Failure::of(Class::Transient, "no_answer", "the backend does not answer");
+    tokio::time::timeout(ANSWER, call).await.unwrap_or_else(|_| Err(silent()))
+}

@@ -1,0 +1,186 @@
+//! Attempts that run elsewhere, and jobs that earlier runs have left there.
+
+use super::{Dispatcher, LAST_WORDS, Message};
+use crate::attempt::Attempt;
+use crate::backend::Backend;
+use crate::elsewhere::{self, Poller};
+use crate::event::Body;
+use crate::failure::Failure;
+use crate::plan::Part;
+use crate::run::say::AttemptEnd;
+use crate::scheduler::{Input, Stop, TaskIndex};
+use crate::state::OpenJob;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The places elsewhere that a run uses, and what it has there.
+#[derive(Default)]
+pub(super) struct Afar {
+    /// By their names in the spec.
+    places: HashMap<String, Arc<dyn Backend>>,
+    pollers: HashMap<String, Arc<Poller>>,
+    /// Attempts that have a name and are about to be handed over.
+    described: HashMap<TaskIndex, Attempt>,
+    /// Jobs of earlier runs of which it is not known yet whether anybody wants them, by their tasks.
+    left: HashMap<String, Vec<OpenJob>>,
+    /// How many of them are being ended.
+    ending: usize,
+}
+
+impl Afar {
+    pub(super) fn of(places: HashMap<String, Arc<dyn Backend>>, left: Vec<OpenJob>) -> Self {
+        let mut afar = Self { places, ..Self::default() };
+        for job in left {
+            afar.left.entry(job.task.clone()).or_default().push(job);
+        }
+        afar
+    }
+
+    /// A place, and whoever asks it how its jobs stand.
+    fn place(&mut self, name: &str) -> Option<(Arc<dyn Backend>, Arc<Poller>)> {
+        let backend = self.places.get(name)?.clone();
+        let poller = self.pollers.entry(name.to_owned()).or_insert_with(|| Arc::new(Poller::of(backend.clone())));
+        Some((backend, poller.clone()))
+    }
+}
+
+impl Dispatcher {
+    /// Finds the attempt that is open under the task's key, or describes a new one.
+    pub(super) fn describe(&self, task: TaskIndex, number: u32, memory: u64) {
+        let attempt = self.attempt(task, memory);
+        let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
+        tokio::task::spawn_blocking(move || {
+            let described = elsewhere::describe(&store, attempt);
+            let _ = outbox.send(Message::Described(task, number, Box::new(described)));
+        });
+    }
+
+    pub(super) fn described(&mut self, task: TaskIndex, number: u32, described: Result<Attempt, Failure>) {
+        match described {
+            Ok(attempt) => {
+                self.sayer.attempt_of.insert(task, attempt.id.clone());
+                self.afar.described.insert(task, attempt);
+                self.feed(Input::Described(task, number));
+            }
+            Err(failure) => self.feed(Input::Ended(task, number, Err(failure))),
+        }
+    }
+
+    /// Hands an attempt over once the journal has it for good that this was meant, and follows it.
+    pub(super) fn submit(&mut self, task: TaskIndex, number: u32) {
+        let attempt = self.afar.described.remove(&task).expect("it was described");
+        let name = self.setup.plan.place_of(task).name.clone();
+        let Some(place) = self.afar.place(&name) else {
+            let failure = Failure::failed("no_backend", "the backend is not connected").on(name);
+            return self.feed(Input::Ended(task, number, Err(failure)));
+        };
+        let (stop, stopped) = watch::channel(None);
+        self.running.insert(task, stop);
+        let (flushed, store, outbox) =
+            (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            if let Err(error) = flushed.await {
+                let _ = outbox.send(Message::JournalFailed(error));
+                return;
+            }
+            let begun = || drop(outbox.send(Message::Begun(task, number)));
+            let followed = elsewhere::follow(place, store, attempt, stopped, begun).await;
+            let _ = outbox.send(match followed {
+                Ok(outcome) => Message::Ended(task, number, Box::new(outcome)),
+                Err(failure) => Message::LeftOpen(task, number, failure),
+            });
+        });
+    }
+
+    /// It is not known what became of an attempt: the journal keeps it among those whose jobs may be there.
+    pub(super) fn left_open(&mut self, task: TaskIndex, number: u32, failure: Failure) {
+        self.running.remove(&task);
+        self.sayer.ends.insert(task, AttemptEnd { is_open: true, ..AttemptEnd::default() });
+        self.feed(Input::Ended(task, number, Err(failure)));
+    }
+
+    /// Stops a job once the journal has it for good that this was meant.
+    pub(super) fn stop_afar(&self, task: TaskIndex, how: Stop) {
+        let Some(stop) = self.running.get(&task).cloned() else { return };
+        let flushed = self.setup.journal.flushed();
+        tokio::spawn(async move {
+            if flushed.await.is_ok() {
+                stop.send_replace(Some(how));
+            }
+        });
+    }
+
+    /// Ends the jobs of earlier runs whose tasks there are no longer.
+    pub(super) fn end_unwanted(&mut self) {
+        if self.afar.left.is_empty() {
+            return;
+        }
+        let plan = self.setup.plan.clone();
+        let tasks: Vec<String> = plan.tasks().map(|task| task.id.to_string()).collect();
+        // A stage that has no tasks yet may get the one that a job was made for.
+        let grows = |task: &str| plan.waiting().any(|(stage, _)| task.starts_with(&plan.stages[stage].name));
+        let is_gone = |task: &String| !tasks.contains(task) && !grows(task);
+        let gone: Vec<OpenJob> =
+            self.afar.left.extract_if(|task, _| is_gone(task)).flat_map(|(_, jobs)| jobs).collect();
+        gone.into_iter().for_each(|job| self.end_left(job));
+    }
+
+    /// A task was looked up: of the jobs that earlier runs have left for it, the one of its key goes on when the result
+    /// is not there, and all others are ended. Those of tasks that are not asked for are left alone.
+    pub(super) fn judge_left(&mut self, task: TaskIndex, is_hit: bool) {
+        if self.afar.left.is_empty() || self.setup.plan.part(task) != Part::Wanted {
+            return;
+        }
+        let wanted = self.missed.get(&task).filter(|_| !is_hit).map(|looked| looked.key.fingerprint.short(20));
+        let is_wanted = |job: &OpenJob| wanted.is_some_and(|key| job.attempt.0.starts_with(key));
+        let left = self.afar.left.remove(&self.name(task)).unwrap_or_default();
+        let unwanted: Vec<OpenJob> = left.into_iter().filter(|job| !is_wanted(job)).collect();
+        unwanted.into_iter().for_each(|job| self.end_left(job));
+    }
+
+    fn end_left(&mut self, job: OpenJob) {
+        let Some(place) = self.afar.place(&job.backend) else {
+            let OpenJob { attempt, backend, task } = job;
+            tracing::warn!(
+                "an earlier run left the job of {attempt} ({task}) on `{backend}`, which this spec no longer uses: look \
+                 there whether it still runs"
+            );
+            return;
+        };
+        self.afar.ending += 1;
+        let stopping = Body::AttemptStopping { backend: job.backend.clone() };
+        self.sayer.durable(&self.setup.journal, Some(job.task.clone()), Some(job.attempt.clone()), stopping);
+        let (flushed, store, outbox) =
+            (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
+        tokio::spawn(async move {
+            let ended = match flushed.await {
+                Ok(()) => elsewhere::end(place, store, job.attempt.clone()).await,
+                Err(error) => return drop(outbox.send(Message::JournalFailed(error))),
+            };
+            let _ = outbox.send(Message::Settled(job, ended));
+        });
+    }
+
+    /// What could not be ended is tried again by the next run.
+    pub(super) fn settled(&mut self, job: OpenJob, ended: Result<(), Failure>) {
+        self.afar.ending -= 1;
+        match ended {
+            Ok(()) => {
+                self.sayer.durable(&self.setup.journal, Some(job.task), Some(job.attempt), Body::AttemptSettled);
+            }
+            Err(failure) => tracing::warn!(attempt = %job.attempt, %failure, "a job of an earlier run is not ended"),
+        }
+    }
+
+    /// Gives the jobs that are being ended a moment. What takes longer is tried again by the next run.
+    pub(super) async fn settle(&mut self) {
+        while self.afar.ending > 0 {
+            match tokio::time::timeout(LAST_WORDS, self.inbox.recv()).await {
+                Ok(Some(Message::Settled(job, ended))) => self.settled(job, ended),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+}

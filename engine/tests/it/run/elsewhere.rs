@@ -1,0 +1,186 @@
+//! Attempts that run elsewhere: one job for each, whatever is lost and whoever dies.
+
+use super::project::{Project, Ran};
+use super::provider::Provider;
+use pipe_engine::event::Body;
+use pipe_engine::failure::{Class, Failure};
+use pipe_engine::scheduler::Stop;
+use pipe_engine::state::{OpenJob, read_only};
+use std::sync::Arc;
+
+const TWO: &str = r#"
+[backends.there]
+kind = "far"
+[stages.note]
+kind = "note"
+text = "one "
+backend = "there"
+retry = { transient = 3, preempted = 3, backoff = "1ms..5ms" }
+[stages.all]
+kind = "script"
+from = ["note"]
+script = "cat $PIPE_INPUT_FROM_0_/note > $PIPE_OUTPUT/all"
+"#;
+
+fn far() -> (Project, Arc<Provider>) {
+    let provider = Arc::<Provider>::default();
+    (Project::new().with_place("there", provider.clone()), provider)
+}
+
+fn types(ran: &Ran, task: &str) -> Vec<String> {
+    let events = ran.journaled().into_iter().filter(|event| event.task.as_deref() == Some(task));
+    events.map(|event| serde_json::to_value(&event).unwrap()["type"].as_str().unwrap().to_owned()).collect()
+}
+
+fn open(project: &Project, state: &str) -> Vec<OpenJob> {
+    OpenJob::all(&project.path(state).join("journal.db")).unwrap()
+}
+
+#[test]
+fn a_task_runs_as_a_job_and_what_it_made_is_there_for_others_and_for_the_next_run() {
+    let (project, provider) = far();
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(types(&ran, "note"), ["attempt_submitting", "attempt_started", "attempt_ended", "task_succeeded"]);
+    assert!(project.texts().iter().all(|text| text == "one "), "{:?}", project.data());
+    assert_eq!(project.run(TWO).ends(), [0, 2, 0, 0, 0]);
+    assert_eq!(provider.desk().made.len(), 1);
+    assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
+fn the_journal_has_the_intent_before_a_job_is_made() {
+    let (project, provider) = far();
+    let journal = project.path(".pipe/journal.db");
+    provider.desk().inspects = Some(Box::new(move |attempt| {
+        let events = read_only::read(&journal, &attempt.run, 0).unwrap();
+        let intent = |body: &Body| matches!(body, Body::AttemptSubmitting { backend, .. } if backend == "there");
+        assert!(events.iter().any(|e| e.attempt.as_ref() == Some(&attempt.id) && intent(&e.body)), "{events:?}");
+    }));
+    assert_eq!(project.run(TWO).ends(), [2, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_submit_of_which_nobody_heard_makes_no_second_job() {
+    let (project, provider) = far();
+    provider.desk().lost_submits = 1;
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+    let ended = ran.journaled().into_iter().find_map(|event| match event.body {
+        Body::AttemptEnded { failure, is_open: true, .. } => failure,
+        _ => None,
+    });
+    assert_eq!(ended.unwrap().class, Class::Transient);
+}
+
+#[test]
+fn polls_and_cancels_that_are_lost_are_made_again() {
+    let (project, provider) = far();
+    provider.desk().lost_calls = 3;
+    assert_eq!(project.run(TWO).ends(), [2, 0, 0, 0, 0]);
+
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    let lossy = provider.clone();
+    let ran = project.run_in(".pipe", TWO, move |event| {
+        let begun = matches!(event.body, Body::AttemptStarted { .. });
+        if begun {
+            lossy.desk().lost_calls = 3;
+        }
+        begun.then_some(Stop::Gently)
+    });
+    assert_eq!(ran.ends(), [0, 0, 0, 0, 2]);
+    assert_eq!(types(&ran, "note")[2], "attempt_stopping");
+    assert_eq!(provider.desk().cancelled.len(), 1);
+    assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
+fn the_job_of_an_engine_that_died_is_gone_on_with() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    assert_eq!(open(&project, ".pipe").len(), 1);
+    provider.desk().holds = false;
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+    assert_eq!(provider.desk().cancelled, Vec::<String>::new());
+    assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
+fn an_engine_with_an_empty_state_folder_goes_on_with_the_same_job() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    provider.desk().holds = false;
+    let ran = project.run_in("other", TWO, |_| None);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+    // The first machine comes back: the result is there, and its note of an open job is settled.
+    assert_eq!(project.run(TWO).ends(), [0, 2, 0, 0, 0]);
+    assert_eq!((provider.desk().made.len(), open(&project, ".pipe")), (1, vec![]));
+}
+
+#[test]
+fn an_engine_that_died_between_the_intent_and_the_job_leaves_nothing_to_clean() {
+    let (project, provider) = far();
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptSubmitting { .. }));
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+}
+
+#[test]
+fn a_job_that_nobody_wants_any_more_is_ended() {
+    for changed in
+        [TWO.replace("one ", "two "), TWO.replace("stages.note", "stages.other").replace("\"note\"]", "\"other\"]")]
+    {
+        let (project, provider) = far();
+        provider.desk().holds = true;
+        project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+        provider.desk().holds = false;
+        let changed = changed.replace("text = \"one", "text = \"new");
+        let ran = project.run(&changed);
+        assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+        let desk = provider.desk();
+        assert_eq!(desk.made.len(), 2, "{:?}", desk.made);
+        assert_eq!(desk.cancelled, desk.made[..1]);
+        drop(desk);
+        assert_eq!(open(&project, ".pipe"), []);
+    }
+}
+
+#[test]
+fn the_job_of_a_task_that_is_not_asked_for_is_left_alone() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    let more = format!("{TWO}\n[stages.apart]\nkind = \"script\"\nscript = \"true > $PIPE_OUTPUT/x\"\n");
+    project.die_at(".pipe", &more, |body| matches!(body, Body::AttemptSubmitting { .. }));
+    let ran = project.run_only(".pipe", &more, "apart");
+    assert_eq!(ran.ends()[2..], [0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(open(&project, ".pipe").len(), 1);
+    assert_eq!(provider.desk().cancelled, Vec::<String>::new());
+}
+
+#[test]
+fn a_machine_that_is_taken_away_counts_for_itself_and_the_next_try_is_another_job() {
+    let (project, provider) = far();
+    let taken = || Some(Failure::of(Class::Preempted, "preempted", "the machine was taken away"));
+    provider.desk().ends = vec![taken(), taken()];
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    let made = provider.desk().made.clone();
+    assert_eq!(made.iter().map(|name| name.rsplit('-').next().unwrap()).collect::<Vec<_>>(), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_job_that_ends_without_a_word_is_a_failure_that_says_so() {
+    let (project, provider) = far();
+    provider.desk().ends = vec![None];
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [0, 0, 1, 1, 0]);
+    assert_eq!(ran.failures()[0].code, "no_outcome");
+}
