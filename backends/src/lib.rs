@@ -3,6 +3,8 @@
 //! with the next step.
 
 mod cloud_run;
+#[cfg(feature = "detached")]
+mod detached;
 mod vertex;
 
 use pipe_engine::backend::Backends;
@@ -10,7 +12,10 @@ use pipe_engine::stage::ConfigProblem;
 
 /// All kinds of places.
 pub fn all() -> Backends {
-    Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex)
+    let all = Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex);
+    #[cfg(feature = "detached")]
+    let all = all.with(detached::Kind);
+    all
 }
 
 /// Variables by which Google's own tools know a project, the first that is set.

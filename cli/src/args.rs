@@ -547,6 +547,9 @@ pub(crate) struct SchemaArgs {
 
 #[derive(Debug, Group)]
 pub(crate) struct WorkerArgs {
+    /// Go on when standard input is closed: no engine holds it
+    #[arg(long)]
+    pub(crate) alone: bool,
     /// The attempt's folder
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,

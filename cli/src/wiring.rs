@@ -38,9 +38,9 @@ pub(crate) fn kinds() -> Registry {
 
 /// The places to run of this build, besides this machine.
 pub(crate) fn backends() -> Backends {
-    #[cfg(feature = "cloud")]
+    #[cfg(any(feature = "cloud", feature = "failpoints"))]
     let backends = pipe_backends::all();
-    #[cfg(not(feature = "cloud"))]
+    #[cfg(not(any(feature = "cloud", feature = "failpoints")))]
     let backends = Backends::default();
     backends
 }

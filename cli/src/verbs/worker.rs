@@ -1,5 +1,5 @@
 //! `pipe worker`: an attempt's folder -> its outcome. Stdout carries passing events as JSON lines, stderr is the
-//! log, and the end of stdin means that the engine died.
+//! log, and the end of stdin means that the engine died, if there is one.
 
 use crate::args::WorkerArgs;
 use crate::exit::{Exit, Refusal};
@@ -13,7 +13,9 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) fn run(args: &WorkerArgs) -> Result<Exit, Refusal> {
     // A panic of a stage is caught and becomes that attempt's failure, so here it must not end the process.
     drop(std::panic::take_hook());
-    end_with_the_engine();
+    if !args.alone {
+        end_with_the_engine();
+    }
     let out = Mutex::new(io::stdout());
     let succeeded = run_attempt(&args.folder, &wiring::kinds(), &World::real(), &|body| say(&out, &body))?;
     Ok(if succeeded { Exit::Done } else { Exit::TaskFailed })

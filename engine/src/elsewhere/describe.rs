@@ -26,11 +26,12 @@ pub fn describe(store: &Folder, mut attempt: Attempt) -> Result<Attempt, Failure
     for number in 1.. {
         attempt.id = AttemptId::new(&attempt.fingerprint, number);
         attempt.output = format!("{stem}-{number}");
-        if let Some(described) = read::<Attempt>(store, &place(&attempt.id, ATTEMPT))? {
-            match outcome(store, &attempt.id)? {
-                Some(_) => continue,
-                None => return Ok(described),
-            }
+        // Of one that gc is removing the outcome is there to the last.
+        if outcome(store, &attempt.id)?.is_some() {
+            continue;
+        }
+        if let Some(described) = read(store, &place(&attempt.id, ATTEMPT))? {
+            return Ok(described);
         }
         if make_first(store, &attempt.output)? && write_new(store, &place(&attempt.id, ATTEMPT), &attempt)? {
             break;

@@ -1,6 +1,7 @@
 //! A store -> what of it is kept and why, and what goes: manifests to `lineage/`, bytes for good. Knows which result is
 //! the newest of its task and which files a manifest names, not how any of them came to be.
 
+mod attempts;
 mod catalogue;
 mod data;
 mod mark;

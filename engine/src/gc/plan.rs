@@ -1,5 +1,6 @@
 //! Results, marks and what lies on the disk -> what goes, and how much room that makes. Changes nothing.
 
+use super::attempts::Attempts;
 use super::catalogue::{Catalogue, Entry};
 use super::data::{DataFile, Found};
 use super::mark::{Roots, Rules, Why, mark, named};
@@ -20,7 +21,7 @@ pub struct Plan {
     pub gone: Vec<DataFile>,
     /// Half-written objects that go.
     pub half_written: Vec<DataFile>,
-    /// Folders under `data/`, each behind those that it holds: those that are left empty go.
+    /// Folders under `data/` and `attempts/`, each behind those that it holds: those that are left empty go.
     pub(super) folders: Vec<DataFile>,
     /// What is empty since then or before may go.
     pub(super) before: Timestamp,
@@ -54,20 +55,23 @@ impl Plan {
 pub fn plan(store: &Folder, rules: &Rules, roots: &Roots) -> Result<Plan, Failure> {
     // Bytes first: what is filed meanwhile names files that are then known to be named.
     let (data, tmp) = (Found::under(store, "data")?, Found::under(store, "tmp")?);
+    let attempts = Attempts::read(store)?;
     let Catalogue { results, damaged } = Catalogue::read(store)?;
     let marks = mark(&results, rules, roots);
     let named: HashSet<String> = named(&results, &marks).map(str::to_owned).collect();
     let before = Timestamp(rules.now.0.saturating_sub(millis(rules.min_age)));
     let stays = |file: &DataFile| {
         let leads_to_one = || file.is_link && named.iter().any(|at| at.starts_with(&format!("{}/", file.at)));
-        file.touched > before || named.contains(&file.at) || leads_to_one()
+        file.touched > before || named.contains(&file.at) || attempts.may_write(file) || leads_to_one()
     };
-    let (kept, gone) = data.files.into_iter().partition(stays);
+    let (kept, mut gone): (Vec<_>, Vec<_>) = data.files.into_iter().partition(stays);
+    gone.extend(attempts.over.into_iter().filter(|file| file.touched <= before));
+    let folders = data.folders.into_iter().chain(attempts.folders).collect();
     // Locks are files of ours that nobody may take away: two who hold the same one would each hold another file.
     let is_old = |file: &DataFile| file.touched <= before && !file.at.ends_with(".lock");
     let half_written = tmp.files.into_iter().filter(is_old).collect();
     let results = results.into_iter().zip(marks).collect();
-    Ok(Plan { results, kept, gone, half_written, folders: data.folders, before, damaged, now: rules.now })
+    Ok(Plan { results, kept, gone, half_written, folders, before, damaged, now: rules.now })
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -222,7 +222,8 @@ impl Builder<'_> {
         let settings = Settings::of(&self.ground.defaults, &common, secrets);
         let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
         self.problems.extend(secrets::too_far(spec, &settings));
-        let pools = self.pools.of_stage(spec, &common, &settings, &mut self.problems);
+        let place = (backend, &self.ground.places[backend]);
+        let pools = self.pools.of_stage(spec, &common, &settings, place, &mut self.problems);
         let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));
         self.stages.push(Stage { name, code, kind, settings, backend, pools, needs, waits_for, rows_of });
     }

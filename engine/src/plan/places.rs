@@ -4,6 +4,7 @@
 use super::settings::Settings;
 use super::{Request, Stage, code};
 use crate::backend::{Backends, Capability, LOCAL, Need};
+use crate::spec::common::PlaceCommon;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::spec::{BackendSpec, Environment, StageSpec};
@@ -26,6 +27,8 @@ pub struct Place {
     pub kind: Option<(Arc<dyn crate::backend::BackendKind>, Json)>,
     /// What it can hold.
     pub capability: Capability,
+    /// How many of its tasks may run at once.
+    pub parallel: Option<u32>,
     /// Where the spec names it.
     pub(super) span: Span,
 }
@@ -50,7 +53,8 @@ pub(super) fn read(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Place> {
     let (backends, environment) = (request.backends, &request.spec.environment);
-    let here = Place { name: LOCAL.to_owned(), kind: None, capability: backends.local().clone(), span: 0..0 };
+    let here =
+        Place { name: LOCAL.to_owned(), kind: None, capability: backends.local().clone(), parallel: None, span: 0..0 };
     let mut places = vec![here];
     for spec in &request.spec.backends {
         if [LOCAL, AUTO].contains(&spec.name.value.as_str()) {
@@ -103,8 +107,14 @@ fn place(
             None => found,
         }]
     })?;
+    let common = templates.resolve(&spec.common, context)?;
+    let PlaceCommon { parallel } = serde_json::from_value(common).map_err(|wrong| {
+        let span = spec.common.at(&[PathPart::from("parallel")]).span.clone();
+        vec![Diagnostic::error(code::BAD_BACKEND, format!("the backend `{}`: {wrong}", spec.name.value), span, "")]
+    })?;
+    let (name, span) = (spec.name.value.clone(), spec.name.span.clone());
     let capability = kind.capability(&config);
-    Ok(Place { name: spec.name.value.clone(), kind: Some((kind, config)), capability, span: spec.name.span.clone() })
+    Ok(Place { name, kind: Some((kind, config)), capability, parallel, span })
 }
 
 /// Buckets that a build may look into. Which it does is a matter of what is linked.

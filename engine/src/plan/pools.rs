@@ -1,6 +1,7 @@
 //! What a spec says of how many tasks may run at once -> pools, and which of them each stage draws from.
 
 use super::code;
+use super::places::Place;
 use super::settings::Settings;
 use crate::spec::Pool;
 use crate::spec::StageSpec;
@@ -8,28 +9,36 @@ use crate::spec::common::Common;
 use crate::spec::node::PathPart;
 use crate::text::{Diagnostic, closest, one_of};
 use indexmap::IndexMap;
+use std::collections::BTreeMap;
 
 /// The pools of a plan.
 pub(super) struct Pools {
     names: Vec<String>,
     sizes: Vec<u32>,
+    /// The pool of each place that has a limit, by the place's index.
+    of_places: BTreeMap<usize, usize>,
 }
 
 impl Pools {
     /// Those that the spec names.
     pub(super) fn of(named: &IndexMap<String, Pool>) -> Self {
-        Self { names: named.keys().cloned().collect(), sizes: named.values().map(|pool| pool.0).collect() }
+        Self {
+            names: named.keys().cloned().collect(),
+            sizes: named.values().map(|pool| pool.0).collect(),
+            of_places: BTreeMap::new(),
+        }
     }
 
-    /// The pools a stage draws from: those it names, and its own when it has a limit.
+    /// The pools a stage draws from: those it names, its own when it has a limit, and that of the place where it runs.
     pub(super) fn of_stage(
         &mut self,
         spec: &StageSpec,
         common: &Common,
         settings: &Settings,
+        (index, place): (usize, &Place),
         problems: &mut Vec<Diagnostic>,
     ) -> Vec<usize> {
-        let mut drawn = Vec::new();
+        let mut drawn: Vec<usize> = self.of_place(index, place).into_iter().collect();
         for (at, name) in common.pools.iter().enumerate() {
             match self.names.iter().position(|known| known == name) {
                 Some(pool) => drawn.push(pool),
@@ -43,6 +52,16 @@ impl Pools {
         drawn.sort_unstable();
         drawn.dedup();
         drawn
+    }
+
+    fn of_place(&mut self, index: usize, place: &Place) -> Option<usize> {
+        let parallel = place.parallel?;
+        let next = self.sizes.len();
+        let pool = *self.of_places.entry(index).or_insert(next);
+        if pool == next {
+            self.sizes.push(parallel);
+        }
+        Some(pool)
     }
 
     /// How large each is.

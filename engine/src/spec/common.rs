@@ -194,3 +194,14 @@ pub struct RetrySpec {
     #[serde(default)]
     pub backoff: Option<MillisRange>,
 }
+
+/// What every kind of place understands.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub struct PlaceCommon {
+    /// How many tasks may run there at once. Default: as many as its limits let.
+    #[schemars(range(min = 1))]
+    pub parallel: Option<u32>,
+}
+
+/// Its keys.
+pub const PLACE_KEYS: [&str; 1] = ["parallel"];

@@ -196,7 +196,8 @@ fn backend((name, node): &(Spanned<String>, Node), problems: &[Diagnostic]) -> B
         name: name.clone(),
         kind: kind_of(name, node),
         broken: is_broken(name, node, problems),
-        body: part(node, |key| key != "kind"),
+        common: part(node, |key| common::PLACE_KEYS.contains(&key)),
+        body: part(node, |key| key != "kind" && !common::PLACE_KEYS.contains(&key)),
     }
 }
 

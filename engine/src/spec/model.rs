@@ -147,6 +147,8 @@ pub struct BackendSpec {
     pub name: Spanned<String>,
     /// Its kind.
     pub kind: Spanned<String>,
+    /// What every kind can say, templates unresolved.
+    pub common: Node,
     /// What only its kind understands, templates unresolved.
     pub body: Node,
     /// Whether something in it is wrong, which has been reported.

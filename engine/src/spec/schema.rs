@@ -1,7 +1,7 @@
 //! The types of the language, of the stage kinds and of the places to run -> one JSON Schema for a whole spec. It checks
 //! specs here and completes them in editors.
 
-use super::common::Common;
+use super::common::{Common, PlaceCommon};
 use super::model::SpecFile;
 use super::param::Declaration;
 use super::shape::NO_TEMPLATE;
@@ -38,9 +38,10 @@ impl SpecSchema {
             stages.push(kind_schema(kind.name(), "What kind of stage this is.", &[&part, &common]));
             parts.insert(kind.name(), part);
         }
+        let every_place = PlaceCommon::json_schema(&mut generator).to_value();
         let places = backends.kinds().map(|kind| {
             let part = kind.schema(&mut generator).to_value();
-            kind_schema(kind.name(), "What kind of place this is.", &[&part])
+            kind_schema(kind.name(), "What kind of place this is.", &[&part, &every_place])
         });
         let places: Vec<Json> = places.collect();
         let stages = json!({

@@ -3,6 +3,7 @@
 mod birth;
 mod clock;
 mod disk;
+mod jobs;
 mod mount;
 mod power;
 mod two;
@@ -25,9 +26,10 @@ pub(crate) enum Ending {
 pub(crate) type Scene = fn(&Bench) -> Ending;
 
 /// All scenes, by name.
-pub(crate) const ALL: [(&str, Scene); 6] = [
+pub(crate) const ALL: [(&str, Scene); 7] = [
     ("kills while the state folder is made", birth::play),
     ("two engines at once", two::play),
+    ("jobs elsewhere", jobs::play),
     ("clock set back", clock::play),
     ("full disk", disk::full),
     ("read-only store and state", disk::read_only),

@@ -95,3 +95,13 @@ fn a_schedule_that_cannot_be_read_is_refused() {
     assert_eq!(with("cron = \"0 25 * * *\""), ["P0801"]);
     assert_eq!(with("cron = \"0 3 * * *\"\ntime_zone = \"Europe/Berlni\""), ["P0801"]);
 }
+
+#[test]
+fn the_stages_of_a_place_with_a_limit_share_it() {
+    let stage = "backend = \"jobs\"\ntimeout = \"10m\"";
+    let both = format!("{stage}\nparallel = 2\n[stages.b]\nkind = \"toy\"\n{stage}");
+    let plan = spec("project = \"p\"\nparallel = \"{{ 1 + 2 }}\"", &both).plan().plan.unwrap();
+    assert_eq!(plan.pools, [3, 2]);
+    assert_eq!((&*plan.stages[0].pools, &*plan.stages[1].pools), (&[0, 1][..], &[0][..]));
+    assert_eq!(spec("project = \"p\"\nparallel = 0", stage).plan().codes().len(), 2);
+}

@@ -184,3 +184,45 @@ fn a_job_that_ends_without_a_word_is_a_failure_that_says_so() {
     assert_eq!(ran.ends(), [0, 0, 1, 1, 0]);
     assert_eq!(ran.failures()[0].code, "no_outcome");
 }
+
+#[test]
+fn a_place_has_no_more_jobs_at_once_than_its_limit_says() {
+    for (limit, holds) in [("parallel = 2", true), ("", false)] {
+        let (project, provider) = far();
+        let spec = TWO.replace("kind = \"far\"", &format!("kind = \"far\"\n{limit}"));
+        let spec = spec.replace("text = \"one \"", "text = \"{{ n }} \"\nmatrix.n = \"{{ range(6) }}\"");
+        let spec = spec.replace("FROM_0_/note", "FROM_0_/*/note");
+        let ran = project.run(&spec);
+        assert_eq!(ran.ends(), [7, 0, 0, 0, 0], "{:?}", ran.failures());
+        assert_eq!(provider.desk().most == 2, holds);
+    }
+}
+
+#[test]
+fn gc_leaves_the_bytes_of_an_attempt_that_is_open_and_removes_what_is_left_of_others() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    let folder = project.store("attempts");
+    assert_eq!(folder.len(), 1, "{folder:?}");
+    let attempt: pipe_engine::attempt::Attempt = serde_json::from_slice(&std::fs::read(&folder[0]).unwrap()).unwrap();
+    let half = project.write(&format!("spec/out/{}/half", attempt.output), "half");
+    let rules = pipe_engine::gc::Rules {
+        keep: 0,
+        older_than: std::time::Duration::ZERO,
+        min_age: std::time::Duration::ZERO,
+        now: pipe_engine::world::Timestamp(u64::MAX),
+    };
+    let store = pipe_engine::store::Folder::open(project.path("spec/out")).unwrap();
+    let sweep = || {
+        let plan = pipe_engine::gc::plan(&store, &rules, &pipe_engine::gc::Roots::default()).unwrap();
+        pipe_engine::gc::sweep(&store, &plan, &mut |_| true).unwrap();
+    };
+    sweep();
+    assert!(half.exists() && folder[0].exists());
+    provider.desk().holds = false;
+    assert_eq!(project.run(TWO).ends(), [2, 0, 0, 0, 0]);
+    sweep();
+    assert!(!half.exists());
+    assert_eq!(project.store("attempts"), Vec::<std::path::PathBuf>::new());
+}

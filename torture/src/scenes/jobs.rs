@@ -1,0 +1,105 @@
+//! Jobs elsewhere and engines that die: each attempt has one job, which runs once, whoever asks for it next.
+
+use super::Ending;
+use crate::bench::{Bench, Seed};
+use crate::engine::{Ended, Engine};
+use crate::project::{Project, entries};
+use rusqlite::Connection;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const TASKS: usize = 12;
+const SPEC: &str = r#"version = 1
+name = "jobs"
+[backends.there]
+kind = "detached"
+folder = "JOBS"
+delay = 0.3
+[stages.rows]
+kind = "export"
+matrix.n = "{{ range(TASKS) }}"
+backend = "there"
+source = { type = "sqlite", path = "plays.db" }
+query = "select id, title from plays where id = :n"
+bind = { n = "{{ n }}" }
+[stages.all]
+kind = "command"
+shell = "cat $PIPE_INPUT_ROWS/*/plays.jsonl > $PIPE_OUTPUT/all"
+inputs = { rows = { stage = "rows" } }
+outputs = ["all"]
+"#;
+/// What the run above takes, at most.
+const WHOLE: Duration = Duration::from_millis(1500);
+
+pub(crate) fn play(bench: &Bench) -> Ending {
+    let (rounds, mut seed) = (if bench.is_short { 4 } else { 40 }, Seed::of(bench.seed));
+    let (mut wrong, mut open) = (Vec::new(), 0);
+    for round in 0..rounds {
+        let project = write(bench).expect("it can be written");
+        for _ in 0..2 {
+            let ended = start(bench, &project, round % 2 == 1).kill_after(WHOLE.mul_f64(seed.share()));
+            open += jobs(&project).iter().filter(|job| !job.join("ended").exists()).count();
+            wrong.extend(unless_killed(&ended));
+        }
+        // Every other time the machine is a new one that knows only the store.
+        let ended = start(bench, &project, round % 2 == 0).wait();
+        wrong.extend(judge(&project, &ended).into_iter().map(|what| format!("round {round}: {what}")));
+    }
+    if wrong.is_empty() {
+        Ending::Held(format!("{} kills with {open} jobs open, and each attempt had one job", rounds * 2))
+    } else {
+        Ending::Failed(wrong)
+    }
+}
+
+fn write(bench: &Bench) -> Result<Project, Box<dyn std::error::Error>> {
+    let folder = bench.room("jobs")?;
+    let plays = Connection::open(folder.join("plays.db"))?;
+    plays.execute_batch("create table plays (id integer, title text)")?;
+    for id in 0..TASKS {
+        plays.execute("insert into plays values (?1, 'play ' || ?1)", [id as i64])?;
+    }
+    let spec = SPEC.replace("JOBS", &folder.join("jobs").display().to_string()).replace("TASKS", &TASKS.to_string());
+    Ok(Project::with(&folder, &bench.notes("jobs"), &spec, TASKS + 1)?)
+}
+
+fn start(bench: &Bench, project: &Project, elsewhere: bool) -> Engine {
+    let state = if elsewhere { "other" } else { ".pipe" };
+    Engine::start(&bench.pipe, project, &[("PIPE_STATE", project.folder.join(state).display().to_string())], Vec::new())
+}
+
+fn jobs(project: &Project) -> Vec<std::path::PathBuf> {
+    let is_made = |job: &Path| job.file_name().is_some_and(|name| name.to_string_lossy().starts_with("job-"));
+    entries(&project.folder.join("jobs")).into_iter().filter(|job| is_made(job)).collect()
+}
+
+fn unless_killed(ended: &Ended) -> Option<String> {
+    (!ended.was_killed() && ended.code() != Some(0)).then(|| ended.told())
+}
+
+fn judge(project: &Project, ended: &Ended) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if ended.code() != Some(0) {
+        wrong.push(ended.told());
+    }
+    let jobs = jobs(project);
+    if jobs.len() != TASKS {
+        wrong.push(format!("{} jobs were made for {TASKS} attempts", jobs.len()));
+    }
+    for job in jobs {
+        let code = fs::read_to_string(job.join("ended")).unwrap_or_default();
+        if code.trim() != "0" {
+            wrong.push(format!("{}: ended with `{}`", job.display(), code.trim()));
+        }
+    }
+    let (manifests, torn) = project.manifests();
+    wrong.extend(torn);
+    wrong.extend(manifests.iter().filter_map(|manifest| project.made(manifest).err()));
+    let lines = manifests.iter().find(|m| m.provenance.task.stage == "all").and_then(|m| m.files.first());
+    let text = lines.and_then(|file| fs::read_to_string(project.store().join(&file.at)).ok()).unwrap_or_default();
+    if text.lines().count() != TASKS {
+        wrong.push(format!("{} of {TASKS} rows were gathered", text.lines().count()));
+    }
+    wrong
+}
