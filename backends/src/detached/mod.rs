@@ -111,7 +111,9 @@ impl Detached {
         if let Err(e) = fs::create_dir(&running) {
             let pid = fs::read_to_string(running.join("pid")).map_err(|_| e)?;
             let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
-            pid.into_iter().for_each(|pid| drop(kill_process_group(pid, Signal::KILL)));
+            if let Some(pid) = pid {
+                let _ = kill_process_group(pid, Signal::KILL);
+            }
         }
         fs::write(self.place(job).join("ended"), "cancelled\n")
     }

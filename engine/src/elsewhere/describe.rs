@@ -1,13 +1,15 @@
 //! An attempt's place in the store: `attempts/<id>/attempt.json` says what is to be done, `outcome.json` how it ended.
 //!
 //! An attempt that has a description and no outcome is open: its job may be waiting, running or never have been made. Who
-//! wants the same key takes that attempt up instead of beginning another, on whichever machine.
+//! wants the same key takes that attempt up instead of beginning another, on whichever machine. The same holds for one that
+//! ended well and of which nobody has filed the result.
 
 use crate::attempt::{Attempt, Outcome};
 use crate::failure::Failure;
 use crate::ids::AttemptId;
+use crate::manifest::FileEntry;
 use crate::store::{Folder, Store, StoreError};
-use crate::work::store_failed;
+use crate::work::{entry, store_failed};
 use crate::worker::{ATTEMPT, OUTCOME};
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -26,12 +28,16 @@ pub fn describe(store: &Folder, mut attempt: Attempt) -> Result<Attempt, Failure
     for number in 1.. {
         attempt.id = AttemptId::new(&attempt.fingerprint, number);
         attempt.output = format!("{stem}-{number}");
-        // Of one that gc is removing the outcome is there to the last.
-        if outcome(store, &attempt.id)?.is_some() {
-            continue;
-        }
-        if let Some(described) = read(store, &place(&attempt.id, ATTEMPT))? {
-            return Ok(described);
+        let is_over = match outcome(store, &attempt.id)? {
+            Some(outcome) => attempt.anew || !is_whole(store, &outcome),
+            None => false,
+        };
+        let described = read(store, &place(&attempt.id, ATTEMPT))?;
+        match described {
+            // Of one that gc is removing the outcome is there to the last.
+            _ if is_over => continue,
+            Some(described) => return Ok(described),
+            None => {}
         }
         if make_first(store, &attempt.output)? && write_new(store, &place(&attempt.id, ATTEMPT), &attempt)? {
             break;
@@ -57,6 +63,13 @@ pub fn close(store: &dyn Store, outcome: Outcome) -> Result<Outcome, Failure> {
         return Ok(outcome);
     }
     Ok(self::outcome(store, &outcome.id)?.unwrap_or(outcome))
+}
+
+/// Whether an attempt ended well and has all of its bytes still. They are read: what was taken out of the store for being
+/// damaged must not come back by this way.
+fn is_whole(store: &Folder, outcome: &Outcome) -> bool {
+    let is_same = |file: &FileEntry| entry(&store.path(&file.at), &file.path, &file.at).is_ok_and(|now| now == *file);
+    outcome.failure.is_none() && outcome.files.iter().all(is_same)
 }
 
 fn place(id: &AttemptId, file: &str) -> String {

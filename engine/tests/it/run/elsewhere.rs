@@ -134,6 +134,24 @@ fn an_engine_that_died_between_the_intent_and_the_job_leaves_nothing_to_clean() 
 }
 
 #[test]
+fn what_was_made_elsewhere_and_not_filed_is_filed_by_the_next_run_unless_it_was_damaged() {
+    for (is_damaged, jobs) in [(false, 1), (true, 2)] {
+        let (project, provider) = far();
+        project.run(TWO);
+        std::fs::remove_dir_all(project.path("spec/out/results")).unwrap();
+        let note = project.store("data").into_iter().find(|path| path.ends_with("note")).unwrap();
+        if is_damaged {
+            std::fs::remove_file(&note).unwrap();
+            std::fs::write(&note, "0ne ").unwrap();
+        }
+        let ran = project.run_in("other", TWO, |_| None);
+        assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+        assert_eq!(provider.desk().made.len(), jobs);
+        assert!(project.texts().iter().filter(|text| *text == "one ").count() >= 2);
+    }
+}
+
+#[test]
 fn a_job_that_nobody_wants_any_more_is_ended() {
     for changed in
         [TWO.replace("one ", "two "), TWO.replace("stages.note", "stages.other").replace("\"note\"]", "\"other\"]")]
