@@ -29,6 +29,9 @@ use clap::Parser;
 use printer::Printer;
 use std::process::ExitCode;
 
+// What is released works as well as we know how.
+const _: () = assert!(cfg!(debug_assertions) || !pipe_engine::planted::CAN_BE, "build without `planted-faults`");
+
 fn main() -> ExitCode {
     exit::report_panics_as_bugs();
     let args = Args::parse();

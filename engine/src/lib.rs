@@ -6,6 +6,7 @@
 // What everything may use.
 pub mod failpoint;
 pub mod failure;
+pub mod planted;
 pub mod secret;
 pub mod stamp;
 pub mod text;

@@ -1,6 +1,7 @@
 //! Which failures are tried again, how often and after how long. One budget for each class.
 
 use crate::failure::Class;
+use crate::planted::{Fault, planted};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,13 +25,18 @@ impl Default for Retry {
 impl Retry {
     /// Whether a task that has used `used` retries of this class gets another.
     pub fn allows(&self, class: Class, used: u32) -> bool {
-        self.budgets.get(&class).copied().or_else(|| class.budget()).is_none_or(|budget| used < budget)
+        self.budgets
+            .get(&class)
+            .copied()
+            .or_else(|| class.budget())
+            .is_none_or(|budget| used < budget + u32::from(planted(Fault::OneRetryTooMany)))
     }
 
     /// The rest before retry number `retry` (from 1) of a task: doubled each time up to the longest, and then
     /// between half and all of that. The part is taken from the task's own place, so tasks that failed together
     /// do not come back together, and the same run rests the same.
     pub fn rest(&self, task: usize, retry: u32) -> Duration {
+        let retry = if planted(Fault::RestNotDoubled) { 1 } else { retry };
         let doubled = self.first.saturating_mul(1_u32.checked_shl(retry.saturating_sub(1)).unwrap_or(u32::MAX));
         let whole = doubled.min(self.longest);
         let hash = blake3::hash(format!("{task}:{retry}").as_bytes());

@@ -8,6 +8,7 @@ use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop,
 use crate::event::Counts;
 use crate::failure::{Class, Failure};
 use crate::plan::{Follow, Part, not_asked_for};
+use crate::planted::{Fault, planted};
 use crate::world::Timestamp;
 use ready::{Ready, Turn};
 use std::cmp::Reverse;
@@ -220,8 +221,8 @@ impl State {
         todo.push(Command::Journal(Record::Started(task, number)));
         let deadline = self.nodes[task].timeout.map(|timeout| now.after(timeout));
         self.set(task, Phase::Running { deadline, timed_out: false });
-        todo.extend(deadline.map(Command::WakeAt));
-        if let Some(how) = self.cancelling {
+        todo.extend(deadline.filter(|_| !planted(Fault::WakeUpAtDeadlineLost)).map(Command::WakeAt));
+        if let Some(how) = self.cancelling.filter(|_| !planted(Fault::LateStartNotStopped)) {
             self.stop(task, how, todo);
         }
     }
@@ -238,18 +239,25 @@ impl State {
         let timed_out = match self.tasks[task].phase {
             Phase::Starting | Phase::Submitted => false,
             Phase::Running { timed_out, .. } => timed_out,
+            _ if planted(Fault::ReplyTakenTwice) => false,
             _ => return,
         };
-        if self.tasks[task].number != number {
+        if self.tasks[task].number != number && !planted(Fault::StaleReplyBelieved) {
             return;
         }
-        self.give_back(task);
+        if result.is_ok() || !planted(Fault::RoomKeptByFailure) {
+            self.give_back(task);
+        }
+        let timed_out = timed_out && !planted(Fault::TimeoutCountedAsFailure);
         let failure = result.err().map(|failure| if timed_out { self.timeout(task, failure) } else { failure });
         todo.push(Command::Journal(Record::AttemptEnded(task, failure.clone())));
         match failure {
             None => {
                 self.set(task, Phase::Publishing);
                 todo.push(Command::Publish(task));
+                if planted(Fault::EndedBeforePublished) {
+                    self.published(task, Ok(()), now, todo);
+                }
             }
             Some(_) if self.cancelling.is_some() => self.cancel_task(task, todo),
             Some(failure) => self.retry_or_fail(task, failure, now, todo),
@@ -305,7 +313,9 @@ impl State {
                 Phase::Publishing | Phase::Ended(_) => {}
             }
         }
-        self.ready.clear();
+        if !planted(Fault::StartedAfterCancel) {
+            self.ready.clear();
+        }
         self.to_find.clear();
         self.waiting.clear();
         self.expanding = None;
@@ -319,8 +329,11 @@ impl State {
         }
         self.halted = true;
         for task in 0..self.tasks.len() {
-            let waits =
-                matches!(self.tasks[task].phase, Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_));
+            let waits = match self.tasks[task].phase {
+                Phase::Waiting | Phase::Looking | Phase::Ready => true,
+                Phase::Resting(_) => !planted(Fault::RestOutlivesFailFast),
+                _ => false,
+            };
             if waits && self.nodes[task].follow == Follow::Success {
                 self.cancel_task(task, todo);
             }
@@ -387,7 +400,9 @@ impl State {
     /// What an attempt had of the machine and of its pools is free again.
     fn give_back(&mut self, task: TaskIndex) {
         self.free.give_back(self.wanted(task));
-        self.ready.give_back(self.tasks[task].line);
+        if self.tasks[task].retries.is_empty() || !planted(Fault::SlotKeptByRetry) {
+            self.ready.give_back(self.tasks[task].line);
+        }
     }
 
     /// Whoever comes after us must know that a job elsewhere was to be stopped.
@@ -451,7 +466,9 @@ impl State {
         if self.stages[stage].lookups_left == 0 && !self.stages[stage].hits.is_empty() {
             let mut tasks = mem::take(&mut self.stages[stage].hits);
             tasks.sort_unstable();
-            todo.push(Command::Journal(Record::Cached { stage, tasks }));
+            if !planted(Fault::HitsNotJournaled) {
+                todo.push(Command::Journal(Record::Cached { stage, tasks }));
+            }
         }
     }
 
@@ -477,20 +494,26 @@ impl State {
     }
 
     fn retry_or_fail(&mut self, task: TaskIndex, failure: Failure, now: Timestamp, todo: &mut Vec<Command>) {
-        let used = self.tasks[task].retries.get(&failure.class).copied().unwrap_or(0);
+        let class = match failure.class {
+            Class::Preempted if planted(Fault::PreemptionCountedAsFailure) => Class::Failed,
+            class => class,
+        };
+        let used = self.tasks[task].retries.get(&class).copied().unwrap_or(0);
         let retry = &self.nodes[task].retry;
-        if self.cancelling.is_some() || self.halted || !retry.allows(failure.class, used) {
+        if self.cancelling.is_some() || self.halted || !retry.allows(class, used) {
             self.fail(task, failure, todo);
             return;
         }
         let at = now.after(retry.rest(task, used + 1));
-        if failure.class == Class::OutOfMemory {
+        if class == Class::OutOfMemory && !planted(Fault::MemoryNotDoubled) {
             self.tasks[task].memory = self.tasks[task].memory.saturating_mul(2);
         }
-        self.tasks[task].retries.insert(failure.class, used + 1);
+        self.tasks[task].retries.insert(class, used + 1);
         self.set(task, Phase::Resting(at));
         todo.push(Command::Journal(Record::Retry(task, at)));
-        todo.push(Command::WakeAt(at));
+        if !planted(Fault::WakeUpAfterRestLost) {
+            todo.push(Command::WakeAt(at));
+        }
     }
 
     fn fail(&mut self, task: TaskIndex, failure: Failure, todo: &mut Vec<Command>) {

@@ -9,4 +9,5 @@ mod language;
 mod layering;
 mod run;
 mod scheduler;
+mod simulation;
 mod store;

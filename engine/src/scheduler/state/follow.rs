@@ -6,6 +6,7 @@
 
 use super::{Because, Command, End, Phase, Record, State, TaskIndex};
 use crate::plan::Follow;
+use crate::planted::{Fault, planted};
 
 impl State {
     /// Decides about every task of which an input has ended.
@@ -25,7 +26,7 @@ impl State {
         let after_failure = cause.is_some_and(|cause| self.is_failure(cause));
         match (self.nodes[task].follow, cause) {
             (Follow::Success, Some(cause)) if after_failure || open == 0 => self.skip(task, cause, todo),
-            _ if open > 0 => {}
+            _ if open > 0 && !planted(Fault::FirstInputIsEnough) => {}
             (Follow::Failure, _) if !after_failure => self.skip(task, Because::NothingFailed, todo),
             _ => {
                 self.set(task, Phase::Looking);

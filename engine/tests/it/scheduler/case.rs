@@ -8,14 +8,20 @@ use pipe_engine::retry::Retry;
 use pipe_engine::scheduler::{End, Expand, Growth, Limits, Node, Waiting};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
-pub(super) const TIMEOUT: Duration = Duration::from_millis(1000);
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(1000);
+
+/// The first rest before a task is tried again, and the longest.
+pub(crate) const RESTS: Range<Duration> = Duration::from_millis(10)..Duration::from_millis(80);
 
 /// What one try of a task does.
 #[derive(Clone, Debug)]
-pub(super) enum Try {
+pub(crate) enum Try {
     Succeeds,
     Fails(Class),
     Hangs,
@@ -23,7 +29,7 @@ pub(super) enum Try {
 }
 
 impl Try {
-    pub(super) fn class(&self) -> Option<Class> {
+    pub(crate) fn class(&self) -> Option<Class> {
         match self {
             Self::Succeeds => None,
             Self::Hangs => Some(Class::Timeout),
@@ -33,7 +39,7 @@ impl Try {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     Hit,
     /// Its `when` is false.
     Unwanted,
@@ -43,7 +49,7 @@ pub(super) enum Fate {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct TaskCase {
+pub(crate) struct TaskCase {
     part: usize,
     stage: usize,
     follow: Follow,
@@ -56,12 +62,12 @@ pub(super) struct TaskCase {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Case {
-    pub(super) tasks: Vec<TaskCase>,
+pub(crate) struct Case {
+    pub(crate) tasks: Vec<TaskCase>,
     cpu: u32,
     memory: u64,
     /// Decides delays and repeats.
-    pub(super) seed: u64,
+    pub(crate) seed: u64,
     /// Which stage of the part before makes the rows of a part.
     sources: Vec<usize>,
     /// Whether a part can be planned: always, without rows only, never.
@@ -69,51 +75,60 @@ pub(super) struct Case {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plans {
+pub(crate) enum Plans {
     Always,
     WithoutRows,
     Never,
 }
 
 /// How many tasks may draw from each pool at once.
-pub(super) const POOLS: [u32; 2] = [1, 2];
+pub(crate) const POOLS: [u32; 2] = [1, 2];
 
 /// Stages are numbered through all parts.
 const STAGES: usize = 4;
 
 /// What must become of a case: of each task that there is, and of each stage that never has any.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) tasks: BTreeMap<usize, Expected>,
-    pub(super) stages: BTreeMap<usize, End>,
+pub(crate) struct Outcome {
+    pub(crate) tasks: BTreeMap<usize, Expected>,
+    pub(crate) stages: BTreeMap<usize, End>,
     /// Tasks and stages without a result, and whether a failure is why.
     lacking: BTreeMap<usize, bool>,
     stages_lacking: BTreeMap<usize, bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Expected {
-    pub(super) end: End,
-    pub(super) tries: u32,
+pub(crate) struct Expected {
+    pub(crate) end: End,
+    pub(crate) tries: u32,
 }
 
-pub(super) fn room(cpu: u32, memory: u64) -> Limits {
+pub(crate) fn room(cpu: u32, memory: u64) -> Limits {
     Limits { cpu, memory, ..Limits::default() }
 }
 
 impl Case {
-    pub(super) fn limits(&self) -> Limits {
+    /// The case that a number stands for.
+    pub(crate) fn of_seed(seed: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let numbers = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(Config::default(), numbers);
+        any_case().new_tree(&mut runner).expect("nothing is filtered out").current()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
         room(self.cpu, self.memory)
     }
 
     /// The first part of the plan.
-    pub(super) fn beginning(&self) -> (Vec<usize>, Growth) {
+    pub(crate) fn beginning(&self) -> (Vec<usize>, Growth) {
         self.growth(0, true, &[])
     }
 
     /// The part of the plan that the rows of a stage lead to: the places of its tasks, in their order, and what of it is
     /// new to the core. `made`: the places of the tasks there are.
-    pub(super) fn growth(&self, part: usize, with_rows: bool, made: &[usize]) -> (Vec<usize>, Growth) {
+    pub(crate) fn growth(&self, part: usize, with_rows: bool, made: &[usize]) -> (Vec<usize>, Growth) {
         let is_there = |place: &usize| with_rows || !self.is_spread(self.tasks[*place].stage);
         let places: Vec<usize> = self.part(part).filter(is_there).collect();
         let all: Vec<usize> = made.iter().chain(&places).copied().collect();
@@ -128,12 +143,17 @@ impl Case {
     }
 
     /// The answer to a question of the core, and the part it is about.
-    pub(super) fn answer(&self, question: Expand, made: &[usize]) -> Option<(Vec<usize>, Growth)> {
+    pub(crate) fn answer(&self, question: Expand, made: &[usize]) -> Option<(Vec<usize>, Growth)> {
         let part = question.source / STAGES + 1;
         match (self.plans[part], question.with_rows) {
             (Plans::Always, _) | (Plans::WithoutRows, false) => Some(self.growth(part, question.with_rows, made)),
             _ => None,
         }
+    }
+
+    /// The places of the tasks of a stage.
+    pub(crate) fn of_stage(&self, stage: usize) -> impl Iterator<Item = usize> {
+        (0..self.tasks.len()).filter(move |place| self.tasks[*place].stage == stage)
     }
 
     fn parts(&self) -> usize {
@@ -174,17 +194,17 @@ impl Case {
             takes: room(task.cpu, task.memory),
             pools: self.pools(place),
             priority: self.priority(place),
-            retry: Retry { budgets, first: Duration::from_millis(10), longest: Duration::from_millis(80) },
+            retry: Retry { budgets, first: RESTS.start, longest: RESTS.end },
             timeout: self.timeout(place),
         }
     }
 
-    pub(super) fn follow(&self, place: usize) -> Follow {
+    pub(crate) fn follow(&self, place: usize) -> Follow {
         self.tasks[place].follow
     }
 
     /// The pools a task draws from, and its priority: of some cases none, and that of all the same.
-    pub(super) fn pools(&self, place: usize) -> Vec<usize> {
+    pub(crate) fn pools(&self, place: usize) -> Vec<usize> {
         let drawn: &[usize] = match (self.seed % 2, self.tasks[place].stage % 4) {
             (0, 1) => &[0],
             (0, 2) => &[1],
@@ -194,27 +214,27 @@ impl Case {
         drawn.to_vec()
     }
 
-    pub(super) fn priority(&self, place: usize) -> i32 {
+    pub(crate) fn priority(&self, place: usize) -> i32 {
         if self.seed.is_multiple_of(3) { place as i32 % 3 - 1 } else { 0 }
     }
 
-    pub(super) fn timeout(&self, place: usize) -> Option<Duration> {
+    pub(crate) fn timeout(&self, place: usize) -> Option<Duration> {
         let hangs =
             matches!(&self.tasks[place].fate, Fate::Tries(tries) if tries.iter().any(|t| matches!(t, Try::Hangs)));
         (hangs || place.is_multiple_of(2)).then_some(TIMEOUT)
     }
 
     /// Only tasks listed before, so there is no cycle.
-    pub(super) fn needs(&self, place: usize) -> BTreeSet<usize> {
+    pub(crate) fn needs(&self, place: usize) -> BTreeSet<usize> {
         self.tasks[place].needs.iter().filter(|_| place > 0).map(|seed| seed % place).collect()
     }
 
     /// Everything a task depends on, however far: what it needs, and what makes the rows of its part.
-    pub(super) fn above(&self, place: usize) -> BTreeSet<usize> {
+    pub(crate) fn above(&self, place: usize) -> BTreeSet<usize> {
         let mut next = self.needs(place);
         for part in 1..=self.tasks[place].part {
             let source = self.source(part);
-            next.extend((0..self.tasks.len()).filter(|place| self.tasks[*place].stage == source));
+            next.extend(self.of_stage(source));
         }
         let mut all = next.clone();
         for need in next {
@@ -224,7 +244,7 @@ impl Case {
     }
 
     /// The number of tasks on the longest path that begins at each task there is.
-    pub(super) fn ranks(&self, made: &[usize]) -> BTreeMap<usize, usize> {
+    pub(crate) fn ranks(&self, made: &[usize]) -> BTreeMap<usize, usize> {
         let mut ranks: BTreeMap<usize, usize> = made.iter().map(|place| (*place, 1)).collect();
         for place in made.iter().rev() {
             let longer = ranks[place] + 1;
@@ -235,25 +255,24 @@ impl Case {
         ranks
     }
 
-    pub(super) fn fate(&self, place: usize) -> &Fate {
+    pub(crate) fn fate(&self, place: usize) -> &Fate {
         &self.tasks[place].fate
     }
 
     /// Try `number` (from 1) of a task.
-    pub(super) fn attempt(&self, place: usize, number: u32) -> &Try {
+    pub(crate) fn attempt(&self, place: usize, number: u32) -> &Try {
         let Fate::Tries(tries) = self.fate(place) else { panic!("task {place} must not start") };
         tries.get(number as usize - 1).unwrap_or(&tries[tries.len() - 1])
     }
 
-    /// What room try `number` takes: more memory after each time there was too little, and never more than there is.
-    pub(super) fn wanted(&self, place: usize, number: u32) -> (u32, u64) {
-        let short = (1..number).filter(|n| self.attempt(place, *n).class() == Some(Class::OutOfMemory)).count();
+    /// What room a task takes that has run short of memory so often: more each time, and never more than there is.
+    pub(crate) fn wanted(&self, place: usize, short: usize) -> (u32, u64) {
         let task = &self.tasks[place];
         (task.cpu.min(self.cpu), (task.memory << short).min(self.memory))
     }
 
     /// What must become of each task and stage when nobody cancels.
-    pub(super) fn expected(&self) -> Outcome {
+    pub(crate) fn expected(&self) -> Outcome {
         let mut outcome = Outcome::default();
         for part in 0..self.parts() {
             let with_rows = part == 0 || self.has_rows(part, &mut outcome);
@@ -341,7 +360,8 @@ impl Case {
         unreachable!("the last try of a fate has a budget, or succeeds")
     }
 
-    fn budget(&self, place: usize, class: Class) -> Option<u32> {
+    /// How often a task may be tried again after failures of a class.
+    pub(crate) fn budget(&self, place: usize, class: Class) -> Option<u32> {
         match class {
             Class::Transient => Some(5),
             Class::Throttled | Class::Capacity => None,
@@ -354,11 +374,11 @@ impl Case {
     }
 }
 
-pub(super) fn failure(class: Class) -> Failure {
+pub(crate) fn failure(class: Class) -> Failure {
     Failure::of(class, "made_up", "made up")
 }
 
-pub(super) fn any_case() -> impl Strategy<Value = Case> {
+pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     let plans = proptest::sample::select(vec![Plans::Always, Plans::Always, Plans::WithoutRows, Plans::Never]);
     let parts = (vec(0..STAGES, PARTS), vec(plans, PARTS));
     (vec(any_task(), 1..14), 1..6_u32, 1..9_u64, any::<u64>(), parts).prop_map(

@@ -1,7 +1,8 @@
 //! The core under a seeded world: random graphs, failures, delays, repeats, cancels and crashes, without tokio.
 
-mod case;
-mod world;
+pub(crate) mod case;
+pub(crate) mod dice;
+pub(crate) mod world;
 
 use case::{Case, Fate, any_case};
 use pipe_engine::event::Counts;
@@ -13,7 +14,7 @@ use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
-use world::World;
+use world::{Disk, World};
 
 /// `PIPE_TEST_SEEDS` asks for more (or fewer) cases than the usual.
 pub(crate) fn seeds(usual: u32) -> u32 {
@@ -43,7 +44,7 @@ fn every_task_ends_once_as_its_own_fate_and_its_inputs_say() {
         prop_assert_eq!(world.ends(), ends);
         prop_assert_eq!(world.stage_ends(), expected.stages);
         for (place, task) in &expected.tasks {
-            prop_assert_eq!(world.tries[*place], task.tries, "tries of {}", place);
+            prop_assert_eq!(world.tries()[*place], task.tries, "tries of {}", place);
         }
         Ok(())
     });
@@ -53,7 +54,7 @@ fn every_task_ends_once_as_its_own_fate_and_its_inputs_say() {
 fn a_skipped_task_names_what_it_was_skipped_for() {
     for_all(1000, |case| {
         let world = World::new(&case).run();
-        for record in &world.records {
+        for record in &world.journal.records {
             let Record::Skipped(task, because) = record else { continue };
             let place = world.made[*task];
             match because {
@@ -103,26 +104,12 @@ fn a_run_that_fails_fast_starts_nothing_after_a_failure_but_what_follows_failure
     });
 }
 
-/// What the records of a run make of a new state. The plan grows where it grew then: from the same rows come the same
-/// tasks.
-fn replayed(case: &Case, world: &World<'_>, records: usize) -> State {
-    let mut state = State::new(case.beginning().1, case.limits());
-    let mut growths = world.growths.iter().peekable();
-    for (place, record) in world.records.iter().enumerate().take(records) {
-        while let Some((_, growth)) = growths.next_if(|(before, _)| *before <= place) {
-            step(&mut state, Timestamp(0), Input::Regrown(growth.clone()));
-        }
-        step(&mut state, Timestamp(0), Input::Recorded(record.clone()));
-    }
-    state
-}
-
 #[test]
 fn replaying_the_records_gives_the_same_ends_and_counts() {
     for_all(1000, |case| {
         let cancel = case.seed as usize % 80;
         let world = World::new(&case).cancelled_after(cancel, Stop::Now).run();
-        let again = replayed(&case, &world, world.records.len());
+        let again = world.replayed(world.journal.records.len());
         let end = |task| again.end_of(task).expect("the journal was whole");
         let ends: BTreeMap<usize, End> =
             world.made.iter().enumerate().map(|(task, place)| (*place, end(task))).collect();
@@ -136,9 +123,9 @@ fn replaying_the_records_gives_the_same_ends_and_counts() {
 fn replaying_a_part_of_the_records_ends_the_tasks_they_tell_of_and_no_other() {
     for_all(300, |case| {
         let world = World::new(&case).run();
-        for cut in 0..world.records.len() {
-            let state = replayed(&case, &world, cut);
-            let told: BTreeSet<usize> = world.records.iter().take(cut).flat_map(ended_by).collect();
+        for cut in 0..world.journal.records.len() {
+            let state = world.replayed(cut);
+            let told: BTreeSet<usize> = world.journal.records.iter().take(cut).flat_map(ended_by).collect();
             let known = world.growths.iter().filter(|(before, _)| *before < cut);
             let tasks = case.beginning().0.len() + known.map(|(_, growth)| growth.nodes.len()).sum::<usize>();
             let ended: BTreeSet<usize> = (0..tasks).filter(|task| state.end_of(*task).is_some()).collect();
@@ -152,12 +139,13 @@ fn replaying_a_part_of_the_records_ends_the_tasks_they_tell_of_and_no_other() {
 fn a_crash_after_any_record_and_a_new_run_give_the_same_results() {
     for_all(200, |case| {
         let whole = World::new(&case).run();
-        for crash in 0..=whole.records.len() {
-            let tasks = whole.records.iter().take(crash).flat_map(results_of);
+        for crash in 0..=whole.journal.records.len() {
+            let tasks = whole.journal.records.iter().take(crash).flat_map(results_of);
             let kept: BTreeSet<usize> = tasks.map(|task| whole.made[task]).collect();
-            let second = World::new(&case).with_results(&kept).run();
+            let filed = whole.disk.filed.iter().filter(|(place, _)| kept.contains(place)).cloned().collect();
+            let second = World::new(&case).on(Disk { filed }).run();
             prop_assert_eq!(second.results(), whole.results());
-            prop_assert!(kept.iter().all(|place| second.tries[*place] == 0), "a kept result was made again");
+            prop_assert!(kept.iter().all(|place| second.tries()[*place] == 0), "a kept result was made again");
         }
         Ok(())
     });

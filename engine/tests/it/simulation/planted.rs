@@ -1,0 +1,50 @@
+//! Each bug that can be planted in the core, and how soon the simulation finds it.
+
+use super::play;
+use pipe_engine::planted::{Fault, plant};
+
+/// A bug that takes longer to find than this would be missed.
+const SEEDS: u64 = 2000;
+
+/// A fact for each bug, its name, and words of what is found not to hold.
+macro_rules! found {
+    ($($fact:ident, $fault:ident, $words:literal;)*) => {
+        $(#[test]
+        fn $fact() {
+            find(Fault::$fault, $words);
+        })*
+
+        /// The bug of this name.
+        pub(super) fn named(name: &str) -> Option<Fault> {
+            [$(Fault::$fault),*].into_iter().find(|fault| format!("{fault:?}") == name)
+        }
+    };
+}
+
+fn find(fault: Fault, words: &str) {
+    plant(Some(fault));
+    let found = (0..SEEDS).any(|seed| play(seed).is_err_and(|broken| broken.what.contains(words)));
+    plant(None);
+    assert!(found, "none of {SEEDS} seeds finds that {words}");
+}
+
+found! {
+    a_reply_that_is_taken_twice_is_found, ReplyTakenTwice, "heard twice, believed twice";
+    a_reply_of_an_older_try_that_is_believed_is_found, StaleReplyBelieved, "heard twice, believed twice";
+    a_preemption_that_uses_up_failures_is_found, PreemptionCountedAsFailure, "gave up after 0 retries for Preempted";
+    a_timeout_that_uses_up_failures_is_found, TimeoutCountedAsFailure, "more often than is allowed after Timeout";
+    a_retry_too_many_is_found, OneRetryTooMany, "more often than is allowed";
+    rests_that_do_not_double_are_found, RestNotDoubled, "a rest of";
+    a_lost_wake_up_after_a_rest_is_found, WakeUpAfterRestLost, "a task rests for longer";
+    a_lost_wake_up_at_a_deadline_is_found, WakeUpAtDeadlineLost, "stuck";
+    room_that_a_failure_keeps_is_found, RoomKeptByFailure, "could start and does not";
+    a_slot_that_a_retry_keeps_is_found, SlotKeptByRetry, "could start and does not";
+    memory_that_is_not_doubled_is_found, MemoryNotDoubled, "memory of try 2";
+    an_end_before_the_result_is_in_place_is_found, EndedBeforePublished, "ended well without a result";
+    a_start_after_a_cancel_is_found, StartedAfterCancel, "started after the cancel";
+    a_late_start_that_nobody_stops_is_found, LateStartNotStopped, "goes on after the cancel";
+    a_rest_that_outlives_a_fast_failure_is_found, RestOutlivesFailFast, "after a failure that ended the run";
+    hits_that_nobody_journals_are_found, HitsNotJournaled, "the journal tells how each task ended";
+    rows_that_are_asked_for_early_are_found, RowsAskedForEarly, "before their stage has ended";
+    a_task_that_waits_for_one_input_alone_is_found, FirstInputIsEnough, "began before what it needs";
+}
