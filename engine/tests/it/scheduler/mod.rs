@@ -121,7 +121,7 @@ fn replaying_the_records_gives_the_same_ends_and_counts() {
 
 #[test]
 fn replaying_a_part_of_the_records_ends_the_tasks_they_tell_of_and_no_other() {
-    for_all(300, |case| {
+    for_all(1000, |case| {
         let world = World::new(&case).run();
         for cut in 0..world.journal.records.len() {
             let state = world.replayed(cut);
@@ -137,11 +137,16 @@ fn replaying_a_part_of_the_records_ends_the_tasks_they_tell_of_and_no_other() {
 
 #[test]
 fn a_crash_after_any_record_and_a_new_run_give_the_same_results() {
-    for_all(200, |case| {
+    for_all(1000, |case| {
         let whole = World::new(&case).run();
+        let mut before = None;
         for crash in 0..=whole.journal.records.len() {
             let tasks = whole.journal.records.iter().take(crash).flat_map(results_of);
             let kept: BTreeSet<usize> = tasks.map(|task| whole.made[task]).collect();
+            // A record that brings no result leaves the new run what the one before left it.
+            if before.replace(kept.clone()).as_ref() == Some(&kept) {
+                continue;
+            }
             let filed = whole.disk.filed.iter().filter(|(place, _)| kept.contains(place)).cloned().collect();
             let second = World::new(&case).on(Disk { filed }).run();
             prop_assert_eq!(second.results(), whole.results());
