@@ -38,6 +38,14 @@ pub enum Fault {
     HitsNotJournaled,
     /// Rows are asked for before their stage has ended.
     RowsAskedForEarly,
+    /// A job may be made before the journal has it that one was meant.
+    IntentAfterSubmit,
+    /// A job is stopped and the journal does not say that this was meant.
+    StopNotJournaled,
+    /// What has a name when the run is asked to stop is handed over all the same.
+    SubmittedAfterCancel,
+    /// What runs elsewhere gets the memory that this machine has for it.
+    MemoryOfThisMachine,
     /// What runs after failures too begins before all of its inputs have ended.
     FirstInputIsEnough,
 }

@@ -204,13 +204,17 @@ impl State {
         {
             return;
         }
-        if self.cancelling.is_some() {
+        if self.cancelling.is_some() && !planted(Fault::SubmittedAfterCancel) {
             self.give_back(task);
             return self.cancel_task(task, todo);
         }
         self.set(task, Phase::Submitted);
-        todo.push(Command::Journal(Record::Submitting(task, number)));
-        todo.push(Command::Submit(task, number));
+        let order = [Command::Journal(Record::Submitting(task, number)), Command::Submit(task, number)];
+        todo.extend(order);
+        if planted(Fault::IntentAfterSubmit) {
+            let last = todo.len() - 1;
+            todo.swap(last - 1, last);
+        }
     }
 
     pub(super) fn started(&mut self, task: TaskIndex, number: u32, now: Timestamp, todo: &mut Vec<Command>) {
@@ -393,7 +397,8 @@ impl State {
         self.free.take(wanted);
         self.tasks[task].number += 1;
         self.set(task, Phase::Starting);
-        let memory = if self.nodes[task].elsewhere { self.tasks[task].memory } else { wanted.memory };
+        let is_afar = self.nodes[task].elsewhere && !planted(Fault::MemoryOfThisMachine);
+        let memory = if is_afar { self.tasks[task].memory } else { wanted.memory };
         todo.push(Command::Start { task, number: self.tasks[task].number, memory });
     }
 
@@ -407,7 +412,8 @@ impl State {
 
     /// Whoever comes after us must know that a job elsewhere was to be stopped.
     fn stop(&self, task: TaskIndex, how: Stop, todo: &mut Vec<Command>) {
-        if matches!(self.tasks[task].phase, Phase::Submitted | Phase::Running { .. }) && self.nodes[task].elsewhere {
+        let is_there = matches!(self.tasks[task].phase, Phase::Submitted | Phase::Running { .. });
+        if is_there && self.nodes[task].elsewhere && !planted(Fault::StopNotJournaled) {
             todo.push(Command::Journal(Record::Stopping(task, self.tasks[task].number)));
         }
         todo.push(Command::Stop(task, how));

@@ -2,7 +2,9 @@
 //! at every moment is checked on the way, by `world/watch.rs`.
 
 mod act;
+mod afar;
 mod disk;
+mod jobs;
 mod trace;
 mod trouble;
 mod watch;
@@ -11,8 +13,10 @@ pub(crate) use disk::{Disk, Journal};
 pub(crate) use trace::Trace;
 pub(crate) use trouble::{Kill, Trouble};
 
-use super::case::Case;
+use super::case::{Case, Key};
 use super::dice::Dice;
+use afar::{Afar, Call};
+use disk::Name;
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Class;
 use pipe_engine::scheduler::{End, Growth, Input, State, Stop, TaskIndex, step};
@@ -37,6 +41,10 @@ enum Event {
     Filed(usize),
     /// A group of records is durable, and the journal has this size.
     Committed(usize),
+    /// Whoever follows an attempt elsewhere calls its backend.
+    Call(usize, u32, Call),
+    /// Somebody ends what an earlier life had left of an attempt.
+    Settle(Name),
     Killed,
 }
 
@@ -70,7 +78,10 @@ pub(crate) struct World<'a> {
     /// Commands carried out.
     commands: u64,
     pub(crate) disk: Disk,
+    /// What was in the store when it began.
+    before: BTreeSet<Key>,
     pub(crate) journal: Journal,
+    afar: Afar,
     watch: Watch,
     pub(crate) finished: Option<Counts>,
     ending: Option<Ending>,
@@ -95,6 +106,8 @@ impl<'a> World<'a> {
             trace: Trace::default(),
             commands: 0,
             disk: Disk::default(),
+            before: BTreeSet::new(),
+            afar: Afar::default(),
             journal: Journal::default(),
             finished: None,
             ending: None,
@@ -103,6 +116,10 @@ impl<'a> World<'a> {
 
     /// What an earlier life left.
     pub(crate) fn on(mut self, disk: Disk) -> Self {
+        self.before.clone_from(&disk.filed);
+        self.afar = Afar::of(disk.open.clone());
+        self.began += disk.clock;
+        self.now = self.began;
         self.disk = disk;
         self
     }
@@ -141,9 +158,13 @@ impl<'a> World<'a> {
         }
         self.after(0, Event::Heard(Input::Planned));
         for moment in 0..LONGEST {
+            if self.is_done() {
+                self.ending = Some(Ending::Finished);
+            }
             if let Some(ending) = self.ending {
                 self.trace.line(format_args!("{} {ending:?}", self.now));
                 self.check_end(ending);
+                self.disk.clock = self.now;
                 return self;
             }
             match self.trouble.cancel.filter(|_| self.finished.is_none()) {
@@ -198,7 +219,6 @@ impl<'a> World<'a> {
 
     fn come_to_pass(&mut self, event: Event) {
         match event {
-            // A run that is over only waits for its journal.
             Event::Heard(_) if self.finished.is_some() => {}
             Event::Heard(input) => self.deliver(input),
             Event::Over(place, number, result) => self.over(place, number, result),
@@ -206,9 +226,12 @@ impl<'a> World<'a> {
             Event::Committed(_) if self.is_full() => self.ending = Some(Ending::OutOfDisk),
             Event::Committed(size) => {
                 self.trace.line(format_args!("{} {size} records are durable", self.now));
-                self.journal.committed(size);
+                self.journal.committed(size, &mut self.disk);
                 self.commit();
+                self.flushed();
             }
+            Event::Call(place, number, call) => self.call(place, number, call),
+            Event::Settle(name) => self.settle(name),
             Event::Killed => self.ending = Some(Ending::Killed),
         }
     }
@@ -224,6 +247,9 @@ impl<'a> World<'a> {
             self.commands += 1;
             self.trace.line(format_args!("    {command:?}"));
             self.carry_out(command);
+        }
+        if self.finished.is_some() {
+            self.end_all_left();
         }
         self.commit();
         self.check_moment();
@@ -242,7 +268,12 @@ impl<'a> World<'a> {
         // An answer to `Publish` has no number, so it may come twice at once but not after the next try.
         if matches!(
             input,
-            Input::Found(..) | Input::Started(..) | Input::Ended(..) | Input::Planned | Input::Expanded(..)
+            Input::Planned
+                | Input::Found(..)
+                | Input::Described(..)
+                | Input::Started(..)
+                | Input::Ended(..)
+                | Input::Expanded(..)
         ) {
             self.past.push(input);
         }
@@ -259,9 +290,12 @@ impl<'a> World<'a> {
     fn commit(&mut self) {
         if let Some(size) = self.journal.begin_commit() {
             self.after(9, Event::Committed(size));
-        } else if self.finished.is_some() && self.journal.is_whole() {
-            self.ending = Some(Ending::Finished);
         }
+    }
+
+    /// A run that is over waits for its journal, and for what it tells jobs that nobody wants.
+    fn is_done(&self) -> bool {
+        self.finished.is_some() && self.journal.is_whole() && self.afar.is_settled()
     }
 
     fn is_full(&self) -> bool {
@@ -274,6 +308,10 @@ impl<'a> World<'a> {
 
     fn after(&mut self, at_most: u64, event: Event) {
         let time = self.now + self.dice.roll(at_most + 1);
+        self.at(time, event);
+    }
+
+    fn at(&mut self, time: u64, event: Event) {
         let place = self.dice.roll(u64::MAX);
         self.queue.insert((time, place), event);
     }

@@ -46,5 +46,9 @@ found! {
     a_rest_that_outlives_a_fast_failure_is_found, RestOutlivesFailFast, "after a failure that ended the run";
     hits_that_nobody_journals_are_found, HitsNotJournaled, "the journal tells how each task ended";
     rows_that_are_asked_for_early_are_found, RowsAskedForEarly, "before their stage has ended";
+    a_job_before_its_intent_is_found, IntentAfterSubmit, "a job is made of which the journal does not know";
+    a_stop_that_nobody_journals_is_found, StopNotJournaled, "a job is stopped of which the journal does not say so";
+    a_job_made_after_a_cancel_is_found, SubmittedAfterCancel, "handed over after the cancel";
+    memory_elsewhere_that_is_of_here_is_found, MemoryOfThisMachine, "memory of try 1";
     a_task_that_waits_for_one_input_alone_is_found, FirstInputIsEnough, "began before what it needs";
 }

@@ -1,7 +1,6 @@
 //! Commands -> what comes of them after a while.
 
-use super::super::case::{Fate, Try, failure};
-use super::disk::Key;
+use super::super::case::{Fate, Key, Try, failure};
 use super::{Event, LATE, World};
 use pipe_engine::failure::Class;
 use pipe_engine::scheduler::{Command, Expand, Found, Input, Record};
@@ -12,7 +11,10 @@ impl World<'_> {
             Command::Journal(record) => self.journal(record),
             Command::Find(tasks) => tasks.into_iter().for_each(|task| self.find(self.made[task])),
             Command::Start { task, number, memory } => self.start(self.made[task], number, memory),
-            Command::Submit(task, _) => panic!("task {task} runs here"),
+            Command::Submit(task, number) => {
+                self.check_submit(self.made[task]);
+                self.submit(self.made[task], number);
+            }
             Command::Publish(task) => self.publish(self.made[task]),
             Command::Expand(question) => self.expand(question),
             Command::Stop(task, _) => self.stop(self.made[task]),
@@ -26,7 +28,8 @@ impl World<'_> {
 
     fn journal(&mut self, record: Record) {
         self.check_record(&record);
-        self.journal.records.push(record);
+        let mark = self.mark_of(&record);
+        self.journal.push(record, mark);
     }
 
     fn expand(&mut self, question: Expand) {
@@ -57,6 +60,9 @@ impl World<'_> {
     /// A try that ends by itself may end before its start is confirmed.
     fn start(&mut self, place: usize, number: u32, memory: u64) {
         self.check_start(place, number, memory);
+        if self.case.elsewhere(place) {
+            return self.describe(place, number);
+        }
         self.after(6, Event::Heard(Input::Started(self.index(place), number)));
         let result = match self.case.attempt(place, number) {
             Try::Hangs => return,
@@ -68,7 +74,11 @@ impl World<'_> {
 
     /// An order to stop reaches only what has started; the core must say it again when it hears of the start.
     fn stop(&mut self, place: usize) {
-        if let Some(number) = self.check_stop(place) {
+        let reached = self.check_stop(place);
+        if self.case.elsewhere(place) {
+            return self.stop_afar(place);
+        }
+        if let Some(number) = reached {
             self.after(5, Event::Over(place, number, Err(Class::Failed)));
         }
     }
@@ -90,8 +100,8 @@ impl World<'_> {
 
     fn publish(&mut self, place: usize) {
         assert!(self.watch.whole.contains(&place), "what is not whole is published: task {place}");
-        match self.case.attempt(place, self.watch.tries[place]) {
-            Try::CannotBePublished(class) => self.answer_publish(place, Err(*class)),
+        match self.does(place) {
+            Try::CannotBePublished(class) => self.answer_publish(place, Err(class)),
             _ => self.after(5, Event::Filed(place)),
         }
     }
@@ -104,6 +114,12 @@ impl World<'_> {
         let key = self.key(place);
         assert!(self.disk.filed.insert(key), "a result was filed twice: task {place}");
         self.answer_publish(place, Ok(()));
+    }
+
+    /// What the newest attempt of a task does.
+    pub(super) fn does(&self, place: usize) -> Try {
+        let afar = self.afar.does(place, &self.disk);
+        afar.unwrap_or_else(|| self.case.attempt(place, self.watch.tries[place]).clone())
     }
 
     fn answer_publish(&mut self, place: usize, result: Result<(), Class>) {

@@ -10,6 +10,8 @@ pub(crate) struct Trouble {
     /// Somebody asks it to stop once so many inputs have been delivered.
     pub(crate) cancel: Option<(usize, Stop)>,
     pub(crate) fail_fast: bool,
+    /// Calls to backends are lost, and machines are taken away.
+    pub(crate) loses: bool,
     /// When the disk is full, in milliseconds since it began.
     pub(crate) full: Option<Range<u64>>,
 }
@@ -37,11 +39,12 @@ impl Trouble {
         let fail_fast = dice.one_in(5);
         let begins = dice.roll(150);
         let full = dice.one_in(4).then(|| begins..begins + 1 + dice.roll(100));
-        Self { kill, cancel, fail_fast, full }
+        let loses = dice.one_in(2);
+        Self { kill, cancel, fail_fast, loses, full }
     }
 
     /// Whether a life ends as the fates of the tasks alone say.
     pub(crate) fn is_mild(&self) -> bool {
-        self.cancel.is_none() && !self.fail_fast && self.full.is_none()
+        self.cancel.is_none() && !self.fail_fast && !self.loses && self.full.is_none()
     }
 }

@@ -25,8 +25,6 @@ pub(super) struct Watch {
     /// Tasks whose results are there, and those that ended without one.
     pub(super) there: BTreeSet<usize>,
     without_result: BTreeSet<usize>,
-    /// Tasks that were found in the store.
-    hits: BTreeSet<usize>,
     ready: BTreeSet<usize>,
     resting: BTreeMap<usize, u64>,
     pub(super) running: BTreeMap<usize, Running>,
@@ -69,7 +67,7 @@ impl World<'_> {
         let now = self.now;
         match input {
             // The answer comes too late for a task that was cancelled meanwhile.
-            Input::Found(task, _) if self.state.end_of(*task).is_some() => {}
+            Input::Found(task, _) if self.state.end_of(*task).is_some() => self.judge_left(self.made[*task], None),
             Input::Found(task, found) if !self.watch.cancelled => self.hear_found(self.made[*task], found),
             Input::Started(task, number) => {
                 let place = self.made[*task];
@@ -97,11 +95,10 @@ impl World<'_> {
     }
 
     fn hear_found(&mut self, place: usize, found: &Found) {
+        let wanted = matches!(found, Found::Miss).then(|| self.key(place));
+        self.judge_left(place, wanted);
         match found {
-            Found::Hit => {
-                self.watch.there.insert(place);
-                self.watch.hits.insert(place);
-            }
+            Found::Hit => drop(self.watch.there.insert(place)),
             Found::Miss => drop(self.watch.ready.insert(place)),
             Found::Unwanted | Found::Failed(_) => {}
         }
@@ -137,6 +134,10 @@ impl World<'_> {
         }
         if let Record::Failed(task, _) | Record::Skipped(task, _) | Record::Cancelled(task) = record {
             let place = self.made[*task];
+            // What has a name and no job yet ends without a word.
+            if self.watch.running.remove(&place).is_some() {
+                assert!(!self.afar.is_submitted(place), "task {place} has ended and its attempt has not");
+            }
             self.watch.without_result.insert(place);
             self.watch.ready.remove(&place);
             self.watch.resting.remove(&place);
@@ -189,41 +190,48 @@ impl World<'_> {
         assert!(!self.is_halted(place), "task {place} was started after a failure");
         assert!(!self.disk.filed.contains(&self.key(place)), "the result of task {place} is made again");
         self.check_inputs(place);
-        assert_eq!(self.first(), Some(place), "what most waits for goes first");
+        assert_eq!(self.first(self.case.elsewhere(place)), Some(place), "what most waits for goes first");
         self.watch.ready.remove(&place);
         assert_eq!(number, self.watch.tries[place] + 1, "tries of task {place} are counted");
         self.watch.tries[place] = number;
-        let room = self.wanted(place);
-        assert_eq!(memory, room.1, "memory of try {number} of task {place}");
+        let room = self.case.wanted(place, self.short(place));
+        let given = self.case.memory(place, self.short(place));
+        assert_eq!(memory, given, "memory of try {number} of task {place}");
         let running = Running { number, room, started: None, timed_out: false, over: false };
         assert!(self.watch.running.insert(place, running).is_none(), "task {place} runs twice");
         let (taken, limits) = (self.watch.taken(), self.case.limits());
         assert!(taken.0 <= limits.cpu && taken.1 <= limits.memory, "{taken:?} taken of {limits:?}");
     }
 
-    /// The room that the next try of a task takes.
-    fn wanted(&self, place: usize) -> (u32, u64) {
-        let failures = self.watch.failures.get(&place).into_iter().flatten();
-        self.case.wanted(place, failures.filter(|class| **class == Class::OutOfMemory).count())
+    pub(super) fn check_submit(&self, place: usize) {
+        assert!(self.case.elsewhere(place), "task {place} runs here");
+        assert!(!self.watch.cancelled, "task {place} was handed over after the cancel");
     }
 
-    /// Of the tasks that may start the one whose turn it is: the first of those whose pools have a slot.
-    fn first(&self) -> Option<usize> {
+    /// How often a task has run short of memory.
+    fn short(&self, place: usize) -> usize {
+        let failures = self.watch.failures.get(&place).into_iter().flatten();
+        failures.filter(|class| **class == Class::OutOfMemory).count()
+    }
+
+    /// Of the tasks that may start, here or elsewhere, the one whose turn it is: the first of those whose pools have a slot.
+    fn first(&self, elsewhere: bool) -> Option<usize> {
         let mut drawn = [0; POOLS.len()];
         let pools = self.watch.running.keys().flat_map(|place| self.case.pools(*place));
         pools.for_each(|pool| drawn[pool] += 1);
         let open = |t: &&usize| self.case.pools(**t).iter().all(|pool| drawn[*pool] < POOLS[*pool]);
         let turn = |t: &&usize| (self.case.priority(**t), self.watch.ranks[*t], std::cmp::Reverse(self.index(**t)));
-        self.watch.ready.iter().filter(open).max_by_key(turn).copied()
+        let ready = self.watch.ready.iter().filter(|place| self.case.elsewhere(**place) == elsewhere);
+        ready.filter(open).max_by_key(turn).copied()
     }
 
     /// The try that is to end, if the order reaches one.
     pub(super) fn check_stop(&mut self, place: usize) -> Option<u32> {
         let (now, cancelled) = (self.now, self.watch.cancelled);
+        let hangs = matches!(self.does(place), Try::Hangs);
         let Some(running) = self.watch.running.get_mut(&place) else { panic!("task {place} does not run") };
         let started = running.started?;
         if !cancelled {
-            let hangs = matches!(self.case.attempt(place, running.number), Try::Hangs);
             assert!(hangs, "task {place} was stopped for nothing");
             let deadline = started + TIMEOUT.as_millis() as u64;
             assert!((deadline..=deadline + LATE).contains(&now), "task {place} was not stopped at its deadline");
@@ -258,8 +266,13 @@ impl World<'_> {
         assert!(overdue.is_none(), "task {:?} runs longer than its timeout", overdue.map(|(place, _)| place));
         let halted = watch.ready.iter().chain(watch.resting.keys()).find(|place| self.is_halted(**place));
         assert!(halted.is_none(), "task {halted:?} waits for its turn after a failure that ended the run");
-        let Some(first) = self.first() else { return };
-        let ((cpu, memory), taken, limits) = (self.wanted(first), watch.taken(), self.case.limits());
+        let unknown = self.disk.jobs.live(now).find(|name| !self.disk.open.contains(name));
+        assert!(unknown.is_none(), "a job runs of which the journal does not know: {unknown:?}");
+        let afar = self.first(true);
+        assert_eq!(afar, None, "a task that runs elsewhere could start and does not");
+        let Some(first) = self.first(false) else { return };
+        let ((cpu, memory), taken, limits) =
+            (self.case.wanted(first, self.short(first)), watch.taken(), self.case.limits());
         let fits = taken.0 + cpu <= limits.cpu && taken.1 + memory <= limits.memory;
         assert!(!fits, "task {first} could start and does not");
     }
