@@ -165,6 +165,13 @@ pub enum Body {
     TaskCancelled,
     /// Somebody asked the run to stop.
     CancelRequested,
+    /// The disk of the state folder is full: nothing more is started until there is room; what runs goes on.
+    DiskFull {
+        /// Bytes that were left.
+        left: u64,
+    },
+    /// There is room on the disk again, and tasks are started.
+    DiskFree,
     /// The run ended.
     RunFinished {
         /// How its tasks ended.

@@ -129,6 +129,8 @@ impl Sayer {
             Record::StageFailed(stage, failure) => of_stage(stage, Body::TaskFailed { failure }),
             Record::Cancelled(task) => of(task, Body::TaskCancelled),
             Record::CancelRequested => run(Body::CancelRequested),
+            Record::DiskFull(left) => run(Body::DiskFull { left }),
+            Record::DiskFree => run(Body::DiskFree),
             Record::Finished(counts) => run(Body::RunFinished { counts }),
         }
     }

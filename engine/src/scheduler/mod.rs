@@ -154,6 +154,10 @@ pub enum Input {
     Tick,
     /// Somebody wants the run to stop.
     Cancel(Stop),
+    /// The disk of the journal is full, with so many bytes left: nothing more is looked up or started, what runs goes on.
+    DiskFull(u64),
+    /// There is room on it again.
+    DiskFree,
     /// A record of a journal, for replay.
     Recorded(Record),
     /// For replay: what the plan had more before the next [`Record::Expanded`].
@@ -247,6 +251,10 @@ pub enum Record {
     Cancelled(TaskIndex),
     /// Somebody asked the run to stop.
     CancelRequested,
+    /// Nothing more is started until there is room on the disk, which has so many bytes left.
+    DiskFull(u64),
+    /// There is room again.
+    DiskFree,
     /// The run is over.
     Finished(Counts),
 }
@@ -266,6 +274,8 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Command> {
         Input::Expanded(question, growth) => state.expanded(question, growth, &mut todo),
         Input::Tick => state.tick(now, &mut todo),
         Input::Cancel(how) => state.cancel(how, &mut todo),
+        Input::DiskFull(left) => state.disk_full(left, &mut todo),
+        Input::DiskFree => state.disk_free(&mut todo),
         Input::Recorded(record) => {
             state.apply(&record);
             return todo;

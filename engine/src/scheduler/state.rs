@@ -112,6 +112,8 @@ pub struct State {
     touched: VecDeque<TaskIndex>,
     to_find: Vec<TaskIndex>,
     cancelling: Option<Stop>,
+    /// Whether nothing is looked up or started until there is room on the disk.
+    paused: bool,
     fail_fast: bool,
     /// Whether nothing more is started but what follows a failure.
     halted: bool,
@@ -140,6 +142,7 @@ impl State {
             touched: VecDeque::new(),
             to_find: Vec::new(),
             cancelling: None,
+            paused: false,
             fail_fast: false,
             halted: false,
             counts: Counts::default(),
@@ -172,7 +175,7 @@ impl State {
 
     /// Whether nothing runs or is being looked up: what waits to be published has nothing to wait for.
     pub fn is_idle(&self) -> bool {
-        self.ready.is_empty() && self.active == 0
+        (self.paused || self.ready.is_empty()) && self.active == 0
     }
 
     pub(super) fn begin(&mut self) {
@@ -325,6 +328,21 @@ impl State {
         self.expanding = None;
     }
 
+    /// What runs may end, and that is written down with what is left; nothing else is begun.
+    pub(super) fn disk_full(&mut self, left: u64, todo: &mut Vec<Command>) {
+        if !self.paused && !self.finished {
+            self.paused = true;
+            todo.push(Command::Journal(Record::DiskFull(left)));
+        }
+    }
+
+    pub(super) fn disk_free(&mut self, todo: &mut Vec<Command>) {
+        if self.paused && !self.finished {
+            self.paused = false;
+            todo.push(Command::Journal(Record::DiskFree));
+        }
+    }
+
     /// After a failure in a run that fails fast: what runs goes on, what follows a failure is still to run, and all else
     /// is cancelled.
     pub(super) fn halt(&mut self, todo: &mut Vec<Command>) {
@@ -369,13 +387,21 @@ impl State {
                 self.waiting.clear();
             }
             Record::Finished(_) => self.finished = true,
-            Record::Stopping(..) | Record::AttemptEnded(..) | Record::Retry(..) | Record::Expanded { .. } => {}
+            Record::Stopping(..)
+            | Record::AttemptEnded(..)
+            | Record::Retry(..)
+            | Record::Expanded { .. }
+            | Record::DiskFull(_)
+            | Record::DiskFree => {}
         }
         self.touched.clear();
     }
 
     /// Asks the store about what has become possible and starts what there is room for.
     pub(super) fn look_up_and_fill(&mut self, todo: &mut Vec<Command>) {
+        if self.paused {
+            return;
+        }
         if !self.to_find.is_empty() {
             todo.push(Command::Find(mem::take(&mut self.to_find)));
         }
