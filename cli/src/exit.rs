@@ -86,8 +86,18 @@ pub(crate) fn let_go_on(holder: &Holder) -> Option<String> {
 
 impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
-        Self::new(Exit::Unavailable, error.to_string())
-            .help("check the state folder and its disk; results are in the store and are not lost")
+        let help = match &error {
+            JournalError::Full(_) => "make room on the disk, or use another one with `--state DIR`",
+            JournalError::TooNew { .. } => {
+                "results are in the store, and any version finds them: `--state DIR` names another folder"
+            }
+            JournalError::Stopped { .. } => {
+                "nothing more was written down or begun, and what ran was ended. Results are in the store: the next run \
+                 finds them and does the rest. Look at the disk first (`dmesg`, `df`)"
+            }
+            _ => "check the state folder and its disk; results are in the store and are not lost",
+        };
+        Self::new(Exit::Unavailable, error.to_string()).help(help)
     }
 }
 

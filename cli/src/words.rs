@@ -3,6 +3,7 @@
 use pipe_engine::event::Skip;
 use pipe_engine::revision::Revision;
 use serde_json::Value as Json;
+use std::path::Path;
 use std::time::Duration;
 
 /// `1 task`, `2 tasks`.
@@ -114,6 +115,15 @@ pub(crate) fn skip(why: Skip) -> Option<&'static str> {
         Skip::When => Some("`when` is false"),
         Skip::NothingFailed => Some("nothing has failed"),
     }
+}
+
+/// What a run does while the disk of its state folder is full.
+pub(crate) fn disk_full(state: &Path, left: u64) -> String {
+    format!(
+        "{} left where {} lies: what runs goes on, and the rest begins as soon as there is room",
+        bytes(left),
+        state.display()
+    )
 }
 
 /// `1a2b3c4d5e6f (v1.2, main) of club/specs, 2 files changed`.

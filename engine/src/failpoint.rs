@@ -4,6 +4,7 @@
 //! - `PIPE_FAILPOINT=name:3`: the process kills itself when it reaches that point for the third time.
 //! - `PIPE_FAILPOINT_LOG=file`: the name of each point that is reached is a line of the file.
 //! - `PIPE_FAILPOINT_CLOCK=60@name:3`: from then on the machine's clock shows a minute less; without `@`, from the start.
+//! - `PIPE_FAILPOINT_BREAK=name:3`: the third time, what stands there fails as it does on a disk that is broken.
 //! - `PIPE_FAILPOINT_NO_FLUSH=1`: finished files are not flushed before their manifests are filed. Only a power cut
 //!   can tell, and a test of power cuts that cannot tell proves nothing.
 
@@ -42,6 +43,12 @@ mod armed {
         0
     }
 
+    /// Whether something fails as on a disk that is broken.
+    #[inline(always)]
+    pub fn breaks(_what: &'static str) -> bool {
+        false
+    }
+
     /// Whether a flush is one.
     #[inline(always)]
     pub fn flushes() -> bool {
@@ -69,6 +76,7 @@ mod armed {
     static KILL: LazyLock<Option<Nth>> = LazyLock::new(|| Nth::of(&std::env::var("PIPE_FAILPOINT").ok()?));
     static LOG: LazyLock<Option<File>> =
         LazyLock::new(|| File::options().append(true).create(true).open(std::env::var_os("PIPE_FAILPOINT_LOG")?).ok());
+    static BREAK: LazyLock<Option<Nth>> = LazyLock::new(|| Nth::of(&std::env::var("PIPE_FAILPOINT_BREAK").ok()?));
     static CLOCK: LazyLock<Option<Clock>> = LazyLock::new(|| Clock::of(&std::env::var("PIPE_FAILPOINT_CLOCK").ok()?));
 
     /// The n-th time at a point.
@@ -126,6 +134,11 @@ mod armed {
         whole / 2
     }
 
+    /// Whether something fails as on a disk that is broken.
+    pub fn breaks(what: &'static str) -> bool {
+        BREAK.as_ref().is_some_and(|it| it.is_now(what))
+    }
+
     /// Whether a flush is one.
     pub fn flushes() -> bool {
         std::env::var_os("PIPE_FAILPOINT_NO_FLUSH").is_none()
@@ -137,4 +150,4 @@ mod armed {
     }
 }
 
-pub use armed::{clock, flushes, part_of, reach};
+pub use armed::{breaks, clock, flushes, part_of, reach};

@@ -42,6 +42,9 @@ pub struct RunView {
     pub finished: Option<Counts>,
     /// Whether somebody asked it to stop.
     pub interrupted: bool,
+    /// Bytes that the disk of the state folder had left when it was found to be full; absent when there is room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_full: Option<u64>,
     /// How many tasks its plan has.
     pub planned: u64,
     /// The tasks that have been heard of, in the order they were.
@@ -150,6 +153,8 @@ impl RunView {
             }
             Body::StageExpanded { tasks, .. } => self.planned += tasks,
             Body::CancelRequested => self.interrupted = true,
+            Body::DiskFull { left } => self.disk_full = Some(*left),
+            Body::DiskFree => self.disk_full = None,
             Body::RunFinished { counts } => self.finished = Some(*counts),
             _ => {
                 if let Some(task) = &event.task {

@@ -12,10 +12,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A run that takes longer than this needs a person.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// Tasks side by side: they sleep more than they work.
 const AT_ONCE: &str = "8";
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// A process by its number and the moment it was started: a number alone may go to another.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +29,6 @@ pub(crate) struct Process {
 pub(crate) struct Event {
     pub(crate) kind: String,
     pub(crate) task: Option<String>,
-    /// Why something failed, as JSON.
-    pub(crate) failure: Option<String>,
 }
 
 /// How a run ended.
@@ -112,6 +110,21 @@ impl Engine {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it has said this, or has ended. Returns whether it has said it.
+    pub(crate) fn says(&mut self, kind: &str) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let is_over = Instant::now() >= until || !matches!(self.child.try_wait(), Ok(None));
+            if self.events().iter().any(|event| event.kind == kind) {
+                return true;
+            }
+            if is_over {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Kills it after a while, unless it has ended by then.
     pub(crate) fn kill_after(mut self, rest: Duration) -> Ended {
         let until = Instant::now() + rest;
@@ -154,8 +167,7 @@ impl Engine {
 fn event(line: &str) -> Option<Event> {
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
     let task = line["task"].as_str().map(str::to_owned);
-    let failure = line.get("failure").map(ToString::to_string);
-    Some(Event { kind: line["type"].as_str()?.to_owned(), task, failure })
+    Some(Event { kind: line["type"].as_str()?.to_owned(), task })
 }
 
 impl Process {

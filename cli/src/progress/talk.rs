@@ -44,6 +44,11 @@ impl Talk {
                 self.printer
                     .line("stopping: nothing more is started, what runs is asked to end; Ctrl-C again ends it now");
             }
+            Body::DiskFull { left } => {
+                let title = self.printer.paint_err(Style::Warning, "disk full:");
+                self.printer.line(&format!("{title} {}", words::disk_full(self.state.root(), *left)));
+            }
+            Body::DiskFree => self.printer.line("there is room on the disk again: going on"),
             Body::AttemptStarted { reason, number, .. } if self.verbose => {
                 let nth = if *number > 1 { format!("attempt {number}, ") } else { String::new() };
                 self.printer.line(&self.printer.paint_err(Style::Faint, &format!("{task}: started ({nth}{reason})")));

@@ -49,6 +49,10 @@ pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str,
     text.push_str(&origin(view, printer));
     text.push_str(&format!("\n{}", table::lines(printer, &rows(view, now))));
     text.push_str(&failures(view, state, printer));
+    if let (Life::Running(_), Some(left)) = (life, view.disk_full) {
+        let title = printer.paint_out(Style::Warning, "disk full:");
+        text.push_str(&format!("\n{title} {}\n", words::disk_full(state.root(), left)));
+    }
     text.push_str(&advice(view, life, spec));
     text
 }

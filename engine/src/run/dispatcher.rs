@@ -19,7 +19,7 @@ use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Plan, Rows};
 use crate::scheduler::{Command, Expand, Found, Growth, Input, Record, State, Stop, TaskIndex, step};
 use crate::secret;
-use crate::state::{JournalError, OpenJob};
+use crate::state::{Health, JournalError, OpenJob};
 use crate::units::Bytes;
 use crate::world::Timestamp;
 use afar::Afar;
@@ -55,7 +55,6 @@ enum Message {
     LeftOpen(TaskIndex, u32, Failure),
     /// A job that an earlier run had left was ended, or could not be.
     Settled(OpenJob, Result<(), Failure>),
-    JournalFailed(JournalError),
 }
 
 pub(super) struct Dispatcher {
@@ -142,7 +141,7 @@ impl Dispatcher {
         };
         self.settle().await;
         self.record(Record::Finished(counts));
-        self.setup.journal.flush().await?;
+        self.write_out(&mut cancel).await?;
         let finder = self.setup.finder.clone();
         // Hints are for speed; losing them is no error.
         let _ = tokio::task::spawn_blocking(move || finder.save()).await;
@@ -150,6 +149,7 @@ impl Dispatcher {
     }
 
     async fn drive(&mut self, cancel: &mut UnboundedReceiver<Stop>) -> Result<Counts, JournalError> {
+        let mut health = self.setup.journal.health();
         loop {
             if let Some(counts) = self.finished {
                 return Ok(counts);
@@ -157,7 +157,11 @@ impl Dispatcher {
             self.publish_if_due();
             let nap = self.nap();
             tokio::select! {
-                Some(message) = self.inbox.recv() => self.take(message)?,
+                Some(message) = self.inbox.recv() => self.take(message),
+                Ok(()) = health.changed() => {
+                    let health = health.borrow_and_update().clone();
+                    self.journal_is(health)?;
+                }
                 Some(how) = cancel.recv() => {
                     self.interrupted = true;
                     self.feed(Input::Cancel(how));
@@ -169,6 +173,32 @@ impl Dispatcher {
                 }
             }
         }
+    }
+
+    /// Waits until all that was said is in the journal. On a full disk that may take until somebody makes room, or asks to
+    /// stop once more.
+    async fn write_out(&self, cancel: &mut UnboundedReceiver<Stop>) -> Result<(), JournalError> {
+        let mut flushed = std::pin::pin!(self.setup.journal.flush());
+        loop {
+            tokio::select! {
+                flushed = &mut flushed => return flushed,
+                Some(_) = cancel.recv() => {
+                    if matches!(*self.setup.journal.health().borrow(), Health::Full { .. }) {
+                        return Err(JournalError::Stopped { why: "the disk of the state folder is full".to_owned() });
+                    }
+                }
+            }
+        }
+    }
+
+    fn journal_is(&mut self, health: Health) -> Result<(), JournalError> {
+        match health {
+            Health::Good => self.feed(Input::DiskFree),
+            Health::Full { left } => self.feed(Input::DiskFull(left)),
+            // Nothing more can be promised, so nothing more is begun.
+            Health::Broken(why) => return Err(JournalError::Stopped { why }),
+        }
+        Ok(())
     }
 
     /// Ends every child and waits for it: nobody may go on writing once the state folder is given up. Jobs elsewhere are
@@ -196,7 +226,7 @@ impl Dispatcher {
         next.map_or(Duration::from_secs(3600), |at| at.since(self.setup.world.now()).max(Duration::from_millis(1)))
     }
 
-    fn take(&mut self, message: Message) -> Result<(), JournalError> {
+    fn take(&mut self, message: Message) {
         match message {
             Message::Unwanted(task, found) => self.feed(Input::Found(task, found)),
             Message::Looked(task, looked) => self.looked(task, *looked),
@@ -217,9 +247,7 @@ impl Dispatcher {
             Message::Grown(question, answer) => self.grown(question, *answer),
             Message::LeftOpen(task, number, failure) => self.left_open(task, number, failure),
             Message::Settled(job, ended) => self.settled(job, ended),
-            Message::JournalFailed(error) => return Err(error),
         }
-        Ok(())
     }
 
     fn feed(&mut self, input: Input) {
@@ -431,17 +459,6 @@ impl Dispatcher {
             self.known[task] = Some(Arc::new(artifact));
         });
         self.feed(Input::Published(task, result));
-        self.watch_journal();
-    }
-
-    /// Hears of a broken journal while there is still work that should not be started.
-    fn watch_journal(&self) {
-        let (flushed, outbox) = (self.setup.journal.flushed(), self.outbox.clone());
-        tokio::spawn(async move {
-            if let Err(error) = flushed.await {
-                let _ = outbox.send(Message::JournalFailed(error));
-            }
-        });
     }
 
     fn attempt(&self, task: TaskIndex, memory: u64) -> Attempt {

@@ -3,62 +3,82 @@
 //! SQLite in WAL mode with `synchronous=FULL`, one writer thread that puts whatever is queued into one transaction.
 //! Of the stores that were measured it was the one without a state it could not be opened from again.
 
+mod ballast;
+mod layout;
+mod writer;
+
+pub use writer::Sink;
+
 use super::jobs;
 use crate::event::RunEvent;
-use crate::failpoint::reach;
+use crate::failpoint::{breaks, reach};
 use crate::ids::RunId;
-use rusqlite::{Connection, OpenFlags, params};
+use ballast::Ballast;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use writer::Order;
 
-/// What each layout adds to the one before, from an empty file on. A step that was released is never changed. Two engines
-/// may take the same step at once: the second finds it done.
-const LAYOUTS: [&str; 2] = [
-    "create table if not exists events (
-        run text not null, seq integer not null, time integer not null, type text not null,
-        task text, attempt text, json text not null, primary key (run, seq)
-    ) strict, without rowid;
-    create table if not exists runs (run text primary key, started integer not null) strict, without rowid;",
-    // Jobs elsewhere that are not known to be over: a fold over the events that is asked for at the start of each run.
-    "create table if not exists jobs (
-        attempt text primary key, backend text not null, task text not null
-    ) strict, without rowid;",
-];
+/// How often a full disk is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The layout of this version. A newer one is refused.
-const LAYOUT: i64 = LAYOUTS.len() as i64;
+/// Pages that the write-ahead log may have before they go into the journal: less to write when the disk is nearly full.
+const LOG_PAGES: u32 = 200;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// SQLite's own error.
     #[error("the journal failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+    /// There is no room for more. What could not be written was not written at all.
+    #[error("the disk of the state folder is full: {0}")]
+    Full(rusqlite::Error),
     /// A row is not an event.
     #[error("the journal has a row that cannot be read: {0}")]
     Row(#[from] serde_json::Error),
     /// The journal was written by a newer version.
-    #[error("the journal has layout {found} and this version of pipe reads up to {LAYOUT}: use a newer pipe")]
+    #[error("the journal has layout {found} and this version of pipe reads up to {}: use a newer pipe", layout::NEWEST)]
     TooNew {
         /// The layout found.
         found: i64,
     },
     /// The writer has stopped after an error; nothing more is accepted.
-    #[error("the journal stopped after an error and takes nothing more")]
-    Stopped,
+    #[error("the journal takes nothing more after an error: {why}")]
+    Stopped {
+        /// The error.
+        why: String,
+    },
 }
 
-enum Order {
-    Append(Vec<RunEvent>),
-    Flush(oneshot::Sender<Result<(), JournalError>>),
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full(error) } else { Self::Sqlite(error) }
+    }
+}
+
+/// How the journal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// What is appended is written.
+    Good,
+    /// Its disk is full, or nearly: nothing new should be begun. What is appended is written as soon as it can be.
+    Full {
+        /// Bytes that were left.
+        left: u64,
+    },
+    /// It takes nothing more.
+    Broken(String),
 }
 
 /// The journal of a state folder, open for writing.
 pub struct Journal {
     orders: Option<Sender<Order>>,
     writer: Option<JoinHandle<()>>,
+    health: watch::Receiver<Health>,
 }
 
 impl Journal {
@@ -67,17 +87,25 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        migrate(&connection)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        layout::bring_up(&mut connection)?;
+        let ballast = Ballast::lay(path.parent().unwrap_or(Path::new("")).to_owned());
+        Ok(Self::over(Database { connection, ballast }))
+    }
+
+    /// A journal that is written to this sink.
+    pub fn over(sink: impl Sink) -> Self {
         let (orders, inbox) = channel();
+        let (tells, health) = watch::channel(Health::Good);
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write_groups(connection, &inbox))
+            .spawn(move || writer::work(sink, &inbox, &tells, LOOK_AGAIN))
             .expect("the system can start one thread");
-        Ok(Self { orders: Some(orders), writer: Some(writer) })
+        Self { orders: Some(orders), writer: Some(writer), health }
     }
 
     /// Queues durable events. They are on disk after the next [`Journal::flush`], usually sooner.
@@ -87,7 +115,7 @@ impl Journal {
         let _ = self.sender().send(Order::Append(events));
     }
 
-    /// Waits until everything queued before is on disk.
+    /// Waits until everything queued before is on disk. On a full disk that may be never.
     ///
     /// # Errors
     /// The first error since the journal was opened: after one, nothing more is written.
@@ -99,10 +127,20 @@ impl Journal {
     pub fn flushed(&self) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
         let (reply, done) = oneshot::channel();
         let sent = self.sender().send(Order::Flush(reply));
+        let health = self.health();
         async move {
-            sent.map_err(|_| JournalError::Stopped)?;
-            done.await.map_err(|_| JournalError::Stopped)?
+            let stopped = || match &*health.borrow() {
+                Health::Broken(why) => JournalError::Stopped { why: why.clone() },
+                _ => JournalError::Stopped { why: "its writer has ended".to_owned() },
+            };
+            sent.map_err(|_| stopped())?;
+            done.await.map_err(|_| stopped())?
         }
+    }
+
+    /// How it is, now and from now on.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
     }
 
     fn sender(&self) -> &Sender<Order> {
@@ -119,45 +157,44 @@ impl Drop for Journal {
     }
 }
 
-fn migrate(connection: &Connection) -> Result<(), JournalError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let Some(steps) = usize::try_from(found).ok().and_then(|found| LAYOUTS.get(found..)) else {
-        return Err(JournalError::TooNew { found });
-    };
-    if found == 0 {
-        reach("journal.created");
-    }
-    if !steps.is_empty() {
-        let steps = steps.concat();
-        connection.execute_batch(&format!("begin immediate; {steps} pragma user_version = {LAYOUT}; commit;"))?;
-    }
-    Ok(())
+/// The journal's file and the ballast beside it.
+struct Database {
+    connection: Connection,
+    ballast: Ballast,
 }
 
-/// Takes whatever is queued, writes it in one transaction, answers the flushes that were waiting for it.
-fn write_groups(mut connection: Connection, inbox: &Receiver<Order>) {
-    let mut broken: Option<JournalError> = None;
-    while let Ok(first) = inbox.recv() {
-        let (mut events, mut waiting) = (Vec::new(), Vec::new());
-        for order in std::iter::once(first).chain(inbox.try_iter()) {
-            match order {
-                Order::Append(more) => events.extend(more),
-                Order::Flush(reply) => waiting.push(reply),
+impl Sink for Database {
+    fn write(&mut self, events: &[RunEvent]) -> Result<(), JournalError> {
+        write_group(&mut self.connection, events).map_err(|error| match error {
+            // SQLite tells a quota that is used up, and a shared memory that cannot grow, as trouble with a write.
+            JournalError::Sqlite(error) if was_not_written(&error) && self.ballast.is_full() => {
+                JournalError::Full(error)
             }
-        }
-        if broken.is_none() && !events.is_empty() {
-            broken = write_group(&mut connection, &events).err();
-        }
-        for reply in waiting {
-            // A failed flush is never tried again: after an error the disk may have dropped what it had.
-            let answer = if broken.is_some() { Err(broken.take().unwrap_or(JournalError::Stopped)) } else { Ok(()) };
-            let failed = answer.is_err();
-            let _ = reply.send(answer);
-            if failed {
-                return;
-            }
-        }
+            other => other,
+        })
     }
+
+    fn make_room(&mut self) -> bool {
+        self.ballast.let_go()
+    }
+
+    fn is_low(&mut self) -> bool {
+        self.ballast.is_low()
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.ballast.lay_again()
+    }
+
+    fn left(&self) -> u64 {
+        self.ballast.left().unwrap_or(0)
+    }
+}
+
+/// Whether a write, not a flush, failed.
+fn was_not_written(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE))
 }
 
 fn write_group(connection: &mut Connection, events: &[RunEvent]) -> Result<(), JournalError> {
@@ -188,6 +225,12 @@ fn write_group(connection: &mut Connection, events: &[RunEvent]) -> Result<(), J
         }
     }
     reach("journal.before_commit");
+    if breaks("journal.flush") {
+        return Err(JournalError::Sqlite(rusqlite::Error::SqliteFailure(
+            ffi::Error::new(ffi::SQLITE_IOERR_FSYNC),
+            None,
+        )));
+    }
     transaction.commit()?;
     reach("journal.committed");
     Ok(())
@@ -241,13 +284,12 @@ pub mod read_only {
         }
         // WAL readers need to write the shared-memory file, so this is not opened read-only at the system's level.
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match found {
+        connection.busy_timeout(Duration::from_secs(10))?;
+        match layout::of(&connection)? {
             0 => Ok(None),
-            // What later layouts added is read only by whoever has opened the journal for writing.
-            1..=LAYOUT => Ok(Some(connection)),
-            found => Err(JournalError::TooNew { found }),
+            // One of an older layout is brought up by the next run; until then it has no more than it had.
+            found if found <= layout::NEWEST => Ok(Some(connection)),
+            found => Err(JournalError::TooNew { found: i64::try_from(found).unwrap_or(i64::MAX) }),
         }
     }
 }

@@ -14,7 +14,7 @@ pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Past};
 pub use holder::Holder;
 pub use jobs::OpenJob;
-pub use journal::{Journal, JournalError, read_only};
+pub use journal::{Health, Journal, JournalError, Sink, read_only};
 pub use lock::{Lock, LockError};
 
 use crate::ids::AttemptId;

@@ -1,19 +1,20 @@
-//! A disk that is full, and one that cannot be written: a small disk in memory, which needs root.
+//! A disk that is full, one that breaks, and one that cannot be written. Small disks in memory need root.
 
 use super::Ending;
 use super::mount::{Mount, is_root};
 use crate::bench::Bench;
-use crate::engine::Ended;
+use crate::engine::{Ended, LOOK_EVERY, PATIENCE, children_of};
 use crate::project::{Project, noted};
 use crate::watch::Watch;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 /// Bytes that are left when the run begins: enough for some of the tasks.
-const LEFT: u64 = 500_000;
+const LEFT: u64 = 2_000_000;
 
-/// A run fills the disk, fails with a sentence, and goes on when there is room.
+/// A run that fills the disk says so and begins nothing more; once there is room it goes on by itself, and nothing has failed.
 pub(crate) fn full(bench: &Bench) -> Ending {
     if !is_root() {
         return Ending::Skipped("a small disk can be mounted by root only".to_owned());
@@ -24,23 +25,61 @@ pub(crate) fn full(bench: &Bench) -> Ending {
         Err(why) => return Ending::Skipped(why),
     };
     let project = Project::write(&mount.folder, &bench.notes("full"), bench.tasks).expect("it can be written");
-    fill(&mount.folder.join("ballast"));
+    let filled = mount.folder.join("filled");
+    fill(&filled);
     let mut watch = Watch::over(project);
-    let ended = watch.start(&bench.pipe, &[]).wait();
+    let mut engine = watch.start(&bench.pipe, &[]);
     let mut wrong = Vec::new();
-    if !matches!(ended.code(), Some(1 | 3)) || !said(&ended).contains("No space left") && !said(&ended).contains("full")
-    {
-        wrong.push(format!("a full disk is not told: {}", ended.told()));
+    if !engine.says("disk_full") {
+        wrong.push("a full disk is not told".to_owned());
     }
-    watch.look();
-    wrong.extend(unfiled(&watch.project, &ended));
+    // What ran when the disk was found to be full comes to its end.
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until && !children_of(&watch.project.state()).is_empty() {
+        std::thread::sleep(LOOK_EVERY);
+    }
     let before = watch.project.manifests().0.len();
-    fs::remove_file(mount.folder.join("ballast")).expect("it is there");
+    if before >= bench.tasks {
+        wrong.push("all was done before the disk was full: this proves nothing".to_owned());
+    }
+    fs::remove_file(&filled).expect("it is there");
+    let ended = engine.wait();
+    wrong.extend(unfiled(&watch.project, &ended));
+    watch.done(&ended, &bench.control);
+    wrong.extend(watch.wrong.all().map(|(kind, what)| format!("{kind}: {what}")));
+    if wrong.is_empty() {
+        Ending::Held(format!(
+            "told; {before} of {} results then, the rest by the same run when there was room",
+            bench.tasks
+        ))
+    } else {
+        Ending::Failed(wrong)
+    }
+}
+
+/// A disk that does not take what the journal flushes: the run ends at once and says why, its children with it, and the
+/// next run does the rest.
+pub(crate) fn broken(bench: &Bench) -> Ending {
+    let commits = bench.reached.get("journal.before_commit").copied().unwrap_or(0);
+    let mut watch = bench.watch("broken");
+    let mut wrong = Vec::new();
+    for share in [8, 2] {
+        let when = format!("journal.flush:{}", commits / share + 1);
+        let ended = watch.start(&bench.pipe, &[("PIPE_FAILPOINT_BREAK", when)]).wait();
+        if ended.code() != Some(3) || !ended.stderr.contains("disk I/O error") {
+            wrong.push(format!("it is not told: {}", ended.told()));
+        }
+        if !ended.children.is_empty() {
+            wrong.push(format!("{} processes of tasks live on", ended.children.len()));
+        }
+        watch.look();
+        wrong.extend(unfiled(&watch.project, &ended));
+    }
     let ended = watch.start(&bench.pipe, &[]).wait();
     watch.done(&ended, &bench.control);
     wrong.extend(watch.wrong.all().map(|(kind, what)| format!("{kind}: {what}")));
     if wrong.is_empty() {
-        Ending::Held(format!("told; {before} of {} results kept, the rest made when there was room", bench.tasks))
+        Ending::Held("exit code 3 and the reason, twice; no child lived on; the next run did the rest".to_owned())
     } else {
         Ending::Failed(wrong)
     }
@@ -113,12 +152,6 @@ fn fill(ballast: &Path) {
     let disk = rustix::fs::statvfs(ballast.parent().unwrap_or(ballast)).expect("a mounted disk tells its size");
     let free = disk.f_bavail * disk.f_frsize;
     fs::write(ballast, vec![0; usize::try_from(free - LEFT).unwrap_or(0)]).expect("there is so much room");
-}
-
-/// Everything the run said: its last words and what the logs of attempts hold are where a person looks.
-fn said(ended: &Ended) -> String {
-    let failures = ended.events.iter().filter_map(|event| event.failure.clone());
-    std::iter::once(ended.stderr.clone()).chain(failures).collect::<Vec<_>>().join("\n")
 }
 
 /// Tasks of which the run said that they succeeded, and that have no result.

@@ -32,6 +32,7 @@ pub(crate) const ALL: [(&str, Scene); 7] = [
     ("jobs elsewhere", jobs::play),
     ("clock set back", clock::play),
     ("full disk", disk::full),
+    ("broken disk", disk::broken),
     ("read-only store and state", disk::read_only),
     ("power cut", power::play),
 ];

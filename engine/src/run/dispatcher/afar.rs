@@ -80,8 +80,8 @@ impl Dispatcher {
         let (flushed, store, outbox) =
             (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
         tokio::spawn(async move {
-            if let Err(error) = flushed.await {
-                let _ = outbox.send(Message::JournalFailed(error));
+            // A journal that is broken ends the run; what comes next knows of no job then, and there is none.
+            if flushed.await.is_err() {
                 return;
             }
             let begun = || drop(outbox.send(Message::Begun(task, number)));
@@ -154,10 +154,10 @@ impl Dispatcher {
         let (flushed, store, outbox) =
             (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
         tokio::spawn(async move {
-            let ended = match flushed.await {
-                Ok(()) => elsewhere::end(place, store, job.attempt.clone()).await,
-                Err(error) => return drop(outbox.send(Message::JournalFailed(error))),
-            };
+            if flushed.await.is_err() {
+                return;
+            }
+            let ended = elsewhere::end(place, store, job.attempt.clone()).await;
             let _ = outbox.send(Message::Settled(job, ended));
         });
     }

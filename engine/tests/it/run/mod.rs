@@ -2,6 +2,7 @@
 
 mod caching;
 mod children;
+mod disk;
 mod elsewhere;
 mod estimating;
 mod following;

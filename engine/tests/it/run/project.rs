@@ -8,11 +8,11 @@ use pipe_engine::ids::RunId;
 use pipe_engine::local::{Local, end_orphans, sweep_dead_attempts};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
-use pipe_engine::run::{Replan, Setup, run};
+use pipe_engine::run::{Finished, Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
-use pipe_engine::state::{Hints, Journal, Lock, OpenJob, StateFolder, read_only};
+use pipe_engine::state::{Hints, Journal, JournalError, Lock, OpenJob, StateFolder, read_only};
 use pipe_engine::store::Folder;
 use pipe_engine::text::{Diagnostic, SourceText};
 use pipe_engine::work::Work;
@@ -159,7 +159,7 @@ impl Project {
                 let _ = die.send(());
             }
         };
-        let setup = self.setup(self.replan(stages), Selection::default(), &state, Arc::new(listener));
+        let setup = self.setup(self.replan(stages), Selection::default(), &state, journal(&state), Arc::new(listener));
         let (_stop, stopped) = unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -191,6 +191,30 @@ impl Project {
         cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
     ) -> Ran {
         let state = StateFolder::at(self.path(state));
+        let (finished, events) = self.run_all(&state, journal, stages, selection, cancel);
+        let finished = finished.expect("the journal works");
+        Ran { counts: finished.counts, events, run: finished.run, state }
+    }
+
+    /// Runs with a journal that need not work.
+    pub(super) fn run_with(
+        &self,
+        state: &StateFolder,
+        journal: impl FnOnce(&StateFolder) -> Journal,
+        stages: &str,
+        cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
+    ) -> (Result<Finished, JournalError>, Vec<RunEvent>) {
+        self.run_all(state, journal, stages, Selection::default(), cancel)
+    }
+
+    fn run_all(
+        &self,
+        state: &StateFolder,
+        journal: impl FnOnce(&StateFolder) -> Journal,
+        stages: &str,
+        selection: Selection,
+        cancel: impl Fn(&RunEvent) -> Option<Stop> + Send + Sync + 'static,
+    ) -> (Result<Finished, JournalError>, Vec<RunEvent>) {
         // A child that another test starts holds all open files for an instant, this lock among them.
         let _held = Lock::take(state.root(), true).unwrap();
         let (stop, stopped) = unbounded_channel();
@@ -202,12 +226,11 @@ impl Project {
                 let _ = stop.send(how);
             }
         };
-        let setup = self.setup(self.replan(stages), selection, &state, Arc::new(listener));
+        let setup = self.setup(self.replan(stages), selection, state, journal(state), Arc::new(listener));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let finished = runtime.block_on(async { tokio::time::timeout(LONGEST, run(setup, stopped)).await });
-        let finished = finished.expect("the run hangs").expect("the journal works");
         let events = events.lock().unwrap().clone();
-        Ran { counts: finished.counts, events, run: finished.run, state }
+        (finished.expect("the run hangs"), events)
     }
 
     fn setup(
@@ -215,6 +238,7 @@ impl Project {
         replan: Replan,
         selection: Selection,
         state: &StateFolder,
+        journal: Journal,
         listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
     ) -> Setup {
         let mut plan = replan(&Rows::new()).unwrap();
@@ -234,7 +258,7 @@ impl Project {
             slot: None,
             asked: None,
             world,
-            journal: Journal::open(&state.journal()).unwrap(),
+            journal,
             local: Local {
                 store,
                 state: state.clone(),
@@ -275,6 +299,10 @@ impl Project {
         files.sort();
         files
     }
+}
+
+fn journal(state: &StateFolder) -> Journal {
+    Journal::open(&state.journal()).unwrap()
 }
 
 /// The plan of these stages with the rows that are known, or what is wrong with them.
