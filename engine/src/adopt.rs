@@ -48,7 +48,7 @@ impl Adoption<'_> {
         let (output, number) = self.folder(store)?;
         let adopted = self.take_in(store, &output).and_then(|(files, result)| {
             self.looked.files.values().try_for_each(SourceFile::check_unchanged)?;
-            store.flush().map_err(store_failed)?;
+            store.flush(files.iter().map(|file| file.at.as_str())).map_err(store_failed)?;
             self.file(store, self.manifest(files, result, number, now))
         });
         let own = format!("{output}/");

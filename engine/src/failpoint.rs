@@ -5,6 +5,7 @@
 //! - `PIPE_FAILPOINT_LOG=file`: the name of each point that is reached is a line of the file.
 //! - `PIPE_FAILPOINT_CLOCK=60@name:3`: from then on the machine's clock shows a minute less; without `@`, from the start.
 //! - `PIPE_FAILPOINT_BREAK=name:3`: the third time, what stands there fails as it does on a disk that is broken.
+//! - `PIPE_FAILPOINT_STALL=1`: a flush of a whole disk does not come back.
 //! - `PIPE_FAILPOINT_NO_FLUSH=1`: finished files are not flushed before their manifests are filed. Only a power cut
 //!   can tell, and a test of power cuts that cannot tell proves nothing.
 
@@ -54,6 +55,10 @@ mod armed {
     pub fn flushes() -> bool {
         true
     }
+
+    /// A moment that may never end.
+    #[inline(always)]
+    pub fn stall() {}
 
     /// What the machine's clock shows, in milliseconds.
     #[inline(always)]
@@ -144,10 +149,17 @@ mod armed {
         std::env::var_os("PIPE_FAILPOINT_NO_FLUSH").is_none()
     }
 
+    /// A moment that may never end.
+    pub fn stall() {
+        while std::env::var_os("PIPE_FAILPOINT_STALL").is_some() {
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
+    }
+
     /// What the machine's clock shows, in milliseconds.
     pub fn clock(millis: u64) -> u64 {
         millis - CLOCK.as_ref().map_or(0, |clock| clock.now.load(Relaxed))
     }
 }
 
-pub use armed::{breaks, clock, flushes, part_of, reach};
+pub use armed::{breaks, clock, flushes, part_of, reach, stall};

@@ -3,6 +3,7 @@
 
 use super::plan::Plan;
 use crate::failure::Failure;
+use crate::manifest::place;
 use crate::store::{Folder, Results, lineage};
 use crate::work::store_failed;
 use std::collections::HashSet;
@@ -42,7 +43,11 @@ pub fn sweep(store: &Folder, plan: &Plan, goes_on: &mut dyn FnMut(Step<'_>) -> b
     if !goes_on(Step::Flush) {
         return Ok(());
     }
-    store.flush().map_err(store_failed)?;
+    let moved = plan.damaged.iter().chain(plan.removed().map(|entry| &entry.fingerprint));
+    let places: Vec<String> = moved.flat_map(|print| [place(print), lineage::place_of(print)]).collect();
+    // What is in quarantine has a name of its own; what counts is that the folder has it.
+    let places = places.iter().map(String::as_str).chain(["quarantine/any"]);
+    store.flush(places).map_err(store_failed)?;
     for file in plan.gone.iter().chain(&plan.half_written) {
         if !goes_on(Step::File(&file.at)) {
             return Ok(());

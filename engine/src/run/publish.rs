@@ -52,7 +52,8 @@ pub(super) fn manifest(
 /// Publishes a group: one flush for all of it, then its manifests.
 pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
     reach("group.before_flush");
-    let flushed = store.flush().map_err(store_failed);
+    let files = group.iter().flat_map(|finish| &finish.manifest.files).map(|file| file.at.as_str());
+    let flushed = store.flush(files).map_err(store_failed);
     reach("group.flushed");
     let file =
         |finish: Finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest, finish.replaces)));

@@ -1,11 +1,12 @@
 //! A store that is a folder of a local disk.
 //! Small objects are written to a temporary name, flushed and then given their own by a rename that never replaces.
 
+use super::flush::Flusher;
 use super::{Stat, Store, StoreError, check_path, check_prefix};
 use crate::failpoint;
 use crate::stamp::Stamp;
 use futures::future::BoxFuture;
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub struct Folder {
     root: PathBuf,
     /// Where the search for the next free temporary name begins.
     writes: AtomicU64,
+    flusher: Flusher,
 }
 
 impl Folder {
@@ -29,7 +31,7 @@ impl Folder {
             |source| StoreError::Failed { doing: "write to the store", at: root.display().to_string(), source };
         fs::create_dir_all(root.join("tmp")).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
-        let store = Self { root, writes: AtomicU64::new(0) };
+        let store = Self { root, writes: AtomicU64::new(0), flusher: Flusher::new() };
         store.temporary().and_then(|(probe, _)| fs::remove_file(probe)).map_err(|source| StoreError::Failed {
             doing: "write to the store",
             at: store.root.display().to_string(),
@@ -41,7 +43,7 @@ impl Folder {
     /// The folder as it is, for looking only: nothing is made and nothing is proved. When it is not there, it has
     /// no results.
     pub fn for_looking(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), writes: AtomicU64::new(0) }
+        Self { root: root.into(), writes: AtomicU64::new(0), flusher: Flusher::new() }
     }
 
     /// The folder itself, absolute when it was opened.
@@ -54,16 +56,16 @@ impl Folder {
         self.root.join(at)
     }
 
-    /// Makes everything that was written under the root survive a power cut. One call for a whole group of
-    /// finished tasks costs less than a flush of each of their files.
+    /// Makes these objects survive a power cut, or that they are gone.
     ///
     /// # Errors
     /// [`StoreError::Failed`] when the disk reports an error; what was written must then not be trusted.
-    pub fn flush(&self) -> Result<(), StoreError> {
+    pub fn flush<'a>(&self, objects: impl Iterator<Item = &'a str>) -> Result<(), StoreError> {
         if !failpoint::flushes() {
             return Ok(());
         }
-        File::open(&self.root).and_then(|root| Ok(syncfs(&root)?)).map_err(|e| self.failed("flush", "", e))
+        let files: Vec<PathBuf> = objects.map(|at| self.path(at)).collect();
+        self.flusher.flush(&self.root, &files).map_err(|e| self.failed("flush", "", e))
     }
 
     /// A new file of our own. Its name may be taken: by a second store in this process, by a container that has the

@@ -1,6 +1,7 @@
 //! Where artifacts and manifests live. [`Store`] is what the engine asks of a folder or a bucket; [`Folder`] is
 //! the one it brings itself; [`Results`] keeps manifests in either.
 
+mod flush;
 mod folder;
 mod hold;
 pub mod lineage;

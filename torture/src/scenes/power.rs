@@ -22,11 +22,13 @@ pub(crate) fn play(bench: &Bench) -> Ending {
         return Ending::Skipped("a disk can be mounted and shut down by root only".to_owned());
     }
     let cuts = if bench.is_short { 2 } else { 20 };
-    let (mut seed, mut told, mut wrong) = (Seed::of(bench.seed), 0, Vec::new());
+    let (mut seed, mut told, mut wrong) = (Seed::of(bench.seed), [0; 2], Vec::new());
     for cut in 0..cuts {
-        match play_one(bench, seed.share(), &[]) {
+        // Every other time the flush of the whole disk stalls, and files are flushed one by one.
+        let stalls = cut % 2 == 1;
+        match play_one(bench, seed.share(), if stalls { Disk::Busy } else { Disk::Calm }) {
             Ok(cut) => {
-                told += cut.told;
+                told[usize::from(stalls)] += cut.told;
                 wrong.extend(cut.wrong);
             }
             Err(why) if cut == 0 => return Ending::Skipped(why),
@@ -35,7 +37,7 @@ pub(crate) fn play(bench: &Bench) -> Ending {
     }
     let mut lost = 0;
     for _ in 0..cuts.min(5) {
-        match play_one(bench, 0.5 + seed.share() / 4.0, &[("PIPE_FAILPOINT_NO_FLUSH", "1".to_owned())]) {
+        match play_one(bench, 0.5 + seed.share() / 4.0, Disk::Unflushed) {
             Ok(cut) => lost += cut.wrong.len(),
             Err(why) => wrong.push(format!("control: {why}")),
         }
@@ -43,12 +45,14 @@ pub(crate) fn play(bench: &Bench) -> Ending {
     if lost == 0 {
         wrong.push("the control without flushes lost nothing: this proves nothing".to_owned());
     }
-    if told == 0 {
+    if told.contains(&0) {
         wrong.push("no cut came after the end of a task: this proves nothing".to_owned());
     }
     if wrong.is_empty() {
         Ending::Held(format!(
-            "{cuts} cuts, {told} tasks told before them, none lost or torn; without flushes {lost} things were"
+            "{cuts} cuts, {} tasks told before them, {} where the disk's flush stalled, none lost or torn; without \
+             flushes {lost} things were",
+            told[0], told[1]
         ))
     } else {
         Ending::Failed(wrong)
@@ -62,7 +66,26 @@ struct Cut {
     wrong: Vec<String>,
 }
 
-fn play_one(bench: &Bench, share: f64, with: &[(&str, String)]) -> Result<Cut, String> {
+/// How the flushes of a run go.
+#[derive(Clone, Copy, PartialEq)]
+enum Disk {
+    Calm,
+    /// The flush of the whole disk does not come back.
+    Busy,
+    /// There are none.
+    Unflushed,
+}
+
+/// How long a run waits for the flush of a whole disk before it gives it up.
+const STALL: Duration = Duration::from_secs(2);
+
+fn play_one(bench: &Bench, share: f64, disk: Disk) -> Result<Cut, String> {
+    let on = "1".to_owned();
+    let (with, stall) = match disk {
+        Disk::Calm => (None, Duration::ZERO),
+        Disk::Busy => (Some(("PIPE_FAILPOINT_STALL", on)), STALL),
+        Disk::Unflushed => (Some(("PIPE_FAILPOINT_NO_FLUSH", on)), Duration::ZERO),
+    };
     let folder = bench.room("power").map_err(|e| e.to_string())?;
     let image = folder.with_extension("ext4");
     File::create(&image).and_then(|file| file.set_len(256 << 20)).map_err(|e| e.to_string())?;
@@ -72,8 +95,8 @@ fn play_one(bench: &Bench, share: f64, with: &[(&str, String)]) -> Result<Cut, S
     // The spec itself is there before the run is.
     run("sync", &["--file-system", &text(&folder)])?;
     let mut watch = Watch::over(project);
-    let engine = watch.start(&bench.pipe, with);
-    std::thread::sleep(Duration::from_secs_f64(bench.took.as_secs_f64() * (0.2 + 0.7 * share)));
+    let engine = watch.start(&bench.pipe, with.as_slice());
+    std::thread::sleep(stall + Duration::from_secs_f64(bench.took.as_secs_f64() * (0.2 + 0.7 * share)));
     let told = cut(&engine, &folder)?;
     engine.kill();
     // One that is being killed may have started another, and nobody may have the disk when it is mounted again.
@@ -91,7 +114,7 @@ fn play_one(bench: &Bench, share: f64, with: &[(&str, String)]) -> Result<Cut, S
     let filed: BTreeSet<String> = watch.project.manifests().0.iter().map(|m| m.provenance.task.to_string()).collect();
     let mut wrong: Vec<String> =
         told.difference(&filed).map(|task| format!("{task} was told and is not there")).collect();
-    if with.is_empty() {
+    if disk != Disk::Unflushed {
         let ended = watch.start(&bench.pipe, &[]).wait();
         watch.done(&ended, &bench.control);
     }

@@ -1,0 +1,157 @@
+//! What was written -> what a power cut leaves alone. One `syncfs` for a whole group costs less than a flush of each file,
+//! but it also waits for whatever others have written to the same disk. One that takes too long is left to itself, on a thread
+//! of its own, and the group's files are flushed one by one; while one is under way no second one is begun.
+
+use crate::failpoint;
+use rustix::fs::syncfs;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// A group is flushed in milliseconds; what takes this long waits for somebody else's gigabytes.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Flushes a whole file system, given a folder of it.
+type Whole = dyn Fn(&Path) -> io::Result<()> + Send + Sync;
+
+/// Flushes what was written to one file system.
+pub(super) struct Flusher {
+    whole: Arc<Whole>,
+    patience: Duration,
+    /// Whether a flush of the whole is under way.
+    is_busy: Arc<AtomicBool>,
+}
+
+impl Flusher {
+    /// Flushes by the system's own calls.
+    pub(super) fn new() -> Self {
+        let whole = |root: &Path| {
+            failpoint::stall();
+            Ok(syncfs(File::open(root)?)?)
+        };
+        Self::by(Arc::new(whole), PATIENCE)
+    }
+
+    fn by(whole: Arc<Whole>, patience: Duration) -> Self {
+        Self { whole, patience, is_busy: Arc::default() }
+    }
+
+    /// Makes these files last, and that they are where they are. Of a file that is not there it is made to last that it is
+    /// not.
+    pub(super) fn flush(&self, root: &Path, files: &[PathBuf]) -> io::Result<()> {
+        self.flush_whole(root).unwrap_or_else(|| singly(root, files))
+    }
+
+    /// `None` when it takes too long, or an earlier one still does.
+    fn flush_whole(&self, root: &Path) -> Option<io::Result<()>> {
+        if self.is_busy.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let (whole, is_busy, root) = (self.whole.clone(), self.is_busy.clone(), root.to_owned());
+        let (reply, done) = channel();
+        let begun = std::thread::Builder::new().name("flush".to_owned()).spawn(move || {
+            let flushed = whole(&root);
+            is_busy.store(false, Ordering::Release);
+            let _ = reply.send(flushed);
+        });
+        if begun.is_err() {
+            self.is_busy.store(false, Ordering::Release);
+            return None;
+        }
+        let flushed = done.recv_timeout(self.patience).ok();
+        if flushed.is_none() {
+            tracing::debug!("the disk of the store is busy: files are flushed one by one");
+        }
+        flushed
+    }
+}
+
+/// Each file, and each folder on the way to it.
+fn singly(root: &Path, files: &[PathBuf]) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for file in files {
+        match File::open(file) {
+            Ok(open) => open.sync_all()?,
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+        folders.extend(file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)));
+    }
+    for folder in folders {
+        match File::open(folder) {
+            Ok(open) => open.sync_all()?,
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    // The root itself may be new. What lies above it need not be ours to open.
+    for above in root.ancestors().skip(1) {
+        let Ok(open) = File::open(above) else { break };
+        open.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc::{Receiver, Sender};
+
+    /// A disk whose flush ends when it is told to, and the number of flushes that were begun.
+    fn stalling() -> (Flusher, Sender<()>, Arc<AtomicUsize>) {
+        let (go_on, told): (Sender<()>, Receiver<()>) = channel();
+        let (told, begun) = (Mutex::new(told), Arc::new(AtomicUsize::new(0)));
+        let counts = begun.clone();
+        let whole = move |_: &Path| {
+            counts.fetch_add(1, Ordering::SeqCst);
+            let _ = told.lock().unwrap().recv();
+            Ok(())
+        };
+        (Flusher::by(Arc::new(whole), Duration::from_millis(20)), go_on, begun)
+    }
+
+    #[test]
+    fn a_flush_that_stalls_is_left_to_itself_and_the_files_are_flushed_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data/a");
+        fs::create_dir(folder.path().join("data")).unwrap();
+        fs::write(&file, "a").unwrap();
+        let (flusher, go_on, begun) = stalling();
+        let files = [file, folder.path().join("data/gone")];
+        for _ in 0..3 {
+            flusher.flush(folder.path(), &files).unwrap();
+        }
+        assert_eq!(begun.load(Ordering::SeqCst), 1, "no second one is begun while the first is under way");
+        go_on.send(()).unwrap();
+        while flusher.is_busy.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        flusher.flush(folder.path(), &files).unwrap();
+        assert_eq!(begun.load(Ordering::SeqCst), 2, "the next group tries the whole again");
+    }
+
+    #[test]
+    fn what_cannot_be_flushed_one_by_one_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (flusher, _go_on, _) = stalling();
+        let through_a_file = folder.path().join("file/a");
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(flusher.flush(folder.path(), &[through_a_file]).is_err());
+    }
+
+    #[test]
+    fn an_error_of_the_whole_is_not_tried_again() {
+        let whole = |_: &Path| Err(io::Error::other("it is broken"));
+        let flusher = Flusher::by(Arc::new(whole), PATIENCE);
+        let error = flusher.flush(Path::new("/"), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "it is broken");
+    }
+}
