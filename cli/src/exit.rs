@@ -70,6 +70,9 @@ impl From<LockError> for Refusal {
             LockError::Held { holder, .. } => let_go_on(holder).unwrap_or_else(|| {
                 "wait for it with `--wait`, end it with `pipe cancel`, or use another state folder with `--state DIR`".into()
             }),
+            LockError::Network { .. } => "keep it on a disk of this machine, with `--state DIR` or the variable PIPE_STATE; the store and \
+                 the project may stay where they are"
+                .to_owned(),
             LockError::Io { .. } => {
                 "check that the folder can be written, or use another one with `--state DIR`".to_owned()
             }

@@ -413,7 +413,7 @@ impl Alone {
         };
         let lock = Lock::take(project.state.root(), false).map_err(|error| match error {
             LockError::Held { .. } => busy(error.to_string()),
-            LockError::Io { .. } => error.into(),
+            LockError::Network { .. } | LockError::Io { .. } => error.into(),
         })?;
         let store = Folder::open(&project.plan.store)?;
         let Some(hold) = Hold::alone(&store)? else {

@@ -180,7 +180,9 @@ impl Daemon {
                 spec,
                 match error {
                     LockError::Held { holder, .. } => What::Held { holder: holder.to_string() },
-                    error @ LockError::Io { .. } => What::Trouble { message: error.to_string() },
+                    error @ (LockError::Network { .. } | LockError::Io { .. }) => {
+                        What::Trouble { message: error.to_string() }
+                    }
                 },
             );
         }

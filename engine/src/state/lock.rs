@@ -2,6 +2,7 @@
 //! free at once and there is nothing to clean.
 
 use super::holder::Holder;
+use super::network;
 use crate::failpoint::reach;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -26,6 +27,14 @@ pub enum LockError {
         folder: String,
         /// Who holds it.
         holder: Holder,
+    },
+    /// It lies where a journal is not safe.
+    #[error("the state folder `{folder}` lies on {kind}: on a network file system a journal can be lost or damaged")]
+    Network {
+        /// The state folder.
+        folder: String,
+        /// The file system.
+        kind: String,
     },
     /// The folder cannot be written.
     #[error("cannot use the state folder `{folder}`: {source}")]
@@ -57,6 +66,9 @@ impl Lock {
     /// # Errors
     /// [`LockError`].
     pub fn take(folder: &Path, wait: bool) -> Result<Self, LockError> {
+        if let Some(kind) = network::under(folder) {
+            return Err(LockError::Network { folder: folder.display().to_string(), kind });
+        }
         fs::create_dir_all(folder.join("attempts")).map_err(|source| failed(folder, source))?;
         let lock = Self::hold(folder, wait)?;
         reach("lock.taken");

@@ -7,6 +7,7 @@ mod holder;
 mod jobs;
 mod journal;
 mod lock;
+mod network;
 mod packed;
 pub mod prune;
 

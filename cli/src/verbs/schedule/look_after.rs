@@ -46,7 +46,7 @@ fn refused(folder: &Path, error: &LockError) -> Refusal {
             Refusal::new(Exit::Unavailable, format!("the schedules in {folder} are looked after already ({holder})"))
                 .help("one is enough: it reads the specs again when they change")
         }
-        LockError::Io { .. } => Refusal::new(Exit::Unavailable, error.to_string())
+        LockError::Network { .. } | LockError::Io { .. } => Refusal::new(Exit::Unavailable, error.to_string())
             .help("check that the folder can be written, or use another one with `--state DIR`"),
     }
 }
