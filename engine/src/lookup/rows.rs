@@ -21,7 +21,13 @@ pub(super) fn read(shelf: &dyn Shelf, names: &[&str], artifact: &Artifact) -> Re
     if file.size > LARGEST {
         return Err(wrong(file, format!("it has {} bytes, and at most {LARGEST} are read", file.size)));
     }
-    parse(&shelf.bytes(&file.at)?, file.path.ends_with(".json")).map_err(|problem| wrong(file, problem))
+    let text = shelf.bytes(&file.at)?;
+    if blake3::hash(&text).to_hex().as_str() != file.blake3 {
+        return Err(Failure::failed("result_damaged", "the file with the rows is not what was filed")
+            .on(file.at.clone())
+            .help("`pipe cache verify SPEC --deep` puts the result in quarantine, and the next run makes it again"));
+    }
+    parse(&text, file.path.ends_with(".json")).map_err(|problem| wrong(file, problem))
 }
 
 fn wrong(file: &FileEntry, problem: String) -> Failure {

@@ -119,3 +119,55 @@ fn unreadable(file: &TaskFile, error: &io::Error) -> Failure {
         .source(error)
         .help("check the path in the spec; it is relative to the spec's file")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::Mark;
+    use crate::world::Timestamp;
+    use std::os::unix::fs::MetadataExt;
+    use std::time::UNIX_EPOCH;
+
+    fn file(path: &Path) -> TaskFile {
+        let (field, written) = ("video".to_owned(), "video.mp4".to_owned());
+        TaskFile { field, written, path: path.to_owned(), mark: Mark::InputFile }
+    }
+
+    /// Hashes files at a moment after the epoch.
+    fn at(millis: u64) -> Sources {
+        Sources::of(World::with(move || Timestamp(millis), || 4))
+    }
+
+    fn changed(path: &Path) -> u64 {
+        let meta = fs::metadata(path).unwrap();
+        (meta.ctime().max(meta.mtime()) * 1000).cast_unsigned()
+    }
+
+    #[test]
+    fn a_file_that_was_written_a_moment_ago_is_hashed_again_and_one_of_before_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("video.mp4");
+        fs::write(&path, "a").unwrap();
+        for (later, is_remembered) in [(0, false), (1999, false), (3001, true)] {
+            let hints = Mutex::new(Hints::default());
+            at(changed(&path) + later).hashed(&file(&path), &[], &hints).unwrap();
+            let stamp = FileStamp::of(&fs::metadata(&path).unwrap());
+            let real = path.canonicalize().unwrap();
+            assert_eq!(lock(&hints).file(&real, &stamp).is_some(), is_remembered, "after {later} ms");
+        }
+    }
+
+    /// A clock that is behind that of the files, as after it was set back, tells nothing of their age.
+    #[test]
+    fn a_file_of_the_future_is_hashed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("video.mp4");
+        fs::write(&path, "a").unwrap();
+        let next_year = UNIX_EPOCH + Duration::from_millis(changed(&path)) + Duration::from_secs(31_536_000);
+        File::options().write(true).open(&path).unwrap().set_modified(next_year).unwrap();
+        let hints = Mutex::new(Hints::default());
+        at(changed(&path) - 1_000_000).hashed(&file(&path), &[], &hints).unwrap();
+        let stamp = FileStamp::of(&fs::metadata(&path).unwrap());
+        assert!(lock(&hints).file(&path.canonicalize().unwrap(), &stamp).is_none());
+    }
+}

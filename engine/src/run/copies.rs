@@ -1,19 +1,30 @@
 //! Results -> files of the project, as `publish` says. Replaces only what an earlier run has put there and nobody changed
-//! since; what that was is kept in the state folder. Where nothing has changed it costs one `stat` a file.
+//! since; what that was is kept in the state folder. Where nothing has changed it costs one `stat` a file. What is copied is
+//! hashed on the way: a result that is not what was filed is put in quarantine and never reaches the project.
 
 use crate::failpoint::reach;
-use crate::failure::Failure;
-use crate::manifest::FileEntry;
+use crate::failure::{Class, Failure};
+use crate::ids::Fingerprint;
+use crate::lookup::Looked;
+use crate::manifest::{FileEntry, Manifest};
 use crate::plan::Task;
 use crate::stamp::FileStamp;
 use crate::state::StateFolder;
-use crate::store::Folder;
+use crate::store::{Folder, Results};
+use crate::work::store_failed;
+use rustix::fs::ioctl_ficlone;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The code of a failure that tells that a result is not what was filed.
+const DAMAGED: &str = "result_damaged";
+
+/// Bytes that are copied at once.
+const BUFFER: usize = 1 << 18;
 
 /// Copies results into the project. Shared by the threads that do.
 pub(super) struct Copies {
@@ -51,11 +62,45 @@ impl Copies {
         Self { store, state, book: OnceLock::new() }
     }
 
+    /// A task that was looked up, and what it publishes of the result that was found. A result that is not as it was filed
+    /// is none: the task runs.
+    ///
+    /// # Errors
+    /// As [`Copies::publish`], and when the store cannot be written.
+    pub(super) fn of_found(&self, task: &Task, looked: Looked) -> Result<Looked, Failure> {
+        let Ok(hit) = &looked.found else { return Ok(looked) };
+        match self.publish(task, &hit.files) {
+            Err(failure) if failure.code == DAMAGED => {
+                self.distrust(&hit.fingerprint)?;
+                Ok(Looked { found: Err(failure.message), ..looked })
+            }
+            published => published.map(|()| looked),
+        }
+    }
+
+    /// A result that was just filed, once what is published of it is in the project.
+    ///
+    /// # Errors
+    /// As [`Copies::of_found`]. A result that is no longer as it was filed is gone then, and the task is tried again.
+    pub(super) fn of_made(&self, task: &Task, made: Manifest) -> Result<Manifest, Failure> {
+        match self.publish(task, &made.files) {
+            Err(failure) if failure.code == DAMAGED => {
+                self.distrust(&made.fingerprint)?;
+                Err(failure)
+            }
+            published => published.map(|()| made),
+        }
+    }
+
+    fn distrust(&self, fingerprint: &Fingerprint) -> Result<(), Failure> {
+        Results::of(self.store.as_ref()).quarantine(fingerprint).map_err(store_failed)
+    }
+
     /// Copies what a task publishes of its result.
     ///
     /// # Errors
-    /// `publish_missing` when the result has no such file; `publish_conflict` when something else is in its place.
-    pub(super) fn publish(&self, task: &Task, files: &[FileEntry]) -> Result<(), Failure> {
+    /// `result_damaged` when a file of the result is not what was filed, `publish_missing` when the result has no such file; `publish_conflict` when something else is in its place.
+    fn publish(&self, task: &Task, files: &[FileEntry]) -> Result<(), Failure> {
         task.publish.iter().try_for_each(|(file, target)| match files.iter().find(|entry| entry.path == *file) {
             Some(entry) => self.put(entry, target),
             None => Err(missing(file, files)),
@@ -100,7 +145,11 @@ impl Copies {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let staged = folder.join(format!(".{name}.pipe-new"));
         let source = self.store.path(&entry.at);
-        copy(&source, &staged).map_err(|e| Failure::io("write", &staged, &e))?;
+        let blake3 = copy(&source, &staged).map_err(|e| Failure::io("write", &staged, &e))?;
+        if blake3 != entry.blake3 {
+            let _ = fs::remove_file(&staged);
+            return Err(damaged(&source, entry));
+        }
         self.note(target, &entry.blake3, None)?;
         reach("copy.noted");
         fs::rename(&staged, target).map_err(|e| Failure::io("put in place", target, &e))?;
@@ -157,18 +206,35 @@ impl Book {
     }
 }
 
-/// The kernel shares the bytes between the two files where the file system can; never the file itself, so that whoever
-/// edits the copy leaves the result alone.
-fn copy(source: &Path, target: &Path) -> io::Result<()> {
+/// Copies a file and returns the digest of what the copy holds. The kernel shares the bytes between the two files where the
+/// file system can; never the file itself, so that whoever edits the copy leaves the result alone.
+fn copy(source: &Path, target: &Path) -> io::Result<String> {
     // What an engine that died left here, or a link.
     match fs::remove_file(target) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let mut to = OpenOptions::new().write(true).create_new(true).open(target)?;
+    let mut to = OpenOptions::new().read(true).write(true).create_new(true).open(target)?;
     reach("copy.begun");
-    io::copy(&mut File::open(source)?, &mut to)?;
-    to.sync_all()
+    let (mut from, mut hasher) = (File::open(source)?, blake3::Hasher::new());
+    if ioctl_ficlone(&to, &from).is_ok() {
+        hasher.update_reader(&to)?;
+    } else {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let read = match from.read(&mut buffer) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            if read == 0 {
+                break;
+            }
+            hasher.update(&buffer[..read]);
+            to.write_all(&buffer[..read])?;
+        }
+    }
+    to.sync_all()?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 fn digest(path: &Path, meta: &Metadata) -> Result<String, Failure> {
@@ -179,6 +245,13 @@ fn digest(path: &Path, meta: &Metadata) -> Result<String, Failure> {
     let hashed = File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
     hashed.map_err(|e| Failure::io("read", path, &e))?;
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn damaged(source: &Path, entry: &FileEntry) -> Failure {
+    let message = format!("its result was put in quarantine: `{}` is not what was filed", entry.path);
+    Failure::of(Class::Transient, DAMAGED, message)
+        .on(source.display().to_string())
+        .help("`pipe cache verify SPEC --deep` looks at the bytes of all other results; the disk may be failing")
 }
 
 fn conflict(target: &Path, why: &str) -> Failure {

@@ -311,10 +311,8 @@ impl Dispatcher {
             let (copies, plan) = (self.copies.clone(), self.setup.plan.clone());
             tokio::task::spawn_blocking(move || {
                 for (task, inputs) in share {
-                    let looked = finder.look(task, &inputs).and_then(|looked| {
-                        looked.found.iter().try_for_each(|hit| copies.publish(plan.task(task), &hit.files))?;
-                        Ok(looked)
-                    });
+                    let looked = finder.look(task, &inputs);
+                    let looked = looked.and_then(|looked| copies.of_found(plan.task(task), looked));
                     let _ = outbox.send(Message::Looked(task, Box::new(looked)));
                 }
             });
@@ -445,9 +443,9 @@ impl Dispatcher {
         tokio::task::spawn_blocking(move || {
             let filed = publish::publish(&store, group).into_iter();
             reach("group.filed");
-            let copied = filed.map(|(task, filed)| {
-                (task, filed.and_then(|made| copies.publish(plan.task(task), &made.files).map(|()| made)))
-            });
+            let of_made =
+                |(task, filed): (_, Result<_, _>)| (task, filed.and_then(|made| copies.of_made(plan.task(task), made)));
+            let copied = filed.map(of_made);
             let _ = outbox.send(Message::Published(copied.collect()));
         });
     }

@@ -4,6 +4,7 @@
 mod catalogue;
 mod formats;
 mod gc;
+mod items;
 mod journal;
 mod language;
 mod layering;

@@ -1,7 +1,9 @@
 //! What runs again and what does not.
 
 use super::project::Project;
-use std::fs::{self, Permissions};
+use pipe_engine::stamp::FileStamp;
+use pipe_engine::state::{Hints, Known, StateFolder};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 const CHAIN: &str = r#"
@@ -221,4 +223,52 @@ fn each_of_all_results_that_are_taken_is_in_the_key_with_its_cell() {
     assert_eq!(project.run(&spec("[1, 2]")).ends(), [0, 3, 0, 0, 0]);
     // The same bytes of another cell lie in another folder.
     assert_eq!(project.run(&spec("[2, 3]")).ends(), [2, 1, 0, 0, 0]);
+}
+
+/// Bytes that this process and its children have asked to read so far.
+fn bytes_read() -> u64 {
+    let told = fs::read_to_string("/proc/self/io").unwrap();
+    told.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_input_of_10_gb_that_did_not_change_is_not_read() {
+    const STAGE: &str = "[stages.cut]\nkind = \"script\"\nscript = \"true\"\ndata = [\"video.mp4\"]\n";
+    let project = Project::new();
+    let video = project.path("spec/video.mp4");
+    File::create(&video).unwrap().set_len(10 << 30).unwrap();
+    // As if it had been read once: a digest that no reading would give.
+    let told = "the digest that is remembered";
+    let known = Known { stamp: FileStamp::of(&fs::metadata(&video).unwrap()), blake3: told.to_owned() };
+    let state = StateFolder::at(project.path(".pipe"));
+    fs::create_dir_all(state.root()).unwrap();
+    let mut hints = Hints::load(&state.hints());
+    hints.remember_file(&video.canonicalize().unwrap(), known);
+    hints.save();
+    let before = bytes_read();
+    assert_eq!(project.run(STAGE).ends(), [1, 0, 0, 0, 0]);
+    assert_eq!(project.run(STAGE).ends(), [0, 1, 0, 0, 0]);
+    assert!(bytes_read() - before < 1 << 30, "{} bytes were read", bytes_read() - before);
+    let manifest = fs::read_to_string(&project.store("results")[0]).unwrap();
+    assert!(manifest.contains(told), "the key was made of what is remembered: {manifest}");
+}
+
+#[test]
+fn two_machines_share_results_through_the_store_wherever_their_projects_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("[store]\nroot = \"{}\"\n{CHAIN}", folder.path().join("shared").display());
+    let one = Project::at(&folder.path().join("home/ann/football"));
+    let two = Project::at(&folder.path().join("srv/builds/7"));
+    for project in [&one, &two] {
+        project.write("spec/tool.txt", "abcdef\n");
+    }
+    assert_eq!(one.run(&store).ends(), [2, 0, 0, 0, 0]);
+    let ran = two.run(&store);
+    assert_eq!((ran.ends(), ran.attempts()), ([0, 2, 0, 0, 0], vec![]));
+    // What only one of them has changed is made there, and found by the other when it comes to it.
+    two.write("spec/tool.txt", "xyzdef\n");
+    assert_eq!(two.run(&store).ends(), [2, 0, 0, 0, 0]);
+    assert_eq!(one.run(&store).ends(), [0, 2, 0, 0, 0]);
+    one.write("spec/tool.txt", "xyzdef\n");
+    assert_eq!(one.run(&store).ends(), [0, 2, 0, 0, 0]);
 }

@@ -11,7 +11,7 @@ use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
 use pipe_engine::run::{Finished, Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
-use pipe_engine::stage::{ConfigProblem, Launch, ProjectFile, Registry, Results, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, InputFile, Launch, ProjectFile, Registry, Results, StageKind, read_config};
 use pipe_engine::state::{Hints, Journal, JournalError, Lock, OpenJob, StateFolder, read_only};
 use pipe_engine::store::Folder;
 use pipe_engine::text::{Diagnostic, SourceText};
@@ -46,6 +46,9 @@ struct ScriptConfig {
     #[serde(default)]
     #[expect(dead_code, reason = "the plan finds files by their mark")]
     files: Vec<ProjectFile>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "the plan finds files by their mark")]
+    data: Vec<InputFile>,
     #[serde(default)]
     outputs: Vec<String>,
 }

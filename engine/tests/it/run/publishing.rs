@@ -1,8 +1,9 @@
 //! Files of results that are copied into the project: what is put there, what is replaced, and what is left alone.
 
 use super::project::{Project, Ran};
+use pipe_engine::event::Body;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 const STAGE: &str = r#"
 [stages.report]
@@ -128,4 +129,62 @@ fn a_file_that_the_result_has_not_is_a_failure_that_names_those_it_has() {
     let ran = project.run(&STAGE.replace("{ \"report.html\"", "{ \"rapport.html\""));
     assert_eq!(code(&ran), ["publish_missing"]);
     assert!(ran.failures()[0].help.as_ref().is_some_and(|help| help.contains("report.html")));
+}
+
+/// Other bytes in the place of a result's file, as many of them: what a disk that fails does.
+fn spoil(project: &Project) {
+    let file = &project.store("data/toy/report")[0];
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(file, "onE").unwrap();
+}
+
+#[test]
+fn a_result_that_is_not_what_was_filed_never_reaches_the_project_and_is_made_again_by_the_same_run() {
+    let project = with("one");
+    project.run(STAGE);
+    spoil(&project);
+    fs::remove_file(project.path("spec/site/report.html")).unwrap();
+    let ran = project.run(STAGE);
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0], "{:?}", ran.failures());
+    let why = "its result was put in quarantine: `report.html` is not what was filed";
+    assert_eq!(ran.attempts(), [("report".to_owned(), why.to_owned())]);
+    assert_eq!((published(&project).as_str(), project.store("quarantine").len()), ("one", 1));
+    assert_eq!(fs::read_dir(project.path("spec/site")).unwrap().count(), 1, "nothing else is left there");
+    assert_eq!(project.run(STAGE).ends(), [0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_in_the_project_already_is_left_there_whatever_became_of_the_result() {
+    let project = with("one");
+    project.run(STAGE);
+    spoil(&project);
+    assert_eq!(project.run(STAGE).ends(), [0, 1, 0, 0, 0]);
+    assert_eq!(published(&project), "one");
+}
+
+#[test]
+fn a_result_that_changes_before_it_is_published_is_made_once_more() {
+    let project = with("one");
+    let spoils = r#"
+[stages.report]
+kind = "script"
+script = """
+cat words > $PIPE_OUTPUT/report.html
+if mkdir ../../../../first; then ln $PIPE_OUTPUT/report.html ../../../../linked; fi
+"""
+files = ["words"]
+publish = { "report.html" = "site/report.html" }
+"#;
+    let linked = project.path("linked");
+    let ran = project.run_in(".pipe", spoils, move |event| {
+        // Attempts end before their results are filed; the hard link is a way around what `seal` does to the name.
+        if matches!(event.body, Body::AttemptEnded { .. }) && linked.exists() {
+            fs::set_permissions(&linked, fs::Permissions::from_mode(0o644)).unwrap();
+            fs::write(&linked, "onE").unwrap();
+            fs::remove_file(&linked).unwrap();
+        }
+        None
+    });
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!((ran.attempts().len(), published(&project).as_str()), (2, "one"));
 }
