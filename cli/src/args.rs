@@ -324,6 +324,9 @@ pub(crate) struct StatusArgs {
     /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
+    /// List every task: how it stands, whether its result was there already, and why not
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) tasks: bool,
     /// Keep showing it until it ends, and end with the exit code of the run; Ctrl-C leaves and the run goes on
     #[arg(short, long)]
     pub(crate) watch: bool,

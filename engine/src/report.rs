@@ -74,11 +74,27 @@ pub enum Standing {
     Cancelled,
 }
 
+/// Whether the result of a task was in the store when its run looked it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lookup {
+    /// It was.
+    Hit,
+    /// It was not, and the task ran.
+    Miss,
+}
+
 /// One task as its run's journal tells it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TaskView {
     /// How it stands.
     pub standing: Standing,
+    /// Whether its result was there already; absent when that was not asked, as of what was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup: Option<Lookup>,
+    /// Why its result was not there already, when it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Its attempts, oldest first.
     pub attempts: Vec<AttemptView>,
     /// Why it failed.
@@ -148,6 +164,7 @@ impl RunView {
                     let id = TaskId { stage: stage.clone(), cell: cell.clone() };
                     let task = self.tasks.entry(id.to_string()).or_default();
                     task.standing = Standing::Cached;
+                    task.lookup = Some(Lookup::Hit);
                     task.fingerprint = keys.get(place).cloned();
                 }
             }
@@ -210,6 +227,8 @@ impl TaskView {
     }
 
     fn begin(&mut self, event: &RunEvent, fingerprint: &Fingerprint, reason: &str, backend: &str) {
+        self.lookup = Some(Lookup::Miss);
+        self.why.get_or_insert_with(|| reason.to_owned());
         self.fingerprint = Some(fingerprint.0.clone());
         self.attempts.push(AttemptView {
             id: event.attempt.clone(),

@@ -1,6 +1,6 @@
 //! `pipe status`: the journal's events of one run -> how it stands. Looks only; a run that goes on is not disturbed.
 
-use super::{again, beside, watch};
+use super::{again, beside, causes, watch};
 use crate::args::StatusArgs;
 use crate::exit::{Exit, Refusal, let_go_on};
 use crate::failed;
@@ -38,6 +38,11 @@ pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal>
         printer.document(&document)?;
         return Ok(Exit::Done);
     }
+    if args.tasks {
+        let told = headline(&view, &life, World::real().now(), printer) + &causes::one_by_one(&view, printer);
+        printer.data(&told)?;
+        return Ok(Exit::Done);
+    }
     printer.data(&text(&view, &life, &project.state, &place, printer))?;
     Ok(Exit::Done)
 }
@@ -48,6 +53,7 @@ pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str,
     let mut text = headline(view, life, now, printer);
     text.push_str(&origin(view, printer));
     text.push_str(&format!("\n{}", table::lines(printer, &rows(view, now))));
+    text.push_str(&causes::in_short(view, printer));
     text.push_str(&failures(view, state, printer));
     if let (Life::Running(_), Some(left)) = (life, view.disk_full) {
         let title = printer.paint_out(Style::Warning, "disk full:");
@@ -118,7 +124,7 @@ impl Tally {
     }
 }
 
-fn word(standing: Standing) -> &'static str {
+pub(super) fn word(standing: Standing) -> &'static str {
     match standing {
         Standing::Running => "running",
         Standing::Submitted => "waiting for a machine",

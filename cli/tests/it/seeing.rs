@@ -109,3 +109,51 @@ fn stages_that_run_elsewhere_say_where_and_for_how_much() {
     let (one, all) = (&document["stages"][1]["price"]["amount"], &document["estimate"]["price"]["amount"]);
     assert!(one.as_f64().unwrap() > 0.0 && one == all, "{document}");
 }
+
+#[test]
+fn the_report_of_a_run_says_for_each_task_hit_or_miss_and_why() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    let more = ["-P", "numbers=[1, 2, 3]"];
+    assert_eq!(bench.pipe(&[&["run", "spec.toml"][..], &more].concat()).code, Some(0));
+    let status = |how: &[&str]| bench.pipe(&[&["status", "spec.toml"][..], how].concat());
+    let tasks = status(&["--json"]).json()["run"]["tasks"].take();
+    let told = |task: &str| (tasks[task]["lookup"].as_str(), tasks[task]["why"].as_str());
+    assert_eq!(told("number[n=1]"), (Some("hit"), None));
+    assert_eq!(told("number[n=3]"), (Some("miss"), Some("not run before")));
+    let (lookup, why) = told("sum");
+    assert_eq!(lookup, Some("miss"));
+    let why = why.unwrap();
+    assert!(why.contains("fields changed") && why.contains("numbers[n=3]"), "{why}");
+    let text = status(&[]).stdout;
+    let short = text.split("\nwhy tasks ran\n").nth(1).unwrap_or_else(|| panic!("{text}"));
+    assert!(short.contains("  number[n=3]  not run before\n") && short.contains(&format!("  {why}\n")), "{text}");
+    assert!(!short.contains("n=1]  "), "what was a hit did not run: {text}");
+    let list = status(&["--tasks"]).stdout;
+    let words = |task: &str| -> Vec<String> {
+        let line = list.lines().find(|line| line.starts_with(task)).unwrap_or_else(|| panic!("{list}"));
+        line.split_whitespace().take(6).map(str::to_owned).collect()
+    };
+    assert_eq!(words("number[n=1]")[..6], ["number[n=1]", "up", "to", "date", "hit", "the"]);
+    assert_eq!(words("number[n=3]")[..6], ["number[n=3]", "done", "miss", "not", "run", "before"]);
+}
+
+#[test]
+fn what_was_skipped_or_never_looked_up_is_neither_hit_nor_miss() {
+    let bench = Bench::with(&SUM.replace("echo number {{ n }};", "exit 7;"));
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(1));
+    let tasks = bench.pipe(&["status", "spec.toml", "--json"]).json()["run"]["tasks"].take();
+    assert_eq!((tasks["sum"].get("lookup"), tasks["sum"]["because"].as_str()), (None, Some("number[n=1]")));
+    let list = bench.pipe(&["status", "spec.toml", "--tasks"]).stdout;
+    assert!(list.lines().any(|line| line.ends_with("because of number[n=1]")), "{list}");
+}
+
+#[test]
+fn tasks_of_one_stage_that_ran_for_one_reason_are_one_line() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    let text = bench.pipe(&["status", "spec.toml"]).stdout;
+    assert!(text.contains("  number (2 tasks)  not run before\n"), "{text}");
+    bench.run();
+    assert!(!bench.pipe(&["status", "spec.toml"]).stdout.contains("why tasks ran"));
+}

@@ -349,6 +349,43 @@ mod tests {
         assert!(journal.flush().await.is_err());
     }
 
+    #[tokio::test]
+    async fn a_reader_does_not_wait_for_the_writer_nor_the_writer_for_a_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = Journal::open(&path).unwrap();
+        journal.append(vec![event("a", 1)]);
+        journal.flush().await.unwrap();
+        let reader = read_only::open(&path).unwrap().unwrap();
+        let count = |connection: &Connection| -> i64 {
+            connection.query_row("select count(*) from events", [], |row| row.get(0)).unwrap()
+        };
+        reader.execute_batch("begin").unwrap();
+        assert_eq!(count(&reader), 1);
+        // The writer is amid a transaction, as it is while it flushes; the busy timeout is ten seconds.
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("begin immediate; delete from events").unwrap();
+        assert_eq!(read_only::read(&path, &RunId("a".into()), 0).unwrap().len(), 1);
+        writer.execute_batch("rollback").unwrap();
+        journal.append(vec![event("a", 2)]);
+        journal.flush().await.unwrap();
+        assert_eq!((count(&reader), read_only::read(&path, &RunId("a".into()), 0).unwrap().len()), (1, 2));
+    }
+
+    #[test]
+    fn tables_are_strict_and_the_log_is_written_ahead() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        drop(Journal::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        let loose: i64 = connection
+            .query_row("select count(*) from pragma_table_list where schema = 'main' and name not like 'sqlite%' and strict = 0", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(loose, 0);
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+
     #[test]
     fn a_journal_of_a_newer_layout_is_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -48,7 +48,8 @@ impl StageKind for Clips {
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         for clip in 0..CLIPS {
             if clip == FINISHED && std::env::var_os(WORKER).is_some() {
-                writeln!(std::io::stdout(), "{FINISHED} are there").unwrap();
+                let mut out = std::io::stdout();
+                writeln!(out, "{FINISHED} are there").unwrap();
                 fs::write(work.output("half.mp4")?, "ha").unwrap();
                 std::thread::sleep(std::time::Duration::from_secs(60));
             }

@@ -158,6 +158,46 @@ mod tests {
         }
     }
 
+    /// A disk that is held up until it is let go.
+    struct Slow(Disk, std::sync::mpsc::Receiver<()>);
+
+    impl Sink for Slow {
+        fn write(&mut self, events: &[RunEvent]) -> Result<(), JournalError> {
+            let _ = self.1.recv();
+            self.0.write(events)
+        }
+        fn make_room(&mut self) -> bool {
+            false
+        }
+        fn is_low(&mut self) -> bool {
+            false
+        }
+        fn has_room(&mut self) -> bool {
+            true
+        }
+        fn left(&self) -> u64 {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_a_commit_is_under_way_goes_into_the_next_one_together() {
+        let (disk, (go_on, held)) = (disk(1000, 0), std::sync::mpsc::channel());
+        let journal = Journal::over(Slow(disk.clone(), held));
+        journal.append(vec![event(1)]);
+        go_on.send(()).unwrap();
+        journal.flush().await.unwrap();
+        journal.append(vec![event(2)]);
+        // The writer holds event 2 or nothing by now; whatever comes until it is let go is one more group at most.
+        (3..=100).for_each(|seq| journal.append(vec![event(seq)]));
+        let flushed = journal.flushed();
+        drop(go_on);
+        flushed.await.unwrap();
+        let state = disk.0.lock().unwrap();
+        assert_eq!(state.written, (1..=100).collect::<Vec<u64>>());
+        assert!(state.tries <= 3, "{} commits", state.tries);
+    }
+
     fn failure(code: i32) -> rusqlite::Error {
         rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
     }
