@@ -6,12 +6,13 @@
 # make fuzz        look for hostile input; FUZZ_SECONDS for each target, 60 unless told
 # make coverage    which lines of the spec reader the kept hostile input reaches
 # make bench-plan  plan of 100,000 tasks beside ninja, snakemake and dvc, which it installs for itself; 10 minutes
+# make bench-engine  runs of 1,000 to 100,000 tasks beside ninja, make, snakemake, luigi and dvc; half an hour
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more torture fuzz coverage bench-plan schemas setup build data
+.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -46,3 +47,6 @@ schemas: setup
 
 bench-plan: build data
 	@tools/bench-plan.py $(bin)/pipe
+
+bench-engine: build
+	@tools/bench-engine.py $(bin)/pipe

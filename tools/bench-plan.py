@@ -11,17 +11,14 @@ is spent on running 100,000 programs.
 
 import argparse
 import json
-import os
 import shutil
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-PEERS = ["ninja==1.13.2", "snakemake==9.27.1", "dvc==3.67.1"]
+from measure import apart, install_peers, once, quiet, seconds, write
+
 MANY, FEW, LINKS = 100_000, 1_000, 10_000
 LIMIT_S = 120
 
@@ -44,18 +41,6 @@ def main():
     finally:
         if not options.keep:
             shutil.rmtree(folder)
-
-
-def install_peers():
-    """The `bin` folder of a virtual environment with the peers. Installed once, in a minute or two."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pipe"
-    place = cache / ("bench-" + "-".join(peer.replace("==", "") for peer in PEERS))
-    if not (place / "ready").exists():
-        print(f"installing {', '.join(PEERS)} into {place}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        subprocess.run([place / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *PEERS], check=True)
-        (place / "ready").touch()
-    return place / "bin"
 
 
 def workloads(pipe, peers, root):
@@ -212,16 +197,6 @@ def fill(pipe, folder):
     subprocess.run([pipe, "plan", "spec.toml"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
-def apart(work):
-    """Works in a process of its own: a measured program's peak memory is never less than that of who starts it."""
-    child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
-    if os.waitpid(child, 0)[1] != 0:
-        sys.exit("preparing the folders failed")
-
-
 def report(title, cases, runs):
     first = None
     for program, command, folder in cases:
@@ -239,43 +214,11 @@ def measure(command, folder, runs):
     """Medians of CPU seconds, wall seconds and peak memory in MB; `None` when a run takes longer than the limit."""
     figures = []
     for _ in range(runs):
-        figure = once(command, folder)
+        figure = once(command, folder, LIMIT_S)
         if figure is None:
             return None
         figures.append(figure)
     return [statistics.median(column) for column in zip(*figures)]
-
-
-def once(command, folder):
-    begun = time.monotonic()
-    child = subprocess.Popen(command, cwd=folder, env=quiet(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, start_new_session=True)
-    signal.signal(signal.SIGALRM, lambda *_: os.killpg(child.pid, signal.SIGKILL))
-    signal.alarm(LIMIT_S)
-    said = child.stderr.read()
-    _, status, used = os.wait4(child.pid, 0)
-    signal.alarm(0)
-    wall = time.monotonic() - begun
-    child.returncode = status
-    if wall >= LIMIT_S:
-        return None
-    if status != 0:
-        sys.exit(f"{' '.join(map(str, command))} in {folder} failed:\n{said.decode()}")
-    return used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024
-
-
-def quiet():
-    """No reports to strangers' servers while we measure."""
-    return os.environ | {"DVC_NO_ANALYTICS": "1", "SNAKEMAKE_OUTPUT_CACHE": ""}
-
-
-def seconds(value):
-    return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value:.2f} s"
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 if __name__ == "__main__":

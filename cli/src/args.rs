@@ -190,8 +190,8 @@ pub(crate) struct RunArgs {
     /// Also show why each task runs, and what it writes
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// CPU slots for tasks [default: those of this machine]
-    #[arg(long, value_name = "N")]
+    /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
+    #[arg(short = 'j', long, value_name = "N")]
     pub(crate) cpu: Option<NonZeroU32>,
     /// Run for a slot of the schedule, such as 2026-11-22T02:00:00Z: does nothing when a run for it, or a later one, has begun
     #[arg(long, value_name = "TIME", value_parser = pipe_clock::parse)]
@@ -429,8 +429,8 @@ pub(crate) struct HowAgain {
     /// Also show why each task runs, and what it writes
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// CPU slots for tasks [default: those of this machine]
-    #[arg(long, value_name = "N")]
+    /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
+    #[arg(short = 'j', long, value_name = "N")]
     pub(crate) cpu: Option<NonZeroU32>,
 }
 
