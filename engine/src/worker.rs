@@ -10,8 +10,8 @@ use crate::store::Folder;
 use crate::work::{Work, store_failed};
 use crate::world::World;
 use serde_json::Value as Json;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -65,9 +65,10 @@ pub fn read_attempt(folder: &Path) -> Result<Attempt, Failure> {
 pub fn write_whole(path: &Path, value: &impl serde::Serialize) -> Result<(), Failure> {
     let staged = path.with_extension("json.new");
     let write = || -> io::Result<()> {
-        let mut file = File::create(&staged)?;
-        serde_json::to_writer_pretty(&mut file, value)?;
-        file.write_all(b"\n")?;
+        // A writer of JSON writes each bracket by itself; a file should get them all in one go.
+        let mut text = serde_json::to_vec_pretty(value)?;
+        text.push(b'\n');
+        fs::write(&staged, text)?;
         fs::rename(&staged, path)
     };
     write().map_err(|e| Failure::io("write", path, &e))
