@@ -5,10 +5,10 @@ use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::lookup::Looked;
-use crate::manifest::{Manifest, Of, Provenance, VERSION, digest};
+use crate::manifest::{Manifest, Of, Provenance, VERSION, digest, place};
 use crate::plan::Task;
 use crate::scheduler::TaskIndex;
-use crate::store::{Filed, Folder, Results};
+use crate::store::{Filed, Folder, Results, Staged, StoreError, bytes_of};
 use crate::work::{files_are_there, store_failed};
 use crate::world::Timestamp;
 
@@ -49,19 +49,44 @@ pub(super) fn manifest(
     }
 }
 
-/// Publishes a group: one flush for all of it, then its manifests.
+/// Publishes a group: its bytes and those of its manifests are flushed in one go, then the manifests get the names under
+/// which they promise the others, and one more flush makes these last. A flush of each costs more than a small task.
 pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
+    let stage = |finish: &Finish| {
+        let ours = &finish.manifest;
+        store.stage(&place(&ours.fingerprint), &bytes_of(ours)).map_err(store_failed)
+    };
+    let staged: Vec<Result<Staged, Failure>> = group.iter().map(stage).collect();
     reach("group.before_flush");
     let files = group.iter().flat_map(|finish| &finish.manifest.files).map(|file| file.at.as_str());
     let flushed = store.flush(files).map_err(store_failed);
     reach("group.flushed");
-    let file =
-        |finish: Finish| (finish.task, flushed.clone().and_then(|()| file(store, finish.manifest, finish.replaces)));
-    group.into_iter().map(file).collect()
+    let filed: Vec<_> = group
+        .into_iter()
+        .zip(staged)
+        .map(|(finish, staged)| {
+            let staged = flushed.clone().and(staged);
+            (finish.task, staged.and_then(|staged| file(store, finish, staged)))
+        })
+        .collect();
+    let lasting = store.flush().map_err(store_failed);
+    filed.into_iter().map(|(task, made)| (task, lasting.clone().and(made))).collect()
 }
 
-/// Files one manifest. When somebody was first, theirs stands, if what it promises is there and ours is not to replace it.
-fn file(store: &Folder, ours: Manifest, replaces: bool) -> Result<Manifest, Failure> {
+/// Files a manifest that is staged. When somebody was first, theirs is looked at.
+fn file(store: &Folder, finish: Finish, staged: Staged) -> Result<Manifest, Failure> {
+    match store.name(staged) {
+        Ok(()) => {
+            reach("manifest.filed");
+            Ok(finish.manifest)
+        }
+        Err(StoreError::Conflict { .. }) => file_beside(store, finish.manifest, finish.replaces),
+        Err(error) => Err(store_failed(error)),
+    }
+}
+
+/// Files one manifest where there is another. When somebody was first, theirs stands, if what it promises is there and ours is not to replace it.
+fn file_beside(store: &Folder, ours: Manifest, replaces: bool) -> Result<Manifest, Failure> {
     let results = Results::of(store);
     for _ in 0..2 {
         match results.file(&ours).map_err(store_failed)? {

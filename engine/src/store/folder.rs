@@ -12,6 +12,21 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// An object that has its bytes and not yet its name. Dropped, it is gone.
+pub struct Staged {
+    /// Where the bytes lie, until they have their name.
+    path: Option<PathBuf>,
+    at: String,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
 /// A folder that holds `results/`, `data/` and nothing a person has to look after.
 pub struct Folder {
     root: PathBuf,
@@ -125,15 +140,53 @@ impl Folder {
         read().map_err(|e| self.failed("read", at, e))
     }
 
-    /// Writes `bytes` under a temporary name and flushes them.
-    fn stage(&self, bytes: &[u8]) -> io::Result<PathBuf> {
+    /// Writes an object that is to be flushed with others, by [`Folder::flush`], before it gets its name.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn stage(&self, at: &str, bytes: &[u8]) -> Result<Staged, StoreError> {
+        check_path(at)?;
+        let staged = self.write_aside(bytes, false).map_err(|e| self.failed("write", at, e))?;
+        Ok(Staged { path: Some(staged), at: at.to_owned() })
+    }
+
+    /// Gives an object its name, unless another has it. It keeps it through a power cut after the next [`Folder::flush`].
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another has the name, or when the store cannot be written.
+    pub fn name(&self, mut staged: Staged) -> Result<(), StoreError> {
+        let Some(path) = staged.path.take() else { return Ok(()) };
+        let target = self.path(&staged.at);
+        let rename = || renameat_with(CWD, &path, CWD, &target, RenameFlags::NOREPLACE);
+        // Of the folders of results there are 256, so nearly always it is there.
+        let named = match rename() {
+            Err(e) if e == rustix::io::Errno::NOENT => {
+                fs::create_dir_all(target.parent().unwrap_or(&self.root)).and_then(|()| Ok(rename()?))
+            }
+            named => named.map_err(io::Error::from),
+        };
+        named.map_err(|e| {
+            staged.path = Some(path.clone());
+            self.not_written(&staged.at, e)
+        })
+    }
+
+    fn not_written(&self, at: &str, error: io::Error) -> StoreError {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::Conflict { at: at.to_owned() },
+            _ => self.failed("write", at, error),
+        }
+    }
+
+    /// Writes `bytes` under a temporary name.
+    fn write_aside(&self, bytes: &[u8], flushed: bool) -> io::Result<PathBuf> {
         let (path, mut file) = self.temporary()?;
         let (begin, rest) = bytes.split_at(failpoint::part_of(bytes.len()));
         let mut write = || -> io::Result<()> {
             file.write_all(begin)?;
             failpoint::reach("object.half_written");
             file.write_all(rest)?;
-            file.sync_data()
+            if flushed { file.sync_data() } else { Ok(()) }
         };
         let written = write();
         failpoint::reach("object.staged");
@@ -146,7 +199,7 @@ impl Folder {
         let write = || -> io::Result<()> {
             let parent = target.parent().unwrap_or(&self.root);
             fs::create_dir_all(parent)?;
-            let staged = self.stage(bytes)?;
+            let staged = self.write_aside(bytes, true)?;
             let renamed = renameat_with(CWD, &staged, CWD, &target, RenameFlags::NOREPLACE);
             if renamed.is_err() {
                 drop(fs::remove_file(&staged));
@@ -154,10 +207,7 @@ impl Folder {
             renamed?;
             File::open(parent)?.sync_all()
         };
-        write().map_err(|e| match e.kind() {
-            io::ErrorKind::AlreadyExists => StoreError::Conflict { at: at.to_owned() },
-            _ => self.failed("write", at, e),
-        })
+        write().map_err(|e| self.not_written(at, e))
     }
 
     /// Compare and rename under a lock: the lock is what makes the two one step among processes of this machine.
@@ -172,7 +222,7 @@ impl Folder {
         if self.read(at)? != old {
             return Err(StoreError::Conflict { at: at.to_owned() });
         }
-        let swap = || -> io::Result<()> { fs::rename(self.stage(new)?, self.path(at)) };
+        let swap = || -> io::Result<()> { fs::rename(self.write_aside(new, true)?, self.path(at)) };
         swap().map_err(|e| self.failed("write", at, e))
     }
 

@@ -9,8 +9,9 @@ mod results;
 #[cfg(feature = "testing")]
 pub mod suite;
 
-pub use folder::Folder;
+pub use folder::{Folder, Staged};
 pub use hold::Hold;
+pub(crate) use results::bytes_of;
 pub use results::{Filed, Results};
 
 use futures::future::BoxFuture;

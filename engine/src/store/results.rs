@@ -164,6 +164,7 @@ impl<'a> Results<'a> {
     }
 }
 
-fn bytes_of(manifest: &Manifest) -> Vec<u8> {
+/// What is filed of a manifest.
+pub(crate) fn bytes_of(manifest: &Manifest) -> Vec<u8> {
     serde_json::to_vec_pretty(manifest).expect("a manifest has string keys and finite numbers only")
 }
