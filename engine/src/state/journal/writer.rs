@@ -10,6 +10,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
+/// What happens together is written together: each transaction waits for the disk, and costs more than what is in it. Nobody
+/// waits for an event to be written unless they ask for a flush, and then nothing more is waited for here.
+const TOGETHER: Duration = Duration::from_millis(3);
+/// As many events are not kept waiting any longer, however close the next ones are.
+const ENOUGH: usize = 64;
+
 /// What is asked of the writer.
 pub(super) enum Order {
     Append(Vec<RunEvent>),
@@ -52,6 +58,18 @@ impl Queue {
         }
     }
 
+    /// Takes what is there, and what comes at once.
+    fn gather(&mut self, inbox: &Receiver<Order>) {
+        loop {
+            let may_wait = self.waiting.is_empty() && !self.events.is_empty() && self.events.len() < ENOUGH;
+            let next = if may_wait { inbox.recv_timeout(TOGETHER).ok() } else { inbox.try_recv().ok() };
+            match next {
+                Some(order) => self.take(order),
+                None => return,
+            }
+        }
+    }
+
     /// Writes it all. On a full disk it stays in the queue.
     fn write(&mut self, sink: &mut impl Sink) -> Result<(), JournalError> {
         if !self.events.is_empty() {
@@ -72,7 +90,7 @@ pub(super) fn work(mut sink: impl Sink, inbox: &Receiver<Order>, health: &watch:
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => is_over = true,
         }
-        inbox.try_iter().for_each(|order| queue.take(order));
+        queue.gather(inbox);
         let written = match queue.write(&mut sink) {
             Err(JournalError::Full(_)) if sink.make_room() => queue.write(&mut sink),
             written => written,
