@@ -50,8 +50,8 @@ def main():
 
 
 class Scene:
-    """Something that is asked of several programs. `settle` makes what must be there before a run; `check` gets the
-    folder after it."""
+    """Something that is asked of several programs. `settle` makes what must be there before a run and tells its
+    folder; `check` gets that after it."""
 
     def __init__(self, tasks, state, rounds, programs, settle, check, is_long=False):
         self.tasks, self.state, self.rounds, self.programs = tasks, state, rounds, programs
@@ -210,34 +210,38 @@ def inputs(at, n):
 
 # What is there before a run.
 
-def anew(program, at):
-    shutil.rmtree(at, ignore_errors=True)
+def anew(program, at, round=0):
+    # Each round has a folder of its own and none is removed before the end: ext4 gives no inode that was freed in the last
+    # seconds to a new file, and to search past them costs more than all that is measured here.
+    at = at.with_name(f"{at.name}-{round}")
     at.mkdir(parents=True)
     apart(lambda: program.project(at))
     os.sync()
+    return at
 
 
-def once_full(program, at):
+def once_full(program, at, _round=0):
     """The result of one run of everything, and one more, so that whatever is remembered is remembered."""
-    if not at.exists():
-        anew(program, at)
+    if not at.with_name(f"{at.name}-0").exists():
+        there = anew(program, at)
         for _ in range(2):
-            once(program.command, at, LIMIT_S)
+            once(program.command, there, LIMIT_S)
         os.sync()
-    mark(at)
+    return mark(at.with_name(f"{at.name}-0"))
 
 
-def one_changed(program, at):
-    once_full(program, at)
+def one_changed(program, at, _round=0):
+    at = once_full(program, at)
     once(program.command, at, LIMIT_S)
     path = at / "in/4711"
     path.write_text(f"{os.urandom(8).hex()}\n".ljust(4096, "."))
-    mark(at)
+    return mark(at)
 
 
 def mark(at):
     """What is newer than this file was made by the run that is measured."""
     (at / "mark").write_text("")
+    return at
 
 
 # What must be there after it.
@@ -266,10 +270,10 @@ def remade(n, of):
 
 def report(scene, programs, root, rounds):
     figures = {program.name: [] for program in programs}
-    for _ in range(rounds):
+    for round in range(rounds):
         for program in programs:
-            at = root / f"{scene.tasks}-{program.name}".replace(" ", "-")
-            scene.settle(program, at)
+            at = root / f"{scene.tasks}-{program.name}".replace(" ", "-").replace(",", "")
+            at = scene.settle(program, at, round)
             figure = once(program.command, at, LIMIT_S)
             wrong = f"over {LIMIT_S} s" if figure is None else scene.check(at)
             if wrong:

@@ -1,10 +1,12 @@
 //! The backend that is this machine: an attempt becomes a supervised child process with a folder of its own.
 //! Built-in stages run as `pipe worker`; a program of the author's is spawned directly.
 
+mod adopted;
 mod collect;
 mod facts;
 mod prepare;
 mod process;
+mod searched;
 mod sweep;
 mod usage;
 
@@ -19,6 +21,7 @@ use crate::failure::Failure;
 use crate::scheduler::Stop;
 use crate::state::StateFolder;
 use crate::store::Folder;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +29,12 @@ use tokio::sync::watch;
 
 /// Removes what an attempt needed while it ran; its description, outcome and log stay.
 fn clear(folder: &Path) {
-    for name in ["work", "inputs"] {
-        let _ = std::fs::remove_dir_all(folder.join(name));
+    for folder in ["work", "inputs"].map(|name| folder.join(name)) {
+        // Nearly always the one is empty and the other is not there.
+        match std::fs::remove_dir(&folder) {
+            Err(e) if e.kind() != ErrorKind::NotFound => drop(std::fs::remove_dir_all(&folder)),
+            _ => {}
+        }
     }
 }
 

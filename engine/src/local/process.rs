@@ -2,7 +2,7 @@
 //! and then for good.
 
 use super::usage::{self, Meter};
-use super::{Local, Prepared, prepare, sweep};
+use super::{Local, Prepared, adopted, prepare, searched, sweep};
 use crate::attempt::Usage;
 use crate::event::Body;
 use crate::failure::{Class, Failure};
@@ -12,8 +12,10 @@ use crate::secret::{self, Redactor};
 use crate::stage::Launch;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -55,7 +57,7 @@ pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    command.spawn().map_err(|e| {
+    adopted::start(|| command.spawn()).map_err(|e| {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         // The machine may have room for another process in a moment.
         let busy = matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory);
@@ -84,8 +86,13 @@ fn program(prepared: &Prepared, argv: &[String]) -> Result<Command, Failure> {
     let work = prepare::work_folder(attempt, &prepared.folder);
     // A path such as `tools/report.sh` means the project file that was placed in the attempt's folder.
     let placed = work.join(program);
-    let mut command =
-        if program.contains('/') && placed.exists() { Command::new(placed) } else { Command::new(program) };
+    let path = prepared.env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"));
+    let is_placed = program.contains('/') && placed.exists();
+    let found = if is_placed { Some(placed) } else { searched::on_path(program, path.as_deref(), &work) };
+    let mut command = Command::new(found.as_deref().unwrap_or(Path::new(program)));
+    if !is_placed {
+        command.arg0(program);
+    }
     command.args(arguments).current_dir(&work).stdin(Stdio::null()).env_clear();
     command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?)))).envs(FIXED);
     command
@@ -108,7 +115,7 @@ pub(super) async fn supervise(
     stop: watch::Receiver<Option<Stop>>,
     say: &(impl Fn(Body) + Send + Sync),
 ) -> End {
-    let log = Log::open(prepared);
+    let log = Log::of(prepared);
     let speaks = prepared.launch == Launch::Worker;
     // Each pipe has one of its own: what stands half in one and half in the other is in neither.
     let redactor = Redactor::of(&prepared.secrets);
@@ -136,6 +143,8 @@ pub(super) async fn supervise(
             ended = &mut waiting => break ended,
             _ = &mut reading, if !read_all => read_all = true,
             () = &mut next_look => {
+                // Of a program that leaves many behind none stays among the dead for as long as it runs.
+                adopted::somebody_is_left();
                 meter = look(meter).await;
                 next_look.set(tokio::time::sleep(usage::EVERY));
             }
@@ -145,9 +154,13 @@ pub(super) async fn supervise(
     // What the child left behind ends with it. A pipe that somebody who got away still holds is read no longer.
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
+        adopted::ended(group);
     }
-    let (state, id) = (local.state.clone(), prepared.attempt.id.clone());
-    let _ = tokio::task::spawn_blocking(move || sweep::end_attempt(&state, &id)).await;
+    if adopted::somebody_is_left() {
+        let (state, id) = (local.state.clone(), prepared.attempt.id.clone());
+        let _ = tokio::task::spawn_blocking(move || sweep::end_attempt(&state, &id)).await;
+        adopted::somebody_is_left();
+    }
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }
@@ -224,23 +237,29 @@ async fn lines(
     }
 }
 
-/// The attempt's log: every line in a file, the last few in memory for the error message.
+/// The attempt's log: every line in a file, the last few in memory for the error message. There is none of a program that
+/// says nothing: most small ones do not, and to make a file costs as much as much else that is done for one.
 struct Log {
+    path: PathBuf,
     file: Mutex<Option<BufWriter<File>>>,
     last: Mutex<VecDeque<String>>,
 }
 
 impl Log {
-    fn open(prepared: &Prepared) -> Self {
-        let file = File::create(prepared.folder.join("log")).ok().map(BufWriter::new);
-        Self { file: Mutex::new(file), last: Mutex::default() }
+    fn of(prepared: &Prepared) -> Self {
+        Self { path: prepared.folder.join("log"), file: Mutex::default(), last: Mutex::default() }
     }
 
     fn line(&self, line: &[u8], say: &(impl Fn(Body) + Send + Sync)) {
-        if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            *file = File::create(&self.path).ok().map(BufWriter::new);
+        }
+        if let Some(file) = file.as_mut() {
             // A log that cannot be written (a full disk) must not end the work it speaks of.
             let _ = file.write_all(line).and_then(|()| file.write_all(b"\n"));
         }
+        drop(file);
         let text = String::from_utf8_lossy(line).into_owned();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == QUOTED {

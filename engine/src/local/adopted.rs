@@ -1,0 +1,65 @@
+//! This process's children -> whether there are others among them than the attempts it started: those that an attempt
+//! left behind.
+//!
+//! To look for them among all processes of the machine costs more than a small task does. So this process adopts them: the
+//! kernel gives it whoever loses a parent below it, whatever process group or session that one went into.
+
+use rustix::process::{Pid, WaitOptions, getpgid, getpgrp, set_child_subreaper, waitpid};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::process;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use tokio::process::Child;
+
+/// The attempts that run. Children belong to the process, so this is one list for all of its runs.
+static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+/// Whether the kernel gives us those that are left behind.
+static ADOPTS: LazyLock<bool> =
+    LazyLock::new(|| set_child_subreaper(Pid::from_raw(process::id().cast_signed())).is_ok());
+
+/// Starts an attempt's child. Under the lock: nobody may see it before it is listed and take it for another's.
+pub(super) fn start(spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+    LazyLock::force(&ADOPTS);
+    let mut started = lock();
+    let child = spawn()?;
+    started.extend(id_of(&child));
+    Ok(child)
+}
+
+/// Takes a child off the list that was waited for.
+pub(super) fn ended(id: Pid) {
+    lock().remove(&id.as_raw_nonzero().get());
+}
+
+/// Whether somebody is left whom an attempt started, also one that still runs. Those that are dead are waited for,
+/// which nobody else does. Where the kernel does not tell, the answer is yes.
+pub(super) fn somebody_is_left() -> bool {
+    let started = lock();
+    let Some(children) = children().filter(|_| *ADOPTS) else { return true };
+    let others = children.into_iter().filter(|child| !started.contains(child));
+    others.filter(|child| !is_laid_to_rest(*child)).count() > 0
+}
+
+/// Waits for a child that is dead. Programs that other parts of this process start and wait for themselves are in its own
+/// process group, where no attempt is.
+fn is_laid_to_rest(child: i32) -> bool {
+    let Some(child) = Pid::from_raw(child) else { return true };
+    let is_adopted = getpgid(Some(child)).is_ok_and(|group| group != getpgrp());
+    is_adopted && matches!(waitpid(Some(child), WaitOptions::NOHANG), Ok(Some(_)))
+}
+
+/// The children of the main thread: the kernel gives it those that we adopt.
+fn children() -> Option<Vec<i32>> {
+    let id = process::id();
+    let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+    list.split_whitespace().map(|child| child.parse().ok()).collect()
+}
+
+fn id_of(child: &Child) -> Option<i32> {
+    child.id().map(u32::cast_signed)
+}
+
+fn lock() -> MutexGuard<'static, BTreeSet<i32>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
