@@ -169,8 +169,21 @@ impl Finder {
     /// # Errors
     /// When one of its files cannot be read, or the store cannot.
     pub fn look(&self, index: usize, inputs: &BTreeMap<String, Vec<Input>>) -> Result<Looked, Failure> {
+        self.look_among_others(index, inputs, &|| {})
+    }
+
+    /// As [`Finder::look`]. `reading` is called before a file is read, which may take long: time to tell of others.
+    ///
+    /// # Errors
+    /// As [`Finder::look`].
+    pub fn look_among_others(
+        &self,
+        index: usize,
+        inputs: &BTreeMap<String, Vec<Input>>,
+        reading: &dyn Fn(),
+    ) -> Result<Looked, Failure> {
         let task = self.plan.task(index);
-        let files = self.files(task)?;
+        let files = self.files(task, reading)?;
         let given = task.inputs.iter().flat_map(|input| {
             let mut artifacts = inputs.get(&input.field).into_iter().flatten().peekable();
             input.tasks.iter().map(move |need| {
@@ -197,7 +210,7 @@ impl Finder {
     /// As [`Finder::look`].
     pub fn glance<'a>(&self, index: usize, result: impl Fn(usize) -> Option<&'a Artifact>) -> Result<Glance, Failure> {
         let task = self.plan.task(index);
-        let files = self.files(task)?;
+        let files = self.files(task, &|| {})?;
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
         let digest = |need| result(need).map(|artifact| artifact.digest.as_str());
         let given = needs.map(|(input, need)| (input, &self.plan.task(need).id.cell, digest(need)));
@@ -224,7 +237,7 @@ impl Finder {
     /// When one of its files cannot be read.
     pub fn key_with(&self, index: usize, digest: impl Fn(&Task) -> String) -> Result<Key, Failure> {
         let task = self.plan.task(index);
-        let files = self.files(task)?;
+        let files = self.files(task, &|| {})?;
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
         let given: Vec<(&TaskInput, &Cell, String)> = needs
             .map(|(input, need)| (input, self.plan.task(need)))
@@ -357,9 +370,9 @@ impl Finder {
         }
     }
 
-    fn files(&self, task: &Task) -> Result<BTreeMap<String, SourceFile>, Failure> {
+    fn files(&self, task: &Task, reading: &dyn Fn()) -> Result<BTreeMap<String, SourceFile>, Failure> {
         let companions = self.plan.stages[task.stage].kind.companions();
-        let hashed = |file| self.sources.hashed(file, companions, &self.hints);
+        let hashed = |file| self.sources.hashed(file, companions, &self.hints, reading);
         task.files.iter().map(|file| Ok((file.field.clone(), hashed(file)?))).collect()
     }
 

@@ -40,7 +40,7 @@ impl Sources {
         Self { seen: Some(Arc::default()), ..self }
     }
 
-    /// A file and the digest of all that belongs to it.
+    /// A file and the digest of all that belongs to it. `reading` is called before one is read, which may take long.
     ///
     /// # Errors
     /// When it cannot be read, or changes meanwhile.
@@ -49,31 +49,43 @@ impl Sources {
         file: &TaskFile,
         companions: &'static [&'static str],
         hints: &Mutex<Hints>,
+        reading: &dyn Fn(),
     ) -> Result<SourceFile, Failure> {
-        let Some(seen) = &self.seen else { return self.look(file, companions, hints) };
+        let Some(seen) = &self.seen else { return self.look(file, companions, hints, reading) };
         let named = (file.path.clone(), companions);
         let known = lock(seen).get(&named).cloned();
         if let Some(known) = known {
             return Ok(SourceFile { written: file.written.clone(), ..known });
         }
-        let source = self.look(file, companions, hints)?;
+        let source = self.look(file, companions, hints, reading)?;
         lock(seen).insert(named, source.clone());
         Ok(source)
     }
 
     /// The digest of a file, and of the companions it has: a database's write-ahead log is part of what it says. They
     /// are looked at before and after, since one may move into the other meanwhile.
-    fn look(&self, file: &TaskFile, companions: &[&str], hints: &Mutex<Hints>) -> Result<SourceFile, Failure> {
+    fn look(
+        &self,
+        file: &TaskFile,
+        companions: &[&str],
+        hints: &Mutex<Hints>,
+        reading: &dyn Fn(),
+    ) -> Result<SourceFile, Failure> {
         let failed = |e: io::Error| unreadable(file, &e);
         let path = file.path.canonicalize().map_err(failed)?;
+        if companions.is_empty()
+            && let Some(source) = remembered(file, &path, hints).map_err(failed)?
+        {
+            return Ok(source);
+        }
         let stamps = || -> io::Result<BTreeMap<String, FileStamp>> {
             let suffixes = std::iter::once("").chain(companions.iter().copied());
             suffixes.map(|s| Ok((s.to_owned(), FileStamp::of_companion(&companion(&path, s))?))).collect()
         };
         let before = stamps().map_err(failed)?;
-        let (size, mut blake3) = self.digest(&path, hints).map_err(failed)?;
+        let (size, mut blake3) = self.digest(&path, hints, reading).map_err(failed)?;
         for suffix in companions {
-            match self.digest(&companion(&path, suffix), hints) {
+            match self.digest(&companion(&path, suffix), hints, reading) {
                 Ok((0, _)) => {}
                 Ok((_, more)) => {
                     blake3 = blake3::hash(format!("{blake3}{suffix}{more}").as_bytes()).to_hex().to_string();
@@ -88,12 +100,13 @@ impl Sources {
     }
 
     /// The digest of a file, remembered unless it was written so shortly before that its times cannot tell.
-    fn digest(&self, path: &Path, hints: &Mutex<Hints>) -> io::Result<(u64, String)> {
+    fn digest(&self, path: &Path, hints: &Mutex<Hints>, reading: &dyn Fn()) -> io::Result<(u64, String)> {
         let meta = fs::metadata(path)?;
         let stamp = FileStamp::of(&meta);
         if let Some(known) = lock(hints).file(path, &stamp) {
             return Ok((meta.len(), known.to_owned()));
         }
+        reading();
         let now = self.world.now();
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(File::open(path)?)?;
@@ -104,6 +117,20 @@ impl Sources {
         }
         Ok((after.len(), blake3))
     }
+}
+
+/// A file that is as it was when it was last hashed. One look tells it: nothing is read, so nothing can change meanwhile.
+fn remembered(file: &TaskFile, path: &Path, hints: &Mutex<Hints>) -> io::Result<Option<SourceFile>> {
+    let meta = fs::metadata(path)?;
+    let stamp = FileStamp::of(&meta);
+    let known = if meta.len() > 0 { lock(hints).file(path, &stamp).map(str::to_owned) } else { None };
+    Ok(known.map(|blake3| SourceFile {
+        path: path.to_owned(),
+        written: file.written.clone(),
+        size: meta.len(),
+        blake3,
+        stamps: BTreeMap::from([(String::new(), stamp)]),
+    }))
 }
 
 fn is_racy(meta: &Metadata, now_millis: u64) -> bool {

@@ -23,6 +23,7 @@ use crate::state::{Health, JournalError, OpenJob};
 use crate::units::Bytes;
 use crate::world::Timestamp;
 use afar::Afar;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +34,8 @@ use tokio::sync::watch;
 /// Finished tasks are published together: when nothing else can start, after this long, or when there are this many.
 const GROUP_WAIT: Duration = Duration::from_millis(100);
 const GROUP_SIZE: usize = 64;
+/// As many tasks that were looked up are told of at once: to wake this thread costs more than to look one up.
+const TOLD_AT_ONCE: usize = 64;
 /// How long children that were killed may take to be gone.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Lines of children that may be on their way here. A program that talks faster than it is listened to is heard in
@@ -42,7 +45,7 @@ const LINES_UNHEARD: usize = 256;
 /// What comes back from work that was sent away.
 enum Message {
     Unwanted(TaskIndex, Found),
-    Looked(TaskIndex, Box<Result<Looked, Failure>>),
+    Looked(Vec<(TaskIndex, Result<Looked, Failure>)>),
     Prepared(TaskIndex, u32, Box<Result<Prepared, Failure>>),
     Described(TaskIndex, u32, Box<Result<Attempt, Failure>>),
     /// A job elsewhere runs.
@@ -229,7 +232,9 @@ impl Dispatcher {
     fn take(&mut self, message: Message) {
         match message {
             Message::Unwanted(task, found) => self.feed(Input::Found(task, found)),
-            Message::Looked(task, looked) => self.looked(task, *looked),
+            Message::Looked(answers) => {
+                answers.into_iter().for_each(|(task, looked)| self.looked(task, looked));
+            }
             Message::Prepared(task, number, prepared) => self.prepared(task, number, *prepared),
             Message::Described(task, number, described) => self.described(task, number, *described),
             Message::Begun(task, number) => self.feed(Input::Started(task, number)),
@@ -289,8 +294,8 @@ impl Dispatcher {
         }
     }
 
-    /// Looks tasks up that are wanted, side by side, and answers each by itself: a small task need not wait until a large
-    /// file of another is hashed.
+    /// Looks tasks up that are wanted, side by side. What is known is told before a file is read: a small task need not wait
+    /// until a large file of another is hashed.
     fn find(&self, mut tasks: Vec<TaskIndex>) {
         tasks.retain(|task| {
             let found = match self.setup.finder.wanted(*task, |need| self.known[need].as_deref()) {
@@ -310,11 +315,24 @@ impl Dispatcher {
             let (finder, outbox) = (self.setup.finder.clone(), self.outbox.clone());
             let (copies, plan) = (self.copies.clone(), self.setup.plan.clone());
             tokio::task::spawn_blocking(move || {
+                let answers = RefCell::new(Vec::new());
+                let tell = || {
+                    let _ = outbox.send(Message::Looked(answers.take()));
+                };
                 for (task, inputs) in share {
-                    let looked = finder.look(task, &inputs);
-                    let looked = looked.and_then(|looked| copies.of_found(plan.task(task), looked));
-                    let _ = outbox.send(Message::Looked(task, Box::new(looked)));
+                    let spec = plan.task(task);
+                    let looked = finder.look_among_others(task, &inputs, &tell).and_then(|looked| {
+                        if !spec.publish.is_empty() {
+                            tell();
+                        }
+                        copies.of_found(spec, looked)
+                    });
+                    answers.borrow_mut().push((task, looked));
+                    if answers.borrow().len() == TOLD_AT_ONCE {
+                        tell();
+                    }
                 }
+                tell();
             });
         }
     }
