@@ -177,7 +177,7 @@ mod tests {
         fs::write(&path, "a").unwrap();
         for (later, is_remembered) in [(0, false), (1999, false), (3001, true)] {
             let hints = Mutex::new(Hints::default());
-            at(changed(&path) + later).hashed(&file(&path), &[], &hints).unwrap();
+            at(changed(&path) + later).hashed(&file(&path), &[], &hints, &|| ()).unwrap();
             let stamp = FileStamp::of(&fs::metadata(&path).unwrap());
             let real = path.canonicalize().unwrap();
             assert_eq!(lock(&hints).file(&real, &stamp).is_some(), is_remembered, "after {later} ms");
@@ -193,7 +193,7 @@ mod tests {
         let next_year = UNIX_EPOCH + Duration::from_millis(changed(&path)) + Duration::from_secs(31_536_000);
         File::options().write(true).open(&path).unwrap().set_modified(next_year).unwrap();
         let hints = Mutex::new(Hints::default());
-        at(changed(&path) - 1_000_000).hashed(&file(&path), &[], &hints).unwrap();
+        at(changed(&path) - 1_000_000).hashed(&file(&path), &[], &hints, &|| ()).unwrap();
         let stamp = FileStamp::of(&fs::metadata(&path).unwrap());
         assert!(lock(&hints).file(&path.canonicalize().unwrap(), &stamp).is_none());
     }

@@ -11,6 +11,7 @@ use crate::scheduler::TaskIndex;
 use crate::store::{Filed, Folder, Results, Staged, StoreError, bytes_of};
 use crate::work::{files_are_there, store_failed};
 use crate::world::Timestamp;
+use std::path::Path;
 
 /// A task whose work is done.
 pub(super) struct Finish {
@@ -58,8 +59,9 @@ pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Res
     };
     let staged: Vec<Result<Staged, Failure>> = group.iter().map(stage).collect();
     reach("group.before_flush");
-    let files = group.iter().flat_map(|finish| &finish.manifest.files).map(|file| file.at.as_str());
-    let flushed = store.flush(files).map_err(store_failed);
+    let files = group.iter().flat_map(|finish| &finish.manifest.files).map(|file| Path::new(&file.at));
+    let aside = staged.iter().flatten().filter_map(Staged::aside);
+    let flushed = store.flush(files.chain(aside)).map_err(store_failed);
     reach("group.flushed");
     let filed: Vec<_> = group
         .into_iter()
@@ -69,7 +71,8 @@ pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Res
             (finish.task, staged.and_then(|staged| file(store, finish, staged)))
         })
         .collect();
-    let lasting = store.flush().map_err(store_failed);
+    let named = filed.iter().filter_map(|(_, made)| made.as_ref().ok()).map(|made| place(&made.fingerprint));
+    let lasting = store.flush(named).map_err(store_failed);
     filed.into_iter().map(|(task, made)| (task, lasting.clone().and(made))).collect()
 }
 
@@ -85,7 +88,7 @@ fn file(store: &Folder, finish: Finish, staged: Staged) -> Result<Manifest, Fail
     }
 }
 
-/// Files one manifest where there is another. When somebody was first, theirs stands, if what it promises is there and ours is not to replace it.
+/// Files one manifest where there is another. Theirs stands, if what it promises is there and ours is not to replace it.
 fn file_beside(store: &Folder, ours: Manifest, replaces: bool) -> Result<Manifest, Failure> {
     let results = Results::of(store);
     for _ in 0..2 {

@@ -19,6 +19,13 @@ pub struct Staged {
     at: String,
 }
 
+impl Staged {
+    /// Where its bytes lie until it has its name.
+    pub fn aside(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
 impl Drop for Staged {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
@@ -75,11 +82,11 @@ impl Folder {
     ///
     /// # Errors
     /// [`StoreError::Failed`] when the disk reports an error; what was written must then not be trusted.
-    pub fn flush<'a>(&self, objects: impl Iterator<Item = &'a str>) -> Result<(), StoreError> {
+    pub fn flush(&self, objects: impl Iterator<Item = impl AsRef<Path>>) -> Result<(), StoreError> {
         if !failpoint::flushes() {
             return Ok(());
         }
-        let files: Vec<PathBuf> = objects.map(|at| self.path(at)).collect();
+        let files: Vec<PathBuf> = objects.map(|at| self.root.join(at)).collect();
         self.flusher.flush(&self.root, &files).map_err(|e| self.failed("flush", "", e))
     }
 
