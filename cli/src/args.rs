@@ -32,7 +32,7 @@ Exit codes:
   1    a task failed
   2    the spec or the command line is wrong
   3    a service, the store or the state folder cannot be had
-  4    stopped by a limit (reserved: no limit can be set yet)
+  4    stopped by a limit of the run, such as its deadline
   70   a bug in pipe
   130  interrupted
 

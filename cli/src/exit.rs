@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Wrong = 2,
     /// A service, the store or the state folder cannot be had.
     Unavailable = 3,
+    /// A limit stopped the run.
+    Limit = 4,
     /// A bug of ours, or an engine that died under its worker.
     Bug = 70,
     /// Somebody asked us to stop.

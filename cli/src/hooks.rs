@@ -19,6 +19,7 @@ const USUAL: Duration = Duration::from_secs(60);
 pub(crate) fn after(hooks: &Hooks, finished: &Finished, args: &RunArgs, printer: &Printer) {
     let spec: &Path = &args.spec.spec;
     let (name, status) = match finished {
+        Finished { limit: Some(_), .. } => ("failure", "stopped"),
         Finished { interrupted: true, .. } => ("failure", "interrupted"),
         Finished { counts, .. } if counts.failed > 0 => ("failure", "failed"),
         _ => ("success", "succeeded"),

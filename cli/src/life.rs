@@ -2,6 +2,8 @@
 
 use crate::exit::Exit;
 use crate::printer::Style;
+use crate::words;
+use pipe_engine::event::RunLimit;
 use pipe_engine::report::RunView;
 use pipe_engine::state::Holder;
 
@@ -10,6 +12,7 @@ use pipe_engine::state::Holder;
 pub(crate) enum Life {
     Running(Holder),
     Died,
+    Stopped(RunLimit),
     Interrupted,
     Failed,
     Done,
@@ -20,6 +23,7 @@ impl Life {
     /// between the two has then said so.
     pub(crate) fn of(view: &RunView, holder: Option<Holder>) -> Self {
         match (view.finished, holder) {
+            (Some(_), _) if view.limit.is_some() => view.limit.map_or(Self::Interrupted, Self::Stopped),
             // Whoever took the folder after the run began is another.
             (None, Some(holder)) if view.started >= holder.since() => Self::Running(holder),
             (None, _) => Self::Died,
@@ -34,6 +38,7 @@ impl Life {
         match self {
             Self::Running(_) => "running",
             Self::Died => "died",
+            Self::Stopped(_) => "stopped",
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
             Self::Done => "done",
@@ -45,6 +50,7 @@ impl Life {
         match self {
             Self::Running(holder) => format!("running ({holder})"),
             Self::Died => "cut short: its engine died".to_owned(),
+            Self::Stopped(limit) => words::stopped_by(*limit).to_owned(),
             other => other.word().to_owned(),
         }
     }
@@ -52,7 +58,7 @@ impl Life {
     pub(crate) fn style(&self) -> Style {
         match self {
             Self::Running(_) | Self::Done => Style::Good,
-            Self::Interrupted => Style::Warning,
+            Self::Interrupted | Self::Stopped(_) => Style::Warning,
             Self::Died | Self::Failed => Style::Error,
         }
     }
@@ -62,6 +68,7 @@ impl Life {
         match self {
             Self::Running(_) | Self::Done => Exit::Done,
             Self::Failed => Exit::TaskFailed,
+            Self::Stopped(_) => Exit::Limit,
             Self::Interrupted | Self::Died => Exit::Interrupted,
         }
     }

@@ -52,6 +52,7 @@ impl Ended<'_> {
 
     fn verdict(&self) -> (Style, &'static str) {
         match self.finished {
+            Finished { limit: Some(limit), .. } => (Style::Warning, words::stopped_by(*limit)),
             Finished { interrupted: true, .. } => (Style::Warning, "interrupted"),
             Finished { counts, .. } if counts.failed > 0 => (Style::Error, "failed"),
             _ => (Style::Good, "done"),

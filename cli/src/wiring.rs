@@ -11,7 +11,7 @@ use crate::nearby;
 use crate::printer::{Printer, Style};
 use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::failure::Failure;
-use pipe_engine::local::Local;
+use pipe_engine::local::{Local, OomKills};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
@@ -381,7 +381,8 @@ impl Workshop {
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;
-        Ok(Self { journal, finder, local: Local { store, state, worker, grace: GRACE }, elsewhere, left, locks })
+        let local = Local { store, state, worker, oom_kills: OomKills::here(), grace: GRACE };
+        Ok(Self { journal, finder, local, elsewhere, left, locks })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers -> the words a person reads: durations, rates, plurals, results. Knows nothing of pipelines.
 
-use pipe_engine::event::Skip;
+use pipe_engine::event::{RunLimit, Skip};
 use pipe_engine::revision::Revision;
 use serde_json::Value as Json;
 use std::path::Path;
@@ -9,6 +9,13 @@ use std::time::Duration;
 /// `1 task`, `2 tasks`.
 pub(crate) fn count(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// What a limit has done to a run.
+pub(crate) fn stopped_by(limit: RunLimit) -> &'static str {
+    match limit {
+        RunLimit::Time => "stopped at its deadline",
+    }
 }
 
 /// `0.04 s`, `3.2 s`, `45 s`, `2m 05s`, `1h 02m`.

@@ -55,6 +55,9 @@ pub struct Attempt {
     pub cpu: u32,
     /// Memory it may use.
     pub memory: Bytes,
+    /// Disk it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Bytes>,
 }
 
 /// One artifact handed to an attempt.

@@ -172,6 +172,11 @@ pub enum Body {
     },
     /// There is room on the disk again, and tasks are started.
     DiskFree,
+    /// The run reached a limit: nothing more is started, and what runs is stopped.
+    LimitReached {
+        /// Which one.
+        limit: RunLimit,
+    },
     /// The run ended.
     RunFinished {
         /// How its tasks ended.
@@ -211,6 +216,14 @@ impl Body {
     pub fn is_durable(&self) -> bool {
         !matches!(self, Self::Progress { .. } | Self::Log { .. } | Self::Metric { .. } | Self::Unknown)
     }
+}
+
+/// What can stop a run before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunLimit {
+    /// Its `deadline`.
+    Time,
 }
 
 /// Why a task was skipped.

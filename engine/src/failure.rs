@@ -1,5 +1,6 @@
 //! Why something did not work. One type crosses all rooms; `class` alone decides whether it is tried again.
 
+use crate::disk::Room;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -75,11 +76,12 @@ impl Failure {
 
     /// Something that could not be read or written. A full disk gets its own class, so it is told apart.
     pub fn io(doing: &str, path: impl AsRef<std::path::Path>, error: &std::io::Error) -> Self {
-        let class = match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Class::OutOfDisk,
-            _ => Class::Failed,
+        let (class, message) = match error.kind() {
+            std::io::ErrorKind::StorageFull => (Class::OutOfDisk, full(doing, path.as_ref())),
+            std::io::ErrorKind::QuotaExceeded => (Class::OutOfDisk, format!("cannot {doing}: the quota is used up")),
+            _ => (Class::Failed, format!("cannot {doing}")),
         };
-        Self::of(class, "io", format!("cannot {doing}")).on(path.as_ref().display().to_string()).source(error)
+        Self::of(class, "io", message).on(path.as_ref().display().to_string()).source(error)
     }
 
     /// Names the thing it happened on.
@@ -102,6 +104,12 @@ impl Failure {
         self.source = Some(source.to_string());
         self
     }
+}
+
+/// What cannot be done on a full disk, with what it has left. What was wanted may be more than that.
+fn full(doing: &str, path: &std::path::Path) -> String {
+    let room = Room::at(path).map_or_else(String::new, |room| format!(", {room}"));
+    format!("cannot {doing}: the disk is full{room}")
 }
 
 impl fmt::Display for Failure {

@@ -4,6 +4,7 @@
 //! uses only the ones listed above it; `tests/it/layering.rs` holds that order.
 
 // What everything may use.
+pub mod disk;
 pub mod failpoint;
 pub mod failure;
 pub mod planted;

@@ -3,7 +3,7 @@
 
 use crate::asked::Asked;
 use crate::attempt::{ItemCount, Usage};
-use crate::event::{Body, Counts, RunEvent, Skip};
+use crate::event::{Body, Counts, RunEvent, RunLimit, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::revision::Revision;
@@ -45,6 +45,9 @@ pub struct RunView {
     /// Bytes that the disk of the state folder had left when it was found to be full; absent when there is room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_full: Option<u64>,
+    /// The limit that stopped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<RunLimit>,
     /// How many tasks its plan has.
     pub planned: u64,
     /// The tasks that have been heard of, in the order they were.
@@ -172,6 +175,7 @@ impl RunView {
             Body::CancelRequested => self.interrupted = true,
             Body::DiskFull { left } => self.disk_full = Some(*left),
             Body::DiskFree => self.disk_full = None,
+            Body::LimitReached { limit } => self.limit = Some(*limit),
             Body::RunFinished { counts } => self.finished = Some(*counts),
             _ => {
                 if let Some(task) = &event.task {

@@ -2,7 +2,7 @@
 //! under `$PIPE_OUTPUT`.
 
 use pipe_engine::failure::Failure;
-use pipe_engine::stage::{ConfigProblem, InputFile, Launch, ProjectFile, Results, StageKind, read_config};
+use pipe_engine::stage::{ClassRule, ConfigProblem, InputFile, Launch, ProjectFile, Results, StageKind, read_config};
 use pipe_engine::work::Work;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -39,6 +39,11 @@ struct Config {
     /// these as `rows.json`, a list of objects, or `rows.jsonl`, one object a line.
     #[serde(default)]
     outputs: Vec<String>,
+    /// Which failures of it are of another class than `failed`, such as `{ exit = 75, class = "transient" }` or
+    /// `{ pattern = "CUDA out of memory", class = "out-of-memory" }`; the first that holds counts. The class decides how
+    /// often it is tried again.
+    #[serde(default)]
+    classes: Vec<ClassRule>,
 }
 
 /// One argument of a program. A template that stands alone has the type of its value, so `"{{ epochs }}"` may be a number.
@@ -117,6 +122,7 @@ impl StageKind for Command {
                     .help("take `all` out, or name a stage"));
             }
         }
+        config.classes.iter().enumerate().try_for_each(|(place, rule)| rule.check(place))?;
         for (i, output) in config.outputs.iter().enumerate() {
             if !stays_inside(output) {
                 return Err(ConfigProblem::new(
@@ -129,6 +135,10 @@ impl StageKind for Command {
         Ok(())
     }
 
+    fn aside(&self) -> &'static [&'static str] {
+        &["classes"]
+    }
+
     fn loose(&self, config: &Json) -> Vec<(String, String)> {
         let arguments = config["argv"].as_array().into_iter().flatten().enumerate();
         arguments.filter_map(|(i, argument)| Some((format!("argv[{i}]"), argument.as_str()?.to_owned()))).collect()
@@ -138,7 +148,7 @@ impl StageKind for Command {
         let config: Config = read_config(config).expect("checked before it is launched");
         let argv = config.argv.map(|argv| argv.into_iter().map(|Argument(text)| text).collect());
         let shell = config.shell.map(|lines| vec!["sh".to_owned(), "-ec".to_owned(), lines]);
-        Launch::Program { argv: argv.or(shell).unwrap_or_default(), outputs: config.outputs }
+        Launch::Program { argv: argv.or(shell).unwrap_or_default(), outputs: config.outputs, classes: config.classes }
     }
 
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {

@@ -5,7 +5,7 @@ use crate::failed;
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::words;
-use pipe_engine::event::{Body, RunEvent};
+use pipe_engine::event::{Body, RunEvent, RunLimit};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::AttemptId;
 use pipe_engine::state::StateFolder;
@@ -49,6 +49,9 @@ impl Talk {
                 self.printer.line(&format!("{title} {}", words::disk_full(self.state.root(), *left)));
             }
             Body::DiskFree => self.printer.line("there is room on the disk again: going on"),
+            Body::LimitReached { limit: RunLimit::Time } => {
+                self.printer.line("stopping: the run's deadline is reached, so nothing more is started, and what runs is asked to end");
+            }
             Body::AttemptStarted { reason, number, .. } if self.verbose => {
                 let nth = if *number > 1 { format!("attempt {number}, ") } else { String::new() };
                 self.printer.line(&self.printer.paint_err(Style::Faint, &format!("{task}: started ({nth}{reason})")));

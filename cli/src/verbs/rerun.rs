@@ -64,7 +64,7 @@ fn nothing_failed(view: &RunView, args: &RerunArgs, printer: &Printer) -> Result
         printer.document(&json!({ "run": view.run, "state": life.word(), "failed": [] }))?;
     }
     printer.line(&format!("nothing failed in run {}: {}", runs::name(view), life.told()));
-    if matches!(life, Life::Died | Life::Interrupted) {
+    if matches!(life, Life::Died | Life::Interrupted | Life::Stopped(_)) {
         printer.line(&format!(
             "`pipe resume {} {}` does the rest",
             beside(&args.spec, args.state.as_ref()),

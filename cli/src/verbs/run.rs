@@ -206,6 +206,8 @@ async fn keep_current(progress: Arc<Progress>, world: World) {
 
 fn exit_of(finished: &Finished) -> Exit {
     match finished {
+        // Whoever hurries it then does not stop it any more.
+        Finished { limit: Some(_), .. } => Exit::Limit,
         Finished { interrupted: true, .. } => Exit::Interrupted,
         Finished { counts, .. } if counts.failed > 0 => Exit::TaskFailed,
         _ => Exit::Done,

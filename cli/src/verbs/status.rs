@@ -92,7 +92,7 @@ fn advice(view: &RunView, life: &Life, spec: &str) -> String {
     match life {
         Life::Running(holder) => let_go_on(holder).map_or_else(String::new, |help| format!("\n{help}\n")),
         Life::Died => format!("\nrun it again: {resume} keeps what is finished and does the rest\n"),
-        Life::Interrupted => format!("\n{resume} does the rest\n"),
+        Life::Interrupted | Life::Stopped(_) => format!("\n{resume} does the rest\n"),
         Life::Failed => format!("\n`pipe rerun {spec} --failed` does what failed and what follows it\n"),
         Life::Done => String::new(),
     }

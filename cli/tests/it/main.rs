@@ -13,6 +13,7 @@ mod cache;
 mod choosing;
 mod ci;
 mod corpus;
+mod deadline;
 mod diff;
 mod features;
 mod git;

@@ -1,30 +1,41 @@
 //! A child that ended -> an outcome. A worker has left its own; a program's output folder is looked at.
 
 use super::process::End;
-use super::{Prepared, facts, sweep};
+use super::{Prepared, cause, facts, sweep};
 use crate::attempt::{ItemCount, Outcome, VERSION};
 use crate::failpoint::reach;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::manifest::FileEntry;
 use crate::secret::Redactor;
-use crate::stage::Launch;
+use crate::stage::{ClassRule, Launch};
 use crate::store::Folder;
 use crate::work::{entry, seal};
 use crate::worker::{OUTCOME, write_whole};
 use serde_json::Value as Json;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+
+/// How many of the last lines a failure quotes, and how many characters of each.
+const QUOTED: usize = 6;
+const QUOTED_CHARS: usize = 2000;
+/// How programs end that were killed, or that gave up by themselves: 128 and the number of the signal.
+const KILLED: i32 = 128 + 9;
+const ABORTED: i32 = 128 + 6;
 
 /// The outcome of an attempt whose process ended, also written into its folder. What a failed attempt left half
 /// written is removed.
 pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome {
     let (redactor, usage) = (Redactor::of(&prepared.secrets), end.usage);
     let outcome = match &prepared.launch {
-        Launch::Worker => worker_outcome(prepared, &end),
-        Launch::Program { outputs, .. } => program_outcome(store, prepared, &end, outputs, &redactor),
+        Launch::Worker => worker_outcome(store, prepared, &end),
+        Launch::Program { outputs, classes, .. } => {
+            program_outcome(store, prepared, &end, (outputs, classes), &redactor)
+        }
     };
+    let outcome =
+        Outcome { failure: outcome.failure.map(|failure| with_what_was_wanted(prepared, failure)), ..outcome };
     let outcome = Outcome { usage, ..outcome.redacted(&redactor) };
     if outcome.failure.is_some() {
         match prepared.launch {
@@ -42,19 +53,25 @@ pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome 
     outcome
 }
 
-fn worker_outcome(prepared: &Prepared, end: &End) -> Outcome {
+fn worker_outcome(store: &Folder, prepared: &Prepared, end: &End) -> Outcome {
     let written = fs::read(prepared.folder.join(OUTCOME)).ok();
     let left = written.and_then(|text| serde_json::from_slice::<Outcome>(&text).ok());
     match left {
         Some(outcome) if outcome.id == prepared.attempt.id => outcome,
-        _ => failed(prepared, died(end)),
+        _ => failed(prepared, died(store, prepared, end, &[])),
     }
 }
 
-fn program_outcome(store: &Folder, prepared: &Prepared, end: &End, outputs: &[String], redactor: &Redactor) -> Outcome {
+fn program_outcome(
+    store: &Folder,
+    prepared: &Prepared,
+    end: &End,
+    (outputs, classes): (&[String], &[ClassRule]),
+    redactor: &Redactor,
+) -> Outcome {
     // A program that was asked to end may say that all is well; what it wrote is still half of what was wanted.
     if end.stopped.is_some() || !matches!(&end.status, Ok(status) if status.success()) {
-        return failed(prepared, died(end));
+        return failed(prepared, died(store, prepared, end, classes));
     }
     let folder = store.path(&prepared.attempt.output);
     // Through a link, files that are not the attempt's own would be made read-only and listed as its output.
@@ -117,15 +134,78 @@ fn gather(folder: &Path, prefix: &str, at: &str, files: &mut Vec<FileEntry>) -> 
 }
 
 /// Why a child that left no outcome ended.
-fn died(end: &End) -> Failure {
+fn died(store: &Folder, prepared: &Prepared, end: &End, classes: &[ClassRule]) -> Failure {
     let (code, message) = match &end.status {
         _ if end.stopped.is_some() => ("stopped".to_owned(), "stopped".to_owned()),
         Ok(status) => exit_words(*status),
         Err(error) => ("lost".to_owned(), format!("cannot be waited for: {error}")),
     };
     let failure = Failure::failed(code, message);
-    let said = end.last_lines.iter().filter(|l| !l.trim().is_empty()).cloned().collect::<Vec<_>>().join("\n");
-    if said.is_empty() { failure } else { failure.source(said) }
+    let failure = if end.stopped.is_some() { failure } else { classed(store, prepared, end, classes, failure) };
+    let quoted = end.last_lines.iter().skip(end.last_lines.len().saturating_sub(QUOTED));
+    let said: Vec<&str> = quoted.filter(|line| !line.trim().is_empty()).map(|line| shortened(line)).collect();
+    if said.is_empty() { failure } else { failure.source(said.join("\n")) }
+}
+
+/// The failure with its class: as the stage's own rules say, then as the kernel does, then as the disk looks.
+fn classed(store: &Folder, prepared: &Prepared, end: &End, classes: &[ClassRule], failure: Failure) -> Failure {
+    let code = end.status.as_ref().ok().and_then(|status| exit_code(*status));
+    if let Some((place, rule)) = classes.iter().enumerate().find(|(_, rule)| rule.holds(code, &end.last_lines)) {
+        let class = word(rule.class);
+        let message = format!("{}: {class}, as `classes[{place}]` says", failure.message);
+        return Failure { class: rule.class, message, ..failure };
+    }
+    if is_out_of_memory(prepared, end, code) {
+        let reserved = prepared.attempt.memory;
+        let message = format!("{}: memory ran out", failure.message);
+        return Failure { class: Class::OutOfMemory, code: "out_of_memory".to_owned(), message, ..failure }
+            .help(format!("ask for more memory than {reserved} with `resources.memory`, or give it less to do"));
+    }
+    let places = [store.path(&prepared.attempt.output), prepared.folder.clone()];
+    if let Some((folder, room)) = cause::full(places.iter().map(PathBuf::as_path)) {
+        let message = format!("{} when the disk was full, {room}", failure.message);
+        return Failure { class: Class::OutOfDisk, code: "out_of_disk".to_owned(), message, ..failure }
+            .on(folder.display().to_string());
+    }
+    failure
+}
+
+/// The kernel has killed it and says why; or a worker says itself that it got no memory, as Rust programs do. A kill alone
+/// says nothing: anybody may send one.
+fn is_out_of_memory(prepared: &Prepared, end: &End, code: Option<i32>) -> bool {
+    let says_so = || end.last_lines.iter().any(|line| line.starts_with("memory allocation of "));
+    match code {
+        Some(KILLED) => end.oom_killed,
+        Some(ABORTED) => prepared.launch == Launch::Worker && says_so(),
+        _ => false,
+    }
+}
+
+/// A failure for want of disk says how much was asked for.
+fn with_what_was_wanted(prepared: &Prepared, failure: Failure) -> Failure {
+    match prepared.attempt.disk {
+        Some(disk) if failure.class == Class::OutOfDisk => {
+            let message = format!("{}, and `resources.disk` asked for {disk}", failure.message);
+            Failure { message, ..failure }.help("make room, or ask for what it really needs")
+        }
+        None if failure.class == Class::OutOfDisk && failure.help.is_none() => failure
+            .help("make room, and say with `resources.disk` what it needs: it then starts where there is as much"),
+        _ => failure,
+    }
+}
+
+fn word(class: Class) -> String {
+    serde_json::to_value(class).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
+}
+
+/// The beginning of a line that is too long to be quoted.
+fn shortened(line: &str) -> &str {
+    line.char_indices().nth(QUOTED_CHARS).map_or(line, |(end, _)| &line[..end])
+}
+
+/// As a shell tells it.
+fn exit_code(status: ExitStatus) -> Option<i32> {
+    status.code().or_else(|| Some(128 + status.signal()?))
 }
 
 fn exit_words(status: ExitStatus) -> (String, String) {

@@ -2,6 +2,7 @@
 //! Built-in stages run as `pipe worker`; a program of the author's is spawned directly.
 
 mod adopted;
+mod cause;
 mod collect;
 mod facts;
 mod prepare;
@@ -10,6 +11,7 @@ mod searched;
 mod sweep;
 mod usage;
 
+pub use cause::OomKills;
 pub use collect::taken_in;
 pub use prepare::{Prepared, prepare};
 pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
@@ -47,6 +49,8 @@ pub struct Local {
     pub state: StateFolder,
     /// The binary that is started as the worker.
     pub worker: PathBuf,
+    /// Who counts what the kernel kills for want of memory.
+    pub oom_kills: OomKills,
     /// How long a child may take to end after it was asked to.
     pub grace: Duration,
 }
@@ -60,15 +64,17 @@ impl Local {
         process::spawn(self, prepared)
     }
 
-    /// Follows a started attempt to its end. `stop` asks for that end; `say` carries passing events out.
+    /// Follows a started attempt to its end. `stop` asks for that end; `say` carries passing events out; `hear` is told
+    /// now and then that it says something, be it a part of a line.
     pub async fn follow(
         &self,
         child: tokio::process::Child,
         prepared: Prepared,
         stop: watch::Receiver<Option<Stop>>,
         say: impl Fn(Body) + Send + Sync,
+        hear: Option<impl Fn() + Send + Sync>,
     ) -> Outcome {
-        let end = process::supervise(self, child, &prepared, stop, &say).await;
+        let end = process::supervise(self, child, &prepared, stop, &say, &hear).await;
         reach("attempt.ended");
         let store = self.store.clone();
         let gathered = tokio::task::spawn_blocking(move || collect::outcome(&store, &prepared, end)).await;

@@ -21,12 +21,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-/// How many of the last lines a failure quotes.
-const QUOTED: usize = 6;
+/// How many of the last lines are kept in memory for whoever asks why it failed, and how many bytes of them at most.
+const KEPT: usize = 200;
+const KEPT_BYTES: usize = 128 * 1024;
 /// Longer lines are cut in the log, so that a program that writes no line ends cannot fill the memory.
 const LONGEST_LINE: usize = 64 * 1024;
+/// That a child says something is told no more often than this.
+const WORDS_APART: Duration = Duration::from_millis(50);
 /// What a program gets of our own environment: what it needs to find other programs and its own settings.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "USER", "TMPDIR"];
 /// Language and time zone change what programs write, so they do not depend on who started the run. A stage's `env`,
@@ -37,7 +40,10 @@ const FIXED: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("
 pub(super) struct End {
     pub(super) status: std::io::Result<ExitStatus>,
     pub(super) stopped: Option<Stop>,
+    /// The last lines it wrote, oldest first.
     pub(super) last_lines: Vec<String>,
+    /// Whether the kernel killed somebody for want of memory meanwhile.
+    pub(super) oom_killed: bool,
     pub(super) usage: Option<Usage>,
 }
 
@@ -114,8 +120,10 @@ pub(super) async fn supervise(
     prepared: &Prepared,
     stop: watch::Receiver<Option<Stop>>,
     say: &(impl Fn(Body) + Send + Sync),
+    hear: &Option<impl Fn() + Send + Sync>,
 ) -> End {
     let log = Log::of(prepared);
+    let oom_kills = local.oom_kills.count();
     let speaks = prepared.launch == Launch::Worker;
     // Each pipe has one of its own: what stands half in one and half in the other is in neither.
     let redactor = Redactor::of(&prepared.secrets);
@@ -125,8 +133,12 @@ pub(super) async fn supervise(
         _ => log.line(line, say),
     };
     let complain = |line: &[u8]| log.line(line, say);
+    let word = Notify::new();
     let reading = async {
-        let kept = || log.keep();
+        let kept = || {
+            log.keep();
+            word.notify_one();
+        };
         tokio::join!(lines(stdout, redactor.clone(), &talk, &kept), lines(stderr, redactor.clone(), &complain, &kept))
     };
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -137,11 +149,17 @@ pub(super) async fn supervise(
     let mut meter = group.map(|group| Meter::of(group.as_raw_nonzero().get()));
     let next_look = tokio::time::sleep(usage::FIRST);
     tokio::pin!(next_look);
+    let next_word = tokio::time::sleep(Duration::ZERO);
+    tokio::pin!(next_word);
     let mut read_all = false;
     let (status, stopped) = loop {
         tokio::select! {
             ended = &mut waiting => break ended,
             _ = &mut reading, if !read_all => read_all = true,
+            () = async { next_word.as_mut().await; word.notified().await }, if hear.is_some() => {
+                hear.iter().for_each(|hear| hear());
+                next_word.set(tokio::time::sleep(WORDS_APART));
+            }
             () = &mut next_look => {
                 // Of a program that leaves many behind none stays among the dead for as long as it runs.
                 adopted::somebody_is_left();
@@ -164,7 +182,8 @@ pub(super) async fn supervise(
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }
-    End { status, stopped, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
+    let oom_killed = local.oom_kills.count() > oom_kills && oom_kills.is_some();
+    End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
 }
 
 /// Looks at what a child and all it started use. A tree of a thousand processes takes a while to walk.
@@ -224,7 +243,7 @@ async fn lines(
         for part in redactor.feed(&buffer[..n]).split_inclusive(|b| *b == b'\n') {
             line.extend_from_slice(part);
             if line.ends_with(b"\n") || line.len() >= LONGEST_LINE {
-                take(line.trim_ascii_end());
+                take(without_end(&line));
                 line.clear();
             }
         }
@@ -232,9 +251,14 @@ async fn lines(
     }
     line.extend(redactor.finish());
     if !line.is_empty() {
-        take(line.trim_ascii_end());
+        take(without_end(&line));
         kept();
     }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let Some(line) = line.strip_suffix(b"\n") else { return line };
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// The attempt's log: every line in a file, the last few in memory for the error message. There is none of a program that
@@ -242,7 +266,24 @@ async fn lines(
 struct Log {
     path: PathBuf,
     file: Mutex<Option<BufWriter<File>>>,
-    last: Mutex<VecDeque<String>>,
+    last: Mutex<Tail>,
+}
+
+/// The last lines, as many as there is room for.
+#[derive(Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Tail {
+    fn push(&mut self, line: String) {
+        self.bytes += line.len();
+        self.lines.push_back(line);
+        while self.lines.len() > KEPT || (self.bytes > KEPT_BYTES && self.lines.len() > 1) {
+            self.bytes -= self.lines.pop_front().map_or(0, |line| line.len());
+        }
+    }
 }
 
 impl Log {
@@ -261,12 +302,7 @@ impl Log {
         }
         drop(file);
         let text = String::from_utf8_lossy(line).into_owned();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.len() == QUOTED {
-            last.pop_front();
-        }
-        last.push_back(text.clone());
-        drop(last);
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
         say(Body::Log { line: text });
     }
 
@@ -278,6 +314,6 @@ impl Log {
     }
 
     fn last(&self) -> Vec<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).lines.iter().cloned().collect()
     }
 }

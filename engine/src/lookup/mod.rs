@@ -20,8 +20,10 @@ use crate::store::{Folder, Store};
 use crate::world::World;
 use bucket::InBucket;
 use petgraph::graph::NodeIndex;
+use serde_json::Value as Json;
 use shelf::{InFolder, Shelf};
 use sources::Sources;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -300,7 +302,9 @@ impl Finder {
         let stage = &self.plan.stages[task.stage];
         let named = task.inputs.iter().map(|i| &i.field).chain(task.files.iter().map(|f| &f.field));
         let mut config = KeyWriter::default().field("kind", stage.kind.name()).field("code", &stage.code);
-        config = config.json("config", &task.config).without(named.map(|field| format!("config.{field}")));
+        let aside = stage.kind.aside();
+        config =
+            config.json("config", &without(&task.config, aside)).without(named.map(|field| format!("config.{field}")));
         for (key, value) in task.id.cell.iter() {
             config = config.json(&format!("cell.{key}"), value);
         }
@@ -383,6 +387,15 @@ impl Finder {
 
 /// What a stage declares besides its kind's own settings and decides a result: variables, the names of secrets, the
 /// versions of programs, the image.
+/// Settings without those of these names.
+fn without<'a>(config: &'a Json, names: &[&str]) -> Cow<'a, Json> {
+    let Some(map) = config.as_object().filter(|map| names.iter().any(|name| map.contains_key(*name))) else {
+        return Cow::Borrowed(config);
+    };
+    let kept = map.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+    Cow::Owned(Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
+}
+
 fn declared(mut key: KeyWriter, task: &Task, settings: &Settings) -> KeyWriter {
     for (name, value) in &task.env {
         key = key.field(format!("env.{name}"), value);

@@ -26,6 +26,10 @@ pub struct Settings {
     pub gpu: Option<Gpu>,
     /// The longest an attempt may run.
     pub timeout: Option<Duration>,
+    /// The longest all attempts of a task and the rests between them may take.
+    pub task_timeout: Option<Duration>,
+    /// The longest an attempt may say nothing.
+    pub silence: Option<Duration>,
     /// When to try again.
     pub retry: Retry,
     /// Where tasks run, as written.
@@ -90,6 +94,8 @@ impl Settings {
             disk: resources.disk,
             gpu: resources.gpu.as_ref().and_then(crate::resources::GpuSpec::wanted),
             timeout: millis(own.timeout.or(defaults.timeout)),
+            task_timeout: millis(own.task_timeout.or(defaults.task_timeout)),
+            silence: millis(own.silence.or(defaults.silence)),
             retry: retry(defaults.retry.as_ref(), own.retry.as_ref()),
             backend: own.backend.clone().or(defaults.backend.clone()).unwrap_or(crate::backend::LOCAL.to_owned()),
             spot: own.spot.or(defaults.spot).unwrap_or(false),
@@ -119,10 +125,13 @@ fn retry(defaults: Option<&RetrySpec>, own: Option<&RetrySpec>) -> Retry {
         let budgets = [
             (Class::Failed, spec.failed),
             (Class::Transient, spec.transient),
+            (Class::Throttled, spec.throttled),
+            (Class::Capacity, spec.capacity),
             (Class::Preempted, spec.preempted),
             (Class::Timeout, spec.timeout),
             (Class::Stalled, spec.stalled),
             (Class::OutOfMemory, spec.out_of_memory),
+            (Class::OutOfDisk, spec.out_of_disk),
         ];
         retry.budgets.extend(budgets.into_iter().filter_map(|(class, budget)| Some((class, budget?))));
         if let Some(backoff) = spec.backoff {

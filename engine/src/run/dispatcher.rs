@@ -51,6 +51,7 @@ enum Message {
     /// A job elsewhere runs.
     Begun(TaskIndex, u32),
     Passing(TaskIndex, AttemptId, Body),
+    Heard(TaskIndex, u32),
     Ended(TaskIndex, u32, Box<Outcome>),
     Published(Vec<(TaskIndex, Result<Manifest, Failure>)>),
     Grown(Expand, Box<(Rows, Result<Plan, Failure>)>),
@@ -94,6 +95,7 @@ impl Dispatcher {
         let run = RunId::new(&setup.world);
         setup.finder.begin(&run);
         let state = State::new(Growth::of(&setup.plan, 0), setup.limits);
+        let state = state.within(setup.plan.around.deadline.map(Duration::from));
         let state = if setup.fail_fast { state.failing_fast() } else { state };
         let (outbox, inbox) = unbounded_channel();
         Self {
@@ -148,7 +150,13 @@ impl Dispatcher {
         let finder = self.setup.finder.clone();
         // Hints are for speed; losing them is no error.
         let _ = tokio::task::spawn_blocking(move || finder.save()).await;
-        Ok(Finished { run: self.run, plan: self.setup.plan, counts, interrupted: self.interrupted })
+        Ok(Finished {
+            run: self.run,
+            plan: self.setup.plan,
+            counts,
+            interrupted: self.interrupted,
+            limit: self.state.limit(),
+        })
     }
 
     async fn drive(&mut self, cancel: &mut UnboundedReceiver<Stop>) -> Result<Counts, JournalError> {
@@ -244,6 +252,7 @@ impl Dispatcher {
                 }
                 self.sayer.passing(self.name(task), attempt, body);
             }
+            Message::Heard(task, number) => self.feed(Input::Heard(task, number)),
             Message::Ended(task, number, outcome) => self.attempt_ended(task, number, *outcome),
             Message::Published(answers) => {
                 self.publishing = false;
@@ -414,6 +423,7 @@ impl Dispatcher {
         self.sayer.attempt_of.insert(task, id.clone());
         let (stop, stopped) = watch::channel(None);
         self.running.insert(task, stop);
+        let listens = self.setup.plan.settings(self.setup.plan.task(task)).silence.is_some();
         let (local, outbox, unheard) = (self.setup.local.clone(), self.outbox.clone(), self.unheard.clone());
         tokio::spawn(async move {
             let passing = outbox.clone();
@@ -424,7 +434,9 @@ impl Dispatcher {
                 }
                 let _ = passing.send(Message::Passing(task, id.clone(), body));
             };
-            let outcome = local.follow(child, prepared, stopped, say).await;
+            let ear = outbox.clone();
+            let hear = move || drop(ear.send(Message::Heard(task, number)));
+            let outcome = local.follow(child, prepared, stopped, say, listens.then_some(hear)).await;
             let _ = outbox.send(Message::Ended(task, number, Box::new(outcome)));
         });
         self.feed(Input::Started(task, number));
@@ -502,6 +514,7 @@ impl Dispatcher {
             anew: plan.is_forced(task),
             cpu: if is_here { slots.min(self.setup.limits.cpu) } else { slots },
             memory: Bytes(memory),
+            disk: stage.settings.disk,
         }
     }
 

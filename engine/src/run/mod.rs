@@ -10,7 +10,7 @@ mod say;
 
 use crate::asked::Asked;
 use crate::backend::Backend;
-use crate::event::{Counts, RunEvent};
+use crate::event::{Counts, RunEvent, RunLimit};
 use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::local::Local;
@@ -74,6 +74,8 @@ pub struct Finished {
     pub counts: Counts,
     /// Whether somebody asked it to stop.
     pub interrupted: bool,
+    /// The limit that stopped it.
+    pub limit: Option<RunLimit>,
 }
 
 /// Runs a plan to its end. `cancel` asks for that end: the first word gently, the second at once.

@@ -131,6 +131,7 @@ impl Sayer {
             Record::CancelRequested => run(Body::CancelRequested),
             Record::DiskFull(left) => run(Body::DiskFull { left }),
             Record::DiskFree => run(Body::DiskFree),
+            Record::LimitReached(limit) => run(Body::LimitReached { limit }),
             Record::Finished(counts) => run(Body::RunFinished { counts }),
         }
     }

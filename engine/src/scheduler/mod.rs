@@ -9,7 +9,7 @@ pub use crate::resources::Limits;
 
 pub use state::{End, State};
 
-use crate::event::Counts;
+use crate::event::{Counts, RunLimit};
 use crate::failure::Failure;
 use crate::plan::{Follow, Part, Plan};
 use crate::retry::Retry;
@@ -46,6 +46,10 @@ pub struct Node {
     pub retry: Retry,
     /// The longest an attempt may run.
     pub timeout: Option<Duration>,
+    /// The longest all its attempts and the rests between them may take.
+    pub task_timeout: Option<Duration>,
+    /// The longest an attempt may say nothing.
+    pub silence: Option<Duration>,
 }
 
 /// A stage that has no tasks yet: the rows that another makes say which it will have.
@@ -107,6 +111,9 @@ impl Node {
             priority: settings.priority,
             retry: settings.retry.clone(),
             timeout: settings.timeout,
+            task_timeout: settings.task_timeout,
+            // Jobs elsewhere are not heard of while they run, so it cannot be told whether they are silent.
+            silence: settings.silence.filter(|_| plan.places[plan.stages[task.stage].backend].is_local()),
         }
     }
 }
@@ -144,6 +151,8 @@ pub enum Input {
     Described(TaskIndex, u32),
     /// The answer to [`Command::Start`], or to [`Command::Submit`] once the job has begun: the attempt runs.
     Started(TaskIndex, u32),
+    /// The attempt with this number said something, whatever it was.
+    Heard(TaskIndex, u32),
     /// The attempt with this number ended.
     Ended(TaskIndex, u32, Result<(), Failure>),
     /// The answer to [`Command::Publish`].
@@ -255,6 +264,8 @@ pub enum Record {
     DiskFull(u64),
     /// There is room again.
     DiskFree,
+    /// The run reached a limit and stops.
+    LimitReached(RunLimit),
     /// The run is over.
     Finished(Counts),
 }
@@ -265,10 +276,15 @@ pub enum Record {
 pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Command> {
     let mut todo = Vec::new();
     match input {
-        Input::Planned => state.begin(),
+        Input::Planned => state.begin(now, &mut todo),
         Input::Found(task, found) => state.found(task, found, &mut todo),
         Input::Described(task, number) => state.described(task, number, &mut todo),
         Input::Started(task, number) => state.started(task, number, now, &mut todo),
+        // The commonest of all: nothing follows from it but that a moment lies later.
+        Input::Heard(task, number) => {
+            state.heard(task, number, now);
+            return todo;
+        }
         Input::Ended(task, number, result) => state.ended(task, number, result, now, &mut todo),
         Input::Published(task, result) => state.published(task, result, now, &mut todo),
         Input::Expanded(question, growth) => state.expanded(question, growth, &mut todo),

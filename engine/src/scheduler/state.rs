@@ -3,9 +3,10 @@
 mod follow;
 mod growth;
 mod ready;
+mod time;
 
 use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop, TaskIndex, Waiting};
-use crate::event::Counts;
+use crate::event::{Counts, RunLimit};
 use crate::failure::{Class, Failure};
 use crate::plan::{Follow, Part, not_asked_for};
 use crate::planted::{Fault, planted};
@@ -14,6 +15,8 @@ use ready::{Ready, Turn};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
+use std::time::Duration;
+use time::Watch;
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +54,7 @@ enum Phase {
     /// It was handed to its backend and does not run yet.
     Submitted,
     /// The attempt runs.
-    Running { deadline: Option<Timestamp>, timed_out: bool },
+    Running(Watch),
     /// It failed and will be tried again at this moment.
     Resting(Timestamp),
     /// Its work is done and is being put in the store.
@@ -62,7 +65,7 @@ enum Phase {
 
 impl Phase {
     fn is_active(self) -> bool {
-        matches!(self, Self::Looking | Self::Starting | Self::Submitted | Self::Running { .. })
+        matches!(self, Self::Looking | Self::Starting | Self::Submitted | Self::Running(_))
     }
 }
 
@@ -78,6 +81,8 @@ struct Task {
     memory: u64,
     /// Where it waits for its turn.
     line: usize,
+    /// When the time for all its attempts together is over; known once the first has begun.
+    ends_at: Option<Timestamp>,
     retries: BTreeMap<Class, u32>,
 }
 
@@ -114,6 +119,12 @@ pub struct State {
     cancelling: Option<Stop>,
     /// Whether nothing is looked up or started until there is room on the disk.
     paused: bool,
+    /// What somebody has asked for.
+    asked: Option<Stop>,
+    /// How long the run may take, until it begins; then when that is over, and what limit it has reached.
+    longest: Option<Duration>,
+    ends_at: Option<Timestamp>,
+    limit: Option<RunLimit>,
     fail_fast: bool,
     /// Whether nothing more is started but what follows a failure.
     halted: bool,
@@ -143,6 +154,10 @@ impl State {
             to_find: Vec::new(),
             cancelling: None,
             paused: false,
+            asked: None,
+            longest: None,
+            ends_at: None,
+            limit: None,
             fail_fast: false,
             halted: false,
             counts: Counts::default(),
@@ -178,8 +193,9 @@ impl State {
         (self.paused || self.ready.is_empty()) && self.active == 0
     }
 
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
         self.touched.extend(0..self.tasks.len());
+        self.begin_time(now, todo);
     }
 
     pub(super) fn found(&mut self, task: TaskIndex, found: Found, todo: &mut Vec<Command>) {
@@ -226,9 +242,7 @@ impl State {
             return;
         }
         todo.push(Command::Journal(Record::Started(task, number)));
-        let deadline = self.nodes[task].timeout.map(|timeout| now.after(timeout));
-        self.set(task, Phase::Running { deadline, timed_out: false });
-        todo.extend(deadline.filter(|_| !planted(Fault::WakeUpAtDeadlineLost)).map(Command::WakeAt));
+        self.watch(task, now, todo);
         if let Some(how) = self.cancelling.filter(|_| !planted(Fault::LateStartNotStopped)) {
             self.stop(task, how, todo);
         }
@@ -243,10 +257,10 @@ impl State {
         todo: &mut Vec<Command>,
     ) {
         // What could not even be started ends without having run.
-        let timed_out = match self.tasks[task].phase {
-            Phase::Starting | Phase::Submitted => false,
-            Phase::Running { timed_out, .. } => timed_out,
-            _ if planted(Fault::ReplyTakenTwice) => false,
+        let over = match self.tasks[task].phase {
+            Phase::Starting | Phase::Submitted => None,
+            Phase::Running(watch) => watch.over,
+            _ if planted(Fault::ReplyTakenTwice) => None,
             _ => return,
         };
         if self.tasks[task].number != number && !planted(Fault::StaleReplyBelieved) {
@@ -255,8 +269,11 @@ impl State {
         if result.is_ok() || !planted(Fault::RoomKeptByFailure) {
             self.give_back(task);
         }
-        let timed_out = timed_out && !planted(Fault::TimeoutCountedAsFailure);
-        let failure = result.err().map(|failure| if timed_out { self.timeout(task, failure) } else { failure });
+        let over = over.filter(|_| !planted(Fault::TimeoutCountedAsFailure));
+        let failure = result.err().map(|failure| match over {
+            Some(over) => self.told(task, over, failure),
+            None => failure,
+        });
         todo.push(Command::Journal(Record::AttemptEnded(task, failure.clone())));
         match failure {
             None => {
@@ -290,32 +307,26 @@ impl State {
         }
     }
 
-    pub(super) fn tick(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
-        for task in 0..self.tasks.len() {
-            match self.tasks[task].phase {
-                Phase::Resting(until) if until <= now => {
-                    self.make_ready(task);
-                }
-                Phase::Running { deadline: Some(deadline), timed_out: false } if deadline <= now => {
-                    self.set(task, Phase::Running { deadline: Some(deadline), timed_out: true });
-                    self.stop(task, Stop::Gently, todo);
-                }
-                _ => {}
-            }
+    pub(super) fn cancel(&mut self, how: Stop, todo: &mut Vec<Command>) {
+        if self.finished || self.asked >= Some(how) {
+            return;
+        }
+        if self.asked.is_none() {
+            todo.push(Command::Journal(Record::CancelRequested));
+        }
+        self.asked = Some(how);
+        // A limit may have stopped it before.
+        if self.cancelling < Some(how) {
+            self.stop_all(how, todo);
         }
     }
 
-    pub(super) fn cancel(&mut self, how: Stop, todo: &mut Vec<Command>) {
-        if self.finished || self.cancelling.is_some_and(|already| already >= how) {
-            return;
-        }
-        if self.cancelling.is_none() {
-            todo.push(Command::Journal(Record::CancelRequested));
-        }
+    /// Stops what runs and cancels what waits.
+    fn stop_all(&mut self, how: Stop, todo: &mut Vec<Command>) {
         self.cancelling = Some(how);
         for task in 0..self.tasks.len() {
             match self.tasks[task].phase {
-                Phase::Starting | Phase::Submitted | Phase::Running { .. } => self.stop(task, how, todo),
+                Phase::Starting | Phase::Submitted | Phase::Running(_) => self.stop(task, how, todo),
                 Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_) => self.cancel_task(task, todo),
                 Phase::Publishing | Phase::Ended(_) => {}
             }
@@ -386,6 +397,11 @@ impl State {
                 self.cancelling = Some(Stop::Gently);
                 self.waiting.clear();
             }
+            Record::LimitReached(limit) => {
+                self.limit = Some(*limit);
+                self.cancelling = Some(Stop::Gently);
+                self.waiting.clear();
+            }
             Record::Finished(_) => self.finished = true,
             Record::Stopping(..)
             | Record::AttemptEnded(..)
@@ -438,7 +454,7 @@ impl State {
 
     /// Whoever comes after us must know that a job elsewhere was to be stopped.
     fn stop(&self, task: TaskIndex, how: Stop, todo: &mut Vec<Command>) {
-        let is_there = matches!(self.tasks[task].phase, Phase::Submitted | Phase::Running { .. });
+        let is_there = matches!(self.tasks[task].phase, Phase::Submitted | Phase::Running(_));
         if is_there && self.nodes[task].elsewhere && !planted(Fault::StopNotJournaled) {
             todo.push(Command::Journal(Record::Stopping(task, self.tasks[task].number)));
         }
@@ -518,13 +534,6 @@ impl State {
         self.whole.clamp(Limits { memory: self.tasks[task].memory, ..self.nodes[task].takes })
     }
 
-    fn timeout(&self, task: TaskIndex, failure: Failure) -> Failure {
-        let limit = self.nodes[task].timeout.unwrap_or_default();
-        Failure::of(Class::Timeout, "timeout", format!("ran longer than its timeout of {} s", limit.as_secs_f64()))
-            .help("raise the stage's `timeout`, or give it less to do")
-            .source(failure)
-    }
-
     fn retry_or_fail(&mut self, task: TaskIndex, failure: Failure, now: Timestamp, todo: &mut Vec<Command>) {
         let class = match failure.class {
             Class::Preempted if planted(Fault::PreemptionCountedAsFailure) => Class::Failed,
@@ -537,6 +546,10 @@ impl State {
             return;
         }
         let at = now.after(retry.rest(task, used + 1));
+        if let Some(end) = self.end_before(task, at) {
+            self.fail(task, end.instead_of_a_retry(failure), todo);
+            return;
+        }
         if class == Class::OutOfMemory && !planted(Fault::MemoryNotDoubled) {
             self.tasks[task].memory = self.tasks[task].memory.saturating_mul(2);
         }

@@ -18,7 +18,7 @@ pub struct Around {
     pub schedule: Option<Schedule>,
     /// The most a run may cost, such as `"20 USD"`: what would go beyond is not started.
     pub max_cost: Option<Usd>,
-    /// How long a run may take before nothing more is started, such as `"6h"`.
+    /// How long a run may take, such as `"6h"`: then nothing more is started, and what runs is stopped.
     pub deadline: Option<Millis>,
     /// Names and values that runs and their cloud resources carry.
     #[serde(default)]
@@ -33,8 +33,9 @@ pub struct Around {
 #[serde(transparent)]
 pub struct Pool(#[schemars(range(min = 1))] pub u32);
 
-/// Commands to run when a run has ended, in the spec's folder. They get `PIPE_RUN`, `PIPE_STATUS` (`succeeded`, `failed`
-/// or `interrupted`) and `PIPE_FAILED` (how many tasks); how they end changes nothing.
+/// Commands to run when a run has ended, in the spec's folder. They get `PIPE_RUN`, `PIPE_STATUS` (`succeeded`, `failed`,
+/// `interrupted`, or `stopped` by a limit such as its `deadline`) and `PIPE_FAILED` (how many tasks); how they end changes
+/// nothing.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hooks {

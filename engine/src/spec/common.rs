@@ -16,6 +16,11 @@ pub struct Defaults {
     pub retry: Option<RetrySpec>,
     /// The longest an attempt may run, such as `"30m"`.
     pub timeout: Option<Millis>,
+    /// The longest all attempts of a task and the rests between them may take together, such as `"6h"`.
+    pub task_timeout: Option<Millis>,
+    /// The longest an attempt on this machine may say nothing, such as `"10m"`: no output, no progress, no number. It is
+    /// then stopped and has failed as `stalled`.
+    pub silence: Option<Millis>,
     /// What an attempt needs of its machine.
     pub resources: Option<Resources>,
     /// Where tasks run: `"local"`, `"auto"`, or one of `[backends]`.
@@ -35,7 +40,7 @@ pub struct Defaults {
 }
 
 /// The keys every kind of stage has, besides `kind`.
-pub const COMMON_KEYS: [&str; 24] = [
+pub const COMMON_KEYS: [&str; 26] = [
     "description",
     "matrix",
     "foreach",
@@ -44,6 +49,8 @@ pub const COMMON_KEYS: [&str; 24] = [
     "on_failure",
     "retry",
     "timeout",
+    "task_timeout",
+    "silence",
     "resources",
     "backend",
     "env",
@@ -90,6 +97,11 @@ pub struct Common {
     pub retry: Option<RetrySpec>,
     /// The longest an attempt may run, such as `"30m"`.
     pub timeout: Option<Millis>,
+    /// The longest all attempts of a task and the rests between them may take together, such as `"6h"`.
+    pub task_timeout: Option<Millis>,
+    /// The longest an attempt on this machine may say nothing, such as `"10m"`: no output, no progress, no number. It is
+    /// then stopped and has failed as `stalled`.
+    pub silence: Option<Millis>,
     /// What an attempt needs of its machine.
     pub resources: Option<Resources>,
     /// Where its tasks run: `"local"`, `"auto"`, or one of `[backends]`. Default: `"local"`.
@@ -178,18 +190,27 @@ pub struct RetrySpec {
     /// Network trouble, a service's own error. Default: 5.
     #[serde(default)]
     pub transient: Option<u32>,
+    /// A service asked us to slow down. Default: until the run's `deadline` or the stage's `task_timeout`.
+    #[serde(default)]
+    pub throttled: Option<u32>,
+    /// There is no machine to be had. Default: until the run's `deadline` or the stage's `task_timeout`.
+    #[serde(default)]
+    pub capacity: Option<u32>,
     /// The machine was taken away. Default: 10.
     #[serde(default)]
     pub preempted: Option<u32>,
     /// The attempt ran longer than its `timeout`. Default: 0.
     #[serde(default)]
     pub timeout: Option<u32>,
-    /// Nothing was heard for too long. Default: 1.
+    /// Nothing was heard for as long as the stage's `silence`. Default: 1.
     #[serde(default)]
     pub stalled: Option<u32>,
     /// Out of memory; tried again with twice as much. Default: 1.
     #[serde(default)]
     pub out_of_memory: Option<u32>,
+    /// Out of disk. Default: 0.
+    #[serde(default)]
+    pub out_of_disk: Option<u32>,
     /// The first and the longest rest, such as `"2s..2m"`.
     #[serde(default)]
     pub backoff: Option<MillisRange>,

@@ -1,9 +1,11 @@
 //! What a stage kind is: how its settings look, what decides its output, how it is run.
 
+mod classes;
 mod fields;
 mod format;
 mod marks;
 
+pub use classes::{ClassRule, Exits};
 pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile};
 pub use format::Format;
 pub use marks::Marks;
@@ -49,6 +51,11 @@ pub trait StageKind: Send + Sync {
     /// The forms of the files it writes that others read too.
     fn formats(&self) -> Vec<Format> {
         Vec::new()
+    }
+
+    /// Settings that decide nothing about a result, such as what is tried again: they are not in the key.
+    fn aside(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Texts that may name files of the project without being marked as such, each with its field: a program's
@@ -154,6 +161,8 @@ pub enum Launch {
         argv: Vec<String>,
         /// What must exist in the output folder when it ends.
         outputs: Vec<String>,
+        /// What sort of failure its ends are; of several rules that hold, the first counts.
+        classes: Vec<ClassRule>,
     },
 }
 

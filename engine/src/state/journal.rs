@@ -270,7 +270,8 @@ pub mod read_only {
     pub fn outline(path: &Path, run: &RunId) -> Result<Vec<RunEvent>, JournalError> {
         let Some(connection) = open(path)? else { return Ok(Vec::new()) };
         let mut select = connection.prepare(
-            "select json from events where run = ?1 and (type in ('run_started', 'cancel_requested', 'run_finished')
+            "select json from events where run = ?1
+             and (type in ('run_started', 'cancel_requested', 'limit_reached', 'run_finished')
              or seq = (select max(seq) from events where run = ?1)) order by seq",
         )?;
         let rows = select.query_map(params![run.0], |row| row.get::<_, String>(0))?;

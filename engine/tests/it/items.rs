@@ -111,6 +111,7 @@ impl Bench {
             anew: false,
             cpu: 1,
             memory: Bytes(1 << 20),
+            disk: None,
         };
         let folder = self.state().attempt(&id);
         fs::create_dir_all(&folder).unwrap();

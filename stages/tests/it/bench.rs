@@ -119,6 +119,7 @@ impl Bench {
             anew: false,
             cpu: given.cpu.max(1),
             memory: Bytes(1 << 30),
+            disk: None,
         }
     }
 }

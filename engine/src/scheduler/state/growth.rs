@@ -119,6 +119,7 @@ impl State {
                 number: 0,
                 memory: node.takes.memory,
                 line: self.ready.line(&node.pools, node.elsewhere),
+                ends_at: None,
                 retries: BTreeMap::new(),
             };
             if node.part == Part::Out {
@@ -147,7 +148,7 @@ impl State {
     fn leave_out(&mut self, node: Node) {
         let phase = Phase::Ended(End::Skipped);
         let (open, cause, number, memory, line, retries) = (0, None, 0, 0, 0, BTreeMap::new());
-        self.tasks.push(Task { phase, open, cause, number, memory, line, retries });
+        self.tasks.push(Task { phase, open, cause, number, memory, line, ends_at: None, retries });
         self.feeds.push(Vec::new());
         self.nodes.push(node);
         self.ended += 1;

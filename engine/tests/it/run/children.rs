@@ -107,6 +107,70 @@ fn a_child_in_a_group_of_its_own_ends_with_its_attempt() {
 }
 
 #[test]
+fn who_left_the_group_and_listens_to_nobody_is_gone_when_the_attempt_is() {
+    let project = Project::new();
+    let pids = [project.path("deaf"), project.path("deeper")];
+    // A daemon as it is made: forked twice, in a session of its own, its parent gone, deaf to what asks it to end.
+    let daemon = "trap \"\" TERM HUP INT; sh -c \"trap : TERM; echo \\$\\$ > @deeper; exec sleep 300\" & \
+                  echo $$ > @deaf; while :; do sleep 0.05; done";
+    let script = format!(
+        "(setsid sh -c '{daemon}' > /dev/null 2>&1 &); while ! test -s @deaf || ! test -s @deeper; do sleep 0.02; done; \
+         echo ready; exec sleep 300"
+    );
+    let script = script.replace('@', &project.path("").display().to_string());
+    for (how, more) in [(Some(Stop::Gently), ""), (Some(Stop::Now), ""), (None, "timeout = \"1500ms\"\n")] {
+        let spec = format!("[stages.work]\nkind = \"script\"\nscript = '''{}'''\n{more}", script.replace("'''", ""));
+        let ran = project.run_in(".pipe", &spec, move |event| {
+            how.filter(|_| matches!(&event.body, Body::Log { line } if line == "ready"))
+        });
+        assert_eq!(ran.counts.cancelled + ran.counts.failed, 1, "{how:?}");
+        for pid in &pids {
+            assert!(is_gone(pid), "{} lives after {how:?}", pid.display());
+            fs::remove_file(pid).unwrap();
+        }
+    }
+}
+
+/// How often each pipe gets a megabyte: a gibibyte in all where there is time for long tests, else an eighth of it.
+fn flood() -> u64 {
+    if std::env::var_os("PIPE_TEST_SEEDS").is_some() { 514 } else { 64 }
+}
+
+/// The most memory this process has had, in bytes.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_flood_of_bytes_without_a_line_end_on_both_pipes_neither_blocks_nor_fills_the_memory() {
+    let project = Project::forgetful();
+    // Every byte there is but the end of a line, over and over.
+    let all: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();
+    fs::write(project.path("all"), all.repeat(4096)).unwrap();
+    let each = project.path("all");
+    let times = flood();
+    let flood = format!("n=0; while test $n -lt {times}; do cat {}; n=$((n+1)); done", each.display());
+    let before = peak_memory();
+    let ran = project.run(&stage(&format!("({flood}) >&2 & {flood}; wait; echo end > $PIPE_OUTPUT/a")));
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0]);
+    let grown = peak_memory() - before;
+    assert!(grown < 100 << 20, "{} MiB more", grown >> 20);
+    assert_eq!(ran.log_size(), 2 * times * 255 * 4096, "all of it is in the log, but for the line ends that cut it");
+}
+
+#[test]
+fn a_program_that_closes_its_pipes_is_waited_for() {
+    let project = Project::new();
+    let ran = project.run(&stage("echo bye; exec > /dev/null 2>&1 <&-; sleep 0.5; echo done > $PIPE_OUTPUT/a"));
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0]);
+    assert_eq!(project.texts(), ["done\n"]);
+    let ran = project.run(&stage("exec >&- 2>&-; sleep 0.5; exit 4"));
+    assert_eq!(ran.failures()[0].message, "ended with exit code 4");
+}
+
+#[test]
 fn a_program_that_is_asked_to_end_may_tidy_up() {
     let project = Project::new();
     let note = project.path("note");

@@ -1,6 +1,7 @@
 //! Whole runs, from the text of a spec to files in a store, with scripts as stages.
 
 mod caching;
+mod causes;
 mod children;
 mod disk;
 mod elsewhere;
@@ -9,6 +10,7 @@ mod following;
 mod growing;
 mod looking;
 mod outputs;
+mod patience;
 mod project;
 mod provider;
 mod publishing;

@@ -5,13 +5,15 @@ use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::event::{Body, Counts, RunEvent, Skip};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::RunId;
-use pipe_engine::local::{Local, end_orphans, sweep_dead_attempts};
+use pipe_engine::local::{Local, OomKills, end_orphans, sweep_dead_attempts};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
 use pipe_engine::run::{Finished, Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
-use pipe_engine::stage::{ConfigProblem, InputFile, Launch, ProjectFile, Registry, Results, StageKind, read_config};
+use pipe_engine::stage::{
+    ClassRule, ConfigProblem, InputFile, Launch, ProjectFile, Registry, Results, StageKind, read_config,
+};
 use pipe_engine::state::{Hints, Journal, JournalError, Lock, OpenJob, StateFolder, read_only};
 use pipe_engine::store::Folder;
 use pipe_engine::text::{Diagnostic, SourceText};
@@ -22,6 +24,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +32,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// No run in these tests takes longer, unless it hangs.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// A shell script with inputs, files and outputs.
 struct Script;
@@ -51,6 +54,8 @@ struct ScriptConfig {
     data: Vec<InputFile>,
     #[serde(default)]
     outputs: Vec<String>,
+    #[serde(default)]
+    classes: Vec<ClassRule>,
 }
 
 /// Results of a stage, or of all of its cells.
@@ -75,13 +80,16 @@ impl StageKind for Script {
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         read_config::<ScriptConfig>(config).map(drop)
     }
+    fn aside(&self) -> &'static [&'static str] {
+        &["classes"]
+    }
     fn rows(&self) -> &'static [&'static str] {
         &["rows.json"]
     }
     fn launch(&self, config: &Json) -> Launch {
         let config: ScriptConfig = read_config(config).expect("checked when the plan was made");
         let argv = vec!["sh".to_owned(), "-c".to_owned(), config.script];
-        Launch::Program { argv, outputs: config.outputs }
+        Launch::Program { argv, outputs: config.outputs, classes: config.classes }
     }
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {
         Err(Failure::failed("no_worker", "a script needs no worker"))
@@ -92,6 +100,8 @@ pub(super) struct Project {
     root: PathBuf,
     places: HashMap<String, Arc<dyn Backend>>,
     _folder: Option<TempDir>,
+    /// Whether lines that programs write are kept among the events.
+    keeps_lines: bool,
 }
 
 /// What is known of a run that ended.
@@ -112,7 +122,12 @@ impl Project {
     /// A project in a folder that somebody else looks after.
     pub(super) fn at(root: &Path) -> Self {
         fs::create_dir_all(root.join("spec")).unwrap();
-        Self { root: root.to_owned(), places: HashMap::new(), _folder: None }
+        Self { root: root.to_owned(), places: HashMap::new(), _folder: None, keeps_lines: true }
+    }
+
+    /// One that forgets what programs write, as somebody does who listens to a flood.
+    pub(super) fn forgetful() -> Self {
+        Self { keeps_lines: false, ..Self::new() }
     }
 
     /// The project with a place elsewhere to run at.
@@ -223,8 +238,11 @@ impl Project {
         let (stop, stopped) = unbounded_channel();
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
+        let keeps_lines = self.keeps_lines;
         let listener = move |event: &RunEvent| {
-            heard.lock().unwrap().push(event.clone());
+            if keeps_lines || !matches!(event.body, Body::Log { .. }) {
+                heard.lock().unwrap().push(event.clone());
+            }
             if let Some(how) = cancel(event) {
                 let _ = stop.send(how);
             }
@@ -266,6 +284,7 @@ impl Project {
                 store,
                 state: state.clone(),
                 worker: PathBuf::from("/no/worker/here"),
+                oom_kills: OomKills::counted_in(self.path("oom")),
                 grace: Duration::from_millis(300),
             },
             limits: Limits { cpu: 4, memory: 8 << 30, disk: 1 << 40, gpus: 0 },
@@ -374,6 +393,17 @@ impl Ran {
     /// What the journal kept of it.
     pub(super) fn journaled(&self) -> Vec<RunEvent> {
         read_only::read(&self.state.journal(), &self.run, 0).unwrap()
+    }
+
+    /// Bytes of the first attempt's log that are no line ends.
+    pub(super) fn log_size(&self) -> u64 {
+        let id = self.events.iter().find_map(|event| event.attempt.as_ref()).unwrap();
+        let mut log = fs::File::open(self.state.attempt(id).join("log")).unwrap();
+        let (mut buffer, mut size) = (vec![0; 1 << 20], 0);
+        while let Ok(n @ 1..) = log.read(&mut buffer) {
+            size += buffer[..n].iter().filter(|byte| **byte != b'\n').count() as u64;
+        }
+        size
     }
 
     /// The logs of its attempts, in the order they began.

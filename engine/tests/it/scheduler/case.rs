@@ -200,6 +200,8 @@ impl Case {
             priority: self.priority(place),
             retry: Retry { budgets, first: RESTS.start, longest: RESTS.end },
             timeout: self.timeout(place),
+            task_timeout: None,
+            silence: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod case;
 pub(crate) mod dice;
+mod time;
 pub(crate) mod world;
 
 use case::{Case, Fate, any_case};
@@ -193,6 +194,8 @@ fn what_is_not_asked_for_is_never_spoken_of_and_what_is_given_never_started() {
         priority: 0,
         retry: Retry::default(),
         timeout: None,
+        task_timeout: None,
+        silence: None,
     };
     let nodes = || {
         let given = [node(Part::Out, &[]), node(Part::Given, &[0]), node(Part::Given, &[])];
@@ -249,6 +252,8 @@ fn ends_of_chain(first: Result<(), Failure>) -> [u64; 5] {
         priority: 0,
         retry: Retry::default(),
         timeout: None,
+        task_timeout: None,
+        silence: None,
     };
     let chain = Growth { pools: Vec::new(), nodes: (0..10_000).map(node).collect(), waiting: Vec::new() };
     let mut state = State::new(chain, case::room(2, 2));

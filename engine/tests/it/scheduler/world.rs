@@ -22,6 +22,7 @@ use pipe_engine::failure::Class;
 use pipe_engine::scheduler::{End, Growth, Input, State, Stop, TaskIndex, step};
 use pipe_engine::world::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use watch::Watch;
 
 /// More moments than any case of this size can need: a run that is longer goes round in circles.
@@ -131,6 +132,13 @@ impl<'a> World<'a> {
 
     pub(crate) fn cancelled_after(mut self, moments: usize, how: Stop) -> Self {
         self.trouble.cancel = Some((moments, how));
+        self
+    }
+
+    /// A run that is stopped when it takes longer.
+    pub(crate) fn within(mut self, longest: Duration) -> Self {
+        self.state = self.state.within(Some(longest));
+        self.watch.ends_at = Some(self.began + longest.as_millis() as u64);
         self
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Watch {
     /// Tasks whose work is done and lies on the disk.
     pub(super) whole: BTreeSet<usize>,
     cancelled: bool,
+    /// When the time of the run is over, if it has a limit.
+    pub(super) ends_at: Option<u64>,
     failed: bool,
     /// Attempts that were told to stop, and those that ended badly once somebody had asked the run to stop.
     told: BTreeSet<usize>,
@@ -130,6 +132,13 @@ impl World<'_> {
                 let place = self.made[*task];
                 assert!(self.watch.there.contains(&place), "task {place} ended well without a result");
             }
+            Record::LimitReached(_) => {
+                let end = self.watch.ends_at.expect("it has a limit");
+                assert!((end..=end + LATE).contains(&self.now), "stopped at another moment than its deadline");
+                self.watch.cancelled = true;
+                self.watch.ready.clear();
+                self.watch.resting.clear();
+            }
             _ => {}
         }
         if let Record::Failed(task, _) | Record::Skipped(task, _) | Record::Cancelled(task) = record {
@@ -158,6 +167,7 @@ impl World<'_> {
         );
         let longest = RESTS.end.min(RESTS.start.saturating_mul(1 << (*used - 1).min(9))).as_millis() as u64;
         let rest = at - self.now;
+        assert!(self.watch.ends_at.is_none_or(|end| at < end), "task {place} rests beyond the end of the run");
         assert!(
             (longest / 2..=longest).contains(&rest),
             "a rest of {rest} ms and not of {longest} before retry {used}"
@@ -170,8 +180,9 @@ impl World<'_> {
         let Some(class) = self.watch.last_failure(place) else { return };
         let used = self.watch.retries.get(&(place, class)).copied().unwrap_or(0);
         let gives_up = self.watch.cancelled || (self.trouble.fail_fast && self.watch.failed);
+        let no_time = self.watch.ends_at.is_some_and(|end| self.now + RESTS.end.as_millis() as u64 >= end);
         let spent = self.case.budget(place, class) == Some(used);
-        assert!(gives_up || spent, "task {place} gave up after {used} retries for {class:?}");
+        assert!(gives_up || spent || no_time, "task {place} gave up after {used} retries for {class:?}");
     }
 
     pub(super) fn check_question(&self, question: Expand) {
@@ -255,6 +266,8 @@ impl World<'_> {
     /// Nothing is late, and nothing stands still that could go on.
     pub(super) fn check_moment(&self) {
         let (now, watch) = (self.now, &self.watch);
+        let late = watch.ends_at.is_some_and(|end| end + LATE < now) && self.finished.is_none();
+        assert!(!late || watch.cancelled, "the run goes on after its deadline");
         let mut started = watch.running.iter().filter(|(_, r)| watch.cancelled && r.started.is_some());
         assert!(started.all(|(task, _)| watch.told.contains(task)), "an attempt goes on after the cancel");
         assert!(watch.resting.values().all(|at| at + LATE >= now), "a task rests for longer than it was to");
