@@ -134,6 +134,10 @@ pub(crate) struct Asked {
     /// Make what is asked for anew, even where its result is there
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take a file or folder in place of the result that what is asked for takes under this name: of a stage, a task or
+    /// an input; goes with `--only` or `--from`
+    #[arg(long = "input", value_name = "NAME=PATH", value_parser = named_path)]
+    pub(crate) inputs: Vec<(String, PathBuf)>,
 }
 
 /// What is said of a spec besides its name.
@@ -169,6 +173,7 @@ Examples:
   pipe run specs/demo.toml -P games='[\"g1\"]' -P epochs=20
   pipe run specs/demo.toml --until dataset            dataset and what it needs
   pipe run specs/demo.toml --only 'clips[game=g1]' --force
+  pipe run specs/demo.toml --only clips --input plays=plays.jsonl
   pipe run specs/demo.toml --json | jq -r 'select(.type == \"task_failed\") | .failure.message'
 
 Ctrl-C once: start nothing more, ask what runs to end, keep what is finished. Twice: end it now.
@@ -556,6 +561,20 @@ pub(crate) struct WorkerArgs {
     /// The attempt's folder
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
+}
+
+/// The name may be that of a task with its cell, which holds `=` as well.
+fn named_path(text: &str) -> Result<(String, PathBuf), String> {
+    let parted = match text.find('[') {
+        Some(open) if !text[..open].contains('=') => {
+            text.split_once("]=").map(|(name, path)| (format!("{name}]"), path))
+        }
+        _ => text.split_once('=').map(|(name, path)| (name.to_owned(), path)),
+    };
+    match parted {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name, path.into())),
+        _ => Err("write it as NAME=PATH, such as plays=plays.jsonl or 'plays[game=g1]=g1.jsonl'".to_owned()),
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

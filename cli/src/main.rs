@@ -7,6 +7,7 @@ mod exit;
 mod failed;
 mod forecast;
 mod git;
+mod given;
 mod hooks;
 mod life;
 mod machine;

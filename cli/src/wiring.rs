@@ -6,6 +6,7 @@ use crate::elsewhere;
 use crate::exit::{self, Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::git::Snapshot;
+use crate::given;
 use crate::machine;
 use crate::nearby;
 use crate::printer::{Printer, Style};
@@ -13,7 +14,7 @@ use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::failure::Failure;
 use pipe_engine::local::{Local, OomKills};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
+use pipe_engine::plan::{self, Plan, Request, Rows, SelectError, Selection};
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, OpenJob, StateFolder};
@@ -255,12 +256,16 @@ impl Project {
     /// # Errors
     /// When something that was typed names no task.
     pub(crate) fn asked(mut self, asked: &Asked) -> Result<Self, Refusal> {
-        let Asked { only, from, until, force } = asked.clone();
-        let selection = Selection { only, from, until, force };
+        let Asked { only, from, until, force, inputs } = asked.clone();
+        if let Some(refusal) = given::refused(asked) {
+            return Err(refusal);
+        }
+        let selection = Selection { only, from, until, force, inputs };
         let plan = Arc::get_mut(&mut self.plan).expect("nobody else has the plan yet");
         match plan.select(selection) {
             Ok(()) => Ok(self),
-            Err(pattern) => Err(self.no_task(&pattern)),
+            Err(SelectError::NoTask(pattern)) => Err(self.no_task(&pattern)),
+            Err(error) => Err(given::no_input(error)),
         }
     }
 
@@ -316,7 +321,9 @@ impl Project {
             Some(uri) => Finder::in_bucket(plan, (uri, bucket(uri)?), hints, world),
             None => Finder::for_looking(plan, Arc::new(Folder::for_looking(&self.plan.store)), hints, world),
         };
-        Ok(finder.with_history(&self.state))
+        let finder = finder.with_history(&self.state);
+        let given = given::all(&self.plan, |given| given.look())?;
+        Ok(if given.is_empty() { finder } else { finder.giving(given) })
     }
 
     /// Makes sure that the store answers.

@@ -87,32 +87,11 @@ impl Adoption<'_> {
             let name = if let [one] = makes.as_slice() { one.clone() } else { own };
             copy_file(self.from, &folder.join(name))?;
         }
-        self.check(&folder, &makes)?;
+        check(self.plan, self.task, self.from, &folder)?;
         let (files, facts) = taken_in(store, output, &Redactor::of(&Values::default()))?;
         // What a built-in stage tells of its results is known by making them only.
         let is_program = matches!(self.plan.launch(self.task), Launch::Program { .. });
         Ok((files, if is_program { facts } else { Json::Null }))
-    }
-
-    /// Refuses what the task's kind could not have made.
-    fn check(&self, folder: &Path, makes: &[String]) -> Result<(), Failure> {
-        let stage = &self.plan.stages[self.task.stage];
-        let wrong = |message: String, file: &str| {
-            let help = format!("adopt what a `{}` stage makes: {}", stage.kind.name(), makes.join(", "));
-            Failure::failed("cannot_adopt", message).on(self.from.join(file).display().to_string()).help(help)
-        };
-        if let Some(missing) = makes.iter().find(|file| !folder.join(file).exists()) {
-            return Err(wrong(format!("every result of this task has `{missing}`, and this has not"), missing));
-        }
-        let spreads = self.plan.stages.iter().any(|other| other.rows_of == Some(self.task.stage));
-        if spreads && !stage.kind.rows().iter().any(|file| folder.join(file).is_file()) {
-            let names = stage.kind.rows().join(" or ");
-            return Err(wrong(format!("a stage is spread over the rows of this task, and there is no {names}"), ""));
-        }
-        for file in stage.kind.formats().iter().flat_map(|format: &Format| format.files) {
-            check_json(&folder.join(file)).map_err(|problem| wrong(problem, file))?;
-        }
-        Ok(())
     }
 
     fn manifest(&self, files: Vec<FileEntry>, result: Json, number: u32, now: Timestamp) -> Manifest {
@@ -153,6 +132,28 @@ impl Adoption<'_> {
     }
 }
 
+/// Refuses what the task's kind could not have made.
+pub(crate) fn check(plan: &Plan, task: &Task, from: &Path, folder: &Path) -> Result<(), Failure> {
+    let stage = &plan.stages[task.stage];
+    let makes = stage.kind.makes(&task.config);
+    let wrong = |message: String, file: &str| {
+        let help = format!("adopt what a `{}` stage makes: {}", stage.kind.name(), makes.join(", "));
+        Failure::failed("cannot_adopt", message).on(from.join(file).display().to_string()).help(help)
+    };
+    if let Some(missing) = makes.iter().find(|file| !folder.join(file).exists()) {
+        return Err(wrong(format!("every result of this task has `{missing}`, and this has not"), missing));
+    }
+    let spreads = plan.stages.iter().any(|other| other.rows_of == Some(task.stage));
+    if spreads && !stage.kind.rows().iter().any(|file| folder.join(file).is_file()) {
+        let names = stage.kind.rows().join(" or ");
+        return Err(wrong(format!("a stage is spread over the rows of this task, and there is no {names}"), ""));
+    }
+    for file in stage.kind.formats().iter().flat_map(|format: &Format| format.files) {
+        check_json(&folder.join(file)).map_err(|problem| wrong(problem, file))?;
+    }
+    Ok(())
+}
+
 fn there_already() -> Failure {
     Failure::failed("there_already", "the task has a result already").help("`--force` puts this in its place")
 }
@@ -185,7 +186,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 /// The kernel shares the bytes between the two files where the file system can.
-fn copy_file(from: &Path, to: &Path) -> Result<(), Failure> {
+pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<(), Failure> {
     let parent = to.parent().unwrap_or(to);
     fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
     let copy = || -> io::Result<u64> { io::copy(&mut File::open(from)?, &mut File::create_new(to)?) };

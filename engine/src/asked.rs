@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
 
 /// What whoever started a run said besides the spec's name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,9 @@ pub struct Asked {
     /// These and all that they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub until: Vec<String>,
+    /// Files and folders that stood for results, by the names of the stages, tasks or inputs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
     /// Whether what was asked for was to be made anew even where its result was there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,

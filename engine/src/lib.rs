@@ -61,3 +61,5 @@ pub mod run;
 pub mod gc;
 
 pub mod adopt;
+
+pub mod given;

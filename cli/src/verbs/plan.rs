@@ -82,6 +82,9 @@ fn costs(outlook: &Outlook) -> [(&'static str, String); 2] {
 
 /// What is told of a task: a word, and why.
 fn told(plan: &Plan, forecasts: &Forecasts<'_>, task: usize) -> (&'static str, Style, String) {
+    if let Some(path) = plan.given_for(task) {
+        return ("given", Style::Good, format!("from {}", path.display()));
+    }
     match forecasts.task(task) {
         Forecast::Hit(..) => ("hit", Style::Good, String::new()),
         Forecast::Run(_) => ("run", Style::Warning, forecasts.reason(task)),
@@ -166,6 +169,7 @@ fn reasons(plan: &Plan, forecasts: &Forecasts<'_>, place: usize, tasks: &[usize]
             Forecast::DependsOn(on) if waited_for.insert(plan.task(*on).stage) => {
                 format!("depends on {}", plan.task(*on).id.stage)
             }
+            _ if plan.given_for(*task).is_some() => format!("given: {}", told(plan, forecasts, *task).2),
             Forecast::Skip(why) => format!("skipped: {why}"),
             Forecast::Failed(failure) if asked < ASKED => format!("{}: {failure}", plan.task(*task).id),
             Forecast::Run(_) if asked < ASKED => forecasts.reason(*task),

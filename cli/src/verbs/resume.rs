@@ -116,7 +116,13 @@ pub(super) fn again(
     };
     RunArgs {
         spec: SpecArgs { spec, given },
-        asked: Asked { only: asked.only, from: asked.from, until: asked.until, force: asked.force },
+        asked: Asked {
+            only: asked.only,
+            from: asked.from,
+            until: asked.until,
+            force: asked.force,
+            inputs: asked.inputs.into_iter().map(|(name, path)| (name, path.into())).collect(),
+        },
         fail_fast: asked.fail_fast,
         keep_going: false,
         wait: how.wait,

@@ -4,6 +4,7 @@ use super::{again, beside};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
 use crate::git;
+use crate::given;
 use crate::hooks;
 use crate::life::Life;
 use crate::machine;
@@ -20,6 +21,7 @@ use pipe_engine::report::RunView;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::world::World;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -57,7 +59,11 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
             return Ok(Exit::Done);
         }
     }
-    let (finder, state) = (workshop.finder.clone(), workshop.local.state.clone());
+    let store = &workshop.local.store;
+    let given = given::all(&project.plan, |given| given.take_in(store, machine.now()))?;
+    given::tell(&project.plan, &given, printer);
+    let finder = if given.is_empty() { workshop.finder } else { Arc::new((*workshop.finder).clone().giving(given)) };
+    let state = workshop.local.state.clone();
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
     let hears = progress.clone();
     let recipe = project.recipe.clone();
@@ -73,7 +79,7 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         asked: Some(wishes(args, &project)),
         world: world.clone(),
         journal: workshop.journal,
-        finder: workshop.finder,
+        finder: finder.clone(),
         local: workshop.local,
         elsewhere: workshop.elsewhere,
         left: workshop.left,
@@ -102,7 +108,8 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
 /// All that it takes to ask for the same again.
 fn wishes(args: &RunArgs, project: &Project) -> Wishes {
     let given = project.plan.origins.iter().filter(|param| param.is_from_outside());
-    let Selection { only, from, until, force } = project.plan.selection.clone();
+    let Selection { only, from, until, force, inputs } = project.plan.selection.clone();
+    let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path).display().to_string();
     Wishes {
         path: std::path::absolute(&args.spec.spec).unwrap_or_else(|_| args.spec.spec.clone()).display().to_string(),
         profile: project.plan.profile.clone(),
@@ -111,6 +118,7 @@ fn wishes(args: &RunArgs, project: &Project) -> Wishes {
         only,
         from,
         until,
+        inputs: inputs.into_iter().map(|(name, path)| (name, whole(path))).collect(),
         force,
         fail_fast: args.fail_fast,
     }

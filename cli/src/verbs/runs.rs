@@ -125,8 +125,10 @@ fn asked(asked: &Asked) -> String {
     let one = |option: &str, value: &Option<String>| many(option, value.as_slice());
     let flag = |option: &str, is_set: bool| is_set.then(|| option.to_owned()).into_iter().collect::<Vec<_>>();
     let params = asked.params.iter().map(|(name, value)| format!("{name}={}", runs::typed(value)));
+    let inputs: Vec<String> = asked.inputs.iter().map(|(name, path)| format!("{name}={path}")).collect();
     let parts = [
         many("--only", &asked.only),
+        many("--input", &inputs),
         many("--from", &asked.from),
         many("--until", &asked.until),
         flag("--force", asked.force),

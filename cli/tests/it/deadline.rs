@@ -40,7 +40,7 @@ fn a_run_that_reaches_its_deadline_ends_with_4_and_says_so_everywhere() {
 
     let runs = bench.pipe(&["runs", "spec.toml"]);
     assert!(runs.stdout.contains("stopped at its deadline"), "{}", runs.stdout);
-    assert_eq!(bench.pipe(&["runs", "spec.toml", "--json"]).json()["runs"][0]["state"], "stopped");
+    assert_eq!(bench.pipe(&["runs", "spec.toml", "--json"]).json()[0]["state"], "stopped");
     assert_eq!(bench.pipe(&["status", "spec.toml", "--watch"]).code, Some(4));
 
     bench.write("go", "now");

@@ -17,6 +17,7 @@ mod deadline;
 mod diff;
 mod features;
 mod git;
+mod given;
 mod mutants;
 mod output;
 mod pages;

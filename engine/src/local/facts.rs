@@ -18,7 +18,7 @@ const LONGEST: u64 = 16 * 1024;
 ///
 /// # Errors
 /// When the file is too long or holds no table.
-pub(super) fn of(folder: &Path, redactor: &Redactor) -> Result<Json, Failure> {
+pub fn of(folder: &Path, redactor: &Redactor) -> Result<Json, Failure> {
     let path = folder.join(FACTS);
     // What is no file of its own is told with the other outputs.
     if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {

@@ -13,6 +13,7 @@ mod usage;
 
 pub use cause::OomKills;
 pub use collect::taken_in;
+pub use facts::of as facts_in;
 pub use prepare::{Prepared, prepare};
 pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
 

@@ -9,7 +9,7 @@ mod sources;
 use crate::attempt::{Input, SourceFile};
 use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint, RunId};
-use crate::key::{Key, KeyWriter, reason};
+use crate::key::{Fields, Key, KeyWriter, reason};
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
@@ -64,6 +64,8 @@ pub struct Finder {
     history: Arc<OnceLock<History>>,
     /// The run that looks things up, once it has begun.
     run: OnceLock<RunId>,
+    /// Results that are given from outside, whatever their keys are, by the places of their tasks in the plan.
+    given: Arc<BTreeMap<usize, Arc<Artifact>>>,
 }
 
 impl Finder {
@@ -109,7 +111,20 @@ impl Finder {
             journal: None,
             history: Arc::default(),
             run: OnceLock::new(),
+            given: Arc::default(),
         }
+    }
+
+    /// The same, with results of these tasks that are given from outside.
+    #[must_use]
+    pub fn giving(self, given: impl IntoIterator<Item = (usize, Artifact)>) -> Self {
+        let given = given.into_iter().map(|(task, artifact)| (task, Arc::new(artifact)));
+        Self { given: Arc::new(given.collect()), ..self }
+    }
+
+    /// The result of a task that is given from outside.
+    pub fn given(&self, index: usize) -> Option<&Arc<Artifact>> {
+        self.given.get(&index)
     }
 
     /// The same for the tasks of another plan. What either learns the other knows.
@@ -138,6 +153,7 @@ impl Finder {
     pub fn wanted<'a>(&self, index: usize, result: impl Fn(usize) -> Option<&'a Artifact>) -> Result<bool, Failure> {
         let task = self.plan.task(index);
         let condition = match &task.when {
+            _ if self.given(index).is_some() => return Ok(true),
             When::Yes => return Ok(true),
             When::No => return Ok(false),
             When::Ask(condition) => condition,
@@ -184,6 +200,10 @@ impl Finder {
         inputs: &BTreeMap<String, Vec<Input>>,
         reading: &dyn Fn(),
     ) -> Result<Looked, Failure> {
+        if let Some(given) = self.given(index) {
+            let key = Key { fingerprint: given.fingerprint.clone(), fields: Fields::new() };
+            return Ok(Looked { key, files: BTreeMap::new(), found: Ok(given.clone()) });
+        }
         let task = self.plan.task(index);
         let files = self.files(task, reading)?;
         let given = task.inputs.iter().flat_map(|input| {
@@ -211,6 +231,9 @@ impl Finder {
     /// # Errors
     /// As [`Finder::look`].
     pub fn glance<'a>(&self, index: usize, result: impl Fn(usize) -> Option<&'a Artifact>) -> Result<Glance, Failure> {
+        if let Some(given) = self.given(index) {
+            return Ok(Glance { fingerprint: given.fingerprint.clone(), is_there: true });
+        }
         let task = self.plan.task(index);
         let files = self.files(task, &|| {})?;
         let needs = task.inputs.iter().flat_map(|input| input.tasks.iter().map(move |need| (input, need.index())));
@@ -230,7 +253,9 @@ impl Finder {
     /// # Errors
     /// When the store cannot be read.
     pub fn artifacts(&self, fingerprints: &[&Fingerprint]) -> Result<Vec<Option<Arc<Artifact>>>, Failure> {
-        Ok(self.shelf.artifacts(fingerprints)?.into_iter().map(|found| found.map(Arc::new)).collect())
+        let given = |wanted: &Fingerprint| self.given.values().find(|given| given.fingerprint == *wanted).cloned();
+        let found = self.shelf.artifacts(fingerprints)?.into_iter().map(|found| found.map(Arc::new));
+        Ok(found.zip(fingerprints).map(|(found, wanted)| found.or_else(|| given(wanted))).collect())
     }
 
     /// The key a task would have if the tasks it needs had results of these digests, whether or not there are any.

@@ -39,7 +39,7 @@ pub use picture::{Detail, Look, dot, mermaid, svg};
 pub use places::Place;
 pub use rows::{Row, Rows};
 pub use schedule::cron;
-pub use selection::{Part, Selection, not_asked_for};
+pub use selection::{Part, SelectError, Selection, not_asked_for};
 pub use settings::{Follow, Settings};
 
 use crate::ids::{Cell, TaskId};
