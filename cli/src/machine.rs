@@ -54,7 +54,60 @@ fn memory() -> u64 {
     let line = told.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
     let machine = kib.map_or(MEMORY_UNTOLD, |kib| kib * 1024);
-    // A container may have less than its machine. The file holds `max` when it has not.
-    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    machine.min(container.unwrap_or(u64::MAX))
+    let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    machine.min(cgroup_memory(Path::new("/sys/fs/cgroup"), &membership).unwrap_or(u64::MAX))
+}
+
+/// The least memory that the cgroup of this process and those above it may have together, by `/proc/self/cgroup` and the
+/// folder where cgroups are mounted. Within a container the name may be that of the machine outside; the folder's own
+/// limit is then the container's.
+fn cgroup_memory(root: &Path, membership: &str) -> Option<u64> {
+    let limits = membership.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        // Of version 2, where a line names no controllers, and of version 1. Either file may hold no number: `max`.
+        let (folder, name) = match controllers {
+            "" => (root.to_owned(), "memory.max"),
+            named if named.split(',').any(|name| name == "memory") => (root.join(named), "memory.limit_in_bytes"),
+            _ => return None,
+        };
+        let own = folder.join(path.trim_start_matches('/'));
+        let above = own.ancestors().take_while(|above| above.starts_with(&folder));
+        above.filter_map(|above| fs::read_to_string(above.join(name)).ok()?.trim().parse().ok()).min()
+    });
+    limits.min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_the_least_that_any_cgroup_above_allows() {
+        // What the kernel writes: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+        let unlimited = "9223372036854771712\n";
+        let cases: [(&str, &[(&str, &str)], Option<u64>); 7] = [
+            ("0::/\n", &[("memory.max", "2147483648\n")], Some(2 << 30)),
+            ("0::/\n", &[("memory.max", "max\n")], None),
+            ("0::/a/b\n", &[("a/b/memory.max", "max\n"), ("a/memory.max", "1048576\n")], Some(1 << 20)),
+            ("0::/a/b\n", &[("a/b/memory.max", "4096\n"), ("a/memory.max", "1048576\n")], Some(4096)),
+            // In a container the path is that of the machine outside.
+            ("0::/docker/ab\n", &[("memory.max", "1048576\n")], Some(1 << 20)),
+            (
+                "9:pids:/x\n4:memory:/x/y\n0::/\n",
+                &[("memory/x/y/memory.limit_in_bytes", unlimited), ("memory/x/memory.limit_in_bytes", "65536\n")],
+                Some(65536),
+            ),
+            ("", &[("memory.max", "4096\n")], None),
+        ];
+        for (membership, files, expected) in cases {
+            let root = tempfile::tempdir().unwrap();
+            for (path, text) in files {
+                let path = root.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            assert_eq!(cgroup_memory(root.path(), membership), expected, "{membership:?} {files:?}");
+        }
+    }
 }

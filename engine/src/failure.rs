@@ -30,6 +30,21 @@ pub enum Class {
 }
 
 impl Class {
+    /// Its word in specs and journals, such as `out-of-memory`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::Capacity => "capacity",
+            Self::Preempted => "preempted",
+            Self::Timeout => "timeout",
+            Self::Stalled => "stalled",
+            Self::OutOfMemory => "out-of-memory",
+            Self::OutOfDisk => "out-of-disk",
+            Self::Failed => "failed",
+        }
+    }
+
     /// How often a task may be tried again after a failure of this class, unless its spec says otherwise.
     /// `None` has no count: the run's own timeout ends it.
     pub fn budget(self) -> Option<u32> {

@@ -23,13 +23,14 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// How often a task is tried again after a failure of this class. `None` has no count: time ends it.
+    pub fn budget(&self, class: Class) -> Option<u32> {
+        self.budgets.get(&class).copied().or_else(|| class.budget())
+    }
+
     /// Whether a task that has used `used` retries of this class gets another.
     pub fn allows(&self, class: Class, used: u32) -> bool {
-        self.budgets
-            .get(&class)
-            .copied()
-            .or_else(|| class.budget())
-            .is_none_or(|budget| used < budget + u32::from(planted(Fault::OneRetryTooMany)))
+        self.budget(class).is_none_or(|budget| used < budget + u32::from(planted(Fault::OneRetryTooMany)))
     }
 
     /// The rest before retry number `retry` (from 1) of a task: doubled each time up to the longest, and then

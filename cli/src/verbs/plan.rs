@@ -11,6 +11,7 @@ use crate::table::{self, Entry, left, right};
 use crate::wiring::{self, Project};
 use crate::words::count;
 use pipe_engine::plan::{Part, Plan};
+use pipe_engine::stage::{ClassRule, Launch};
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
@@ -46,7 +47,8 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         PlanFormat::Text => {
             let line = |(name, told): (&str, String)| format!("  {}  {told}\n", printer.paint_out(Style::Faint, name));
             let costs: String = outlook.iter().flat_map(costs).map(line).collect();
-            format!("{}\n{conclusion}\n{costs}", table::lines(printer, &rows))
+            let rules: String = rules(plan).map(|told| line(("retry", told))).collect();
+            format!("{}\n{conclusion}\n{costs}{rules}", table::lines(printer, &rows))
         }
         PlanFormat::Markdown => {
             let costs: String =
@@ -73,6 +75,33 @@ fn show_origins(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
         printer.data(&origins::lines(&checked, printer))?;
     }
     Ok(Exit::Done)
+}
+
+/// What a stage's own rules say of its failures, and how often it is then tried again: `train: exit 75 is transient, 5
+/// times`.
+fn rules(plan: &Plan) -> impl Iterator<Item = String> {
+    let stages = plan.stages.iter().zip(plan.by_stage());
+    stages.filter_map(|(stage, tasks)| {
+        let told = classes(plan, &tasks).into_iter().map(|rule| {
+            let times = match stage.settings.retry.budget(rule.class) {
+                None => "until time is over".to_owned(),
+                Some(0) => "never".to_owned(),
+                Some(1) => "once".to_owned(),
+                Some(times) => format!("{times} times"),
+            };
+            format!("{rule} is {}, {times}", rule.class.word())
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| format!("{}: {}", stage.name, told.join("; ")))
+    })
+}
+
+/// The rules of a stage, as the first of its tasks has them.
+fn classes(plan: &Plan, tasks: &[usize]) -> Vec<ClassRule> {
+    match tasks.first().map(|task| plan.launch(plan.task(*task))) {
+        Some(Launch::Program { classes, .. }) => classes,
+        _ => Vec::new(),
+    }
 }
 
 /// What the tasks to run take, if there are any.
@@ -251,6 +280,7 @@ fn conclusion(plan: &Plan, forecasts: &Forecasts<'_>) -> String {
 /// Holds nothing of where the spec or the store lies: equal specs give equal documents.
 fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -> Json {
     let stages = plan.stages.iter().zip(plan.by_stage()).enumerate().map(|(place, (stage, tasks))| {
+        let classes = classes(plan, &tasks);
         let counts = Counts::of(forecasts, tasks.into_iter());
         json!({
             "name": stage.name, "kind": stage.kind.name(), "code": stage.code,
@@ -259,6 +289,9 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
             "tasks": counts.all(), "hit": counts.hit, "run": counts.run,
             "depends": counts.depends, "skip": counts.skip, "failed": counts.failed,
             "place": plan.places[stage.backend].name,
+            "classes": classes.iter().map(|rule| json!({
+                "when": rule.to_string(), "class": rule.class, "retries": stage.settings.retry.budget(rule.class),
+            })).collect::<Vec<_>>(),
             "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),
             "price": outlook.map(|outlook| outlook.price_document_of(place)),
         })

@@ -16,11 +16,12 @@ use crate::wiring::{self, Locks, Project, Workshop};
 use pipe_clock::Claim;
 use pipe_engine::asked::Asked as Wishes;
 use pipe_engine::event::RunEvent;
+use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{Rows, Selection};
 use pipe_engine::report::RunView;
 use pipe_engine::run::{self, Finished, Setup};
 use pipe_engine::scheduler::Stop;
-use pipe_engine::world::World;
+use pipe_engine::world::{Timestamp, World};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,10 +60,7 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
             return Ok(Exit::Done);
         }
     }
-    let store = &workshop.local.store;
-    let given = given::all(&project.plan, |given| given.take_in(store, machine.now()))?;
-    given::tell(&project.plan, &given, printer);
-    let finder = if given.is_empty() { workshop.finder } else { Arc::new((*workshop.finder).clone().giving(given)) };
+    let finder = with_given(&project, &workshop, machine.now(), printer)?;
     let state = workshop.local.state.clone();
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
     let hears = progress.clone();
@@ -103,6 +101,21 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     }
     hooks::after(&project.plan.around.hooks, &finished, args, printer);
     Ok(exit_of(&finished))
+}
+
+/// What looks results up, with those that are given: they are taken into the store first.
+fn with_given(
+    project: &Project,
+    workshop: &Workshop,
+    now: Timestamp,
+    printer: &Printer,
+) -> Result<Arc<Finder>, Refusal> {
+    let given = given::all(&project.plan, |given| given.take_in(&workshop.local.store, now))?;
+    if given.is_empty() {
+        return Ok(workshop.finder.clone());
+    }
+    given::tell(&project.plan, &given, printer);
+    Ok(Arc::new((*workshop.finder).clone().giving(given)))
 }
 
 /// All that it takes to ask for the same again.

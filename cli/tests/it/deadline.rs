@@ -55,3 +55,36 @@ fn a_deadline_outweighs_a_failure() {
     assert_eq!(said.code, Some(4), "{said:?}");
     assert_eq!((said.count("task_failed"), said.count("limit_reached")), (1, 1));
 }
+
+#[test]
+fn the_plan_says_how_often_which_failure_is_tried_again() {
+    let rules = "classes = [{ exit = 75, class = \"transient\" }, { pattern = \"^HTTP 429\", class = \"throttled\" }, \
+                 { exit = [1, 2], pattern = \"CUDA out of memory\", class = \"out-of-memory\" }]\nretry.transient = 3\n";
+    let bench = Bench::with(&format!(
+        "version = 1\nname = \"x\"\n[stages.train]\nkind = \"command\"\nargv = [\"true\"]\n{rules}"
+    ));
+    let plan = bench.pipe(&["plan", "spec.toml"]).stdout;
+    let told = "retry  train: exit 75 is transient, 3 times; \"^HTTP 429\" is throttled, until time is over; \
+                exit 1 or 2 and \"CUDA out of memory\" is out-of-memory, once";
+    assert!(plan.contains(told), "{plan}");
+    let document = bench.pipe(&["plan", "spec.toml", "--json"]).json();
+    let rule = serde_json::json!({ "when": "exit 75", "class": "transient", "retries": 3 });
+    assert_eq!(document["stages"][0]["classes"][0], rule);
+}
+
+#[test]
+fn a_rule_that_cannot_hold_is_pointed_at() {
+    let cases = [
+        ("{ class = \"transient\" }", "it says nothing of when it holds", "spec.toml:6:12"),
+        ("{ exit = 75, class = \"flaky\" }", "flaky", "spec.toml:6:31"),
+        ("{ exit = 0, class = \"transient\" }", "", "spec.toml:6:"),
+        ("{ pattern = \"HTTP (429\", class = \"transient\" }", "unclosed group", "spec.toml:6:24"),
+    ];
+    for (rule, message, place) in cases {
+        let head = "version = 1\nname = \"x\"\n[stages.train]\nkind = \"command\"\nargv = [\"true\"]\n";
+        let said = Bench::with(&format!("{head}classes = [{rule}]\n")).pipe(&["validate", "spec.toml"]);
+        assert_eq!(said.code, Some(2), "{rule}: {said:?}");
+        let told = format!("{}{}", said.stdout, said.stderr);
+        assert!(told.contains(message) && told.contains(place), "{rule}: {told}");
+    }
+}

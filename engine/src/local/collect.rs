@@ -151,7 +151,7 @@ fn died(store: &Folder, prepared: &Prepared, end: &End, classes: &[ClassRule]) -
 fn classed(store: &Folder, prepared: &Prepared, end: &End, classes: &[ClassRule], failure: Failure) -> Failure {
     let code = end.status.as_ref().ok().and_then(|status| exit_code(*status));
     if let Some((place, rule)) = classes.iter().enumerate().find(|(_, rule)| rule.holds(code, &end.last_lines)) {
-        let class = word(rule.class);
+        let class = rule.class.word();
         let message = format!("{}: {class}, as `classes[{place}]` says", failure.message);
         return Failure { class: rule.class, message, ..failure };
     }
@@ -192,10 +192,6 @@ fn with_what_was_wanted(prepared: &Prepared, failure: Failure) -> Failure {
             .help("make room, and say with `resources.disk` what it needs: it then starts where there is as much"),
         _ => failure,
     }
-}
-
-fn word(class: Class) -> String {
-    serde_json::to_value(class).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
 }
 
 /// The beginning of a line that is too long to be quoted.
