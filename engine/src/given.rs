@@ -67,7 +67,7 @@ impl Given<'_> {
                     .on(self.from.display().to_string())
                     .help("run again when nobody writes to it any more"));
             }
-            store.flush().map_err(store_failed)?;
+            store.flush(files.iter().map(|file| file.at.as_str())).map_err(store_failed)?;
             match results.file(&self.manifest(files, result, number, now)).map_err(store_failed)? {
                 Filed::Ours => results.find(&seen.fingerprint).map_err(store_failed),
                 Filed::Theirs(theirs) => Ok(Some(*theirs)),
