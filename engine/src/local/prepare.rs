@@ -31,6 +31,8 @@ pub struct Prepared {
     pub secrets: secret::Values,
     /// For a program: the variables that say where its inputs are.
     pub variables: BTreeMap<String, String>,
+    /// How often the kernel had killed for want of memory before it began.
+    pub(super) oom_kills: Option<u64>,
 }
 
 /// Gives the attempt its number, its output folder in the store and its folder in the state.
@@ -73,7 +75,8 @@ pub fn prepare(
         Launch::Worker => BTreeMap::new(),
         Launch::Program { .. } => place_inputs(local, &attempt, &folder)?,
     };
-    Ok(Prepared { attempt, folder, launch, env, secrets, variables })
+    let oom_kills = local.oom_kills.count();
+    Ok(Prepared { attempt, folder, launch, env, secrets, variables, oom_kills })
 }
 
 /// Makes a folder. Returns whether it was not there yet.

@@ -123,7 +123,6 @@ pub(super) async fn supervise(
     hear: &Option<impl Fn() + Send + Sync>,
 ) -> End {
     let log = Log::of(prepared);
-    let oom_kills = local.oom_kills.count();
     let speaks = prepared.launch == Launch::Worker;
     // Each pipe has one of its own: what stands half in one and half in the other is in neither.
     let redactor = Redactor::of(&prepared.secrets);
@@ -182,7 +181,7 @@ pub(super) async fn supervise(
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }
-    let oom_killed = local.oom_kills.count() > oom_kills && oom_kills.is_some();
+    let oom_killed = prepared.oom_kills.is_some_and(|before| local.oom_kills.count() > Some(before));
     End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
 }
 

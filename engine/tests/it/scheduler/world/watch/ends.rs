@@ -12,7 +12,7 @@ impl World<'_> {
         self.check_promises();
         if ending == Ending::Finished {
             self.check_records();
-            if self.trouble.is_mild() && !self.afar.has_adopted {
+            if self.trouble.is_mild() && self.watch.ends_at.is_none() && !self.afar.has_adopted {
                 self.check_fates();
             }
             let live: Vec<_> = self.disk.jobs.live(self.now).collect();
