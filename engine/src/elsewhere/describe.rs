@@ -21,9 +21,17 @@ use std::io;
 /// open. A number is taken by making the output folder, which only one can do: neither an attempt of this machine nor
 /// another engine has the same.
 ///
+/// `unheard`: the attempt of this key of which the journal knows that it was handed over, and not how it ended. Its worker
+/// may have ended it meanwhile, and what it made is not made again.
+///
 /// # Errors
 /// When the store cannot be read or written.
-pub fn describe(store: &Folder, mut attempt: Attempt) -> Result<Attempt, Failure> {
+pub fn describe(store: &Folder, mut attempt: Attempt, unheard: Option<&AttemptId>) -> Result<Attempt, Failure> {
+    if let Some(id) = unheard
+        && let Some(described) = read(store, &place(id, ATTEMPT))?
+    {
+        return Ok(described);
+    }
     let stem = attempt.output.clone();
     for number in 1.. {
         attempt.id = AttemptId::new(&attempt.fingerprint, number);

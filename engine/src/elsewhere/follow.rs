@@ -24,6 +24,9 @@ pub async fn follow(
     stop: watch::Receiver<Option<impl Send + Sync>>,
     begun: impl FnOnce() + Send,
 ) -> Result<Outcome, Failure> {
+    if let Some(heard) = left(store.clone(), attempt.id.clone()).await? {
+        return Ok(heard);
+    }
     let job = job_of(backend.as_ref(), &attempt, &stop).await?;
     let end = watch_job(backend.as_ref(), &poller, job, stop, begun).await;
     let left = tokio::task::spawn_blocking(move || {
@@ -52,6 +55,12 @@ pub async fn end(
     let unwanted = Failure::of(Class::Preempted, "unwanted", unwanted);
     let closed = tokio::task::spawn_blocking(move || close(store.as_ref(), of_ours(id, unwanted)));
     closed.await.expect("writing an outcome does not panic").map(drop)
+}
+
+/// The outcome that an attempt has already.
+async fn left(store: Arc<Folder>, id: AttemptId) -> Result<Option<Outcome>, Failure> {
+    let read = tokio::task::spawn_blocking(move || outcome(store.as_ref(), &id));
+    read.await.expect("reading an outcome does not panic")
 }
 
 async fn job_of<T>(

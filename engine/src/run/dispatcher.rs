@@ -144,6 +144,7 @@ impl Dispatcher {
                 return Err(error);
             }
         };
+        self.end_rest();
         self.settle().await;
         self.record(Record::Finished(counts));
         self.write_out(&mut cancel).await?;

@@ -6,11 +6,12 @@ use crate::backend::Backend;
 use crate::elsewhere::{self, Poller};
 use crate::event::Body;
 use crate::failure::Failure;
+use crate::ids::AttemptId;
 use crate::plan::Part;
 use crate::run::say::AttemptEnd;
 use crate::scheduler::{Input, Stop, TaskIndex};
 use crate::state::OpenJob;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -24,6 +25,8 @@ pub(super) struct Afar {
     described: HashMap<TaskIndex, Attempt>,
     /// Jobs of earlier runs of which it is not known yet whether anybody wants them, by their tasks.
     left: HashMap<String, Vec<OpenJob>>,
+    /// Attempts that were handed over, by this run or an earlier one, and of which it is not known how they ended.
+    unheard: HashMap<TaskIndex, AttemptId>,
     /// How many of them are being ended.
     ending: usize,
 }
@@ -47,11 +50,12 @@ impl Afar {
 
 impl Dispatcher {
     /// Finds the attempt that is open under the task's key, or describes a new one.
-    pub(super) fn describe(&self, task: TaskIndex, number: u32, memory: u64) {
+    pub(super) fn describe(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
+        let unheard = self.afar.unheard.remove(&task);
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
-            let described = elsewhere::describe(&store, attempt);
+            let described = elsewhere::describe(&store, attempt, unheard.as_ref());
             let _ = outbox.send(Message::Described(task, number, Box::new(described)));
         });
     }
@@ -96,6 +100,7 @@ impl Dispatcher {
     /// It is not known what became of an attempt: the journal keeps it among those whose jobs may be there.
     pub(super) fn left_open(&mut self, task: TaskIndex, number: u32, failure: Failure) {
         self.running.remove(&task);
+        self.afar.unheard.extend(self.sayer.attempt_of.get(&task).map(|id| (task, id.clone())));
         self.sayer.ends.insert(task, AttemptEnd { is_open: true, ..AttemptEnd::default() });
         self.feed(Input::Ended(task, number, Err(failure)));
     }
@@ -135,8 +140,20 @@ impl Dispatcher {
         let wanted = self.missed.get(&task).filter(|_| !is_hit).map(|looked| looked.key.fingerprint.short(20));
         let is_wanted = |job: &OpenJob| wanted.is_some_and(|key| job.attempt.0.starts_with(key));
         let left = self.afar.left.remove(&self.name(task)).unwrap_or_default();
-        let unwanted: Vec<OpenJob> = left.into_iter().filter(|job| !is_wanted(job)).collect();
+        let (wanted, unwanted): (Vec<_>, Vec<_>) = left.into_iter().partition(is_wanted);
+        self.afar.unheard.extend(wanted.into_iter().map(|job| (task, job.attempt)));
         unwanted.into_iter().for_each(|job| self.end_left(job));
+    }
+
+    /// The run is over: what was never looked up, since it was skipped or the run was stopped, has nobody who waits for
+    /// it.
+    pub(super) fn end_rest(&mut self) {
+        let plan = self.setup.plan.clone();
+        let others = (0..plan.len()).filter(|task| plan.part(*task) != Part::Wanted);
+        let others: BTreeSet<String> = others.map(|task| plan.task(task).id.to_string()).collect();
+        let rest = self.afar.left.extract_if(|task, _| !others.contains(task));
+        let rest: Vec<OpenJob> = rest.flat_map(|(_, jobs)| jobs).collect();
+        rest.into_iter().for_each(|job| self.end_left(job));
     }
 
     fn end_left(&mut self, job: OpenJob) {

@@ -111,6 +111,39 @@ fn the_job_of_an_engine_that_died_is_gone_on_with() {
 }
 
 #[test]
+fn what_a_job_made_while_nobody_listened_is_not_made_again() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    provider.desk().work_all();
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+    assert_eq!(open(&project, ".pipe"), []);
+
+    let (project, provider) = far();
+    (provider.desk().lost_submits, provider.desk().hurries) = (1, true);
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [2, 0, 0, 0, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+    assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
+fn the_job_of_a_task_that_is_skipped_now_is_ended() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    provider.desk().holds = false;
+    let skipped = TWO.replace("text = \"one \"", "text = \"one \"\nwhen = false");
+    let ran = project.run(&skipped);
+    assert_eq!(ran.ends(), [0, 0, 0, 2, 0], "{:?}", ran.failures());
+    let made = provider.desk().made.clone();
+    assert_eq!((made.len(), &provider.desk().cancelled), (1, &made));
+    assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
 fn an_engine_with_an_empty_state_folder_goes_on_with_the_same_job() {
     let (project, provider) = far();
     provider.desk().holds = true;

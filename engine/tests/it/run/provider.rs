@@ -74,6 +74,9 @@ struct Held {
     standing: Standing,
 }
 
+/// What looks at an attempt.
+type Inspect = Box<dyn Fn(&Attempt) + Send>;
+
 /// What a provider did and is to do.
 #[derive(Default)]
 pub(super) struct Desk {
@@ -82,6 +85,8 @@ pub(super) struct Desk {
     pub(super) lost_submits: u32,
     /// Cancels and polls that are lost on their way here.
     pub(super) lost_calls: u32,
+    /// Whether jobs are over before anybody asks for them.
+    pub(super) hurries: bool,
     /// Whether jobs wait where they are.
     pub(super) holds: bool,
     /// How the next jobs end, without a word of their workers.
@@ -92,7 +97,7 @@ pub(super) struct Desk {
     /// The most jobs that were there at once and not over.
     pub(super) most: usize,
     /// Looks at each attempt that is handed over.
-    pub(super) inspects: Option<Box<dyn Fn(&Attempt) + Send>>,
+    pub(super) inspects: Option<Inspect>,
 }
 
 /// The place itself.
@@ -110,6 +115,13 @@ fn lost() -> Failure {
 }
 
 impl Desk {
+    /// Every job does its work, whether or not anybody asks.
+    pub(super) fn work_all(&mut self) {
+        for job in self.jobs.values_mut().filter(|job| !matches!(job.standing, Standing::Over(_))) {
+            job.standing = Standing::Over(work(&job.attempt));
+        }
+    }
+
     fn is_lost(&mut self) -> bool {
         let lost = self.lost_calls > 0;
         self.lost_calls = self.lost_calls.saturating_sub(1);
@@ -149,6 +161,9 @@ impl Backend for Provider {
             desk.jobs.insert(name.clone(), Held { attempt: attempt.clone(), standing: Standing::Waiting });
             let open = desk.jobs.values().filter(|job| !matches!(job.standing, Standing::Over(_))).count();
             desk.most = desk.most.max(open);
+        }
+        if desk.hurries {
+            desk.work_all();
         }
         let is_lost = desk.lost_submits > 0;
         desk.lost_submits = desk.lost_submits.saturating_sub(1);

@@ -46,8 +46,8 @@ pub(super) struct Afar {
     followed: BTreeMap<usize, Followed>,
     /// The names of the newest attempts.
     names: BTreeMap<usize, Name>,
-    /// Of these it is not known whether there is a job.
-    unknown: BTreeSet<usize>,
+    /// Attempts that were handed over, by this life or an earlier one, and of which it is not known how they ended.
+    unheard: BTreeMap<usize, Name>,
     /// What happens once the journal has so many records for good.
     unflushed: Vec<(usize, Event)>,
     /// Attempts of earlier lives that nobody has judged yet, and those that are being ended.
@@ -92,13 +92,13 @@ impl World<'_> {
         // Workers write how they ended, whether or not an engine lives.
         let over: Vec<Name> = self.disk.jobs.over(self.now).cloned().collect();
         self.disk.outcomes.extend(over);
-        let (name, is_there) = self.disk.describe(key, does);
+        let unheard = self.afar.unheard.remove(&place);
+        let (name, is_there) = self.disk.describe(key, does, unheard);
         if is_there {
             self.trace.line(format_args!("{} {name:?} is taken up", self.now));
             self.afar.has_adopted = true;
         }
         self.afar.names.insert(place, name.clone());
-        self.afar.unknown.remove(&place);
         let followed = Followed { number, name, is_submitted: false, has_begun: false, stops: false, is_told: false };
         self.afar.followed.insert(place, followed);
         self.after(6, Event::Heard(Input::Described(task, number)));
@@ -110,7 +110,7 @@ impl World<'_> {
         match record {
             Record::Submitting(task, _) => name(task).map(Mark::Open),
             Record::Stopping(task, _) => name(task).map(Mark::Stopping),
-            Record::AttemptEnded(task, _) if !self.afar.unknown.contains(&self.made[*task]) => {
+            Record::AttemptEnded(task, _) if !self.afar.unheard.contains_key(&self.made[*task]) => {
                 name(task).map(Mark::Over)
             }
             _ => None,
@@ -175,6 +175,9 @@ impl World<'_> {
     fn make_job(&mut self, name: &Name) {
         self.trace.line(format_args!("{} the job of {name:?} is made", self.now));
         assert!(self.disk.open.contains(name), "a job is made of which the journal does not know: {name:?}");
+        let mut same = self.disk.open.iter().filter(|other| other.0 == name.0);
+        let is_done = |other: &Name| self.disk.jobs.standing(other, self.now) == Some(Standing::Over(Ok(())));
+        assert!(!same.any(is_done), "a job has done this work, and nobody has heard of it: {name:?}");
         let is_taken = self.trouble.loses && self.dice.one_in(6);
         let does = self.disk.described[name].clone();
         self.disk.jobs.make(name, &does, self.now, &mut self.dice, is_taken);
@@ -231,15 +234,20 @@ impl World<'_> {
     /// It is not known whether there is a job: the journal keeps the attempt among those of which there may be one.
     fn leave_open(&mut self, place: usize, number: u32, class: Class) {
         self.trace.line(format_args!("{} what becomes of try {number} of {place} is not known", self.now));
-        self.afar.followed.remove(&place);
-        self.afar.unknown.insert(place);
+        let followed = self.afar.followed.remove(&place).expect("it is followed");
+        self.afar.unheard.insert(place, followed.name);
         self.after(4, Event::Heard(Input::Ended(self.index(place), number, Err(failure(class)))));
     }
 
     /// A task was looked up, or will not be: attempts of earlier lives that it does not take up are ended.
     pub(super) fn judge_left(&mut self, place: usize, wanted: Option<Key>) {
         let judged: Vec<Name> = self.afar.left.extract_if(.., |name| name.0.0 == place).collect();
-        judged.into_iter().filter(|name| Some(&name.0) != wanted.as_ref()).for_each(|name| self.end_left(name));
+        for name in judged {
+            match wanted.as_ref() == Some(&name.0) {
+                true => drop(self.afar.unheard.insert(place, name)),
+                false => self.end_left(name),
+            }
+        }
     }
 
     /// A run that is over ends what nobody has asked for.

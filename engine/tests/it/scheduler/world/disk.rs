@@ -29,10 +29,12 @@ impl Disk {
         Self { filed, ..Self::default() }
     }
 
-    /// The attempt that is open under a key, or the next one. Says whether it was there.
-    pub(super) fn describe(&mut self, key: Key, does: Try) -> (Name, bool) {
-        let names = (1..).map(|number| (key.clone(), number));
-        let name = names.into_iter().find(|name| !self.outcomes.contains(name)).expect("there are numbers enough");
+    /// The attempt of which nobody has heard how it ended, or the one that is open under a key, or the next one. Says
+    /// whether it was there.
+    pub(super) fn describe(&mut self, key: Key, does: Try, unheard: Option<Name>) -> (Name, bool) {
+        let mut names = (1..).map(|number| (key.clone(), number));
+        let open = || names.find(|name| !self.outcomes.contains(name)).expect("there are numbers enough");
+        let name = unheard.unwrap_or_else(open);
         let is_there = self.described.contains_key(&name);
         self.described.entry(name.clone()).or_insert(does);
         (name, is_there)
