@@ -198,6 +198,9 @@ pub(crate) struct RunArgs {
     /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
     #[arg(short = 'j', long, value_name = "N")]
     pub(crate) cpu: Option<NonZeroU32>,
+    /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
     /// Run for a slot of the schedule, such as 2026-11-22T02:00:00Z: does nothing when a run for it, or a later one, has begun
     #[arg(long, value_name = "TIME", value_parser = pipe_clock::parse)]
     pub(crate) slot: Option<Timestamp>,
@@ -437,6 +440,9 @@ pub(crate) struct HowAgain {
     /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
     #[arg(short = 'j', long, value_name = "N")]
     pub(crate) cpu: Option<NonZeroU32>,
+    /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]

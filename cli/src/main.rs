@@ -21,6 +21,7 @@ mod runs;
 mod summary;
 mod table;
 mod tail;
+mod trace;
 mod verbs;
 mod wiring;
 mod words;

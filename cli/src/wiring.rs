@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -470,6 +471,8 @@ pub(crate) fn start_tracing(printer: &Printer) {
         .with_ansi(ansi)
         .without_time()
         .with_target(false)
+        // How long each span was open, and how long something was done in it.
+        .with_span_events(FmtSpan::CLOSE)
         .init();
 }
 

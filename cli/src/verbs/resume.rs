@@ -128,6 +128,7 @@ pub(super) fn again(
         wait: how.wait,
         verbose: how.verbose,
         cpu: how.cpu,
+        trace: how.trace.clone(),
         // The slot of a schedule is claimed once.
         slot: None,
     }

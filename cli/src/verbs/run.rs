@@ -8,10 +8,11 @@ use crate::given;
 use crate::hooks;
 use crate::life::Life;
 use crate::machine;
-use crate::printer::Printer;
+use crate::printer::{Printer, Style};
 use crate::progress::Progress;
 use crate::runs;
 use crate::summary;
+use crate::trace::Recorder;
 use crate::wiring::{self, Locks, Project, Workshop};
 use pipe_clock::Claim;
 use pipe_engine::asked::Asked as Wishes;
@@ -50,6 +51,7 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     if let Some(with) = with {
         say_what_goes_on(with, &project, printer);
     }
+    let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
     let workshop = Workshop::open(&project, args.wait, &machine, printer)?;
     if let Some(slot) = args.slot {
         // With the lock held: two runs that were started for one slot come one after the other.
@@ -63,7 +65,7 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     let finder = with_given(&project, &workshop, machine.now(), printer)?;
     let state = workshop.local.state.clone();
     let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
-    let hears = progress.clone();
+    let (hears, records) = (progress.clone(), trace.clone());
     let recipe = project.recipe.clone();
     let setup = Setup {
         plan: project.plan.clone(),
@@ -84,9 +86,15 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         limits: machine::limits(args.cpu, &project.plan),
         gpus: machine::gpus(),
         fail_fast: args.fail_fast,
-        listener: Arc::new(move |event: &RunEvent| hears.hear(event)),
+        listener: Arc::new(move |event: &RunEvent| {
+            hears.hear(event);
+            records.iter().for_each(|trace| trace.hear(event));
+        }),
     };
     let finished = work(setup, workshop.locks, &world, &progress, printer)?;
+    if let Some(trace) = &trace {
+        keep(trace, &finished, printer);
+    }
     if !printer.json {
         let ended = summary::Ended {
             plan: &finished.plan,
@@ -101,6 +109,18 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     }
     hooks::after(&project.plan.around.hooks, &finished, args, printer);
     Ok(exit_of(&finished))
+}
+
+/// The run is over and well; its trace alone may be missing.
+fn keep(trace: &Recorder, finished: &Finished, printer: &Printer) {
+    let path = trace.path().display();
+    match trace.write(&finished.plan) {
+        Ok(()) => printer.line(&format!("trace: {path} (open it in https://ui.perfetto.dev)")),
+        Err(error) => {
+            let title = printer.paint_err(Style::Warning, "warning:");
+            printer.line(&format!("{title} the trace was not written to {path}: {error}"));
+        }
+    }
 }
 
 /// What looks results up, with those that are given: they are taken into the store first.

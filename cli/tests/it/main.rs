@@ -39,5 +39,6 @@ mod seeds;
 mod seeing;
 mod spreading;
 mod stopping;
+mod trace;
 mod trust;
 mod watching;

@@ -1,6 +1,7 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
 mod afar;
+mod spans;
 
 use super::copies::Copies;
 use super::devices::{self, Devices};
@@ -23,6 +24,7 @@ use crate::state::{Health, JournalError, OpenJob};
 use crate::units::Bytes;
 use crate::world::Timestamp;
 use afar::Afar;
+use spans::Spans;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 /// Finished tasks are published together: when nothing else can start, after this long, or when there are this many.
 const GROUP_WAIT: Duration = Duration::from_millis(100);
@@ -78,6 +81,7 @@ pub(super) struct Dispatcher {
     missed: HashMap<TaskIndex, Looked>,
     devices: Devices,
     afar: Afar,
+    spans: Spans,
     /// A way to stop each running attempt.
     running: HashMap<TaskIndex, watch::Sender<Option<Stop>>>,
     finishing: Vec<Finish>,
@@ -109,6 +113,7 @@ impl Dispatcher {
             rows: Rows::new(),
             devices: Devices::of(setup.gpus.clone()),
             missed: HashMap::new(),
+            spans: Spans::default(),
             afar: Afar::of(std::mem::take(&mut setup.elsewhere), std::mem::take(&mut setup.left)),
             running: HashMap::new(),
             finishing: Vec::new(),
@@ -273,6 +278,7 @@ impl Dispatcher {
     }
 
     fn record(&mut self, record: Record) {
+        self.end_span(&record);
         let said = self.sayer.body_of(&self.setup.plan, &self.known, &self.missed, record);
         self.sayer.durable(&self.setup.journal, said.task, said.attempt, said.body);
     }
@@ -425,9 +431,10 @@ impl Dispatcher {
         self.sayer.attempt_of.insert(task, id.clone());
         let (stop, stopped) = watch::channel(None);
         self.running.insert(task, stop);
+        let span = self.attempt_span(task, number, &id);
         let listens = self.setup.plan.settings(self.setup.plan.task(task)).silence.is_some();
         let (local, outbox, unheard) = (self.setup.local.clone(), self.outbox.clone(), self.unheard.clone());
-        tokio::spawn(async move {
+        let follow = async move {
             let passing = outbox.clone();
             let say = move |body| {
                 if matches!(body, Body::Log { .. }) && unheard.fetch_add(1, Ordering::Relaxed) >= LINES_UNHEARD {
@@ -440,7 +447,8 @@ impl Dispatcher {
             let hear = move || drop(ear.send(Message::Heard(task, number)));
             let outcome = local.follow(child, prepared, stopped, say, listens.then_some(hear)).await;
             let _ = outbox.send(Message::Ended(task, number, Box::new(outcome)));
-        });
+        };
+        tokio::spawn(follow.instrument(span));
         self.feed(Input::Started(task, number));
     }
 

@@ -23,6 +23,7 @@ use crate::world::{Timestamp, World};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tracing::Instrument;
 
 /// Plans the same spec again with more rows known.
 pub type Replan = Arc<dyn Fn(&Rows) -> Result<Plan, Failure> + Send + Sync>;
@@ -83,5 +84,7 @@ pub struct Finished {
 /// # Errors
 /// When the journal fails: nothing more can be promised then, so nothing more is started.
 pub async fn run(setup: Setup, cancel: UnboundedReceiver<Stop>) -> Result<Finished, JournalError> {
-    dispatcher::Dispatcher::new(setup).run(cancel).await
+    let dispatcher = dispatcher::Dispatcher::new(setup);
+    let span = dispatcher.span();
+    dispatcher.run(cancel).instrument(span).await
 }

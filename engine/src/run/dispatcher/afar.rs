@@ -14,6 +14,7 @@ use crate::state::OpenJob;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 /// The places elsewhere that a run uses, and what it has there.
 #[derive(Default)]
@@ -81,9 +82,10 @@ impl Dispatcher {
         };
         let (stop, stopped) = watch::channel(None);
         self.running.insert(task, stop);
+        let span = self.attempt_span(task, number, &attempt.id);
         let (flushed, store, outbox) =
             (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
-        tokio::spawn(async move {
+        let follow = async move {
             // A journal that is broken ends the run; what comes next knows of no job then, and there is none.
             if flushed.await.is_err() {
                 return;
@@ -94,7 +96,8 @@ impl Dispatcher {
                 Ok(outcome) => Message::Ended(task, number, Box::new(outcome)),
                 Err(failure) => Message::LeftOpen(task, number, failure),
             });
-        });
+        };
+        tokio::spawn(follow.instrument(span));
     }
 
     /// It is not known what became of an attempt: the journal keeps it among those whose jobs may be there.
