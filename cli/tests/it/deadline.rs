@@ -76,7 +76,7 @@ fn the_plan_says_how_often_which_failure_is_tried_again() {
 fn a_rule_that_cannot_hold_is_pointed_at() {
     let cases = [
         ("{ class = \"transient\" }", "it says nothing of when it holds", "spec.toml:6:12"),
-        ("{ exit = 75, class = \"flaky\" }", "flaky", "spec.toml:6:31"),
+        ("{ exit = 75, class = \"flaky\" }", "flaky", "spec.toml:6:33"),
         ("{ exit = 0, class = \"transient\" }", "", "spec.toml:6:"),
         ("{ pattern = \"HTTP (429\", class = \"transient\" }", "unclosed group", "spec.toml:6:24"),
     ];

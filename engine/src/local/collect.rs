@@ -3,6 +3,7 @@
 use super::process::End;
 use super::{Prepared, cause, facts, sweep};
 use crate::attempt::{ItemCount, Outcome, VERSION};
+use crate::disk::Room;
 use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
 use crate::manifest::FileEntry;
@@ -35,7 +36,7 @@ pub(super) fn outcome(store: &Folder, prepared: &Prepared, end: End) -> Outcome 
         }
     };
     let outcome =
-        Outcome { failure: outcome.failure.map(|failure| with_what_was_wanted(prepared, failure)), ..outcome };
+        Outcome { failure: outcome.failure.map(|failure| with_what_was_wanted(store, prepared, failure)), ..outcome };
     let outcome = Outcome { usage, ..outcome.redacted(&redactor) };
     if outcome.failure.is_some() {
         match prepared.launch {
@@ -181,17 +182,22 @@ fn is_out_of_memory(prepared: &Prepared, end: &End, code: Option<i32>) -> bool {
     }
 }
 
-/// A failure for want of disk says how much was asked for.
-fn with_what_was_wanted(prepared: &Prepared, failure: Failure) -> Failure {
-    match prepared.attempt.disk {
-        Some(disk) if failure.class == Class::OutOfDisk => {
-            let message = format!("{}, and `resources.disk` asked for {disk}", failure.message);
-            Failure { message, ..failure }.help("make room, or ask for what it really needs")
-        }
-        None if failure.class == Class::OutOfDisk && failure.help.is_none() => failure
-            .help("make room, and say with `resources.disk` what it needs: it then starts where there is as much"),
-        _ => failure,
+/// A failure for want of disk says how much there was and how much was asked for.
+fn with_what_was_wanted(store: &Folder, prepared: &Prepared, failure: Failure) -> Failure {
+    if failure.class != Class::OutOfDisk {
+        return failure;
     }
+    // A stage that finds the disk full by itself may not have looked how full.
+    let is_told = failure.message.contains(" free") || failure.message.contains("no more files");
+    let room = Room::at(&store.path(&prepared.attempt.output)).filter(|_| !is_told);
+    let had = room.map_or_else(String::new, |room| format!(", {room} now"));
+    let wanted =
+        prepared.attempt.disk.map_or_else(String::new, |disk| format!(", and `resources.disk` asked for {disk}"));
+    let help = match prepared.attempt.disk {
+        Some(_) => "make room, or ask for what it really needs",
+        None => "make room, and say with `resources.disk` what it needs: it then starts where there is as much",
+    };
+    Failure { message: format!("{}{had}{wanted}", failure.message), ..failure }.help(help)
 }
 
 /// The beginning of a line that is too long to be quoted.

@@ -1,6 +1,6 @@
 //! Why a program ended, as far as it can be known: by its stage's own rules, by the kernel, by the disk.
 
-use super::project::{Project, Ran};
+use super::project::{BY_WORKER, Project, Ran};
 use pipe_engine::event::Body;
 use pipe_engine::failure::{Class, Failure};
 use std::fs;
@@ -42,7 +42,8 @@ fn the_first_rule_that_holds_gives_a_failure_its_class_and_its_retries() {
 #[test]
 fn a_failure_says_which_rule_gave_it_its_class() {
     let failure = failure_of(&Project::new(), "exit 75", "classes = [{ exit = 75, class = \"out-of-disk\" }]\n");
-    assert_eq!(failure.message, "ended with exit code 75: out-of-disk, as `classes[0]` says");
+    let told = "ended with exit code 75: out-of-disk, as `classes[0]` says, ";
+    assert!(failure.message.starts_with(told) && failure.message.ends_with(" free now"), "{failure:?}");
 }
 
 #[test]
@@ -91,6 +92,48 @@ fn an_ordinary_failure_is_not_out_of_memory_because_another_was() {
 #[expect(clippy::print_stderr, reason = "whoever reads the tests' output is to see what they did not try")]
 fn skipped(why: &str) {
     eprintln!("skipped: {why}");
+}
+
+/// A worker that is this script and not `pipe`.
+fn worker(project: &Project, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = project.write("worker", &format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_worker_that_gets_no_memory_says_so_and_is_tried_with_more() {
+    let project = Project::new();
+    // What every Rust program writes when an allocation fails, before it aborts.
+    let last_words = "echo memory allocation of 8589934592 bytes failed >&2";
+    worker(&project, &format!("{last_words}; kill -ABRT $$"));
+    let ran = project.run(&stage(BY_WORKER, ""));
+    assert_eq!((ran.failures()[0].class, attempts(&ran)), (Class::OutOfMemory, 2));
+
+    // A worker that aborts for another reason, and a program that only says the words.
+    worker(&project, "echo something else >&2; kill -ABRT $$");
+    assert_eq!(project.run(&stage(BY_WORKER, "")).failures()[0].class, Class::Failed);
+    assert_eq!(failure_of(&project, &format!("{last_words}; exit 1"), "").class, Class::Failed);
+}
+
+#[test]
+fn a_worker_that_was_killed_by_nobody_knows_whom_has_failed() {
+    let project = Project::new();
+    worker(&project, "kill -9 $$");
+    let failure = &project.run(&stage(BY_WORKER, "")).failures()[0];
+    assert_eq!((failure.class, failure.message.as_str()), (Class::Failed, "was killed by signal 9"));
+}
+
+#[test]
+fn a_worker_that_reports_a_full_disk_is_told_with_what_there_is_and_what_was_asked_for() {
+    let project = Project::new();
+    let outcome =
+        r#"{"version":1,"id":"ID","failure":{"class":"out-of-disk","code":"disk_full","message":"writing failed"}}"#;
+    worker(&project, &format!("id=$(basename $2); echo '{outcome}' | sed s/ID/$id/ > $2/outcome.json; exit 1"));
+    let failure = &project.run(&stage(BY_WORKER, "resources.disk = \"5 GB\"\n")).failures()[0];
+    assert_eq!(failure.class, Class::OutOfDisk);
+    assert!(failure.message.starts_with("writing failed, ") && failure.message.contains(" free now, "), "{failure:?}");
+    assert!(failure.message.ends_with("`resources.disk` asked for 5 GB"), "{failure:?}");
 }
 
 /// A cgroup with little memory, if we may make one; gone with this value.

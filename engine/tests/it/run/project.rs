@@ -34,6 +34,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 /// No run in these tests takes longer, unless it hangs.
 const LONGEST: Duration = Duration::from_secs(120);
 
+/// The script of a stage that is done by the worker, as a built-in one is.
+pub(super) const BY_WORKER: &str = "(by the worker)";
+
 /// A shell script with inputs, files and outputs.
 struct Script;
 
@@ -88,6 +91,9 @@ impl StageKind for Script {
     }
     fn launch(&self, config: &Json) -> Launch {
         let config: ScriptConfig = read_config(config).expect("checked when the plan was made");
+        if config.script == BY_WORKER {
+            return Launch::Worker;
+        }
         let argv = vec!["sh".to_owned(), "-c".to_owned(), config.script];
         Launch::Program { argv, outputs: config.outputs, classes: config.classes }
     }
@@ -283,7 +289,7 @@ impl Project {
             local: Local {
                 store,
                 state: state.clone(),
-                worker: PathBuf::from("/no/worker/here"),
+                worker: self.path("worker"),
                 oom_kills: OomKills::counted_in(self.path("oom")),
                 grace: Duration::from_millis(300),
             },
