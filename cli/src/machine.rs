@@ -86,7 +86,8 @@ mod tests {
     fn memory_is_the_least_that_any_cgroup_above_allows() {
         // What the kernel writes: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
         let unlimited = "9223372036854771712\n";
-        let cases: [(&str, &[(&str, &str)], Option<u64>); 7] = [
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(&str, Files<'_>, Option<u64>); 7] = [
             ("0::/\n", &[("memory.max", "2147483648\n")], Some(2 << 30)),
             ("0::/\n", &[("memory.max", "max\n")], None),
             ("0::/a/b\n", &[("a/b/memory.max", "max\n"), ("a/memory.max", "1048576\n")], Some(1 << 20)),
