@@ -44,6 +44,10 @@ pub enum Fault {
     StopNotJournaled,
     /// What has a name when the run is asked to stop is handed over all the same.
     SubmittedAfterCancel,
+    /// Nobody is asked for a wake-up when the time of the run is over.
+    WakeUpAtTheEndLost,
+    /// What has its turn is started though there is no room for the journal.
+    PauseIgnored,
     /// What runs elsewhere gets the memory that this machine has for it.
     MemoryOfThisMachine,
     /// What runs after failures too begins before all of its inputs have ended.

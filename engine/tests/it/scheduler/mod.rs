@@ -15,7 +15,7 @@ use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
-use world::{Disk, World};
+use world::{Disk, Trouble, World};
 
 /// `PIPE_TEST_SEEDS` asks for more (or fewer) cases than the usual.
 pub(crate) fn seeds(usual: u32) -> u32 {
@@ -101,6 +101,19 @@ fn a_run_that_fails_fast_starts_nothing_after_a_failure_but_what_follows_failure
             }
         }
         prop_assert!(fails || world.finished.is_some_and(|counts| counts.cancelled == 0));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_journal_that_has_no_room_for_a_while_holds_tasks_up_and_changes_none_of_their_ends() {
+    for_all(1000, |case| {
+        let begins = case.seed % 150;
+        let full_journal = Some(begins..begins + case.seed % 97);
+        let world = World::new(&case).in_trouble(Trouble { full_journal, ..Trouble::default() }).run();
+        let told = world.journal.records.iter().filter(|r| matches!(r, Record::DiskFull(_) | Record::DiskFree));
+        let is_full: Vec<bool> = told.map(|record| matches!(record, Record::DiskFull(_))).collect();
+        prop_assert!(is_full.chunks(2).all(|pair| pair[0] && pair.get(1) != Some(&true)), "each is told once");
         Ok(())
     });
 }

@@ -22,11 +22,15 @@ use pipe_engine::failure::Class;
 use pipe_engine::scheduler::{End, Growth, Input, State, Stop, TaskIndex, step};
 use pipe_engine::world::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 use watch::Watch;
 
 /// More moments than any case of this size can need: a run that is longer goes round in circles.
 const LONGEST: usize = 40_000;
+
+/// What a full disk has left.
+const LEFT: u64 = 7;
 
 /// How late a wake-up may come, in milliseconds.
 const LATE: u64 = 3;
@@ -47,6 +51,8 @@ enum Event {
     /// Somebody ends what an earlier life had left of an attempt.
     Settle(Name),
     Killed,
+    /// The journal cannot be written any more.
+    Broken,
 }
 
 /// How a life ended.
@@ -54,8 +60,8 @@ enum Event {
 pub(crate) enum Ending {
     Finished,
     Killed,
-    /// The journal could not be written.
-    OutOfDisk,
+    /// The journal broke.
+    Broken,
 }
 
 /// Tasks are named by their places in the case, and only to the core by their places in its plan.
@@ -86,6 +92,8 @@ pub(crate) struct World<'a> {
     watch: Watch,
     pub(crate) finished: Option<Counts>,
     ending: Option<Ending>,
+    /// Whether the core was told that the journal's disk is full.
+    is_held_up: bool,
 }
 
 impl<'a> World<'a> {
@@ -112,6 +120,7 @@ impl<'a> World<'a> {
             journal: Journal::default(),
             finished: None,
             ending: None,
+            is_held_up: false,
         }
     }
 
@@ -136,14 +145,15 @@ impl<'a> World<'a> {
     }
 
     /// A run that is stopped when it takes longer.
-    pub(crate) fn within(mut self, longest: Duration) -> Self {
-        self.state = self.state.within(Some(longest));
-        self.watch.ends_at = Some(self.began + longest.as_millis() as u64);
-        self
+    pub(crate) fn within(self, longest: Duration) -> Self {
+        let trouble = Trouble { within: Some(longest), ..self.trouble.clone() };
+        self.in_trouble(trouble)
     }
 
     pub(crate) fn in_trouble(mut self, trouble: Trouble) -> Self {
         self.state = if trouble.fail_fast { self.state.failing_fast() } else { self.state };
+        self.state = self.state.within(trouble.within);
+        self.watch.ends_at = trouble.within.map(|longest| self.began + longest.as_millis() as u64);
         self.trouble = trouble;
         self
     }
@@ -163,6 +173,9 @@ impl<'a> World<'a> {
     pub(crate) fn run(mut self) -> Self {
         if let Some(Kill::At(after)) = self.trouble.kill {
             self.queue.insert((self.began + after, 0), Event::Killed);
+        }
+        if let Some(after) = self.trouble.broken {
+            self.queue.insert((self.began + after, 1), Event::Broken);
         }
         self.after(0, Event::Heard(Input::Planned));
         for moment in 0..LONGEST {
@@ -231,13 +244,8 @@ impl<'a> World<'a> {
             Event::Heard(input) => self.deliver(input),
             Event::Over(place, number, result) => self.over(place, number, result),
             Event::Filed(place) => self.filed(place),
-            Event::Committed(_) if self.is_full() => self.ending = Some(Ending::OutOfDisk),
-            Event::Committed(size) => {
-                self.trace.line(format_args!("{} {size} records are durable", self.now));
-                self.journal.committed(size, &mut self.disk);
-                self.commit();
-                self.flushed();
-            }
+            Event::Committed(size) => self.commit_or_wait(size),
+            Event::Broken => self.ending = Some(Ending::Broken),
             Event::Call(place, number, call) => self.call(place, number, call),
             Event::Settle(name) => self.settle(name),
             Event::Killed => self.ending = Some(Ending::Killed),
@@ -306,8 +314,30 @@ impl<'a> World<'a> {
         self.finished.is_some() && self.journal.is_whole() && self.afar.is_settled()
     }
 
+    /// A group is durable; or waits until there is room, and the core hears of that.
+    fn commit_or_wait(&mut self, size: usize) {
+        let is_full = self.is_in(self.trouble.full_journal.as_ref());
+        if is_full {
+            self.after(20, Event::Committed(size));
+        } else {
+            self.trace.line(format_args!("{} {size} records are durable", self.now));
+            self.journal.committed(size, &mut self.disk);
+            self.commit();
+            self.flushed();
+        }
+        if is_full != self.is_held_up && self.finished.is_none() {
+            self.is_held_up = is_full;
+            self.deliver(if is_full { Input::DiskFull(LEFT) } else { Input::DiskFree });
+        }
+    }
+
+    /// Whether there is no room for results.
     fn is_full(&self) -> bool {
-        self.trouble.full.as_ref().is_some_and(|full| full.contains(&(self.now - self.began)))
+        self.is_in(self.trouble.full_store.as_ref())
+    }
+
+    fn is_in(&self, time: Option<&Range<u64>>) -> bool {
+        time.is_some_and(|time| time.contains(&(self.now - self.began)))
     }
 
     fn index(&self, place: usize) -> TaskIndex {

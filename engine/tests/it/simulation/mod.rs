@@ -89,6 +89,10 @@ fn whatever_befalls_it_the_engine_ends_as_if_nothing_had() {
 fn the_seeds_meet_all_that_can_befall_an_engine() {
     let mut missing: Vec<&str> = vec![
         "Killed",
+        "Broken",
+        "DiskFull(",
+        "DiskFree",
+        "LimitReached(",
         "OutOfDisk",
         "Cancel(Gently)",
         "Cancel(Now)",

@@ -50,5 +50,7 @@ found! {
     a_stop_that_nobody_journals_is_found, StopNotJournaled, "a job is stopped of which the journal does not say so";
     a_job_made_after_a_cancel_is_found, SubmittedAfterCancel, "handed over after the cancel";
     memory_elsewhere_that_is_of_here_is_found, MemoryOfThisMachine, "memory of try 1";
+    a_lost_wake_up_at_the_end_of_a_run_is_found, WakeUpAtTheEndLost, "the run goes on after its deadline";
+    a_start_without_room_for_the_journal_is_found, PauseIgnored, "while there is no room for the journal";
     a_task_that_waits_for_one_input_alone_is_found, FirstInputIsEnough, "began before what it needs";
 }

@@ -40,6 +40,7 @@ impl World<'_> {
     }
 
     fn find(&mut self, place: usize) {
+        self.check_room(place);
         self.check_inputs(place);
         let found = match self.case.fate(place) {
             _ if self.disk.filed.contains(&self.key(place)) => Found::Hit,

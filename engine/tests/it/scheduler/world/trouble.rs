@@ -3,6 +3,7 @@
 use super::super::dice::Dice;
 use pipe_engine::scheduler::Stop;
 use std::ops::Range;
+use std::time::Duration;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trouble {
@@ -12,8 +13,13 @@ pub(crate) struct Trouble {
     pub(crate) fail_fast: bool,
     /// Calls to backends are lost, and machines are taken away.
     pub(crate) loses: bool,
-    /// When the disk is full, in milliseconds since it began.
-    pub(crate) full: Option<Range<u64>>,
+    /// When there is no room for the journal, and when for results, in milliseconds since it began.
+    pub(crate) full_journal: Option<Range<u64>>,
+    pub(crate) full_store: Option<Range<u64>>,
+    /// So many milliseconds after it began the journal breaks.
+    pub(crate) broken: Option<u64>,
+    /// It is stopped when it takes longer.
+    pub(crate) within: Option<Duration>,
 }
 
 /// When the engine is killed.
@@ -26,7 +32,7 @@ pub(crate) enum Kill {
 }
 
 impl Trouble {
-    /// Two of three lives are killed; some are stopped, fail fast, or run out of disk.
+    /// Two of three lives are killed; some are stopped, fail fast, run out of disk or of time.
     pub(crate) fn of(dice: &mut Dice) -> Self {
         let soon = [12, 60, 300][dice.roll(3) as usize];
         let kill = match dice.roll(6) {
@@ -38,13 +44,18 @@ impl Trouble {
         let cancel = dice.one_in(5).then(|| (dice.roll(40) as usize, how));
         let fail_fast = dice.one_in(5);
         let begins = dice.roll(150);
-        let full = dice.one_in(4).then(|| begins..begins + 1 + dice.roll(100));
+        let full = begins..begins + 1 + dice.roll(100);
+        let full_journal = dice.one_in(3).then(|| full.clone());
+        let full_store = dice.one_in(4).then_some(full);
+        let broken = dice.one_in(10).then(|| dice.roll(200));
+        let within = dice.one_in(6).then(|| Duration::from_millis(1 + dice.roll(1500)));
         let loses = dice.one_in(2);
-        Self { kill, cancel, fail_fast, loses, full }
+        Self { kill, cancel, fail_fast, loses, full_journal, full_store, broken, within }
     }
 
     /// Whether a life ends as the fates of the tasks alone say.
     pub(crate) fn is_mild(&self) -> bool {
-        self.cancel.is_none() && !self.fail_fast && !self.loses && self.full.is_none()
+        let is_stopped = self.cancel.is_some() || self.within.is_some() || self.fail_fast;
+        !is_stopped && !self.loses && self.full_store.is_none()
     }
 }

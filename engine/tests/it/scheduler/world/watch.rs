@@ -31,6 +31,8 @@ pub(super) struct Watch {
     /// Tasks whose work is done and lies on the disk.
     pub(super) whole: BTreeSet<usize>,
     cancelled: bool,
+    /// Nothing begins until there is room for the journal.
+    paused: bool,
     /// When the time of the run is over, if it has a limit.
     pub(super) ends_at: Option<u64>,
     failed: bool,
@@ -87,6 +89,8 @@ impl World<'_> {
                 self.watch.ready.extend(rested);
             }
             Input::Expanded(question, Ok(_)) if self.state.awaits(*question) => self.hear_growth(*question),
+            Input::DiskFull(_) => self.watch.paused = true,
+            Input::DiskFree => self.watch.paused = false,
             Input::Cancel(_) => {
                 self.watch.cancelled = true;
                 self.watch.ready.clear();
@@ -199,6 +203,7 @@ impl World<'_> {
     pub(super) fn check_start(&mut self, place: usize, number: u32, memory: u64) {
         assert!(!self.watch.cancelled, "task {place} was started after the cancel");
         assert!(!self.is_halted(place), "task {place} was started after a failure");
+        self.check_room(place);
         assert!(!self.disk.filed.contains(&self.key(place)), "the result of task {place} is made again");
         self.check_inputs(place);
         assert_eq!(self.first(self.case.elsewhere(place)), Some(place), "what most waits for goes first");
@@ -212,6 +217,10 @@ impl World<'_> {
         assert!(self.watch.running.insert(place, running).is_none(), "task {place} runs twice");
         let (taken, limits) = (self.watch.taken(), self.case.limits());
         assert!(taken.0 <= limits.cpu && taken.1 <= limits.memory, "{taken:?} taken of {limits:?}");
+    }
+
+    pub(super) fn check_room(&self, place: usize) {
+        assert!(!self.watch.paused, "task {place} begins while there is no room for the journal");
     }
 
     pub(super) fn check_submit(&self, place: usize) {
@@ -281,6 +290,9 @@ impl World<'_> {
         assert!(halted.is_none(), "task {halted:?} waits for its turn after a failure that ended the run");
         let unknown = self.disk.jobs.live(now).find(|name| !self.disk.open.contains(name));
         assert!(unknown.is_none(), "a job runs of which the journal does not know: {unknown:?}");
+        if watch.paused {
+            return;
+        }
         let afar = self.first(true);
         assert_eq!(afar, None, "a task that runs elsewhere could start and does not");
         let Some(first) = self.first(false) else { return };
