@@ -6,7 +6,6 @@ use crate::backend::Backend;
 use crate::elsewhere::{self, Poller};
 use crate::event::Body;
 use crate::failure::Failure;
-use crate::ids::AttemptId;
 use crate::plan::Part;
 use crate::run::say::AttemptEnd;
 use crate::scheduler::{Input, Stop, TaskIndex};
@@ -27,7 +26,7 @@ pub(super) struct Afar {
     /// Jobs of earlier runs of which it is not known yet whether anybody wants them, by their tasks.
     left: HashMap<String, Vec<OpenJob>>,
     /// Attempts that were handed over, by this run or an earlier one, and of which it is not known how they ended.
-    unheard: HashMap<TaskIndex, AttemptId>,
+    unheard: HashMap<TaskIndex, OpenJob>,
     /// How many of them are being ended.
     ending: usize,
 }
@@ -53,7 +52,7 @@ impl Dispatcher {
     /// Finds the attempt that is open under the task's key, or describes a new one.
     pub(super) fn describe(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
-        let unheard = self.afar.unheard.remove(&task);
+        let unheard = self.afar.unheard.get(&task).map(|job| job.attempt.clone());
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
             let described = elsewhere::describe(&store, attempt, unheard.as_ref());
@@ -75,6 +74,8 @@ impl Dispatcher {
     /// Hands an attempt over once the journal has it for good that this was meant, and follows it.
     pub(super) fn submit(&mut self, task: TaskIndex, number: u32) {
         let attempt = self.afar.described.remove(&task).expect("it was described");
+        // From here on it is followed.
+        self.afar.unheard.remove(&task);
         let name = self.setup.plan.place_of(task).name.clone();
         let Some(place) = self.afar.place(&name) else {
             let failure = Failure::failed("no_backend", "the backend is not connected").on(name);
@@ -103,7 +104,9 @@ impl Dispatcher {
     /// It is not known what became of an attempt: the journal keeps it among those whose jobs may be there.
     pub(super) fn left_open(&mut self, task: TaskIndex, number: u32, failure: Failure) {
         self.running.remove(&task);
-        self.afar.unheard.extend(self.sayer.attempt_of.get(&task).map(|id| (task, id.clone())));
+        let (backend, name) = (self.setup.plan.place_of(task).name.clone(), self.name(task));
+        let attempt = self.sayer.attempt_of[&task].clone();
+        self.afar.unheard.insert(task, OpenJob { attempt, backend, task: name });
         self.sayer.ends.insert(task, AttemptEnd { is_open: true, ..AttemptEnd::default() });
         self.feed(Input::Ended(task, number, Err(failure)));
     }
@@ -141,21 +144,24 @@ impl Dispatcher {
             return;
         }
         let wanted = self.missed.get(&task).filter(|_| !is_hit).map(|looked| looked.key.fingerprint.short(20));
-        let is_wanted = |job: &OpenJob| wanted.is_some_and(|key| job.attempt.0.starts_with(key));
+        let here = &self.setup.plan.place_of(task).name;
+        let is_wanted =
+            |job: &OpenJob| job.backend == *here && wanted.is_some_and(|key| job.attempt.0.starts_with(key));
         let left = self.afar.left.remove(&self.name(task)).unwrap_or_default();
         let (wanted, unwanted): (Vec<_>, Vec<_>) = left.into_iter().partition(is_wanted);
-        self.afar.unheard.extend(wanted.into_iter().map(|job| (task, job.attempt)));
+        self.afar.unheard.extend(wanted.into_iter().map(|job| (task, job)));
         unwanted.into_iter().for_each(|job| self.end_left(job));
     }
 
-    /// The run is over: what was never looked up, since it was skipped or the run was stopped, has nobody who waits for
-    /// it.
+    /// The run is over: what was never looked up or never followed, since its task was skipped or the run was stopped, has
+    /// nobody who waits for it.
     pub(super) fn end_rest(&mut self) {
         let plan = self.setup.plan.clone();
         let others = (0..plan.len()).filter(|task| plan.part(*task) != Part::Wanted);
         let others: BTreeSet<String> = others.map(|task| plan.task(task).id.to_string()).collect();
         let rest = self.afar.left.extract_if(|task, _| !others.contains(task));
-        let rest: Vec<OpenJob> = rest.flat_map(|(_, jobs)| jobs).collect();
+        let unheard = std::mem::take(&mut self.afar.unheard).into_values();
+        let rest: Vec<OpenJob> = rest.flat_map(|(_, jobs)| jobs).chain(unheard).collect();
         rest.into_iter().for_each(|job| self.end_left(job));
     }
 

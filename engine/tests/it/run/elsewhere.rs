@@ -144,6 +144,17 @@ fn the_job_of_a_task_that_is_skipped_now_is_ended() {
 }
 
 #[test]
+fn a_run_that_is_stopped_leaves_no_job_of_an_earlier_one() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    project.run_in(".pipe", TWO, |event| matches!(event.body, Body::RunStarted { .. }).then_some(Stop::Gently));
+    let made = provider.desk().made.clone();
+    assert_eq!((made.len(), &provider.desk().cancelled), (1, &made));
+    assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
 fn an_engine_with_an_empty_state_folder_goes_on_with_the_same_job() {
     let (project, provider) = far();
     provider.desk().holds = true;

@@ -92,7 +92,7 @@ impl World<'_> {
         // Workers write how they ended, whether or not an engine lives.
         let over: Vec<Name> = self.disk.jobs.over(self.now).cloned().collect();
         self.disk.outcomes.extend(over);
-        let unheard = self.afar.unheard.remove(&place);
+        let unheard = self.afar.unheard.get(&place).cloned();
         let (name, is_there) = self.disk.describe(key, does, unheard);
         if is_there {
             self.trace.line(format_args!("{} {name:?} is taken up", self.now));
@@ -120,6 +120,7 @@ impl World<'_> {
     pub(super) fn submit(&mut self, place: usize, number: u32) {
         let followed = self.afar.following(place, number).expect("what is handed over was described");
         followed.is_submitted = true;
+        self.afar.unheard.remove(&place);
         self.once_durable(Event::Call(place, number, Call::Find));
     }
 
@@ -250,9 +251,11 @@ impl World<'_> {
         }
     }
 
-    /// A run that is over ends what nobody has asked for.
+    /// A run that is over ends what nobody has asked for, and what nobody follows.
     pub(super) fn end_all_left(&mut self) {
-        std::mem::take(&mut self.afar.left).into_iter().for_each(|name| self.end_left(name));
+        let unheard = std::mem::take(&mut self.afar.unheard).into_values();
+        let left = std::mem::take(&mut self.afar.left).into_iter().chain(unheard);
+        left.collect::<BTreeSet<_>>().into_iter().for_each(|name| self.end_left(name));
     }
 
     fn end_left(&mut self, name: Name) {
