@@ -42,7 +42,7 @@ impl Trouble {
         };
         let how = if dice.one_in(3) { Stop::Now } else { Stop::Gently };
         let cancel = dice.one_in(5).then(|| (dice.roll(40) as usize, how));
-        let fail_fast = dice.one_in(5);
+        let fail_fast = dice.one_in(3);
         let begins = dice.roll(150);
         let full = begins..begins + 1 + dice.roll(100);
         let full_journal = dice.one_in(3).then(|| full.clone());
