@@ -49,21 +49,24 @@ pub(crate) struct LsArgs {
     pub(crate) removed: bool,
 }
 
-/// How much `gc` keeps.
+/// How much `gc` keeps. What is not told is as `[store] keep` in the spec says.
 #[derive(Clone, Copy, Debug, Group)]
 pub(crate) struct Keeping {
-    /// Keep so many results of each task, the newest
-    #[arg(long, value_name = "N", default_value = "3")]
-    pub(crate) keep: usize,
-    /// Keep all results that are younger than this
-    #[arg(long, value_name = "AGE", default_value = "1d")]
-    pub(crate) older_than: Millis,
+    /// Keep so many results of each task, the newest [default: the spec's, else 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<u32>,
+    /// Keep all results that are younger than this [default: the spec's, else 1d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older_than: Option<Millis>,
     /// Keep all bytes that were written less than this ago: somebody may be about to file them
     #[arg(long, value_name = "AGE", default_value = "1d", hide = true)]
     pub(crate) min_age: Millis,
-    /// Keep the events and logs of so many runs of each pipeline, the newest
-    #[arg(long, value_name = "N", default_value = "100")]
-    pub(crate) keep_runs: usize,
+    /// Keep the events and logs of so many runs of each pipeline, the newest [default: the spec's, else 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_runs: Option<u32>,
+    /// Keep what is known of removed results for so long [default: the spec's, else 90d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_removed: Option<Millis>,
 }
 
 #[derive(Debug, Group)]

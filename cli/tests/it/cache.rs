@@ -334,3 +334,25 @@ fn gc_that_is_killed_leaves_misses_and_nothing_else() {
     gc(&bench, &["--keep", "1"]);
     assert_eq!(bench.result("sum", "all"), whole);
 }
+
+#[test]
+fn gc_goes_by_what_the_spec_says_and_first_by_what_is_typed() {
+    let keep = "keep = { results = 1, younger_than = \"0s\", runs = 1, removed = \"0s\" }";
+    let bench = Bench::with(&format!("{SUM}\n[store]\n{keep}\n"));
+    run_with(&bench, &[0, 1, 2, 3]);
+    let gc = |more: &[&str]| {
+        let said = bench.pipe(&[&["cache", "gc", "spec.toml", "--json", "--min-age", "0s"], more].concat());
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let json = said.json();
+        let count = |what: &str| json[what].as_array().map_or(0, Vec::len);
+        (count("removed"), count("runs"), json["forgotten"].as_u64().unwrap())
+    };
+    assert_eq!(gc(&["--dry-run", "--keep", "4"]), (0, 3, 0));
+    assert_eq!(gc(&["--dry-run", "--older-than", "1d", "--keep-runs", "3"]), (0, 1, 0));
+    assert_eq!(gc(&[]), (9, 3, 0), "three older results of three tasks");
+    assert_eq!((listed(&bench, &[]).len(), listed(&bench, &["--removed"]).len()), (3, 12));
+    assert_eq!(gc(&["--dry-run", "--keep-removed", "1d"]), (0, 0, 0));
+    assert_eq!(gc(&[]), (0, 0, 9), "what is known of them is kept for no time at all");
+    assert_eq!(listed(&bench, &["--removed"]).len(), 3);
+    assert_eq!(bench.run().count("attempt_started"), 3, "what is gone is made again");
+}

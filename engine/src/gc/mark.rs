@@ -16,6 +16,8 @@ pub struct Rules {
     pub older_than: Duration,
     /// All bytes that were written or sealed less than this ago: somebody may be about to file them.
     pub min_age: Duration,
+    /// What is known of results that are gone, for this long.
+    pub removed_for: Duration,
     /// The time.
     pub now: Timestamp,
 }

@@ -21,6 +21,8 @@ pub struct Plan {
     pub gone: Vec<DataFile>,
     /// Half-written objects that go.
     pub half_written: Vec<DataFile>,
+    /// Manifests of results that were removed or put in quarantine so long ago that nobody asks for them.
+    pub forgotten: Vec<DataFile>,
     /// Folders under `data/` and `attempts/`, each behind those that it holds: those that are left empty go.
     pub(super) folders: Vec<DataFile>,
     /// What is empty since then or before may go.
@@ -39,12 +41,13 @@ impl Plan {
 
     /// The bytes that become free.
     pub fn freed(&self) -> u64 {
-        self.gone.iter().chain(&self.half_written).map(|file| file.size).sum()
+        self.gone.iter().chain(&self.half_written).chain(&self.forgotten).map(|file| file.size).sum()
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.half_written.is_empty() && self.removed().next().is_none()
+        let files = [&self.gone, &self.half_written, &self.forgotten];
+        files.iter().all(|files| files.is_empty()) && self.removed().next().is_none()
     }
 }
 
@@ -71,7 +74,16 @@ pub fn plan(store: &Folder, rules: &Rules, roots: &Roots) -> Result<Plan, Failur
     let is_old = |file: &DataFile| file.touched <= before && !file.at.ends_with(".lock");
     let half_written = tmp.files.into_iter().filter(is_old).collect();
     let results = results.into_iter().zip(marks).collect();
-    Ok(Plan { results, kept, gone, half_written, folders, before, damaged, now: rules.now })
+    let forgotten = forgotten(store, Timestamp(rules.now.0.saturating_sub(millis(rules.removed_for))))?;
+    Ok(Plan { results, kept, gone, half_written, forgotten, folders, before, damaged, now: rules.now })
+}
+
+/// Manifests of results that are gone, which nobody has touched since.
+fn forgotten(store: &Folder, since: Timestamp) -> Result<Vec<DataFile>, Failure> {
+    let [mut old, quarantine] = [Found::under(store, "lineage")?.files, Found::under(store, "quarantine")?.files];
+    old.extend(quarantine);
+    old.retain(|file| file.touched < since);
+    Ok(old)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -48,7 +48,7 @@ pub fn sweep(store: &Folder, plan: &Plan, goes_on: &mut dyn FnMut(Step<'_>) -> b
     // What is in quarantine has a name of its own; what counts is that the folder has it.
     let places = places.iter().map(String::as_str).chain(["quarantine/any"]);
     store.flush(places).map_err(store_failed)?;
-    for file in plan.gone.iter().chain(&plan.half_written) {
+    for file in plan.gone.iter().chain(&plan.half_written).chain(&plan.forgotten) {
         if !goes_on(Step::File(&file.at)) {
             return Ok(());
         }

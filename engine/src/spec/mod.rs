@@ -94,6 +94,7 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         profile,
         environment,
         store: file.store.root,
+        keep: file.store.keep,
         backends: root.get("backends").into_iter().flat_map(Node::entries).map(|e| backend(e, &problems)).collect(),
         defaults: sound(&root, &problems, |key| key == "defaults").get("defaults").cloned(),
         stages: root.get("stages").into_iter().flat_map(Node::entries).map(|e| stage(e, &problems)).collect(),

@@ -95,11 +95,28 @@ pub(super) struct StoreSpec {
     /// A folder, relative to the file that names it. Default: `out`.
     #[serde(default = "default_root")]
     pub(super) root: String,
+    /// What `pipe cache gc` keeps when it is not told otherwise.
+    #[serde(default)]
+    pub(super) keep: Keep,
+}
+
+/// How much `pipe cache gc` keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// So many results of each task, the newest. Default: 3.
+    pub results: Option<u32>,
+    /// All results that are younger than this. Default: `1d`.
+    pub younger_than: Option<Millis>,
+    /// The events and logs of so many runs of each pipeline, the newest. Default: 100.
+    pub runs: Option<u32>,
+    /// What is known of a result that was removed or put in quarantine, for so long. Default: `90d`.
+    pub removed: Option<Millis>,
 }
 
 impl Default for StoreSpec {
     fn default() -> Self {
-        Self { root: default_root() }
+        Self { root: default_root(), keep: Keep::default() }
     }
 }
 
@@ -128,6 +145,8 @@ pub struct Spec {
     pub environment: Environment,
     /// The store's root as written.
     pub store: String,
+    /// What of it is kept.
+    pub keep: Keep,
     /// Places to run, templates unresolved.
     pub backends: Vec<BackendSpec>,
     /// What holds for every stage, templates unresolved.

@@ -138,6 +138,23 @@ impl Hints {
         }
     }
 
+    /// Forgets results that are no longer in the store. Failing to is no error: nobody finds them there.
+    pub fn forget<'a>(path: &Path, results: impl Iterator<Item = &'a Fingerprint>) {
+        let forgotten = || -> rusqlite::Result<()> {
+            let mut connection = open(path)?;
+            let transaction = connection.transaction()?;
+            for print in results.filter_map(print) {
+                transaction.prepare_cached("delete from results where fingerprint = ?1")?.execute(params![print])?;
+            }
+            transaction.commit()
+        };
+        if path.exists()
+            && let Err(error) = forgotten()
+        {
+            tracing::debug!(%error, "hints were not forgotten");
+        }
+    }
+
     /// Writes what is new. Failing to is no error: the next run asks again.
     pub fn save(&mut self) {
         if self.new_files.is_empty() && self.new_results.is_empty() && self.new_newest.is_empty() {

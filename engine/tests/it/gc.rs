@@ -148,7 +148,7 @@ impl Bench {
 
     fn rules(&self, keep: usize, older_than: u64) -> Rules {
         let days = |days: u64| Duration::from_millis(days * DAY);
-        Rules { keep, older_than: days(older_than), min_age: days(1), now: self.at(DAYS) }
+        Rules { keep, older_than: days(older_than), min_age: days(1), removed_for: days(90), now: self.at(DAYS) }
     }
 
     /// Fails when a result that is found does not have its files with their bytes.
@@ -324,6 +324,25 @@ fn a_result_that_is_removed_twice_is_found_as_it_last_was() {
     }
     assert_eq!(blocking(bench.store.list("lineage/")).unwrap().len(), 2, "the first one is kept beside it");
     assert_eq!(lineage::all(&bench.store).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_known_of_a_result_that_went_is_forgotten_when_its_time_has_come() {
+    let mut bench = Bench::new();
+    let file = bench.file("data/p/s0/x", "x", 1);
+    let name = bench.result("x", Of::Task, 0, 1, vec![file]);
+    lineage::remove(&bench.store, &name, bench.at(2)).unwrap();
+    bench.file("quarantine/y.json", "{", 2);
+    let left = |bench: &Bench, now: u64, removed_for: u64| {
+        let days = |days: u64| Duration::from_millis(days * DAY);
+        let rules = Rules { removed_for: days(removed_for), now: bench.at(now), ..bench.rules(3, 1) };
+        let decided = plan(&bench.store, &rules, &Roots::default()).unwrap();
+        sweep(&bench.store, &decided, &mut |_| true).unwrap();
+        ["lineage/", "quarantine/"].map(|folder| blocking(bench.store.list(folder)).unwrap().len())
+    };
+    assert_eq!(left(&bench, 91, 90), [1, 1]);
+    assert_eq!(left(&bench, 93, 90), [0, 0]);
+    assert!(lineage::find(&bench.store, &name).unwrap().is_none());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `pipe cache du`: how much room results take, by pipeline and stage, and how much of it `gc` would free. A file that
 //! several results name lies on the disk once, and is counted once.
 
-use super::{project, roots, rules, store};
+use super::{project, roots, rules, runs_kept, store};
 use crate::args::DuArgs;
 use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 pub(crate) fn run(args: &DuArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = project(&args.spec, printer)?;
     let (store, world) = (store(&project), World::real());
-    let plan = plan(&store, &rules(&args.keeping, &world), &roots(&store, &project.state)?)?;
+    let plan = plan(&store, &rules(&args.keeping, &project, &world), &roots(&store, &project.state)?)?;
     let stages = by_stage(&plan);
-    let rest = rest(&store, &plan, &project.state, args.keeping.keep_runs)?;
+    let rest = rest(&store, &plan, &project.state, runs_kept(&args.keeping, &project))?;
     if printer.json {
         let stages = stages.iter().map(|((pipeline, stage), taken)| {
             json!({ "pipeline": pipeline, "stage": stage, "files": taken.files, "bytes": taken.bytes, "free": taken.free })
@@ -79,7 +79,9 @@ fn rest(
     };
     let mut rest = Vec::new();
     for (title, folder) in [("manifests", "results"), ("removed manifests", "lineage"), ("quarantine", "quarantine")] {
-        rest.push((title, whole(store, folder)?));
+        let mut taken = whole(store, folder)?;
+        taken.free = plan.forgotten.iter().filter(|file| file.at.starts_with(folder)).map(|file| file.size).sum();
+        rest.push((title, taken));
     }
     let mut half_written = Taken::default();
     plan.half_written.iter().for_each(|file| half_written.add(file, true));

@@ -1,7 +1,7 @@
 //! `pipe cache gc`: removes what nobody needs any more, from the store and from the state folder. Nothing is removed while
 //! anything runs.
 
-use super::{project, roots, rules, store};
+use super::{project, roots, rules, runs_kept, store};
 use crate::args::GcArgs;
 use crate::exit::{Exit, Refusal};
 use crate::printer::Printer;
@@ -9,6 +9,7 @@ use crate::wiring::{Alone, Project};
 use crate::words;
 use pipe_engine::gc::{Plan, Why, plan, runs, sweep};
 use pipe_engine::manifest::Of;
+use pipe_engine::state::Hints;
 use pipe_engine::store::Folder;
 use pipe_engine::world::World;
 use serde_json::{Value as Json, json};
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &GcArgs, printer: &Printer) -> Result<Exit, Refusal> {
         let decided = Decided::of(args, &project, &alone.store)?;
         sweep(&alone.store, &decided.plan, &mut |_| true)?;
         runs::forget(&alone.state, &decided.runs)?;
+        Hints::forget(&alone.state.hints(), decided.plan.removed().map(|entry| &entry.fingerprint));
         decided
     };
     if printer.json {
@@ -46,8 +48,8 @@ struct Decided {
 impl Decided {
     fn of(args: &GcArgs, project: &Project, store: &Folder) -> Result<Self, Refusal> {
         let roots = roots(store, &project.state)?;
-        let plan = plan(store, &rules(&args.keeping, &World::real()), &roots)?;
-        Ok(Self { plan, runs: runs::old(&project.state, args.keeping.keep_runs)? })
+        let plan = plan(store, &rules(&args.keeping, project, &World::real()), &roots)?;
+        Ok(Self { plan, runs: runs::old(&project.state, runs_kept(&args.keeping, project))? })
     }
 
     /// How many results are kept, by why.
@@ -75,6 +77,10 @@ impl Decided {
             let logs = words::count(attempts, "attempt");
             text.push_str(&format!("{verb} the events of {} and the logs of {logs}\n", words::count(runs, "run")));
         }
+        if !plan.forgotten.is_empty() {
+            let forgotten = words::count(plan.forgotten.len() as u64, "manifest");
+            text.push_str(&format!("{verb} {forgotten} of results that went long ago\n"));
+        }
         if !plan.damaged.is_empty() {
             let damaged = words::count(plan.damaged.len() as u64, "manifest");
             text.push_str(&format!("{damaged} that cannot be read: put in quarantine\n"));
@@ -93,7 +99,7 @@ impl Decided {
         });
         json!({
             "dry_run": dry_run, "removed": removed.collect::<Vec<_>>(), "files": plan.gone.len(),
-            "half_written": plan.half_written.len(), "bytes": plan.freed(), "kept": self.kept(),
+            "half_written": plan.half_written.len(), "forgotten": plan.forgotten.len(), "bytes": plan.freed(), "kept": self.kept(),
             "quarantined": plan.damaged, "runs": runs.runs, "attempts": runs.attempts.len(),
         })
     }

@@ -14,6 +14,7 @@ use crate::wiring::Project;
 use pipe_engine::gc::{Roots, Rules, pins, runs};
 use pipe_engine::state::{Hints, StateFolder};
 use pipe_engine::store::Folder;
+use pipe_engine::units::Millis;
 use pipe_engine::world::{Timestamp, World};
 
 pub(crate) fn run(args: &CacheArgs, printer: &Printer) -> Result<Exit, Refusal> {
@@ -43,10 +44,22 @@ fn store(project: &Project) -> Folder {
     Folder::for_looking(project.plan.store.canonicalize().unwrap_or_else(|_| project.plan.store.clone()))
 }
 
-/// What `gc` is to go by.
-fn rules(keeping: &Keeping, world: &World) -> Rules {
-    let Keeping { keep, older_than, min_age, .. } = *keeping;
-    Rules { keep, older_than: older_than.into(), min_age: min_age.into(), now: world.now() }
+/// What `gc` is to go by: what was typed, else what the spec says.
+fn rules(typed: &Keeping, project: &Project, world: &World) -> Rules {
+    let spec = project.recipe.spec.keep;
+    let days = |days: u64| Millis(days * 86_400_000);
+    Rules {
+        keep: typed.keep.or(spec.results).unwrap_or(3) as usize,
+        older_than: typed.older_than.or(spec.younger_than).unwrap_or(days(1)).into(),
+        min_age: typed.min_age.into(),
+        removed_for: typed.keep_removed.or(spec.removed).unwrap_or(days(90)).into(),
+        now: world.now(),
+    }
+}
+
+/// Of how many runs of each pipeline `gc` keeps events and logs.
+fn runs_kept(typed: &Keeping, project: &Project) -> usize {
+    typed.keep_runs.or(project.recipe.spec.keep.runs).unwrap_or(100) as usize
 }
 
 /// What is kept whatever else is said.

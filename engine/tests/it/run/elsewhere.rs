@@ -273,6 +273,7 @@ fn gc_leaves_the_bytes_of_an_attempt_that_is_open_and_removes_what_is_left_of_ot
         keep: 0,
         older_than: std::time::Duration::ZERO,
         min_age: std::time::Duration::ZERO,
+        removed_for: std::time::Duration::ZERO,
         now: pipe_engine::world::Timestamp(u64::MAX),
     };
     let store = pipe_engine::store::Folder::open(project.path("spec/out")).unwrap();
