@@ -5,6 +5,7 @@
 mod automation;
 pub mod common;
 mod dotenv;
+mod keep;
 mod load;
 pub mod model;
 pub mod node;
@@ -73,6 +74,7 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
     }
     check(&root, schema, &sources, &mut problems);
     secrets::check(&root, &mut sources, &mut problems);
+    keep::check(&root, &mut problems);
     for (place, other) in others {
         if problems.len() >= MOST_PROBLEMS {
             break;
