@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures `pipe run` beside ninja, make, snakemake, luigi and dvc and prints a Markdown table.
 
-    bench-engine.py PIPE [--runs N] [--keep DIR] [--only WORD]... [--quick]
+    bench-engine.py PIPE [--runs N] [--keep DIR] [--only WORDS]... [--quick]
 
 Every program has the same work: `sh` starts, makes a file, and ends; two at a time. All of a scene's programs run in
 turn, round after round, so that a machine that is busy for a while is busy for all of them. CPU is that of the whole tree
@@ -29,7 +29,7 @@ def main():
     arguments.add_argument("pipe", type=Path, help="the binary to measure")
     arguments.add_argument("--runs", type=int, help="rounds of each scene (default 5 of short ones, 3, or 1 of long ones)")
     arguments.add_argument("--keep", type=Path, help="work in this folder and leave it there")
-    arguments.add_argument("--only", action="append", help="only scenes whose title holds this; may be given again")
+    arguments.add_argument("--only", action="append", help="only scenes whose tasks and state begin so; may be given again")
     arguments.add_argument("--quick", action="store_true", help="only pipe and ninja, and nothing with 100,000 tasks")
     options = arguments.parse_args()
     peers = install_peers()
@@ -38,7 +38,7 @@ def main():
         print("| tasks | state | program | CPU | wall | peak memory | CPU, ninja = 1 | wall, ninja = 1 |")
         print("|---|---|---|---|---|---|---|---|")
         for scene in scenes(options.pipe.resolve(), peers):
-            if options.only and not any(word in scene.title for word in options.only):
+            if options.only and not any(scene.title.startswith(words) for words in options.only):
                 continue
             if options.quick and scene.is_long:
                 continue
