@@ -278,9 +278,20 @@ impl Dispatcher {
     }
 
     fn record(&mut self, record: Record) {
-        self.end_span(&record);
+        let ended = record.ends();
         let said = self.sayer.body_of(&self.setup.plan, &self.known, &self.missed, record);
         self.sayer.durable(&self.setup.journal, said.task, said.attempt, said.body);
+        if let Some(task) = ended {
+            self.forget(task);
+        }
+    }
+
+    /// What was learned of a task that has ended nobody asks for any more: a run may have a hundred thousand of them.
+    fn forget(&mut self, task: TaskIndex) {
+        self.spans.end(task);
+        self.missed.remove(&task);
+        self.sayer.attempt_of.remove(&task);
+        self.sayer.ends.remove(&task);
     }
 
     fn carry_out(&mut self, command: Command) {

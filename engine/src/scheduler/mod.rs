@@ -270,6 +270,16 @@ pub enum Record {
     Finished(Counts),
 }
 
+impl Record {
+    /// The task that has run, or was to run, and has ended by this.
+    pub fn ends(&self) -> Option<TaskIndex> {
+        match self {
+            Self::Succeeded(task) | Self::Failed(task, _) | Self::Cancelled(task) => Some(*task),
+            _ => None,
+        }
+    }
+}
+
 /// Takes one input at the moment `now` and says what to do.
 ///
 /// Late and repeated inputs are harmless: an input that does not fit the task's state changes nothing.

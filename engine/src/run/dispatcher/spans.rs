@@ -2,13 +2,20 @@
 
 use super::Dispatcher;
 use crate::ids::AttemptId;
-use crate::scheduler::{Record, TaskIndex};
+use crate::scheduler::TaskIndex;
 use std::collections::HashMap;
 use tracing::{Level, Span, enabled, info_span};
 
 /// The spans of tasks that have begun and not ended.
 #[derive(Default)]
 pub(super) struct Spans(HashMap<TaskIndex, Span>);
+
+impl Spans {
+    /// A task has ended.
+    pub(super) fn end(&mut self, task: TaskIndex) {
+        self.0.remove(&task);
+    }
+}
 
 impl Dispatcher {
     /// The span of the whole run.
@@ -24,12 +31,5 @@ impl Dispatcher {
         let name = self.name(task);
         let span = self.spans.0.entry(task).or_insert_with(|| info_span!("task", task = name));
         info_span!(parent: &*span, "attempt", attempt = %id, number)
-    }
-
-    /// A task's span ends when the journal says that the task does.
-    pub(super) fn end_span(&mut self, record: &Record) {
-        if let Record::Succeeded(task) | Record::Failed(task, _) | Record::Cancelled(task) = record {
-            self.spans.0.remove(task);
-        }
     }
 }
