@@ -53,14 +53,8 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     }
     let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
     let workshop = Workshop::open(&project, args.wait, &machine, printer)?;
-    if let Some(slot) = args.slot {
-        // With the lock held: two runs that were started for one slot come one after the other.
-        let root = workshop.local.state.root();
-        if let Claim::Begun(begun) = pipe_clock::claim(root, &args.spec.spec, slot)? {
-            let slot = pipe_clock::told(slot);
-            printer.line(&format!("nothing to do for {slot}: a run for {} has begun before", pipe_clock::told(begun)));
-            return Ok(Exit::Done);
-        }
+    if !claims_its_slot(args, &workshop, printer)? {
+        return Ok(Exit::Done);
     }
     let finder = with_given(&project, &workshop, machine.now(), printer)?;
     let state = workshop.local.state.clone();
@@ -109,6 +103,18 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     }
     hooks::after(&project.plan.around.hooks, &finished, args, printer);
     Ok(exit_of(&finished))
+}
+
+/// Whether the slot that the run is for is its own, or it is for none. With the lock held: two runs that were started for
+/// one slot come one after the other.
+fn claims_its_slot(args: &RunArgs, workshop: &Workshop, printer: &Printer) -> Result<bool, Refusal> {
+    let Some(slot) = args.slot else { return Ok(true) };
+    let Claim::Begun(begun) = pipe_clock::claim(workshop.local.state.root(), &args.spec.spec, slot)? else {
+        return Ok(true);
+    };
+    let slot = pipe_clock::told(slot);
+    printer.line(&format!("nothing to do for {slot}: a run for {} has begun before", pipe_clock::told(begun)));
+    Ok(false)
 }
 
 /// The run is over and well; its trace alone may be missing.

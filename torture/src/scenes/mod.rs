@@ -26,7 +26,7 @@ pub(crate) enum Ending {
 pub(crate) type Scene = fn(&Bench) -> Ending;
 
 /// All scenes, by name.
-pub(crate) const ALL: [(&str, Scene); 7] = [
+pub(crate) const ALL: [(&str, Scene); 8] = [
     ("kills while the state folder is made", birth::play),
     ("two engines at once", two::play),
     ("jobs elsewhere", jobs::play),
