@@ -469,7 +469,8 @@ pub(crate) fn start_tracing(printer: &Printer) {
         .with_env_filter(filter)
         .with_writer(lines)
         .with_ansi(ansi)
-        .without_time()
+        // No time of day: the order says enough, and a span tells how long it was open.
+        .with_timer(())
         .with_target(false)
         // How long each span was open, and how long something was done in it.
         .with_span_events(FmtSpan::CLOSE)

@@ -133,7 +133,7 @@ fn what_names_no_task_is_refused_before_anything_runs() {
 
 #[test]
 fn a_run_that_fails_fast_finishes_what_runs_and_starts_no_more() {
-    let spec = SUM.replace("echo number {{ n }};", "test {{ n }} != 1 || exit 3; sleep 0.2; echo {{ n }} >> @/ran;");
+    let spec = SUM.replace("echo number {{ n }};", "test {{ n }} != 1 || exit 3; sleep 1; echo {{ n }} >> @/ran;");
     let bench = Bench::with(&spec.replace("numbers = [1, 2]", "numbers = [1, 2, 3, 4, 5, 6]"));
     let failed = run(&bench, &["--fail-fast", "--cpu", "2", "--json"]);
     assert_eq!(failed.code, Some(1));
