@@ -145,6 +145,27 @@ pub struct Usage {
     pub read: u64,
     /// Bytes it wrote to disks.
     pub written: u64,
+    /// What went over its TCP connections; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+}
+
+/// Bytes that went over the TCP connections that an attempt and all that it started were seen to hold, those within the
+/// machine among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Network {
+    /// Bytes it received.
+    pub received: u64,
+    /// Bytes it sent.
+    pub sent: u64,
+    /// Bytes it received in a second, on average.
+    pub received_mean: u64,
+    /// The most bytes in a second that it received between two looks.
+    pub received_peak: u64,
+    /// Bytes it sent in a second, on average.
+    pub sent_mean: u64,
+    /// The most bytes in a second that it sent between two looks.
+    pub sent_peak: u64,
 }
 
 impl Outcome {

@@ -179,12 +179,14 @@ fn ran(past: &Past, other: bool) -> String {
     format!("{}{took}{other}{ended}; why: {}", past.started.to_local(), past.reason)
 }
 
-/// `1.9 CPUs on average, 190 MiB of memory at most, 64 MiB written`.
+/// `1.9 CPUs on average, 190 MiB of memory at most, 64 MiB written, 1.2 GiB received`.
 fn used(usage: Usage) -> String {
-    let disk = [(usage.read, "read"), (usage.written, "written")].into_iter().filter(|(bytes, _)| *bytes > 0);
-    let disk: String = disk.map(|(bytes, word)| format!(", {} {word}", words::bytes(bytes))).collect();
+    let (received, sent) = usage.network.map_or((0, 0), |network| (network.received, network.sent));
+    let moved = [(usage.read, "read"), (usage.written, "written"), (received, "received"), (sent, "sent")];
+    let moved = moved.into_iter().filter(|(bytes, _)| *bytes > 0);
+    let moved: String = moved.map(|(bytes, word)| format!(", {} {word}", words::bytes(bytes))).collect();
     let (cpu, memory) = (usage.cpu_mean, words::bytes(usage.memory_peak));
-    format!("{cpu:.1} CPUs on average, {memory} of memory at most{disk}")
+    format!("{cpu:.1} CPUs on average, {memory} of memory at most{moved}")
 }
 
 fn attempt(past: &Past) -> Json {

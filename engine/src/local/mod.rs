@@ -5,9 +5,11 @@ mod adopted;
 mod cause;
 mod collect;
 mod facts;
+mod network;
 mod prepare;
 mod process;
 mod searched;
+mod sockets;
 mod sweep;
 mod usage;
 

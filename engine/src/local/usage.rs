@@ -3,6 +3,7 @@
 //! Children are found by the kernel's own list of each process's children. One that was seen is followed on when its parent
 //! has left it behind.
 
+use super::network::Wire;
 use crate::attempt::Usage;
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +29,7 @@ pub(super) struct Meter {
     memory_sum: u64,
     read: u64,
     written: u64,
+    wire: Wire,
     looks: u64,
 }
 
@@ -52,6 +54,7 @@ impl Meter {
             memory_sum: 0,
             read: 0,
             written: 0,
+            wire: Wire::default(),
             looks: 0,
         }
     }
@@ -78,6 +81,7 @@ impl Meter {
         if now > self.last {
             self.cpu_peak = self.cpu_peak.max((cpu - self.cpu) / (now - self.last));
         }
+        self.wire.look(self.members.keys().copied(), now - self.last);
         (self.last, self.cpu) = (now, cpu);
         self.memory_peak = self.memory_peak.max(memory);
         self.memory_sum += memory;
@@ -100,6 +104,7 @@ impl Meter {
             memory_peak: self.memory_peak,
             read: self.read,
             written: self.written,
+            network: self.wire.usage(seconds),
         })
     }
 
@@ -161,6 +166,9 @@ fn io(pid: i32) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::process::{Command, Stdio};
 
     #[test]
     fn a_line_of_the_kernel_is_read_whatever_the_name_of_the_program_is() {
@@ -171,5 +179,39 @@ mod tests {
         assert_eq!(parse_stat(line), Some(Stat { cpu: 3.0, memory: 256 * page, started: 98765 }));
         assert_eq!(parse_stat("4711 (sh) S 1"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn what_a_grandchild_downloads_over_a_connection_is_seen() {
+        const ASKED: &[u8] = b"so much\n";
+        const SERVED: usize = 20_000_000;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        // The shell holds the connection; one that it starts reads from it. Both stay until the input ends.
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{}; echo so much >&3; (head -c {SERVED} <&3 | wc -c; read end); true",
+            listener.local_addr().unwrap().port()
+        );
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        let (mut served, _) = listener.accept().unwrap();
+        let mut asked = [0; ASKED.len()];
+        served.read_exact(&mut asked).unwrap();
+        served.write_all(&vec![7; SERVED]).unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!((&asked[..], said.trim()), (ASKED, "20000000"));
+
+        let mut meter = Meter::of(i32::try_from(child.id()).unwrap());
+        meter.look();
+        let network = meter.usage().unwrap().network.expect("the kernel tells");
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+        assert_eq!((network.received, network.sent), (SERVED as u64, ASKED.len() as u64));
+        assert!(network.received_peak >= network.received_mean && network.received_mean > 0, "{network:?}");
+
+        // What was moved does not go away with whoever moved it.
+        meter.look();
+        assert_eq!(meter.usage().unwrap().network.map(|network| network.received), Some(SERVED as u64));
     }
 }
