@@ -148,6 +148,24 @@ pub struct Usage {
     /// What went over its TCP connections; absent where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// What it used of GPUs; absent when it was given none, and where the driver does not show its processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuUse>,
+}
+
+/// What an attempt and all that it started used of the GPUs of their machine, all of them together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GpuUse {
+    /// GPUs it kept busy on average; absent where the driver cannot tell processes apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_mean: Option<f64>,
+    /// The most GPUs it kept busy between two looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_peak: Option<f64>,
+    /// Bytes of their memory it held on average.
+    pub memory_mean: u64,
+    /// The most bytes of their memory it was seen to hold.
+    pub memory_peak: u64,
 }
 
 /// Bytes that went over the TCP connections that an attempt and all that it started were seen to hold, those within the

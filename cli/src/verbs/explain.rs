@@ -179,14 +179,19 @@ fn ran(past: &Past, other: bool) -> String {
     format!("{}{took}{other}{ended}; why: {}", past.started.to_local(), past.reason)
 }
 
-/// `1.9 CPUs on average, 190 MiB of memory at most, 64 MiB written, 1.2 GiB received`.
+/// `1.9 CPUs on average, 190 MiB of memory at most, 0.8 GPUs on average, 7.2 GiB of GPU memory at most, 64 MiB written,
+/// 1.2 GiB received`.
 fn used(usage: Usage) -> String {
     let (received, sent) = usage.network.map_or((0, 0), |network| (network.received, network.sent));
     let moved = [(usage.read, "read"), (usage.written, "written"), (received, "received"), (sent, "sent")];
     let moved = moved.into_iter().filter(|(bytes, _)| *bytes > 0);
     let moved: String = moved.map(|(bytes, word)| format!(", {} {word}", words::bytes(bytes))).collect();
+    let gpus = usage.gpu.map_or_else(String::new, |gpu| {
+        let busy = gpu.busy_mean.map_or_else(String::new, |busy| format!(", {busy:.1} GPUs on average"));
+        format!("{busy}, {} of GPU memory at most", words::bytes(gpu.memory_peak))
+    });
     let (cpu, memory) = (usage.cpu_mean, words::bytes(usage.memory_peak));
-    format!("{cpu:.1} CPUs on average, {memory} of memory at most{moved}")
+    format!("{cpu:.1} CPUs on average, {memory} of memory at most{gpus}{moved}")
 }
 
 fn attempt(past: &Past) -> Json {

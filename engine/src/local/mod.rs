@@ -5,6 +5,7 @@ mod adopted;
 mod cause;
 mod collect;
 mod facts;
+mod gpus;
 mod network;
 mod prepare;
 mod process;
@@ -16,6 +17,7 @@ mod usage;
 pub use cause::OomKills;
 pub use collect::taken_in;
 pub use facts::of as facts_in;
+pub(crate) use gpus::VARIABLE as GPUS;
 pub use prepare::{Prepared, prepare};
 pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
 

@@ -2,7 +2,7 @@
 //! and then for good.
 
 use super::usage::{self, Meter};
-use super::{Local, Prepared, adopted, prepare, searched, sweep};
+use super::{Local, Prepared, adopted, gpus, prepare, searched, sweep};
 use crate::attempt::Usage;
 use crate::event::Body;
 use crate::failure::{Class, Failure};
@@ -145,7 +145,7 @@ pub(super) async fn supervise(
     tokio::pin!(reading);
     let waiting = wait(&mut child, group, stop, local.grace);
     tokio::pin!(waiting);
-    let mut meter = group.map(|group| Meter::of(group.as_raw_nonzero().get()));
+    let mut meter = group.map(|group| meter(group, prepared));
     let next_look = tokio::time::sleep(usage::FIRST);
     tokio::pin!(next_look);
     let next_word = tokio::time::sleep(Duration::ZERO);
@@ -183,6 +183,10 @@ pub(super) async fn supervise(
     }
     let oom_killed = prepared.oom_kills.is_some_and(|before| local.oom_kills.count() > Some(before));
     End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
+}
+
+fn meter(group: Pid, prepared: &Prepared) -> Meter {
+    Meter::of(group.as_raw_nonzero().get(), prepared.env.contains_key(gpus::VARIABLE))
 }
 
 /// Looks at what a child and all it started use. A tree of a thousand processes takes a while to walk.

@@ -3,6 +3,7 @@
 //! Children are found by the kernel's own list of each process's children. One that was seen is followed on when its parent
 //! has left it behind.
 
+use super::gpus::{Gpus, Nvidia};
 use super::network::Wire;
 use crate::attempt::Usage;
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub(super) struct Meter {
     read: u64,
     written: u64,
     wire: Wire,
+    /// Only of an attempt that has GPUs.
+    gpus: Option<Gpus>,
     looks: u64,
 }
 
@@ -42,7 +45,8 @@ struct Stat {
 }
 
 impl Meter {
-    pub(super) fn of(root: i32) -> Self {
+    /// `has_gpus`: GPUs are looked at too.
+    pub(super) fn of(root: i32, has_gpus: bool) -> Self {
         Self {
             root,
             members: BTreeMap::new(),
@@ -55,6 +59,7 @@ impl Meter {
             read: 0,
             written: 0,
             wire: Wire::default(),
+            gpus: has_gpus.then(|| Gpus::of(Nvidia::default())),
             looks: 0,
         }
     }
@@ -82,6 +87,8 @@ impl Meter {
             self.cpu_peak = self.cpu_peak.max((cpu - self.cpu) / (now - self.last));
         }
         self.wire.look(self.members.keys().copied(), now - self.last);
+        let is_ours = |pid: u32| i32::try_from(pid).is_ok_and(|pid| self.members.contains_key(&pid));
+        self.gpus.iter_mut().for_each(|gpus| gpus.look(is_ours, now - self.last));
         (self.last, self.cpu) = (now, cpu);
         self.memory_peak = self.memory_peak.max(memory);
         self.memory_sum += memory;
@@ -105,6 +112,7 @@ impl Meter {
             read: self.read,
             written: self.written,
             network: self.wire.usage(seconds),
+            gpu: self.gpus.as_ref().and_then(Gpus::usage),
         })
     }
 
@@ -202,7 +210,7 @@ mod tests {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
         assert_eq!((&asked[..], said.trim()), (ASKED, "20000000"));
 
-        let mut meter = Meter::of(i32::try_from(child.id()).unwrap());
+        let mut meter = Meter::of(i32::try_from(child.id()).unwrap(), false);
         meter.look();
         let network = meter.usage().unwrap().network.expect("the kernel tells");
         drop(child.stdin.take());

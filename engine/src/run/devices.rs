@@ -3,9 +3,6 @@
 use crate::scheduler::TaskIndex;
 use std::collections::HashMap;
 
-/// The variable that tells a program which GPUs are its own.
-pub(super) const VARIABLE: &str = "CUDA_VISIBLE_DEVICES";
-
 /// GPUs by the names that the driver gives them, those that are free and those that are not.
 pub(super) struct Devices {
     free: Vec<String>,

@@ -4,7 +4,7 @@ mod afar;
 mod spans;
 
 use super::copies::Copies;
-use super::devices::{self, Devices};
+use super::devices::Devices;
 use super::grow::Replanning;
 use super::publish::{self, Finish};
 use super::say::{AttemptEnd, Sayer};
@@ -418,7 +418,7 @@ impl Dispatcher {
         let (plan, spec) = (self.setup.plan.clone(), self.setup.plan.task(task));
         let (launch, mut env) = (plan.launch(spec), spec.env.clone());
         let gpus = plan.settings(spec).takes().gpus.min(self.setup.limits.gpus);
-        env.extend(self.devices.give(task, gpus as usize).map(|gpus| (devices::VARIABLE.to_owned(), gpus)));
+        env.extend(self.devices.give(task, gpus as usize).map(|gpus| (local::GPUS.to_owned(), gpus)));
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
             let wanted = &plan.settings(plan.task(task)).secrets;

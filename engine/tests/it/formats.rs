@@ -75,12 +75,12 @@ fn an_outcome_needs_no_more_than_its_version_and_its_name() {
 }
 
 #[test]
-fn a_usage_of_before_networks_were_looked_at_loads() {
+fn a_usage_of_before_networks_and_gpus_were_looked_at_loads() {
     let usage =
         json!({ "cpu_mean": 1.5, "cpu_peak": 2.0, "memory_mean": 1, "memory_peak": 2, "read": 3, "written": 4 });
     let outcome = json!({ "version": 1, "id": "x-1", "usage": usage });
     let usage = serde_json::from_value::<Outcome>(outcome).unwrap().usage.unwrap();
-    assert_eq!((usage.cpu_mean, usage.written, usage.network), (1.5, 4, None));
+    assert_eq!((usage.cpu_mean, usage.written, usage.network, usage.gpu), (1.5, 4, None, None));
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn what_an_attempt_used_is_seen_even_when_those_it_started_used_it() {
     assert!(usage.memory_mean <= usage.memory_peak && usage.memory_mean > 0, "{usage:?}");
     assert!(usage.cpu_peak >= usage.cpu_mean && usage.cpu_mean > 0.05, "{usage:?}");
     assert!(usage.cpu_peak < 64.0, "{usage:?}");
-    // Nobody in it has a connection.
+    // Nobody in it has a connection or was given a GPU.
+    assert_eq!(usage.gpu, None);
     assert_eq!(usage.network.map(|network| (network.received, network.sent)), Some((0, 0)));
 }
 
