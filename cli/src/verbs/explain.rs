@@ -222,3 +222,25 @@ fn field_lines(fields: &Fields, printer: &Printer) -> String {
     };
     table::lines(printer, &fields.iter().map(row).collect::<Vec<_>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_was_used_only_that_is_told_which_was() {
+        let plain = json!({ "cpu_mean": 1.94, "cpu_peak": 2, "memory_mean": 1, "memory_peak": 199229440, "read": 0, "written": 0 });
+        let told = |usage: &Json| used(serde_json::from_value(usage.clone()).unwrap());
+        assert_eq!(told(&plain), "1.9 CPUs on average, 190 MiB of memory at most");
+        let mut whole = plain;
+        whole["network"] = json!({
+            "received": 30000000, "sent": 0, "received_mean": 1, "received_peak": 1, "sent_mean": 0, "sent_peak": 0,
+        });
+        whole["gpu"] = json!({ "busy_mean": 0.8, "busy_peak": 1.0, "memory_mean": 1, "memory_peak": 8589934592_u64 });
+        assert_eq!(
+            told(&whole),
+            "1.9 CPUs on average, 190 MiB of memory at most, 0.8 GPUs on average, 8.0 GiB of GPU memory at most, \
+             29 MiB received"
+        );
+    }
+}
