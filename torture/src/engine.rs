@@ -182,11 +182,15 @@ impl Process {
     }
 }
 
-/// When a process was started; `None` when it is gone, or dead and not yet asked for.
+/// `PF_EXITING` of the kernel's flags: a process on its way out, which does nothing more of its own.
+const EXITING: u64 = 4;
+
+/// When a process was started; `None` when it is gone or going, or dead and not yet asked for.
 fn started(process: &Path) -> Option<String> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    (!matches!(*fields.first()?, "Z" | "X")).then(|| fields.get(19).map(|&s| s.to_owned()))?
+    let is_exiting = fields.get(6)?.parse::<u64>().ok()? & EXITING != 0;
+    (!is_exiting && !matches!(*fields.first()?, "Z" | "X")).then(|| fields.get(19).map(|&s| s.to_owned()))?
 }
 
 /// The processes that engines of this state folder have started.
