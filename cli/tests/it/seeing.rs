@@ -140,7 +140,7 @@ fn the_report_of_a_run_says_for_each_task_hit_or_miss_and_why() {
 
 #[test]
 fn what_was_skipped_or_never_looked_up_is_neither_hit_nor_miss() {
-    let bench = Bench::with(&SUM.replace("echo number {{ n }};", "exit 7;"));
+    let bench = Bench::with(&SUM.replace("echo number {{ n }};", "test {{ n }} != 1 || exit 7;"));
     assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(1));
     let tasks = bench.pipe(&["status", "spec.toml", "--json"]).json()["run"]["tasks"].take();
     assert_eq!((tasks["sum"].get("lookup"), tasks["sum"]["because"].as_str()), (None, Some("number[n=1]")));
