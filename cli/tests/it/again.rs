@@ -64,6 +64,8 @@ fn runs(bench: &Bench) -> Vec<Json> {
 fn killed(bench: &Bench, more: &[&str]) {
     let engine = bench.start(&[&["run", "spec.toml"], more].concat());
     bench.wait_for("begun");
+    // A task may begin before the disk has it that the run has.
+    while !bench.pipe(&["runs", "spec.toml", "--json"]).stdout.contains("\"running\"") {}
     engine.signal(Signal::KILL);
     assert_eq!(engine.wait().code, None);
     std::fs::remove_file(bench.path("begun")).unwrap();

@@ -61,7 +61,10 @@ impl Queue {
     /// Takes what is there, and what comes at once.
     fn gather(&mut self, inbox: &Receiver<Order>) {
         loop {
-            let may_wait = self.waiting.is_empty() && !self.events.is_empty() && self.events.len() < ENOUGH;
+            // That a run has begun is written at once: who is killed a moment later was there.
+            let begins = self.events.iter().any(|event| event.seq == Some(1));
+            let waits = !begins && self.waiting.is_empty() && !self.events.is_empty();
+            let may_wait = waits && self.events.len() < ENOUGH;
             let next = if may_wait { inbox.recv_timeout(TOGETHER).ok() } else { inbox.try_recv().ok() };
             match next {
                 Some(order) => self.take(order),
