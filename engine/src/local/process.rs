@@ -168,7 +168,17 @@ pub(super) async fn supervise(
         }
     };
     drop(input);
-    // What the child left behind ends with it. A pipe that somebody who got away still holds is read no longer.
+    end_what_is_left(local, prepared, group).await;
+    // A pipe that somebody who got away still holds is read no longer.
+    if !read_all {
+        let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
+    }
+    let oom_killed = prepared.oom_kills.is_some_and(|before| local.oom_kills.count() > Some(before));
+    End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
+}
+
+/// What a child left behind ends with it.
+async fn end_what_is_left(local: &Local, prepared: &Prepared, group: Option<Pid>) {
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
         adopted::ended(group);
@@ -176,13 +186,9 @@ pub(super) async fn supervise(
     if adopted::somebody_is_left() {
         let (state, id) = (local.state.clone(), prepared.attempt.id.clone());
         let _ = tokio::task::spawn_blocking(move || sweep::end_attempt(&state, &id)).await;
+        // Those that were killed are waited for.
         adopted::somebody_is_left();
     }
-    if !read_all {
-        let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
-    }
-    let oom_killed = prepared.oom_kills.is_some_and(|before| local.oom_kills.count() > Some(before));
-    End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
 }
 
 fn meter(group: Pid, prepared: &Prepared) -> Meter {
