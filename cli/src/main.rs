@@ -18,6 +18,7 @@ mod paths;
 mod printer;
 mod progress;
 mod runs;
+mod settled;
 mod summary;
 mod table;
 mod tail;

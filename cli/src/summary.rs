@@ -7,9 +7,9 @@ use pipe_engine::event::Counts;
 use pipe_engine::lookup::Finder;
 use pipe_engine::manifest::Manifest;
 use pipe_engine::plan::{Plan, Task};
-use pipe_engine::report::{RunView, Standing};
 use pipe_engine::run::Finished;
-use pipe_engine::state::{StateFolder, read_only};
+use pipe_engine::state::StateFolder;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ const FACTS: usize = 5;
 /// All that is told of a run that ended.
 pub(crate) struct Ended<'a> {
     pub(crate) plan: &'a Plan,
+    /// How many tasks of each stage are not in the plan and have their results.
+    pub(crate) beside: &'a HashMap<String, u64>,
     pub(crate) finder: &'a Finder,
     pub(crate) state: &'a StateFolder,
     pub(crate) finished: &'a Finished,
@@ -28,25 +30,21 @@ pub(crate) struct Ended<'a> {
     /// The arguments that lead here again.
     pub(crate) spec: String,
     /// The arguments that lead to what is known of this run.
-    pub(crate) beside: String,
+    pub(crate) place: String,
 }
 
 impl Ended<'_> {
     pub(crate) fn tell(&self, printer: &Printer) {
-        let (counts, took) = (self.finished.counts, words::duration(self.took));
-        let tasks = self.plan.asked().count() as u64;
-        let Counts { cached, skipped, .. } = counts;
+        let counts = self.finished.counts;
+        let tasks = self.plan.asked().count() as u64 + self.beside.values().sum::<u64>();
         // Without a failure, what was skipped is what nobody wanted.
-        if cached + skipped >= tasks && counts.succeeded + counts.failed + counts.cancelled == 0 {
-            let are = if tasks == 1 { "task is" } else { "tasks are" };
-            let unwanted = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-            return printer.line(&format!("nothing to do: {cached} of {tasks} {are} up to date{unwanted} ({took})"));
+        if counts.cached + counts.skipped >= tasks && counts.succeeded + counts.failed + counts.cancelled == 0 {
+            return printer.line(&nothing_to_do(counts, tasks, self.took));
         }
         let (style, word) = self.verdict();
+        let took = words::duration(self.took);
         printer.line(&format!("\n{} in {took}: {}", printer.paint_err(style, word), told(&counts)));
-        // What a journal cannot tell, it has said when it failed; then there is only less to tell here.
-        let events = read_only::read(&self.state.journal(), &self.finished.run, 0).unwrap_or_default();
-        self.places(&RunView::of(&events), printer);
+        self.places(printer);
         self.next_steps(printer);
     }
 
@@ -60,12 +58,15 @@ impl Ended<'_> {
     }
 
     /// Where the results are that nobody else in the plan takes, or that people look at.
-    fn places(&self, view: &RunView, printer: &Printer) {
+    fn places(&self, printer: &Printer) {
         let shown: Vec<usize> = (0..self.plan.stages.len()).filter(|place| self.is_shown(*place)).collect();
         let (width, by_stage) = (self.width(), self.plan.by_stage());
         for place in shown {
-            let tasks = by_stage[place].iter().map(|task| self.plan.task(*task)).filter(|task| has_result(view, task));
-            let Some((folder, told)) = self.place(&tasks.collect::<Vec<_>>()) else { continue };
+            // A result of an earlier run would be another than was asked for.
+            let made = by_stage[place].iter().filter(|task| self.finished.known[**task].is_some());
+            let tasks = made.map(|task| self.plan.task(*task));
+            let beside = self.beside.get(&self.plan.stages[place].name).copied().unwrap_or(0);
+            let Some((folder, told)) = self.place(&tasks.collect::<Vec<_>>(), beside) else { continue };
             let told = if told.is_empty() { told } else { format!("  {}", printer.paint_err(Style::Faint, &told)) };
             printer.line(&format!("  {:width$}  {folder}{told}", self.plan.stages[place].name));
         }
@@ -82,14 +83,15 @@ impl Ended<'_> {
         is_last || SHOWN_KINDS.contains(&self.plan.stages[place].kind.name())
     }
 
-    /// The folder of one result and its numbers, or the folder of many and how many.
-    fn place(&self, tasks: &[&Task]) -> Option<(String, String)> {
+    /// The folder of one result and its numbers, or the folder of many and how many. `beside` are more of them.
+    fn place(&self, tasks: &[&Task], beside: u64) -> Option<(String, String)> {
         let first = tasks.iter().find_map(|task| self.finder.newest(task))?;
         let folder = self.folder(&first)?;
-        if tasks.len() == 1 {
+        let count = tasks.len() as u64 + beside;
+        if count == 1 {
             return Some((paths::from_here(&folder), words::facts(&first.result, FACTS)));
         }
-        Some((paths::from_here(folder.parent()?), words::count(tasks.len() as u64, "result")))
+        Some((paths::from_here(folder.parent()?), words::count(count, "result")))
     }
 
     fn folder(&self, manifest: &Manifest) -> Option<PathBuf> {
@@ -111,15 +113,17 @@ impl Ended<'_> {
                 false => ("rerun", " --failed", "what failed and what follows it"),
             };
             let what = faint(&format!("(does {what})"));
-            printer.line(&format!("  {}  pipe {verb} {}{option}  {what}", name("next"), self.beside));
+            printer.line(&format!("  {}  pipe {verb} {}{option}  {what}", name("next"), self.place));
         }
     }
 }
 
-/// Whether this run made or found the task's result: one of an earlier run would be another than was asked for.
-fn has_result(view: &RunView, task: &Task) -> bool {
-    let standing = view.tasks.get(&task.id.to_string()).map(|task| task.standing);
-    matches!(standing, Some(Standing::Succeeded | Standing::Cached))
+/// What is said of a run in which nothing had to be done.
+pub(crate) fn nothing_to_do(counts: Counts, tasks: u64, took: Duration) -> String {
+    let (Counts { cached, skipped, .. }, took) = (counts, words::duration(took));
+    let are = if tasks == 1 { "task is" } else { "tasks are" };
+    let unwanted = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    format!("nothing to do: {cached} of {tasks} {are} up to date{unwanted} ({took})")
 }
 
 /// The folder of a result from the store's root: that of the attempt itself where it made anything. Items may lie in

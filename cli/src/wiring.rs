@@ -12,9 +12,11 @@ use crate::nearby;
 use crate::printer::{Printer, Style};
 use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::failure::Failure;
+use pipe_engine::ids::Cell;
 use pipe_engine::local::{Local, OomKills};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, SelectError, Selection};
+use pipe_engine::settled::{Unsettled, Watched, Watching};
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, OpenJob, StateFolder};
@@ -59,6 +61,8 @@ pub(crate) struct Checked {
     pub(crate) plan: Option<Plan>,
     /// The revision it was read from; `None` when it was read from the disk.
     pub(crate) at: Option<Arc<Snapshot>>,
+    /// The files that were read or looked for, where it can be told when they change.
+    pub(crate) texts: Option<Vec<Watched>>,
 }
 
 /// Reads a spec and plans it.
@@ -66,11 +70,17 @@ pub(crate) struct Checked {
 /// # Errors
 /// When the file cannot be read. What is wrong inside it is no error here.
 pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
+    check_part(args, None)
+}
+
+/// As [`check`], and plans only what is unsettled.
+fn check_part(args: &SpecArgs, part: Option<&Unsettled>) -> Result<Checked, Refusal> {
     let linked = Linked::with(args.given.offline);
     let folder = folder_of(&args.spec);
     let at = args.given.at.as_ref().map(|at| Snapshot::open(folder, at, state_folder(&args.given, folder).root()));
     let at = at.transpose()?.map(Arc::new);
-    let texts: &dyn Texts = at.as_ref().map_or(&Disk, |at| at.as_ref());
+    let disk = Watching::with(World::real());
+    let texts: &dyn Texts = at.as_ref().map_or(&disk, |at| at.as_ref());
     let read = spec::load(&args.spec, texts, &outside(&args.given), &linked.schema).map_err(|error| {
         let refusal = Refusal::new(Exit::Wrong, format!("cannot read {}: {}", args.spec.display(), in_words(&error)));
         if at.is_some() { refusal } else { refusal.help(nearby::specs(&args.spec)) }
@@ -78,11 +88,12 @@ pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
     let Read { spec, sources, mut problems } = read;
     let plan = spec.as_ref().and_then(|spec| {
         let origin = Origin { sources: &sources, base: folder, texts };
-        let (plan, more) = linked.plan(spec, origin, &Rows::new());
+        let (plan, more) = linked.plan(spec, origin, &Rows::new(), part);
         problems.extend(more);
         plan
     });
-    Ok(Checked { sources, problems, spec, plan, at })
+    let seen = disk.seen().filter(|_| at.is_none());
+    Ok(Checked { sources, problems, spec, plan, at, texts: seen })
 }
 
 /// What is linked, and the schema of the specs it understands.
@@ -110,7 +121,14 @@ impl Linked {
         Self { kinds, backends, schema, offline }
     }
 
-    fn plan(&self, spec: &Spec, origin: Origin<'_>, rows: &Rows) -> (Option<Plan>, Vec<Diagnostic>) {
+    fn plan(
+        &self,
+        spec: &Spec,
+        origin: Origin<'_>,
+        rows: &Rows,
+        part: Option<&Unsettled>,
+    ) -> (Option<Plan>, Vec<Diagnostic>) {
+        let has = part.map(|part| |stage: &str, cell: &Cell| part.has(stage, cell));
         let Origin { sources, base, texts } = origin;
         let Self { kinds, backends, schema, offline } = self;
         plan::build(&Request {
@@ -124,6 +142,7 @@ impl Linked {
             schemes: schemes(),
             offline: *offline,
             rows,
+            part: has.as_ref().map(|has| has as &dyn Fn(&str, &Cell) -> bool),
         })
     }
 }
@@ -146,7 +165,7 @@ impl Recipe {
     pub(crate) fn plan(&self, rows: &Rows) -> Result<Plan, Failure> {
         let texts: &dyn Texts = self.at.as_ref().map_or(&Disk, |at| at.as_ref());
         let origin = Origin { sources: &self.sources, base: &self.base, texts };
-        let (plan, problems) = Linked::with(self.offline).plan(&self.spec, origin, rows);
+        let (plan, problems) = Linked::with(self.offline).plan(&self.spec, origin, rows, None);
         plan.ok_or_else(|| self.failure(&problems))
     }
 
@@ -220,6 +239,8 @@ pub(crate) struct Project {
     pub(crate) state: StateFolder,
     /// The revision it was read from; `None` when it was read from the disk.
     pub(crate) at: Option<Arc<Snapshot>>,
+    /// The files that make it up, where it can be told when they change and there is nothing to say of what they hold.
+    pub(crate) texts: Option<Vec<Watched>>,
 }
 
 impl Project {
@@ -241,15 +262,28 @@ impl Project {
         Ok(Self::of(checked.sound(printer)?, args))
     }
 
+    /// The project with the tasks that are unsettled alone. `None` where there is anything to say of the spec: the whole of it
+    /// is planned then.
+    ///
+    /// # Errors
+    /// When the spec cannot be read.
+    pub(crate) fn load_part(args: &SpecArgs, part: &Unsettled) -> Result<Option<Self>, Refusal> {
+        let checked = check_part(args, Some(part))?;
+        let is_sound = checked.plan.is_some() && checked.problems.is_empty();
+        Ok(is_sound.then(|| Self::of(checked, args)))
+    }
+
     /// The project of a spec that is sound.
     pub(crate) fn of(checked: Checked, args: &SpecArgs) -> Self {
-        let Checked { plan, spec, sources, at, .. } = checked;
+        let Checked { plan, spec, sources, at, texts, problems } = checked;
+        let texts = texts.filter(|_| problems.is_empty());
         let plan = Arc::new(plan.expect("a sound spec has a plan"));
         let spec = spec.expect("a plan is made of a spec");
         let folder = folder_of(&args.spec);
         let (base, offline) = (folder.to_owned(), args.given.offline);
         let recipe = Arc::new(Recipe { spec, sources, base, at: at.clone(), offline });
-        Self { spec: args.spec.display().to_string(), plan, recipe, state: state_folder(&args.given, folder), at }
+        let state = state_folder(&args.given, folder);
+        Self { spec: args.spec.display().to_string(), plan, recipe, state, at, texts }
     }
 
     /// The project of which no more is wanted than this. Comes before all that looks at its plan.
@@ -355,6 +389,8 @@ pub(crate) struct Workshop {
     pub(crate) elsewhere: HashMap<String, Arc<dyn Backend>>,
     /// Jobs there that earlier runs have left.
     pub(crate) left: Vec<OpenJob>,
+    /// Whether nothing of an engine that died is left in the state folder.
+    pub(crate) is_clean: bool,
     /// Released last, and by the kernel when we die.
     pub(crate) locks: Locks,
 }
@@ -366,31 +402,49 @@ pub(crate) struct Locks {
     _hold: Hold,
 }
 
-impl Workshop {
+/// A state folder and a store that are ours to work in.
+pub(crate) struct Rooms {
+    pub(crate) state: StateFolder,
+    pub(crate) store: Arc<Folder>,
+    /// Whether nothing of an engine that died is left in the state folder.
+    pub(crate) is_clean: bool,
+    pub(crate) locks: Locks,
+}
+
+impl Rooms {
     /// Takes the state folder, opens the store, and cleans up after an engine that died.
     ///
     /// # Errors
     /// When the state folder is held by another run, or it or the store cannot be written.
-    pub(crate) fn open(project: &Project, wait: bool, world: &World, printer: &Printer) -> Result<Self, Refusal> {
-        let elsewhere = elsewhere::connect(&project.plan)?;
-        let lock = take_lock(project.state.root(), wait, printer)?;
+    pub(crate) fn take(state: &StateFolder, store: &Path, wait: bool, printer: &Printer) -> Result<Self, Refusal> {
+        let lock = take_lock(state.root(), wait, printer)?;
         // Children carry the folder's name in their environment, so it must always be written in the same way.
-        let root = project.state.root().canonicalize();
-        let state = StateFolder::at(root.unwrap_or_else(|_| project.state.root().to_owned()));
-        let store = Arc::new(Folder::open(&project.plan.store)?);
+        let state = StateFolder::at(state.root().canonicalize().unwrap_or_else(|_| state.root().to_owned()));
+        let store = Arc::new(Folder::open(store)?);
         let locks = Locks { _lock: lock, _hold: share(&store, printer)? };
-        pipe_engine::local::end_orphans(&state);
-        pipe_engine::local::sweep_dead_attempts(&state, &store);
+        let is_clean = pipe_engine::local::clear_away(&state, &store);
+        Ok(Self { state, store, is_clean, locks })
+    }
+}
+
+impl Workshop {
+    /// Makes ready for a run in these rooms.
+    ///
+    /// # Errors
+    /// When a place elsewhere, or the journal, cannot be used.
+    pub(crate) fn open(project: &Project, rooms: Rooms, hints: Hints, world: &World) -> Result<Self, Refusal> {
+        let elsewhere = elsewhere::connect(&project.plan)?;
+        let Rooms { state, store, is_clean, locks } = rooms;
         let journal = Journal::open(&state.journal())?;
         let left = OpenJob::all(&state.journal())?;
-        let hints = Hints::load(&state.hints());
+        pipe_engine::local::begin_work(&state);
         let finder = Finder::new(project.plan.clone(), store.clone(), hints, world.clone()).with_history(&state);
         let finder = Arc::new(finder);
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;
         let local = Local { store, state, worker, oom_kills: OomKills::here(), grace: GRACE };
-        Ok(Self { journal, finder, local, elsewhere, left, locks })
+        Ok(Self { journal, finder, local, elsewhere, left, is_clean, locks })
     }
 }
 
@@ -429,8 +483,7 @@ impl Alone {
             return Err(busy(format!("a run with another state folder is using {}", store.root().display())));
         };
         let state = StateFolder::at(project.state.root().canonicalize().unwrap_or(project.state.root().to_owned()));
-        pipe_engine::local::end_orphans(&state);
-        pipe_engine::local::sweep_dead_attempts(&state, &store);
+        pipe_engine::local::clear_away(&state, &store);
         Ok(Self { state, store, _locks: Locks { _lock: lock, _hold: hold } })
     }
 }

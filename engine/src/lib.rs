@@ -9,10 +9,11 @@ pub mod failpoint;
 pub mod failure;
 pub mod planted;
 pub mod secret;
-pub mod stamp;
 pub mod text;
 pub mod units;
 pub mod world;
+
+pub mod stamp;
 
 // Names, keys and what a task asks for.
 pub mod ids;
@@ -49,6 +50,8 @@ pub mod state;
 
 pub mod estimate;
 pub mod lookup;
+
+pub mod settled;
 
 // Where it all happens.
 pub mod worker;

@@ -46,6 +46,7 @@ impl Project {
             backends: &self.backends,
             schema: &self.schema,
             schemes: &["gs", "s3"],
+            part: None,
             offline,
             rows,
             texts: case,

@@ -16,8 +16,12 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn of(plan: &Plan) -> Self {
+    /// `beside`: how many tasks of each stage are not in the plan.
+    pub(super) fn of(plan: &Plan, beside: &HashMap<String, u64>) -> Self {
         let mut stages: Vec<Stage> = plan.stages.iter().map(|stage| Stage::named(&stage.name)).collect();
+        for stage in &mut stages {
+            stage.tasks = beside.get(&stage.name).copied().unwrap_or(0);
+        }
         for task in plan.asked() {
             stages[plan.task(task).stage].tasks += 1;
         }

@@ -14,6 +14,7 @@ use pipe_engine::plan::Plan;
 use pipe_engine::state::StateFolder;
 use pipe_engine::world::Timestamp;
 use stage::Stage;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use talk::Talk;
@@ -27,10 +28,16 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `verbose` adds why each task runs and the lines it writes.
-    pub(crate) fn new(plan: &Plan, state: StateFolder, printer: &Printer, verbose: bool) -> Self {
+    /// `beside`: how many tasks of each stage are not in the plan and have their results. `verbose` adds why each task runs and the lines it writes.
+    pub(crate) fn new(
+        plan: &Plan,
+        beside: &HashMap<String, u64>,
+        state: StateFolder,
+        printer: &Printer,
+        verbose: bool,
+    ) -> Self {
         let view = View {
-            board: Board::of(plan),
+            board: Board::of(plan, beside),
             bars: printer.live.then(|| Bars::new(printer)),
             talk: Talk::new(printer.clone(), state, verbose),
             printer: printer.clone(),
@@ -54,6 +61,13 @@ impl Progress {
     }
 }
 
+/// An event, as a line of JSON.
+pub(crate) fn pass_on(event: &RunEvent, printer: &Printer) {
+    let line = serde_json::to_string(event).expect("events have string keys and finite numbers");
+    // A reader that has left does not end the run.
+    let _ = printer.data(&(line + "\n"));
+}
+
 struct View {
     board: Board,
     bars: Option<Bars>,
@@ -67,10 +81,7 @@ struct View {
 impl View {
     fn hear(&mut self, event: &RunEvent) {
         if self.printer.json {
-            let line = serde_json::to_string(event).expect("events have string keys and finite numbers");
-            // A reader that has left does not end the run.
-            let _ = self.printer.data(&(line + "\n"));
-            return;
+            return pass_on(event, &self.printer);
         }
         let touched = self.board.take(event);
         self.tell_waiting();

@@ -1,6 +1,6 @@
 //! `pipe run`: plans, runs and tells how it went. Signals end it gently, then at once.
 
-use super::{again, beside};
+use super::{again, beside as besides};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
 use crate::git;
@@ -9,19 +9,24 @@ use crate::hooks;
 use crate::life::Life;
 use crate::machine;
 use crate::printer::{Printer, Style};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::runs;
+use crate::settled::{self, Part, Place, Recalled, Unchanged};
 use crate::summary;
 use crate::trace::Recorder;
-use crate::wiring::{self, Locks, Project, Workshop};
+use crate::wiring::{self, Project, Rooms, Workshop};
 use pipe_clock::Claim;
 use pipe_engine::asked::Asked as Wishes;
-use pipe_engine::event::RunEvent;
+use pipe_engine::event::{Body, Counts, RunEvent};
+use pipe_engine::local::left_clean;
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{Rows, Selection};
 use pipe_engine::report::RunView;
-use pipe_engine::run::{self, Finished, Setup};
+use pipe_engine::revision::Revision;
+use pipe_engine::run::{self, Beside, Finished, Setup};
 use pipe_engine::scheduler::Stop;
+use pipe_engine::settled::Settled;
+use pipe_engine::state::{Hints, Journal, StateFolder};
 use pipe_engine::world::{Timestamp, World};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,36 +47,124 @@ pub(crate) fn go_on(args: &RunArgs, with: &RunView, printer: &Printer) -> Result
 }
 
 fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Exit, Refusal> {
-    // A clock that is set while it runs must not stop a retry or a timeout. Times of files are of the machine's clock.
-    let machine = World::real();
-    let world = machine.steady();
-    let begun = world.now();
+    let clock = Clock::start();
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
-    let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
-    if let Some(with) = with {
-        say_what_goes_on(with, &project, printer);
-    }
+    // What goes on from another run is told of its plan.
+    let place = Place::of(args).filter(|_| with.is_none());
+    let recalled = place.as_ref().map(|place| place.recall(args, clock.machine.now(), printer));
+    let work = match recalled.transpose()?.unwrap_or(Recalled::All) {
+        Recalled::Nothing(run) => return unchanged(*run, asked, &clock, printer),
+        Recalled::Part(part) => Work::of(*part),
+        Recalled::All => Work::whole(args, with, printer)?,
+    };
     let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
-    let workshop = Workshop::open(&project, args.wait, &machine, printer)?;
-    if !claims_its_slot(args, &workshop, printer)? {
+    if !claims_its_slot(args, &work.rooms, printer)? {
         return Ok(Exit::Done);
     }
-    let finder = with_given(&project, &workshop, machine.now(), printer)?;
+    let beside = work.beside.tasks.clone();
+    let made = make(args, work, (place, asked, trace.clone()), &clock, printer)?;
+    let finished = &made.finished;
+    if let Some(trace) = &trace {
+        keep(trace, finished, printer);
+    }
+    if !printer.json {
+        let ended = summary::Ended {
+            plan: &finished.plan,
+            beside: &beside,
+            finder: &made.finder,
+            state: &made.state,
+            finished,
+            took: clock.took(),
+            spec: again(&args.spec),
+            place: besides(&args.spec.spec, args.spec.given.state.as_ref()),
+        };
+        ended.tell(printer);
+    }
+    hooks::after(&finished.plan.around.hooks, finished, args, printer);
+    Ok(exit_of(finished))
+}
+
+/// The clocks of a run, and when it was asked for.
+struct Clock {
+    /// Times of files are of the machine's clock.
+    machine: World,
+    /// A clock that is set while it runs must not stop a retry or a timeout.
+    world: World,
+    begun: Timestamp,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let machine = World::real();
+        let world = machine.steady();
+        let begun = world.now();
+        Self { machine, world, begun }
+    }
+
+    fn took(&self) -> Duration {
+        self.world.now().since(self.begun)
+    }
+}
+
+/// What is to be planned and made.
+struct Work {
+    project: Project,
+    rooms: Rooms,
+    hints: Hints,
+    beside: Beside,
+    /// What the run before stood on, where only a part of it is planned.
+    record: Option<Settled>,
+}
+
+impl Work {
+    fn of(part: Part) -> Self {
+        let Part { project, beside, hints, rooms, record } = part;
+        Self { project, rooms, hints, beside, record: Some(record) }
+    }
+
+    fn whole(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Self, Refusal> {
+        let project = Project::load_here(&args.spec, printer)?.asked(&args.asked)?;
+        if let Some(with) = with {
+            say_what_goes_on(with, &project, printer);
+        }
+        let rooms = Rooms::take(&project.state, &project.plan.store, args.wait, printer)?;
+        let hints = Hints::load(&rooms.state.hints());
+        Ok(Self { project, rooms, hints, beside: Beside::default(), record: None })
+    }
+}
+
+/// What was made, and what knows of it.
+struct Made {
+    finished: Finished,
+    finder: Arc<Finder>,
+    state: StateFolder,
+}
+
+/// What a run has besides its work: where its record lies, what git is asked, and who records it.
+type Around = (Option<Place>, Option<git::Asked>, Option<Arc<Recorder>>);
+
+fn make(
+    args: &RunArgs,
+    work: Work,
+    (place, asked, trace): Around,
+    clock: &Clock,
+    printer: &Printer,
+) -> Result<Made, Refusal> {
+    let Work { project, rooms, hints, beside, mut record } = work;
+    let workshop = Workshop::open(&project, rooms, hints, &clock.machine)?;
+    let finder = with_given(&project, &workshop, clock.machine.now(), printer)?;
     let state = workshop.local.state.clone();
-    let progress = Arc::new(Progress::new(&project.plan, state.clone(), printer, args.verbose));
-    let (hears, records) = (progress.clone(), trace.clone());
+    let progress = Arc::new(Progress::new(&project.plan, &beside.tasks, state.clone(), printer, args.verbose));
+    let hears = progress.clone();
     let recipe = project.recipe.clone();
     let setup = Setup {
         plan: project.plan.clone(),
         replan: Arc::new(move |rows: &Rows| recipe.plan(rows)),
         spec: project.spec.clone(),
-        revision: match (asked.and_then(git::Asked::answer), &project.at) {
-            (standing, Some(at)) => Some(at.revision(standing)),
-            (standing, None) => standing,
-        },
+        revision: revision(asked, &project),
         slot: args.slot,
         asked: Some(wishes(args, &project)),
-        world: world.clone(),
+        world: clock.world.clone(),
         journal: workshop.journal,
         finder: finder.clone(),
         local: workshop.local,
@@ -80,36 +173,68 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         limits: machine::limits(args.cpu, &project.plan),
         gpus: machine::gpus(),
         fail_fast: args.fail_fast,
+        beside,
         listener: Arc::new(move |event: &RunEvent| {
             hears.hear(event);
-            records.iter().for_each(|trace| trace.hear(event));
+            trace.iter().for_each(|trace| trace.hear(event));
         }),
     };
-    let finished = work(setup, workshop.locks, &world, &progress, printer)?;
-    if let Some(trace) = &trace {
-        keep(trace, &finished, printer);
+    let finished = follow(setup, &clock.world, &progress, printer)?;
+    if is_well(&finished) {
+        if workshop.is_clean {
+            left_clean(&state);
+        }
+        let ended = settled::Ended { finished: &finished, finder: &finder, texts: project.texts.as_deref() };
+        place.iter().for_each(|place| place.keep(record.take(), &ended));
     }
+    drop(workshop.locks);
+    Ok(Made { finished, finder, state })
+}
+
+/// Where the spec stands in git, as far as that is known.
+fn revision(asked: Option<git::Asked>, project: &Project) -> Option<Revision> {
+    let standing = asked.and_then(git::Asked::answer);
+    match &project.at {
+        Some(at) => Some(at.revision(standing)),
+        None => standing,
+    }
+}
+
+/// Whether every task that was asked for has its result, and nobody asked it to stop.
+fn is_well(finished: &Finished) -> bool {
+    let Finished { counts, interrupted, limit, .. } = finished;
+    counts.failed + counts.cancelled == 0 && !interrupted && limit.is_none()
+}
+
+/// A run in which nothing is to be done.
+fn unchanged(run: Unchanged, asked: Option<git::Asked>, clock: &Clock, printer: &Printer) -> Result<Exit, Refusal> {
+    let Unchanged { mut started, told, tasks, rooms } = run;
+    if let Body::RunStarted { revision, .. } = &mut started {
+        *revision = asked.and_then(git::Asked::answer).map(Box::new);
+    }
+    let (passes_on, world) = (printer.clone(), clock.world.clone());
+    let journal = Journal::open(&rooms.state.journal())?;
+    let listener = Arc::new(move |event: &RunEvent| {
+        if passes_on.json {
+            progress::pass_on(event, &passes_on);
+        }
+    });
+    run::unchanged(run::Unchanged { started, told, tasks, world, journal, listener })?;
+    if rooms.is_clean {
+        left_clean(&rooms.state);
+    }
+    drop(rooms.locks);
     if !printer.json {
-        let ended = summary::Ended {
-            plan: &finished.plan,
-            finder: &finder,
-            state: &state,
-            finished: &finished,
-            took: world.now().since(begun),
-            spec: again(&args.spec),
-            beside: beside(&args.spec.spec, args.spec.given.state.as_ref()),
-        };
-        ended.tell(printer);
+        printer.line(&summary::nothing_to_do(Counts { cached: tasks, ..Counts::default() }, tasks, clock.took()));
     }
-    hooks::after(&project.plan.around.hooks, &finished, args, printer);
-    Ok(exit_of(&finished))
+    Ok(Exit::Done)
 }
 
 /// Whether the slot that the run is for is its own, or it is for none. With the lock held: two runs that were started for
 /// one slot come one after the other.
-fn claims_its_slot(args: &RunArgs, workshop: &Workshop, printer: &Printer) -> Result<bool, Refusal> {
+fn claims_its_slot(args: &RunArgs, rooms: &Rooms, printer: &Printer) -> Result<bool, Refusal> {
     let Some(slot) = args.slot else { return Ok(true) };
-    let Claim::Begun(begun) = pipe_clock::claim(workshop.local.state.root(), &args.spec.spec, slot)? else {
+    let Claim::Begun(begun) = pipe_clock::claim(rooms.state.root(), &args.spec.spec, slot)? else {
         return Ok(true);
     };
     let slot = pipe_clock::told(slot);
@@ -173,13 +298,7 @@ fn say_what_goes_on(with: &RunView, project: &Project, printer: &Printer) {
 }
 
 /// Runs to the end on this thread; what blocks has threads of its own.
-fn work(
-    setup: Setup,
-    locks: Locks,
-    world: &World,
-    progress: &Arc<Progress>,
-    printer: &Printer,
-) -> Result<Finished, Refusal> {
+fn follow(setup: Setup, world: &World, progress: &Arc<Progress>, printer: &Printer) -> Result<Finished, Refusal> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Refusal::new(Exit::Unavailable, format!("cannot start: {error}")).help("check the limits on open files")
     })?;
@@ -191,7 +310,6 @@ fn work(
     });
     // A file of many gigabytes that is being hashed is not waited for: nothing of the run hangs on it any more.
     runtime.shutdown_background();
-    drop(locks);
     finished
 }
 

@@ -63,9 +63,7 @@ fn runs(bench: &Bench) -> Vec<Json> {
 /// A run of the spec that was killed while its task ran.
 fn killed(bench: &Bench, more: &[&str]) {
     let engine = bench.start(&[&["run", "spec.toml"], more].concat());
-    bench.wait_for("begun");
-    // A task may begin before the disk has it that the run has.
-    while !bench.pipe(&["runs", "spec.toml", "--json"]).stdout.contains("\"running\"") {}
+    bench.wait_for_run("begun");
     engine.signal(Signal::KILL);
     assert_eq!(engine.wait().code, None);
     std::fs::remove_file(bench.path("begun")).unwrap();
@@ -77,7 +75,7 @@ fn runs_are_listed_newest_first_with_how_each_ended_and_what_it_was_asked() {
     assert!(bench.pipe(&["runs", "spec.toml"]).stderr.contains("spec.toml was never run"));
     killed(&bench, &[]);
     let engine = bench.start(&["run", "spec.toml", "-P", "word=b", "--fail-fast"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let states: Vec<Json> = runs(&bench).iter().map(|run| run["state"].clone()).collect();
     assert_eq!(states, ["running", "died"], "the folder is held, and not by the run that died");
     engine.signal(Signal::INT);
@@ -191,7 +189,7 @@ fn a_run_of_a_revision_is_resumed_as_of_the_same_commit() {
 fn a_run_that_goes_on_is_not_resumed() {
     let bench = Bench::with(WAITS);
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     for arguments in
         [&["resume", "spec.toml"][..], &["resume", "latest", "--wait"], &["rerun", "spec.toml", "--failed"]]
     {

@@ -128,6 +128,15 @@ impl Bench {
         wait_until(name, || fs::metadata(self.path(name)).is_ok_and(|meta| meta.len() > 0));
     }
 
+    /// Waits until a run of the spec has begun a task that writes this file. A task may begin before the disk has it that the
+    /// run has.
+    pub(crate) fn wait_for_run(&self, name: &str) {
+        self.wait_for(name);
+        wait_until("the run to be listed", || {
+            self.pipe(&["runs", "spec.toml", "--json"]).stdout.contains("\"running\"")
+        });
+    }
+
     /// The file of the only result of a stage.
     pub(crate) fn result(&self, stage: &str, file: &str) -> String {
         let folders: Vec<PathBuf> =

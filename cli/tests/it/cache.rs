@@ -134,7 +134,7 @@ fn nothing_is_removed_while_a_run_goes_on_here_or_with_another_state_folder() {
          argv = [\"sh\", \"-c\", \"echo half > $PIPE_OUTPUT/o; echo x > @/begun; sleep 30\"]\n",
     );
     let run = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     for (more, who) in [(&[][..], "another run is using"), (&["--state", "elsewhere"][..], "with another state folder")]
     {
         let said = bench.pipe(&[&["cache", "gc", "spec.toml"], &LATER[..], more].concat());
@@ -153,7 +153,7 @@ fn the_results_of_a_run_that_died_are_kept_for_the_next_one() {
     let spec = SUM.replace("cat $PIPE", "test -e @/go || { echo x > @/begun; sleep 30; }; cat $PIPE");
     let bench = Bench::with(&spec);
     let run = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     run.signal(rustix::process::Signal::KILL);
     drop(run);
     let told = gc(&bench, &["--keep", "0"]).stdout;

@@ -37,6 +37,7 @@ mod schemas;
 mod secrets;
 mod seeds;
 mod seeing;
+mod settled;
 mod spreading;
 mod stopping;
 mod trace;

@@ -77,7 +77,8 @@ impl Kit {
             let Self { kinds, backends, schema } = self;
             let (sources, rows, schemes) = (&sources, &Rows::new(), &["gs", "s3"]);
             let texts = &texts;
-            let request = Request { spec, sources, base, texts, kinds, backends, schema, offline, schemes, rows };
+            let request =
+                Request { spec, sources, base, texts, kinds, backends, schema, offline, schemes, rows, part: None };
             let (plan, more) = plan::build(&request);
             problems.extend(more);
             plan

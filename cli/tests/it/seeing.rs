@@ -43,7 +43,7 @@ fn a_task_that_failed_says_so_until_it_succeeds() {
 fn a_task_that_was_cut_short_says_so() {
     let bench = Bench::with(&SUM.replace("echo number {{ n }};", "echo 1 > @/begun; sleep 30;"));
     let run = bench.start(&["run", "spec.toml", "--cpu", "1"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     run.signal(rustix::process::Signal::INT);
     assert_eq!(run.wait().code, Some(130));
     let plan = bench.pipe(&["plan", "spec.toml", "--json"]).json();

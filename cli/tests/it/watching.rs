@@ -25,7 +25,7 @@ fn interrupted(bench: &Bench) {
 fn a_run_is_cancelled_as_by_ctrl_c() {
     let bench = Bench::with(WAITS);
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let said = bench.pipe(&["cancel", "spec.toml"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stderr.contains(&format!("asking process {} to stop run ", engine.id())), "{said:?}");
@@ -41,7 +41,7 @@ fn a_run_is_cancelled_as_by_ctrl_c() {
 fn a_run_is_cancelled_now_as_by_a_second_ctrl_c() {
     let bench = Bench::with(&WAITS.replace("echo begun", "trap '' TERM; echo begun"));
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let said = bench.pipe(&["cancel", "spec.toml", "--no-wait"]);
     assert!(said.code == Some(0) && said.stderr.contains(": running (process "), "{said:?}");
     wait_until("the run to hear of it", || {
@@ -61,7 +61,7 @@ fn a_run_is_cancelled_now_as_by_a_second_ctrl_c() {
 fn now_says_both_words_by_itself() {
     let bench = Bench::with(&WAITS.replace("echo begun", "trap '' TERM; echo begun"));
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let said = bench.pipe(&["cancel", "spec.toml", "--now"]);
     assert!(said.code == Some(0) && said.stderr.contains(": interrupted after "), "{said:?}");
     assert!(engine.wait().stderr.contains("stopping now"));
@@ -75,7 +75,7 @@ fn only_the_run_that_is_named_is_cancelled() {
     std::fs::remove_file(bench.path("go")).unwrap();
     std::fs::remove_file(bench.path("begun")).unwrap();
     let engine = bench.start(&["run", "spec.toml", "-P", "word=b"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let earlier = bench.pipe(&["cancel", "spec.toml", "latest~1"]);
     assert!(earlier.code == Some(0) && earlier.stderr.starts_with("nothing to stop\n"), "{earlier:?}");
     assert!(earlier.stderr.contains(": done after "), "{earlier:?}");
@@ -91,7 +91,7 @@ fn only_the_run_that_is_named_is_cancelled() {
 fn a_stopped_engine_holds_its_folder_and_everybody_says_how_it_goes_on() {
     let bench = Bench::with(WAITS);
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     engine.signal(Signal::STOP);
     let process = engine.id().to_string();
     wait_until("the engine to stop", || {
@@ -122,7 +122,7 @@ fn a_stopped_engine_holds_its_folder_and_everybody_says_how_it_goes_on() {
 fn a_status_that_is_watched_ends_with_the_run_and_as_it_does() {
     let bench = Bench::with(&format!("{WAITS}\n[stages.bad]\nkind = \"command\"\nargv = [\"false\"]\n"));
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     wait_until("the other to fail", || bench.pipe(&["status", "spec.toml"]).stdout.contains("1 failed"));
     let text = bench.start(&["status", "spec.toml", "--watch"]);
     let json = bench.start(&["status", "spec.toml", "--watch", "--json"]);
@@ -145,7 +145,7 @@ fn a_status_that_is_watched_ends_with_the_run_and_as_it_does() {
 fn a_run_whose_engine_is_killed_does_not_keep_those_who_watch_it() {
     let bench = Bench::with(WAITS);
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let watch = bench.start(&["status", "spec.toml", "--watch"]);
     let logs = bench.start(&["logs", "spec.toml", "slow", "-f"]);
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -159,7 +159,7 @@ fn a_run_whose_engine_is_killed_does_not_keep_those_who_watch_it() {
 fn a_log_is_followed_through_all_attempts_until_the_task_ends() {
     let bench = Bench::with(TALKS);
     let engine = bench.start(&["run", "spec.toml", "--cpu", "2"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     wait_until("both to begin", || bench.pipe(&["logs", "spec.toml", "talk"]).stdout.contains("one 2"));
     let one = bench.start(&["logs", "spec.toml", "talk[n=1]", "-f"]);
     let both = bench.start(&["logs", "spec.toml", "talk", "--follow", "--tail", "0"]);
@@ -215,7 +215,7 @@ argv = ["sh", "-c", "echo cut $0", "{{ row.id }}"]
 "#,
     );
     let engine = bench.start(&["run", "spec.toml"]);
-    bench.wait_for("begun");
+    bench.wait_for_run("begun");
     let logs = bench.start(&["logs", "spec.toml", "clip", "-f"]);
     std::thread::sleep(std::time::Duration::from_millis(300));
     bench.write("go", "");

@@ -19,7 +19,7 @@ pub use collect::taken_in;
 pub use facts::of as facts_in;
 pub(crate) use gpus::VARIABLE as GPUS;
 pub use prepare::{Prepared, prepare};
-pub use sweep::{end_orphans, sweep_dead_attempts, sweep_output};
+pub use sweep::{begin_work, clear_away, left_clean, sweep_output};
 
 use crate::attempt::Outcome;
 use crate::event::Body;

@@ -17,9 +17,32 @@ use std::time::Duration;
 const LOOKS: usize = 1000;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
-/// Kills what a dead engine of this state folder left running. Call it with the folder's lock held: then no living
-/// engine's children can carry the folder's name in their environment.
-pub fn end_orphans(state: &StateFolder) {
+/// The file that tells that the last engine left nothing behind. It is taken away before an attempt is begun.
+const CLEAN: &str = "clean";
+
+/// Ends and clears away what a dead engine of this state folder left. Call it with the folder's lock held: then no living
+/// engine's children can carry the folder's name in their environment. Where the last engine left nothing behind, it is
+/// not looked for. Says whether nothing is left, as it may be of another store.
+pub fn clear_away(state: &StateFolder, store: &Folder) -> bool {
+    if state.root().join(CLEAN).exists() {
+        return true;
+    }
+    end_orphans(state);
+    sweep_dead_attempts(state, store)
+}
+
+/// From here on there may be something to clear away.
+pub fn begin_work(state: &StateFolder) {
+    let _ = fs::remove_file(state.root().join(CLEAN));
+}
+
+/// Takes note that there is nothing to clear away: all that was begun has ended.
+pub fn left_clean(state: &StateFolder) {
+    drop(fs::File::create(state.root().join(CLEAN)));
+}
+
+/// Kills what a dead engine of this state folder left running.
+fn end_orphans(state: &StateFolder) {
     let owner = owner(state);
     // A person may have the first of the two in their own environment; the second is ours alone.
     end_where(|variables| {
@@ -78,9 +101,11 @@ fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) -> bool {
     found
 }
 
-/// Sweeps the output folders of attempts that have no outcome: their engine died with them. Their logs stay.
-pub fn sweep_dead_attempts(state: &StateFolder, store: &Folder) {
-    let Ok(attempts) = fs::read_dir(state.root().join("attempts")) else { return };
+/// Sweeps the output folders of attempts that have no outcome: their engine died with them. Their logs stay. Says whether
+/// none is left.
+fn sweep_dead_attempts(state: &StateFolder, store: &Folder) -> bool {
+    let Ok(attempts) = fs::read_dir(state.root().join("attempts")) else { return false };
+    let mut is_clean = true;
     for folder in attempts.flatten().map(|e| e.path()) {
         if folder.join(OUTCOME).exists() {
             continue;
@@ -92,11 +117,12 @@ pub fn sweep_dead_attempts(state: &StateFolder, store: &Folder) {
                 super::clear(&folder);
             }
             // It belongs to another store, which a run there will sweep.
-            Ok(_) => {}
+            Ok(_) => is_clean = false,
             // Its engine died before it was described, so nothing was started.
             Err(_) => drop(fs::remove_dir_all(&folder)),
         }
     }
+    is_clean
 }
 
 fn died_with_its_engine(attempt: &Attempt) -> Outcome {

@@ -156,7 +156,7 @@ impl Shelf for InBucket {
     }
 
     /// Nothing runs while a bucket is looked at.
-    fn remember(&self, _: &Artifact) {}
+    fn remember(&self, _: Arc<Artifact>) {}
 }
 
 /// All there is under `results/`, by as few questions as are answered soon.

@@ -14,7 +14,8 @@ use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
-use crate::state::{Ending, Hints, History, StateFolder};
+use crate::stamp::{Stamp, companion};
+use crate::state::{Ending, Hints, History, JournalError, StateFolder};
 use crate::store::lineage::Removed;
 use crate::store::{Folder, Store};
 use crate::world::World;
@@ -24,12 +25,15 @@ use serde_json::Value as Json;
 use shelf::{InFolder, Shelf};
 use sources::Sources;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What the key says of an input without a result. No digest reads like this.
 const NO_RESULT: &str = "(no result)";
+
+/// Of so many tasks it is cheaper to ask the journal for them than to read all of it.
+const FEW: usize = 100;
 
 /// What is known of a task once its inputs are.
 #[derive(Clone, Debug)]
@@ -41,6 +45,9 @@ pub struct Looked {
     /// The result, or the reason why there is none.
     pub found: Result<Arc<Artifact>, String>,
 }
+
+/// Files, and what lay there.
+pub type Stood = Vec<(PathBuf, Option<Stamp>)>;
 
 /// As [`Looked`], without what only somebody who asks about this very task wants to know: a plan of a hundred thousand
 /// tasks holds as many of these.
@@ -62,8 +69,12 @@ pub struct Finder {
     templates: Arc<Templates>,
     journal: Option<PathBuf>,
     history: Arc<OnceLock<History>>,
+    /// The same of the plan's tasks alone.
+    past: OnceLock<Arc<History>>,
     /// The run that looks things up, once it has begun.
     run: OnceLock<RunId>,
+    /// The files that went into keys, by the places of their tasks in the plan.
+    stood: Arc<Mutex<HashMap<usize, Option<Stood>>>>,
     /// Results that are given from outside, whatever their keys are, by the places of their tasks in the plan.
     given: Arc<BTreeMap<usize, Arc<Artifact>>>,
 }
@@ -110,7 +121,9 @@ impl Finder {
             templates: Arc::new(Templates::new()),
             journal: None,
             history: Arc::default(),
+            past: OnceLock::new(),
             run: OnceLock::new(),
+            stood: Arc::default(),
             given: Arc::default(),
         }
     }
@@ -130,7 +143,7 @@ impl Finder {
     /// The same for the tasks of another plan. What either learns the other knows.
     #[must_use]
     pub fn for_plan(&self, plan: Arc<Plan>) -> Self {
-        Self { plan, ..self.clone() }
+        Self { plan, past: OnceLock::new(), ..self.clone() }
     }
 
     /// Also knows what the journal of this state folder tells of earlier attempts. It is read when it is first needed:
@@ -206,6 +219,7 @@ impl Finder {
         }
         let task = self.plan.task(index);
         let files = self.files(task, reading)?;
+        self.note(index, &files);
         let given = task.inputs.iter().flat_map(|input| {
             let mut artifacts = inputs.get(&input.field).into_iter().flatten().peekable();
             input.tasks.iter().map(move |need| {
@@ -275,7 +289,7 @@ impl Finder {
     }
 
     /// Takes note of a result that was just published, so that the next run need not open it.
-    pub fn remember(&self, index: usize, artifact: &Artifact) {
+    pub fn remember(&self, index: usize, artifact: Arc<Artifact>) {
         self.hints().remember_newest(&self.plan.name, &self.plan.task(index).id, &artifact.fingerprint);
         self.shelf.remember(artifact);
     }
@@ -305,8 +319,53 @@ impl Finder {
     pub fn history(&self) -> &History {
         self.history.get_or_init(|| {
             let read = self.journal.as_deref().map(|journal| History::read(journal, &self.plan.name));
-            let read = read.transpose().inspect_err(|error| tracing::debug!(%error, "the journal tells nothing"));
-            read.ok().flatten().unwrap_or_default()
+            read.and_then(told).unwrap_or_default()
+        })
+    }
+
+    /// The files that were in the key of a task when it was looked up, and what each was then: nothing where none lay. `None`
+    /// when one was so young that its times cannot tell the next change.
+    pub fn stood_on(&self, index: usize) -> Option<Stood> {
+        lock(&self.stood).get(&index).cloned().flatten()
+    }
+
+    /// What the manifest of a result was when it was last read or written.
+    pub fn stamp_of(&self, fingerprint: &Fingerprint) -> Option<Stamp> {
+        self.hints().seen(fingerprint).map(|seen| seen.stamp)
+    }
+
+    fn note(&self, index: usize, files: &BTreeMap<String, SourceFile>) {
+        if files.is_empty() {
+            return;
+        }
+        let hints = self.hints();
+        let named = |field: &str| self.plan.task(index).files.iter().find(|file| file.field == field);
+        let stood = files.iter().flat_map(|(field, source)| {
+            let path = named(field).map(|file| file.path.clone());
+            source.stamps.iter().map(move |(suffix, stamp)| (path.clone(), source, suffix, stamp))
+        });
+        let stood = stood.map(|(path, source, suffix, stamp)| {
+            // A link may lead elsewhere one day, so it is the path as it was named that is looked at.
+            let real = companion(&source.path, suffix);
+            let path = if suffix.is_empty() { path? } else { real.clone() };
+            match stamp.numbers() {
+                None => Some((path, None)),
+                // Only of what was old enough the digest is remembered.
+                Some(numbers) => hints.file(&real, stamp).map(|_| (path, Some(numbers))),
+            }
+        });
+        lock(&self.stood).insert(index, stood.collect());
+    }
+
+    /// What earlier runs tell of the plan's tasks, when these are few; else all that they tell.
+    fn past(&self) -> &History {
+        if self.plan.len() > FEW || self.history.get().is_some() {
+            return self.history();
+        }
+        self.past.get_or_init(|| {
+            let tasks = self.plan.tasks().map(|task| &task.id);
+            let read = self.journal.as_deref().map(|journal| History::of_tasks(journal, &self.plan.name, tasks));
+            Arc::new(read.and_then(told).unwrap_or_default())
         })
     }
 
@@ -378,7 +437,7 @@ impl Finder {
             return "cache = false".to_owned();
         }
         let newest = self.hints().newest(&self.plan.name, &task.id);
-        let past = self.history().newest(&task.id);
+        let past = self.past().newest(&task.id);
         // An attempt for another key tells why there is no result only where there never was one.
         let tells = past.filter(|past| newest.is_none() || past.fingerprint == key.fingerprint);
         match (newest, tells.map(|past| &past.ending)) {
@@ -435,6 +494,11 @@ fn declared(mut key: KeyWriter, task: &Task, settings: &Settings) -> KeyWriter {
         Some(image) => key.field("image", image),
         None => key,
     }
+}
+
+/// What a journal tells, if it can be read.
+fn told(read: Result<History, JournalError>) -> Option<History> {
+    read.inspect_err(|error| tracing::debug!(%error, "the journal tells nothing")).ok()
 }
 
 /// What is remembered is whole at any moment, so a thread that panicked has not spoilt it.

@@ -38,7 +38,7 @@ pub(super) trait Shelf: Send + Sync {
     fn bytes(&self, at: &str) -> Result<Vec<u8>, Failure>;
 
     /// Takes note of a result that was just published.
-    fn remember(&self, artifact: &Artifact);
+    fn remember(&self, artifact: Arc<Artifact>);
 }
 
 /// A folder, and what is remembered of it.
@@ -164,9 +164,9 @@ impl Shelf for InFolder {
         fs::read(&path).map_err(|error| Failure::io("read the rows", &path, &error))
     }
 
-    fn remember(&self, artifact: &Artifact) {
+    fn remember(&self, artifact: Arc<Artifact>) {
         if let Ok(meta) = fs::metadata(self.store.path(&place(&artifact.fingerprint))) {
-            self.hints().remember_result(Stamp::of(&meta), artifact);
+            self.hints().remember_made(Stamp::of(&meta), artifact);
         }
     }
 }

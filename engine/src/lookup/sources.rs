@@ -4,19 +4,14 @@ use super::lock;
 use crate::attempt::SourceFile;
 use crate::failure::Failure;
 use crate::plan::TaskFile;
-use crate::stamp::{FileStamp, companion};
+use crate::stamp::{FileStamp, Stamp, companion};
 use crate::state::{Hints, Known};
 use crate::world::World;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-/// Files changed less than this before they were hashed may change again without a trace in their times: their
-/// digests are not remembered. File systems step their clocks by at most this much.
-const RACY: Duration = Duration::from_secs(2);
 
 /// A file as a stage names it: where it lies and what belongs to it.
 type Named = (PathBuf, &'static [&'static str]);
@@ -112,7 +107,7 @@ impl Sources {
         hasher.update_reader(File::open(path)?)?;
         let blake3 = hasher.finalize().to_hex().to_string();
         let after = fs::metadata(path)?;
-        if FileStamp::of(&after) == stamp && !is_racy(&meta, now.0) {
+        if FileStamp::of(&after) == stamp && !Stamp::of(&meta).is_racy(now) {
             lock(hints).remember_file(path, Known { stamp, blake3: blake3.clone() });
         }
         Ok((after.len(), blake3))
@@ -133,12 +128,6 @@ fn remembered(file: &TaskFile, path: &Path, hints: &Mutex<Hints>) -> io::Result<
     }))
 }
 
-fn is_racy(meta: &Metadata, now_millis: u64) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let changed = meta.mtime().max(meta.ctime()).max(0).cast_unsigned() * 1000;
-    changed + u64::try_from(RACY.as_millis()).unwrap_or(u64::MAX) >= now_millis
-}
-
 fn unreadable(file: &TaskFile, error: &io::Error) -> Failure {
     let code = if error.kind() == io::ErrorKind::NotFound { "file_missing" } else { "file_unreadable" };
     Failure::failed(code, format!("cannot read the file of `{}`", file.field))
@@ -153,7 +142,7 @@ mod tests {
     use crate::stage::Mark;
     use crate::world::Timestamp;
     use std::os::unix::fs::MetadataExt;
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     fn file(path: &Path) -> TaskFile {
         let (field, written) = ("video".to_owned(), "video.mp4".to_owned());

@@ -51,6 +51,8 @@ pub struct Request<'a> {
     pub offline: bool,
     /// The rows that are known of stages which others are spread over.
     pub rows: &'a Rows,
+    /// The cells of a stage that are planned, where that is not all: each with all that it needs.
+    pub part: Option<&'a dyn Fn(&str, &Cell) -> bool>,
 }
 
 impl Request<'_> {
@@ -244,7 +246,10 @@ impl Builder<'_> {
     }
 
     fn tasks(&mut self, spec: &StageSpec, common: &Common, kind: &dyn StageKind) {
-        let cells = self.cells(spec, common);
+        let mut cells = self.cells(spec, common);
+        if let Some(has) = self.ground.request.part {
+            cells.retain(|(cell, _)| has(&spec.name.value, cell));
+        }
         let mut making = Making::new(self.ground, spec, kind, self.stages.len());
         let mut mistakes = Mistakes::default();
         for (cell, row) in cells {

@@ -14,8 +14,10 @@ use crate::spec::template::{Context, Prepared, Templates};
 use crate::stage::{ConfigProblem, Mark, Marked, StageKind};
 use crate::text::Diagnostic;
 use petgraph::graph::{DiGraph, NodeIndex};
+use serde_json::Value as Json;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What all stages stand on.
 pub(super) struct Ground<'a> {
@@ -73,6 +75,8 @@ pub(super) struct Making<'a> {
     values: Values<'a>,
     /// The tasks of the stages it names, by stage and whether all of them are taken.
     matchings: HashMap<(String, bool), Matching>,
+    /// The settings of the newest task.
+    last: Arc<Json>,
 }
 
 impl<'a> Making<'a> {
@@ -88,6 +92,7 @@ impl<'a> Making<'a> {
             paths: files::Paths::of(ground, spec),
             values: Values::new(&spec.body, schema.kind(&spec.kind.value), &schema.root, ground.request.sources),
             matchings: HashMap::new(),
+            last: Arc::new(Json::Null),
         }
     }
 
@@ -116,10 +121,18 @@ impl<'a> Making<'a> {
             labels: self.own.labels(&context)?,
             id: TaskId { stage: self.spec.name.value.clone(), cell },
             stage: self.place,
-            config,
+            config: self.shared(config),
             inputs,
             files,
         })
+    }
+
+    /// The settings, or those of the task before when they are equal: of a hundred thousand tasks they would be most of the plan.
+    fn shared(&mut self, config: Json) -> Arc<Json> {
+        if *self.last != config {
+            self.last = Arc::new(config);
+        }
+        self.last.clone()
     }
 
     fn context_of(&self, cell: &Cell, row: Option<&Row>) -> Context {

@@ -119,8 +119,8 @@ pub struct Task {
     pub id: TaskId,
     /// Its stage's place in the plan.
     pub stage: usize,
-    /// Its settings, templates resolved.
-    pub config: Json,
+    /// Its settings, templates resolved. Neighbours whose settings are equal share them.
+    pub config: Arc<Json>,
     /// The results it needs.
     pub inputs: Vec<TaskInput>,
     /// The files outside the store it needs.

@@ -6,6 +6,7 @@ mod spans;
 use super::copies::Copies;
 use super::devices::Devices;
 use super::grow::Replanning;
+use super::missed::Missed;
 use super::publish::{self, Finish};
 use super::say::{AttemptEnd, Sayer};
 use super::{Finished, Setup};
@@ -24,6 +25,7 @@ use crate::state::{Health, JournalError, OpenJob};
 use crate::units::Bytes;
 use crate::world::Timestamp;
 use afar::Afar;
+use serde_json::Value as Json;
 use spans::Spans;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -78,7 +80,7 @@ pub(super) struct Dispatcher {
     /// Results by task, once they are there.
     known: Vec<Option<Arc<Artifact>>>,
     /// What was learned of tasks that must run.
-    missed: HashMap<TaskIndex, Looked>,
+    missed: HashMap<TaskIndex, Missed>,
     devices: Devices,
     afar: Afar,
     spans: Spans,
@@ -128,22 +130,26 @@ impl Dispatcher {
     }
 
     pub(super) async fn run(mut self, mut cancel: UnboundedReceiver<Stop>) -> Result<Finished, JournalError> {
+        let beside = std::mem::take(&mut self.setup.beside);
         let started = Body::RunStarted {
             pipeline: self.setup.plan.name.clone(),
             spec: self.setup.spec.clone(),
             spec_digest: self.setup.plan.spec_digest.clone(),
             params: self.setup.plan.params.clone(),
-            tasks: self.setup.plan.asked().count() as u64,
+            tasks: self.setup.plan.asked().count() as u64 + beside.count(),
             revision: self.setup.revision.clone().map(Box::new),
             slot: self.setup.slot,
             asked: self.setup.asked.clone().map(Box::new),
         };
-        self.sayer.durable(&self.setup.journal, None, None, started);
+        self.sayer.durable(&self.setup.journal, None, None, started.clone());
+        for told in &beside.told {
+            self.sayer.durable(&self.setup.journal, None, None, told.clone());
+        }
         self.end_unwanted();
         self.feed(Input::Planned);
         let driven = self.drive(&mut cancel).await;
         let counts = match driven {
-            Ok(counts) => counts,
+            Ok(counts) => Counts { cached: counts.cached + beside.count(), ..counts },
             Err(error) => {
                 self.end_all().await;
                 return Err(error);
@@ -159,6 +165,8 @@ impl Dispatcher {
         Ok(Finished {
             run: self.run,
             plan: self.setup.plan,
+            started,
+            known: self.known,
             counts,
             interrupted: self.interrupted,
             limit: self.state.limit(),
@@ -372,7 +380,8 @@ impl Dispatcher {
                 Found::Hit
             }
             Ok(missed) => {
-                self.missed.insert(task, missed);
+                let why = missed.found.as_ref().err().cloned().unwrap_or_default();
+                self.missed.insert(task, Missed::of(missed, why));
                 Found::Miss
             }
             Err(failure) => Found::Failed(failure),
@@ -468,12 +477,12 @@ impl Dispatcher {
         self.devices.take_back(task);
         let end = AttemptEnd { items: outcome.items, usage: outcome.usage, is_open: false };
         self.sayer.ends.insert(task, end);
-        let looked = &self.missed[&task];
-        let unchanged = || looked.files.values().try_for_each(SourceFile::check_unchanged);
+        let missed = &self.missed[&task];
+        let unchanged = || missed.files.values().try_for_each(SourceFile::check_unchanged);
         let result = outcome.failure.clone().map_or_else(unchanged, Err);
         if result.is_ok() {
             let (plan, now) = (&self.setup.plan, self.setup.world.now());
-            let manifest = publish::manifest(&self.run, &plan.name, plan.task(task), looked, outcome, now);
+            let manifest = publish::manifest(&self.run, &plan.name, plan.task(task), missed, outcome, now);
             let replaces = self.setup.plan.is_forced(task);
             self.finishing.push(Finish { task, manifest, replaces });
         }
@@ -503,33 +512,33 @@ impl Dispatcher {
 
     fn published(&mut self, task: TaskIndex, result: Result<Manifest, Failure>) {
         let result = result.map(|manifest| {
-            let artifact = Artifact::from(manifest);
-            self.setup.finder.remember(task, &artifact);
-            self.known[task] = Some(Arc::new(artifact));
+            let artifact = Arc::new(Artifact::from(manifest).in_little_room());
+            self.setup.finder.remember(task, artifact.clone());
+            self.known[task] = Some(artifact);
         });
         self.feed(Input::Published(task, result));
     }
 
     fn attempt(&self, task: TaskIndex, memory: u64) -> Attempt {
-        let (plan, looked) = (&self.setup.plan, &self.missed[&task]);
+        let (plan, missed) = (&self.setup.plan, &self.missed[&task]);
         let spec = plan.task(task);
         let stage = &plan.stages[spec.stage];
-        let short = looked.key.fingerprint.short(8);
+        let short = missed.fingerprint.short(8);
         let slots = stage.settings.cpu.slots();
         let is_here = plan.place_of(task).is_local();
         Attempt {
             version: VERSION,
-            id: AttemptId::new(&looked.key.fingerprint, 0),
+            id: AttemptId::new(&missed.fingerprint, 0),
             run: self.run.clone(),
             pipeline: plan.name.clone(),
             task: spec.id.clone(),
             kind: stage.kind.name().to_owned(),
             code: stage.code.clone(),
-            fingerprint: looked.key.fingerprint.clone(),
-            key: looked.key.fields.clone(),
-            config: spec.config.clone(),
+            fingerprint: missed.fingerprint.clone(),
+            key: missed.fields(),
+            config: Json::clone(&spec.config),
             inputs: self.artifacts(task),
-            files: looked.files.clone(),
+            files: missed.files.clone(),
             store: self.setup.local.store.root().to_owned(),
             output: format!("data/{}/{}/{}@{short}", plan.name, spec.id.stage, spec.id.cell.folder()),
             anew: plan.is_forced(task),

@@ -5,16 +5,21 @@ mod copies;
 mod devices;
 mod dispatcher;
 mod grow;
+mod missed;
 mod publish;
 mod say;
+mod unchanged;
+
+pub use unchanged::{Unchanged, unchanged};
 
 use crate::asked::Asked;
 use crate::backend::Backend;
-use crate::event::{Counts, RunEvent, RunLimit};
+use crate::event::{Body, Counts, RunEvent, RunLimit};
 use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::local::Local;
 use crate::lookup::Finder;
+use crate::manifest::Artifact;
 use crate::plan::{Plan, Rows};
 use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
@@ -60,8 +65,26 @@ pub struct Setup {
     pub gpus: Vec<String>,
     /// Whether nothing more is started once a task has failed for good.
     pub fail_fast: bool,
+    /// What is known of tasks that are not in the plan, because nothing they stand on has changed.
+    pub beside: Beside,
     /// Hears every event, durable and passing.
     pub listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
+}
+
+/// Tasks of a run that have their results, and are not in its plan.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// How many there are of each stage.
+    pub tasks: HashMap<String, u64>,
+    /// What the run says of them.
+    pub told: Vec<Body>,
+}
+
+impl Beside {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.tasks.values().sum()
+    }
 }
 
 /// How a run ended.
@@ -71,6 +94,10 @@ pub struct Finished {
     pub run: RunId,
     /// What was to be made, with all tasks that came to be known.
     pub plan: Arc<Plan>,
+    /// What it said when it began.
+    pub started: Body,
+    /// The results of the plan's tasks, by their places.
+    pub known: Vec<Option<Arc<Artifact>>>,
     /// How its tasks ended.
     pub counts: Counts,
     /// Whether somebody asked it to stop.

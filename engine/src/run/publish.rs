@@ -1,10 +1,10 @@
 //! Finished attempts -> results in the store. Bytes are flushed first, then the manifests that promise them.
 
+use super::missed::Missed;
 use crate::attempt::Outcome;
 use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::RunId;
-use crate::lookup::Looked;
 use crate::manifest::{Manifest, Of, Provenance, VERSION, digest, place};
 use crate::plan::Task;
 use crate::scheduler::TaskIndex;
@@ -26,15 +26,15 @@ pub(super) fn manifest(
     run: &RunId,
     pipeline: &str,
     task: &Task,
-    looked: &Looked,
+    missed: &Missed,
     outcome: Outcome,
     now: Timestamp,
 ) -> Manifest {
     Manifest {
         version: VERSION,
         of: Of::Task,
-        fingerprint: looked.key.fingerprint.clone(),
-        key: looked.key.fields.clone(),
+        fingerprint: missed.fingerprint.clone(),
+        key: missed.fields(),
         digest: digest(&outcome.files),
         files: outcome.files,
         result: outcome.result,
@@ -43,7 +43,7 @@ pub(super) fn manifest(
             attempt: outcome.id,
             task: task.id.clone(),
             published: now,
-            sources: looked.files.values().map(|f| f.written.clone()).collect(),
+            sources: missed.files.values().map(|f| f.written.clone()).collect(),
             pipeline: Some(pipeline.to_owned()),
             adopted: None,
         },

@@ -1,9 +1,9 @@
 //! What the core records -> the events of a run, numbered and timed.
 
+use super::missed::Missed;
 use crate::attempt::{ItemCount, Usage};
 use crate::event::{Body, RunEvent, Skip, VERSION};
 use crate::ids::{AttemptId, RunId};
-use crate::lookup::Looked;
 use crate::manifest::Artifact;
 use crate::plan::Plan;
 use crate::scheduler::{Because, Record, TaskIndex};
@@ -86,7 +86,7 @@ impl Sayer {
         &self,
         plan: &Plan,
         known: &[Option<Arc<Artifact>>],
-        missed: &HashMap<TaskIndex, Looked>,
+        missed: &HashMap<TaskIndex, Missed>,
         record: Record,
     ) -> Said {
         let name = |task: TaskIndex| plan.task(task).id.to_string();
@@ -165,18 +165,14 @@ fn place_name(plan: &Plan, task: TaskIndex) -> String {
     plan.place_of(task).name.clone()
 }
 
-fn submitting(looked: &Looked, number: u32, backend: String) -> Body {
-    let (fingerprint, reason) = (looked.key.fingerprint.clone(), why_missed(looked));
+fn submitting(missed: &Missed, number: u32, backend: String) -> Body {
+    let (fingerprint, reason) = (missed.fingerprint.clone(), missed.why.to_string());
     Body::AttemptSubmitting { fingerprint, number, backend, reason }
 }
 
-fn started(looked: &Looked, number: u32, backend: String) -> Body {
-    let (fingerprint, reason) = (looked.key.fingerprint.clone(), why_missed(looked));
+fn started(missed: &Missed, number: u32, backend: String) -> Body {
+    let (fingerprint, reason) = (missed.fingerprint.clone(), missed.why.to_string());
     Body::AttemptStarted { fingerprint, number, backend, reason }
-}
-
-fn why_missed(looked: &Looked) -> String {
-    looked.found.as_ref().err().cloned().unwrap_or_default()
 }
 
 fn succeeded(made: &Artifact) -> Body {

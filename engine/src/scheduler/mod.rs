@@ -16,6 +16,8 @@ use crate::retry::Retry;
 use crate::world::Timestamp;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A task, by its place in the plan.
@@ -30,10 +32,25 @@ pub struct Node {
     pub needs: Vec<TaskIndex>,
     /// The stages it needs that have no tasks: there were no rows.
     pub bare: Vec<usize>,
-    /// Which ends of all those let it run.
-    pub follow: Follow,
     /// What the run has to do with it.
     pub part: Part,
+    /// What it shares with the other tasks of its stage.
+    pub rules: Arc<Rules>,
+}
+
+impl Deref for Node {
+    type Target = Rules;
+
+    fn deref(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+/// What the core needs to know of all tasks of a stage.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Which ends of what a task needs let it run.
+    pub follow: Follow,
     /// Whether it runs elsewhere, as a job of a backend, and takes nothing of this machine.
     pub elsewhere: bool,
     /// What it takes of its machine.
@@ -88,32 +105,42 @@ impl Growth {
         let with_tasks: BTreeSet<usize> = plan.tasks().map(|task| task.stage).collect();
         let waiting = plan.waiting().filter(|(stage, _)| !plan.is_left_out(*stage));
         let waiting = waiting.map(|(stage, source)| Waiting { stage, source });
-        let nodes = (first..plan.len()).map(|task| Node::of(plan, task, &with_tasks));
+        let rules: Vec<Arc<Rules>> = (0..plan.stages.len()).map(|stage| Arc::new(Rules::of(plan, stage))).collect();
+        let nodes = (first..plan.len()).map(|task| Node::of(plan, task, &with_tasks, &rules));
         Self { pools: plan.pools.clone(), nodes: nodes.collect(), waiting: waiting.collect() }
     }
 }
 
 impl Node {
-    fn of(plan: &Plan, index: usize, with_tasks: &BTreeSet<usize>) -> Self {
+    fn of(plan: &Plan, index: usize, with_tasks: &BTreeSet<usize>, rules: &[Arc<Rules>]) -> Self {
         let task = plan.task(index);
-        let settings = plan.settings(task);
         let needs = plan.graph.neighbors_directed(NodeIndex::new(index), petgraph::Incoming).map(NodeIndex::index);
         let stages = plan.stages[task.stage].needs.iter().copied();
         Self {
             stage: task.stage,
             needs: needs.collect(),
             bare: stages.filter(|stage| !with_tasks.contains(stage)).collect(),
-            follow: settings.follow,
             part: plan.part(index),
-            elsewhere: !plan.places[plan.stages[task.stage].backend].is_local(),
+            rules: rules[task.stage].clone(),
+        }
+    }
+}
+
+impl Rules {
+    fn of(plan: &Plan, stage: usize) -> Self {
+        let stage = &plan.stages[stage];
+        let (settings, is_here) = (&stage.settings, plan.places[stage.backend].is_local());
+        Self {
+            follow: settings.follow,
+            elsewhere: !is_here,
             takes: settings.takes(),
-            pools: plan.stages[task.stage].pools.clone(),
+            pools: stage.pools.clone(),
             priority: settings.priority,
             retry: settings.retry.clone(),
             timeout: settings.timeout,
             task_timeout: settings.task_timeout,
             // Jobs elsewhere are not heard of while they run, so it cannot be told whether they are silent.
-            silence: settings.silence.filter(|_| plan.places[plan.stages[task.stage].backend].is_local()),
+            silence: settings.silence.filter(|_| is_here),
         }
     }
 }

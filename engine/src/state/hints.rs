@@ -6,11 +6,12 @@ use crate::failpoint::reach;
 use crate::ids::{Fingerprint, TaskId};
 use crate::manifest::{Artifact, FilePlace};
 use crate::stamp::{FileStamp, Stamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bump it when a table changes: older hints are thrown away.
 const SCHEMA_VERSION: i64 = 3;
@@ -46,8 +47,16 @@ type Name = [u8; 16];
 pub struct Seen {
     /// What its manifest was then.
     pub stamp: Stamp,
+    what: What,
+}
+
+/// What was seen.
+#[derive(Clone, Debug)]
+enum What {
     /// Where it stands among those that are packed: only those that are asked for are read.
-    packed: Range<usize>,
+    Packed(Range<usize>),
+    /// What this run made; it is packed when it is written.
+    Fresh(Arc<Artifact>),
 }
 
 /// The hints of a state folder, read whole at the start and written whole at the end: one bulk read costs less than
@@ -78,6 +87,65 @@ impl Hints {
         hints
     }
 
+    /// Reads the hints of these files, results and tasks of a pipeline alone.
+    pub fn load_some<'a>(
+        path: &Path,
+        files: impl Iterator<Item = PathBuf>,
+        results: &[Fingerprint],
+        tasks: impl Iterator<Item = &'a TaskId>,
+        pipeline: &str,
+    ) -> Self {
+        let mut hints = Self { path: Some(path.to_owned()), ..Self::default() };
+        if let Err(error) =
+            hints.read_some(path, files, results, tasks.map(|task| name(pipeline, task, &mut String::new())))
+        {
+            tracing::debug!(%error, "starting with fewer hints");
+        }
+        hints
+    }
+
+    fn read_some(
+        &mut self,
+        path: &Path,
+        files: impl Iterator<Item = PathBuf>,
+        results: &[Fingerprint],
+        tasks: impl Iterator<Item = Name>,
+    ) -> rusqlite::Result<()> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let connection = open(path)?;
+        let mut select = connection.prepare("select stamp, blake3 from files where path = ?1")?;
+        for file in files {
+            let known = |row: &Row<'_>| Ok(Known { stamp: FileStamp(row.get(0)?), blake3: row.get(1)? });
+            if let Some(known) = select.query_row(params![file.to_string_lossy()], known).optional()? {
+                self.files.insert(file, known);
+            }
+        }
+        let mut select = connection.prepare("select fingerprint, stamp, packed from results where fingerprint = ?1")?;
+        for print in results.iter().filter_map(print) {
+            let mut rows = select.query(params![print])?;
+            if let Some(row) = rows.next()? {
+                self.take_result(row)?;
+            }
+        }
+        let mut select = connection.prepare("select fingerprint from newest where task = ?1")?;
+        for task in tasks {
+            if let Some(print) = select.query_row(params![task], |row| row.get(0)).optional()? {
+                self.newest.insert(task, print);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_result(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let stamp = Stamp::from_bytes(row.get_ref(1)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)?;
+        let begin = self.packed.len();
+        self.packed.extend_from_slice(row.get_ref(2)?.as_blob()?);
+        self.results.insert(row.get(0)?, Seen { stamp, what: What::Packed(begin..self.packed.len()) });
+        Ok(())
+    }
+
     /// Whether what is remembered will be there in the next run: not where there is no state folder yet.
     pub fn are_kept(&self) -> bool {
         self.path.as_deref().and_then(Path::parent).is_some_and(Path::is_dir)
@@ -101,20 +169,35 @@ impl Hints {
 
     /// Where the files of a result lie; the rest of it is not looked at.
     pub fn places(&self, seen: &Seen) -> Option<Vec<FilePlace>> {
-        packed::places(self.packed.get(seen.packed.clone())?)
+        match &seen.what {
+            What::Packed(place) => packed::places(self.packed.get(place.clone())?),
+            What::Fresh(artifact) => Some(artifact.files.iter().cloned().map(FilePlace::from).collect()),
+        }
     }
 
     /// A result as it was seen under a fingerprint.
     pub fn result(&self, fingerprint: &Fingerprint, seen: &Seen) -> Option<Artifact> {
-        packed::read(fingerprint, self.packed.get(seen.packed.clone())?)
+        match &seen.what {
+            What::Packed(place) => packed::read(fingerprint, self.packed.get(place.clone())?),
+            What::Fresh(artifact) => Some(Artifact::clone(artifact)),
+        }
     }
 
     /// Remembers a result. `stamp` is its manifest's.
     pub fn remember_result(&mut self, stamp: Stamp, artifact: &Artifact) {
-        let Some(print) = print(&artifact.fingerprint) else { return };
         let begin = self.packed.len();
         packed::write(artifact, &mut self.packed);
-        self.results.insert(print, Seen { stamp, packed: begin..self.packed.len() });
+        self.note_result(stamp, &artifact.fingerprint, What::Packed(begin..self.packed.len()));
+    }
+
+    /// As [`Hints::remember_result`], of one that others hold as well.
+    pub fn remember_made(&mut self, stamp: Stamp, artifact: Arc<Artifact>) {
+        self.note_result(stamp, &artifact.fingerprint.clone(), What::Fresh(artifact));
+    }
+
+    fn note_result(&mut self, stamp: Stamp, fingerprint: &Fingerprint, what: What) {
+        let Some(print) = print(fingerprint) else { return };
+        self.results.insert(print, Seen { stamp, what });
         self.new_results.push(print);
     }
 
@@ -176,10 +259,19 @@ impl Hints {
         }
         // In the order of the table: pages are written once, from the first to the last.
         self.new_results.sort_unstable();
+        let mut fresh = Vec::new();
         for print in self.new_results.drain(..) {
             let seen = &self.results[&print];
             let stamp = seen.stamp.to_bytes();
-            let row = params![print, stamp, &self.packed[seen.packed.clone()]];
+            let bytes = match &seen.what {
+                What::Packed(place) => &self.packed[place.clone()],
+                What::Fresh(artifact) => {
+                    fresh.clear();
+                    packed::write(artifact, &mut fresh);
+                    &fresh[..]
+                }
+            };
+            let row = params![print, stamp, bytes];
             transaction.prepare_cached("insert or replace into results values (?1, ?2, ?3)")?.execute(row)?;
         }
         self.new_newest.sort_unstable();
@@ -258,10 +350,7 @@ fn read(path: &Path) -> rusqlite::Result<Hints> {
     hints.newest.reserve(size / ROW);
     let mut rows = results.query([])?;
     while let Some(row) = rows.next()? {
-        let stamp = Stamp::from_bytes(row.get_ref(1)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)?;
-        let begin = hints.packed.len();
-        hints.packed.extend_from_slice(row.get_ref(2)?.as_blob()?);
-        hints.results.insert(row.get(0)?, Seen { stamp, packed: begin..hints.packed.len() });
+        hints.take_result(row)?;
     }
     let mut newest = connection.prepare("select task, fingerprint from newest")?;
     let mut rows = newest.query([])?;

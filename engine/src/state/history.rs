@@ -6,7 +6,7 @@ use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::world::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Rows as SqlRows, params};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,6 +16,10 @@ use std::time::Duration;
 const RUNS: u32 = 200;
 const OWN_RUNS: usize = 20;
 const ROWS: usize = 300_000;
+
+/// What is read of a run.
+const SELECT: &str = "select type, task, time, json from events where run = ?1 and task is not null and type in
+    ('attempt_started', 'attempt_ended', 'task_succeeded', 'task_failed')";
 
 /// How the newest attempt of a task ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,14 +76,40 @@ impl History {
     /// # Errors
     /// [`JournalError`].
     pub fn read(journal: &Path, pipeline: &str) -> Result<Self, JournalError> {
+        Self::gather(journal, pipeline, |history, connection, run| {
+            let mut select = connection.prepare_cached(&format!("{SELECT} order by seq"))?;
+            history.take(run, select.query(params![run.0])?)
+        })
+    }
+
+    /// As [`History::read`], of these tasks alone: most of the work is to understand the rows of all others.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn of_tasks<'a>(
+        journal: &Path,
+        pipeline: &str,
+        tasks: impl Iterator<Item = &'a TaskId>,
+    ) -> Result<Self, JournalError> {
+        let names = serde_json::to_string(&tasks.map(TaskId::to_string).collect::<Vec<_>>())?;
+        Self::gather(journal, pipeline, |history, connection, run| {
+            let among = format!("{SELECT} and task in (select value from json_each(?2)) order by seq");
+            let mut select = connection.prepare_cached(&among)?;
+            history.take(run, select.query(params![run.0, names])?)
+        })
+    }
+
+    fn gather(
+        journal: &Path,
+        pipeline: &str,
+        take: impl Fn(&mut Self, &Connection, &RunId) -> Result<(), JournalError>,
+    ) -> Result<Self, JournalError> {
         let mut history = Self::default();
         let Some(connection) = read_only::open(journal)? else { return Ok(history) };
         let mut runs = runs_of(&connection, pipeline)?;
         // Oldest first: what is newer replaces it.
         runs.reverse();
-        for run in &runs {
-            history.take(&connection, run)?;
-        }
+        runs.iter().try_for_each(|run| take(&mut history, &connection, run))?;
         Ok(history)
     }
 
@@ -101,12 +131,7 @@ impl History {
         }
     }
 
-    fn take(&mut self, connection: &Connection, run: &RunId) -> Result<(), JournalError> {
-        let mut select = connection.prepare_cached(
-            "select type, task, time, json from events where run = ?1 and task is not null and type in
-             ('attempt_started', 'attempt_ended', 'task_succeeded', 'task_failed') order by seq",
-        )?;
-        let mut rows = select.query(params![run.0])?;
+    fn take(&mut self, run: &RunId, mut rows: SqlRows<'_>) -> Result<(), JournalError> {
         while let Some(row) = rows.next()? {
             let (kind, task, json) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(3)?);
             let text = |value: rusqlite::types::ValueRef<'_>| value.as_str().unwrap_or_default().to_owned();

@@ -5,7 +5,7 @@ use pipe_engine::event::Body;
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use pipe_engine::key::{Fields, KeyWriter};
-use pipe_engine::local::sweep_dead_attempts;
+use pipe_engine::local::clear_away;
 use pipe_engine::stage::{ConfigProblem, Registry, StageKind};
 use pipe_engine::state::StateFolder;
 use pipe_engine::store::Folder;
@@ -147,7 +147,7 @@ fn a_retry_finds_the_900_clips_that_its_dead_attempt_had_finished() {
     assert!(lines.any(|line| line.contains("900 are there")), "the worker ended before it was killed");
     child.kill().unwrap();
     child.wait().unwrap();
-    sweep_dead_attempts(&bench.state(), &bench.store());
+    clear_away(&bench.state(), &bench.store());
     let half = bench.store().path("data/week/clips/all@12345678-1/half.mp4");
     assert!(!half.exists(), "what was half done is swept");
     let again = bench.run(&bench.attempt("week", "clips", 2));

@@ -143,7 +143,7 @@ impl Dispatcher {
         if self.afar.left.is_empty() || self.setup.plan.part(task) != Part::Wanted {
             return;
         }
-        let wanted = self.missed.get(&task).filter(|_| !is_hit).map(|looked| looked.key.fingerprint.short(20));
+        let wanted = self.missed.get(&task).filter(|_| !is_hit).map(|missed| missed.fingerprint.short(20));
         let here = &self.setup.plan.place_of(task).name;
         let is_wanted =
             |job: &OpenJob| job.backend == *here && wanted.is_some_and(|key| job.attempt.0.starts_with(key));

@@ -76,7 +76,19 @@ impl Desk {
             let base = Path::new(path).parent().unwrap();
             let (kinds, backends, schema, rows) = (&kinds, &backends, &schema, &self.rows);
             let (sources, texts, offline) = (&sources, self, true);
-            let request = Request { spec, sources, base, texts, kinds, backends, schema, schemes: &[], offline, rows };
+            let request = Request {
+                spec,
+                sources,
+                base,
+                texts,
+                kinds,
+                backends,
+                schema,
+                schemes: &[],
+                offline,
+                rows,
+                part: None,
+            };
             let (plan, more) = plan::build(&request);
             problems.extend(more);
             plan

@@ -5,10 +5,10 @@ use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::event::{Body, Counts, RunEvent, Skip};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::RunId;
-use pipe_engine::local::{Local, OomKills, end_orphans, sweep_dead_attempts};
+use pipe_engine::local::{Local, OomKills, clear_away};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
-use pipe_engine::run::{Finished, Replan, Setup, run};
+use pipe_engine::run::{Beside, Finished, Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
 use pipe_engine::stage::{
@@ -272,8 +272,7 @@ impl Project {
         plan.select(selection).unwrap();
         let plan = Arc::new(plan);
         let store = Arc::new(Folder::open(&plan.store).unwrap());
-        end_orphans(state);
-        sweep_dead_attempts(state, &store);
+        clear_away(state, &store);
         let world = World::real();
         let hints = Hints::load(&state.hints());
         Setup {
@@ -298,6 +297,7 @@ impl Project {
             elsewhere: self.places.clone(),
             left: OpenJob::all(&state.journal()).unwrap(),
             fail_fast: false,
+            beside: Beside::default(),
             listener,
         }
     }
@@ -349,6 +349,7 @@ fn planned(base: &Path, stages: &str, rows: &Rows) -> Result<Plan, Vec<Diagnosti
         backends: &backends,
         schema: &schema,
         schemes: &[],
+        part: None,
         offline: false,
         rows,
     };

@@ -5,13 +5,14 @@
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::plan::{Follow, Part};
 use pipe_engine::retry::Retry;
-use pipe_engine::scheduler::{End, Expand, Growth, Limits, Node, Waiting};
+use pipe_engine::scheduler::{End, Expand, Growth, Limits, Node, Rules, Waiting};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(1000);
@@ -192,16 +193,17 @@ impl Case {
             stage: task.stage,
             needs: self.needs(place).iter().filter_map(index).collect(),
             bare: bare.map(|need| self.tasks[need].stage).collect(),
-            follow: task.follow,
             part: Part::Wanted,
-            elsewhere: self.elsewhere(place),
-            takes: room(task.cpu, task.memory),
-            pools: self.pools(place),
-            priority: self.priority(place),
-            retry: Retry { budgets, first: RESTS.start, longest: RESTS.end },
-            timeout: self.timeout(place),
-            task_timeout: None,
-            silence: None,
+            rules: Arc::new(Rules {
+                follow: task.follow,
+                elsewhere: self.elsewhere(place),
+                takes: room(task.cpu, task.memory),
+                pools: self.pools(place),
+                priority: self.priority(place),
+                retry: Retry { budgets, first: RESTS.start, longest: RESTS.end },
+                timeout: self.timeout(place),
+                ..plain_rules()
+            }),
         }
     }
 
@@ -482,4 +484,19 @@ fn any_try(with_endless: bool) -> impl Strategy<Value = Try> {
         1 => Just(Try::Hangs),
         1 => class.prop_map(Try::CannotBePublished),
     ]
+}
+
+/// Rules of a stage that asks for nothing in particular.
+pub(crate) fn plain_rules() -> Rules {
+    Rules {
+        follow: Follow::Success,
+        elsewhere: false,
+        takes: room(1, 1),
+        pools: Vec::new(),
+        priority: 0,
+        retry: Retry::default(),
+        timeout: None,
+        task_timeout: None,
+        silence: None,
+    }
 }

@@ -9,12 +9,12 @@ use case::{Case, Fate, any_case};
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Failure;
 use pipe_engine::plan::{Follow, Part};
-use pipe_engine::retry::Retry;
 use pipe_engine::scheduler::{Because, Command, End, Found, Growth, Input, Node, Record, State, Stop, step};
 use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use world::{Disk, Trouble, World};
 
 /// `PIPE_TEST_SEEDS` asks for more (or fewer) cases than the usual.
@@ -199,16 +199,8 @@ fn what_is_not_asked_for_is_never_spoken_of_and_what_is_given_never_started() {
         stage: 0,
         needs: needs.to_vec(),
         bare: Vec::new(),
-        follow: Follow::Success,
         part,
-        elsewhere: false,
-        takes: case::room(1, 1),
-        pools: Vec::new(),
-        priority: 0,
-        retry: Retry::default(),
-        timeout: None,
-        task_timeout: None,
-        silence: None,
+        rules: Arc::new(case::plain_rules()),
     };
     let nodes = || {
         let given = [node(Part::Out, &[]), node(Part::Given, &[0]), node(Part::Given, &[])];
@@ -257,16 +249,8 @@ fn ends_of_chain(first: Result<(), Failure>) -> [u64; 5] {
         stage: 0,
         needs: task.checked_sub(1).into_iter().collect(),
         bare: Vec::new(),
-        follow: Follow::Success,
         part: Part::Wanted,
-        elsewhere: false,
-        takes: case::room(1, 1),
-        pools: Vec::new(),
-        priority: 0,
-        retry: Retry::default(),
-        timeout: None,
-        task_timeout: None,
-        silence: None,
+        rules: Arc::new(case::plain_rules()),
     };
     let chain = Growth { pools: Vec::new(), nodes: (0..10_000).map(node).collect(), waiting: Vec::new() };
     let mut state = State::new(chain, case::room(2, 2));

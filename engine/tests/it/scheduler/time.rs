@@ -1,35 +1,27 @@
 //! What ends by the clock: silence, the time of a task, the time of a run. Small runs by hand, and one property.
 
-use super::case::room;
+use super::case::{plain_rules, room};
 use super::for_all;
 use super::world::World;
 use pipe_engine::event::{Counts, RunLimit};
 use pipe_engine::failure::{Class, Failure};
-use pipe_engine::plan::{Follow, Part};
+use pipe_engine::plan::Part;
 use pipe_engine::retry::Retry;
-use pipe_engine::scheduler::{Command, End, Found, Growth, Input, Limits, Node, Record, State, Stop, step};
+use pipe_engine::scheduler::{Command, End, Found, Growth, Input, Limits, Node, Record, Rules, State, Stop, step};
 use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-fn node() -> Node {
-    Node {
-        stage: 0,
-        needs: Vec::new(),
-        bare: Vec::new(),
-        follow: Follow::Success,
-        part: Part::Wanted,
-        elsewhere: false,
-        takes: room(1, 1),
-        pools: Vec::new(),
-        priority: 0,
-        // A rest is between half of this and all of it.
-        retry: Retry { first: secs(2), longest: secs(2), ..Retry::default() },
-        timeout: None,
-        task_timeout: None,
-        silence: None,
-    }
+/// A task of a stage with these rules.
+fn node(rules: Rules) -> Node {
+    Node { stage: 0, needs: Vec::new(), bare: Vec::new(), part: Part::Wanted, rules: Arc::new(rules) }
+}
+
+fn rules() -> Rules {
+    // A rest is between half of this and all of it.
+    Rules { retry: Retry { first: secs(2), longest: secs(2), ..Retry::default() }, ..plain_rules() }
 }
 
 fn secs(seconds: u64) -> Duration {
@@ -96,7 +88,7 @@ fn wakes(todo: &[Command]) -> Vec<Timestamp> {
 
 #[test]
 fn an_attempt_that_says_nothing_is_stopped_and_tried_once_more() {
-    let (mut desk, todo) = Desk::running(Node { silence: Some(secs(10)), ..node() }, None);
+    let (mut desk, todo) = Desk::running(node(Rules { silence: Some(secs(10)), ..rules() }), None);
     assert_eq!(wakes(&todo), [at(10)]);
     assert_eq!(desk.give(10, Input::Tick), [Command::Stop(0, Stop::Gently)]);
     assert_eq!(desk.give(11, Input::Tick), [], "it is told once");
@@ -114,7 +106,7 @@ fn an_attempt_that_says_nothing_is_stopped_and_tried_once_more() {
 
 #[test]
 fn each_word_gives_an_attempt_its_whole_silence_again() {
-    let (mut desk, _) = Desk::running(Node { silence: Some(secs(10)), ..node() }, None);
+    let (mut desk, _) = Desk::running(node(Rules { silence: Some(secs(10)), ..rules() }), None);
     for second in [3, 6, 9] {
         assert_eq!(desk.give(second, Input::Heard(0, 1)), [], "a word is no news for anybody else");
     }
@@ -125,15 +117,15 @@ fn each_word_gives_an_attempt_its_whole_silence_again() {
 
 #[test]
 fn whoever_was_asleep_does_not_take_it_for_silence() {
-    let (mut desk, _) = Desk::running(Node { silence: Some(secs(10)), ..node() }, None);
+    let (mut desk, _) = Desk::running(node(Rules { silence: Some(secs(10)), ..rules() }), None);
     assert_eq!(wakes(&desk.give(3600, Input::Tick)), [at(3610)], "nobody listened for an hour");
     assert_eq!(desk.give(3610, Input::Tick), [Command::Stop(0, Stop::Gently)]);
 }
 
 #[test]
 fn the_time_of_a_task_ends_an_attempt_and_leaves_no_time_for_another() {
-    let retry = Retry { budgets: [(Class::Timeout, 9)].into(), ..node().retry };
-    let (mut desk, todo) = Desk::running(Node { task_timeout: Some(secs(60)), retry, ..node() }, None);
+    let retry = Retry { budgets: [(Class::Timeout, 9)].into(), ..rules().retry };
+    let (mut desk, todo) = Desk::running(node(Rules { task_timeout: Some(secs(60)), retry, ..rules() }), None);
     assert_eq!(wakes(&todo), [at(60)]);
     assert!(is_retried(&desk.fails(20, 1, Class::Transient)));
     desk.give(22, Input::Tick);
@@ -148,7 +140,7 @@ fn the_time_of_a_task_ends_an_attempt_and_leaves_no_time_for_another() {
 
 #[test]
 fn a_task_does_not_rest_until_its_time_is_over() {
-    let (mut desk, _) = Desk::running(Node { task_timeout: Some(secs(60)), ..node() }, None);
+    let (mut desk, _) = Desk::running(node(Rules { task_timeout: Some(secs(60)), ..rules() }), None);
     let todo = desk.fails(59, 1, Class::Throttled);
     let (_, tasks) = failures(&todo);
     assert_eq!((tasks[0].class, tasks[0].message.as_str()), (Class::Throttled, "it broke"));
@@ -157,8 +149,8 @@ fn a_task_does_not_rest_until_its_time_is_over() {
 
 #[test]
 fn a_task_that_waits_for_room_until_its_time_is_over_has_failed() {
-    let first = Node { task_timeout: Some(secs(60)), ..node() };
-    let (mut desk, _) = Desk::with(vec![first, node()], room(1, 1), None);
+    let first = node(Rules { task_timeout: Some(secs(60)), ..rules() });
+    let (mut desk, _) = Desk::with(vec![first, node(rules())], room(1, 1), None);
     desk.give(0, Input::Started(0, 1));
     let todo = desk.fails(10, 1, Class::Transient);
     assert!(todo.contains(&Command::Start { task: 1, number: 1, memory: 1 }), "its place is taken meanwhile");
@@ -172,7 +164,7 @@ fn a_task_that_waits_for_room_until_its_time_is_over_has_failed() {
 
 #[test]
 fn a_throttled_task_is_tried_again_until_the_run_ends() {
-    let (mut desk, _) = Desk::running(node(), Some(secs(99)));
+    let (mut desk, _) = Desk::running(node(rules()), Some(secs(99)));
     let (mut second, mut number) = (0, 1);
     let failed = loop {
         let todo = desk.fails(second, number, Class::Throttled);
@@ -192,7 +184,7 @@ fn a_throttled_task_is_tried_again_until_the_run_ends() {
 
 #[test]
 fn a_run_that_reaches_its_deadline_stops_what_runs_and_starts_nothing() {
-    let (mut desk, todo) = Desk::with(vec![node(), node(), node()], room(2, 2), Some(secs(100)));
+    let (mut desk, todo) = Desk::with(vec![node(rules()), node(rules()), node(rules())], room(2, 2), Some(secs(100)));
     assert!(wakes(&todo).contains(&at(100)));
     desk.give(0, Input::Started(0, 1));
     desk.give(0, Input::Started(1, 1));
@@ -214,7 +206,7 @@ fn a_run_that_reaches_its_deadline_stops_what_runs_and_starts_nothing() {
 
 #[test]
 fn what_a_deadline_stops_gently_somebody_can_stop_at_once() {
-    let (mut desk, _) = Desk::running(node(), Some(secs(100)));
+    let (mut desk, _) = Desk::running(node(rules()), Some(secs(100)));
     desk.give(100, Input::Tick);
     assert_eq!(desk.give(101, Input::Cancel(Stop::Gently)), [Command::Journal(Record::CancelRequested)]);
     assert_eq!(desk.give(102, Input::Cancel(Stop::Now)), [Command::Stop(0, Stop::Now)]);
@@ -223,7 +215,7 @@ fn what_a_deadline_stops_gently_somebody_can_stop_at_once() {
 
 #[test]
 fn a_run_that_somebody_stopped_before_has_not_reached_its_deadline() {
-    let (mut desk, _) = Desk::running(node(), Some(secs(100)));
+    let (mut desk, _) = Desk::running(node(rules()), Some(secs(100)));
     desk.give(99, Input::Cancel(Stop::Gently));
     assert_eq!(desk.give(100, Input::Tick), []);
     assert_eq!(desk.state.limit(), None);
