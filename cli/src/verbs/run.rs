@@ -52,17 +52,18 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
     // What goes on from another run is told of its plan.
     let place = Place::of(args).filter(|_| with.is_none());
     let recalled = place.as_ref().map(|place| place.recall(args, clock.machine.now(), printer));
-    let work = match recalled.transpose()?.unwrap_or(Recalled::All) {
+    let mut work = match recalled.transpose()?.unwrap_or(Recalled::All) {
         Recalled::Nothing(run) => return unchanged(*run, asked, &clock, printer),
         Recalled::Part(part) => Work::of(*part),
         Recalled::All => Work::whole(args, with, printer)?,
     };
     let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
-    if !claims_its_slot(args, &work.rooms, printer)? {
+    let rooms = work.rooms(args, printer)?;
+    if !claims_its_slot(args, &rooms, printer)? {
         return Ok(Exit::Done);
     }
     let beside = work.beside.tasks.clone();
-    let made = make(args, work, (place, asked, trace.clone()), &clock, printer)?;
+    let made = make(args, (work, rooms), (place, asked, trace.clone()), &clock, printer)?;
     let finished = &made.finished;
     if let Some(trace) = &trace {
         keep(trace, finished, printer);
@@ -109,8 +110,10 @@ impl Clock {
 /// What is to be planned and made.
 struct Work {
     project: Project,
-    rooms: Rooms,
-    hints: Hints,
+    /// Where its record was looked at; nobody was let in since.
+    rooms: Option<Rooms>,
+    /// What is remembered of it, where that is not all.
+    hints: Option<Hints>,
     beside: Beside,
     /// What the run before stood on, where only a part of it is planned.
     record: Option<Settled>,
@@ -119,7 +122,7 @@ struct Work {
 impl Work {
     fn of(part: Part) -> Self {
         let Part { project, beside, hints, rooms, record } = part;
-        Self { project, rooms, hints, beside, record: Some(record) }
+        Self { project, rooms: Some(rooms), hints: Some(hints), beside, record: Some(record) }
     }
 
     fn whole(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Self, Refusal> {
@@ -127,9 +130,12 @@ impl Work {
         if let Some(with) = with {
             say_what_goes_on(with, &project, printer);
         }
-        let rooms = Rooms::take(&project.state, &project.plan.store, args.wait, printer)?;
-        let hints = Hints::load(&rooms.state.hints());
-        Ok(Self { project, rooms, hints, beside: Beside::default(), record: None })
+        Ok(Self { project, rooms: None, hints: None, beside: Beside::default(), record: None })
+    }
+
+    fn rooms(&mut self, args: &RunArgs, printer: &Printer) -> Result<Rooms, Refusal> {
+        let Project { state, plan, .. } = &self.project;
+        self.rooms.take().map_or_else(|| Rooms::take(state, &plan.store, args.wait, printer), Ok)
     }
 }
 
@@ -145,12 +151,13 @@ type Around = (Option<Place>, Option<git::Asked>, Option<Arc<Recorder>>);
 
 fn make(
     args: &RunArgs,
-    work: Work,
+    (work, rooms): (Work, Rooms),
     (place, asked, trace): Around,
     clock: &Clock,
     printer: &Printer,
 ) -> Result<Made, Refusal> {
-    let Work { project, rooms, hints, beside, mut record } = work;
+    let Work { project, hints, beside, mut record, .. } = work;
+    let hints = hints.unwrap_or_else(|| Hints::load(&rooms.state.hints()));
     let workshop = Workshop::open(&project, rooms, hints, &clock.machine)?;
     let finder = with_given(&project, &workshop, clock.machine.now(), printer)?;
     let state = workshop.local.state.clone();

@@ -119,7 +119,7 @@ fn whatever_a_task_stands_on_may_change_and_is_seen() {
     bench.write("in/3", "three\n");
     let (said, planned) = run(&bench, &[]);
     assert_eq!((ran(&said), planned), (tasks(&["copy[n=3]", "all"]), whole));
-    assert!(fs::read_to_string(result(&bench, "all", "all")).unwrap().contains("three"));
+    assert!(fs::read_to_string(result(&bench, "all/all", "all")).unwrap().contains("three"));
     assert_eq!(said.events().last().unwrap()["cached"], 12, "those that were not planned count");
 
     fs::File::options().write(true).open(bench.path("in/4")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();

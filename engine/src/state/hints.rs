@@ -359,3 +359,89 @@ fn read(path: &Path) -> rusqlite::Result<Hints> {
     }
     Ok(hints)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Cell;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    fn fingerprint(n: u8) -> Fingerprint {
+        Fingerprint(blake3::Hash::from_bytes([n; 32]).to_hex().to_string())
+    }
+
+    fn artifact(n: u8) -> Artifact {
+        Artifact { fingerprint: fingerprint(n), digest: format!("d{n}"), files: Vec::new(), result: json!({ "n": n }) }
+    }
+
+    fn stamp(n: u8) -> Stamp {
+        Stamp::from_bytes(&[n; 56]).unwrap()
+    }
+
+    fn task(n: u8) -> TaskId {
+        TaskId { stage: "copy".into(), cell: Cell::from_iter([("n", json!(n))]) }
+    }
+
+    fn file(n: u8) -> PathBuf {
+        PathBuf::from(format!("/in/{n}"))
+    }
+
+    /// Hints of a file, a result and a task of each number: results of 1 were read, those of 2 made.
+    fn saved() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hints.db");
+        let mut hints = Hints::load(&path);
+        for n in [1, 2] {
+            hints.remember_file(&file(n), Known { stamp: FileStamp(format!("s{n}")), blake3: format!("b{n}") });
+            hints.remember_newest("p", &task(n), &fingerprint(n));
+        }
+        hints.remember_result(stamp(1), &artifact(1));
+        hints.remember_made(stamp(2), Arc::new(artifact(2)));
+        hints.save();
+        (folder, path)
+    }
+
+    fn knows(hints: &Hints, n: u8) -> [bool; 3] {
+        let seen = hints.seen(&fingerprint(n));
+        let result =
+            seen.is_some_and(|seen| seen.stamp == stamp(n) && hints.result(&fingerprint(n), seen) == Some(artifact(n)));
+        let digest = format!("b{n}");
+        let is_file = hints.file(&file(n), &FileStamp(format!("s{n}"))) == Some(digest.as_str());
+        [is_file, result, hints.newest("p", &task(n)) == Some(fingerprint(n))]
+    }
+
+    #[test]
+    fn what_was_saved_is_known_again_all_of_it_or_only_what_is_asked_for() {
+        let (_folder, path) = saved();
+        let all = Hints::load(&path);
+        assert_eq!([knows(&all, 1), knows(&all, 2)], [[true; 3]; 2]);
+        for (asked, other) in [(1, 2), (2, 1)] {
+            let files = [file(asked), file(9)].into_iter();
+            let tasks = [task(asked), task(9)];
+            let some = Hints::load_some(&path, files, &[fingerprint(asked), fingerprint(9)], tasks.iter(), "p");
+            assert_eq!([knows(&some, asked), knows(&some, other)], [[true; 3], [false; 3]]);
+        }
+        let other = Hints::load_some(&path, [].into_iter(), &[], [task(1)].iter(), "another pipeline");
+        assert_eq!(other.newest("another pipeline", &task(1)), None);
+    }
+
+    #[test]
+    fn what_knew_only_a_part_leaves_the_rest_as_it_was() {
+        let (_folder, path) = saved();
+        let mut some = Hints::load_some(&path, [].into_iter(), &[fingerprint(1)], [].into_iter(), "p");
+        some.remember_made(stamp(3), Arc::new(artifact(3)));
+        some.save();
+        let all = Hints::load(&path);
+        assert_eq!([knows(&all, 1), knows(&all, 2)], [[true; 3]; 2]);
+        assert!(knows(&all, 3)[1]);
+    }
+
+    #[test]
+    fn a_result_that_is_forgotten_is_known_no_more() {
+        let (_folder, path) = saved();
+        Hints::forget(&path, [fingerprint(1), fingerprint(9)].iter());
+        let all = Hints::load(&path);
+        assert_eq!((knows(&all, 1)[1], knows(&all, 2)[1]), (false, true));
+    }
+}

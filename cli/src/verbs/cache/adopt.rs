@@ -14,6 +14,7 @@ use pipe_engine::manifest::{Artifact, Manifest};
 use pipe_engine::store::Folder;
 use pipe_engine::world::World;
 use serde_json::json;
+use std::sync::Arc;
 
 pub(crate) fn run(args: &AdoptArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let world = World::real();
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &AdoptArgs, printer: &Printer) -> Result<Exit, Refusal> 
         }
         _ => failure.into(),
     })?;
-    finder.remember(index, &Artifact::from(manifest.clone()));
+    finder.remember(index, Arc::new(Artifact::from(manifest.clone())));
     finder.save();
     tell(&manifest, printer)
 }
