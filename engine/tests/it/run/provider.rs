@@ -89,6 +89,8 @@ pub(super) struct Desk {
     pub(super) hurries: bool,
     /// Whether jobs wait where they are.
     pub(super) holds: bool,
+    /// No job ends before so many were made.
+    pub(super) gathers: usize,
     /// How the next jobs end, without a word of their workers.
     pub(super) ends: Vec<Option<Failure>>,
     /// The names of jobs in the order in which they were made, and of those that were told to stop.
@@ -130,7 +132,7 @@ impl Desk {
 
     /// A job goes from waiting to running to its end, one step a poll.
     fn advance(&mut self, name: &str) -> Standing {
-        let holds = self.holds;
+        let holds = self.holds || self.made.len() < self.gathers;
         let Some(job) = self.jobs.get_mut(name) else { return Standing::Gone };
         job.standing = match job.standing {
             Standing::Waiting => Standing::Running,
