@@ -93,6 +93,7 @@ pub(crate) struct ColorTags {
 }
 
 /// The pictures an encoder is opened for.
+#[derive(Clone, Copy)]
 pub(crate) struct Pictures {
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -110,11 +111,59 @@ pub(crate) struct FixedGop {
     pub(crate) b_frames: u8,
 }
 
+/// What the parameter sets of an encoder are to say, so that its packets can stand beside those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EdgeForm {
+    /// The number its parameter sets go by; the other's have other numbers.
+    pub(crate) id: u32,
+    /// Baseline, main or high, as H.264 numbers them.
+    pub(crate) profile: u32,
+    pub(crate) level: u32,
+    /// Pictures a decoder makes room for.
+    pub(crate) room: u32,
+}
+
+/// Opens x264 for the few frames between a clip's end and the nearest key frame. They are shown in the order they are
+/// encoded, and only the first is a key frame.
+pub(crate) fn open_edge(
+    pictures: &Pictures,
+    crf: u8,
+    form: EdgeForm,
+    path: &Path,
+) -> Result<encoder::Video, VideoError> {
+    let options = EncodeOptions { crf, preset: Preset::Superfast };
+    let mut entries = dictionary(options, None);
+    let profile = match form.profile {
+        66 => "baseline",
+        77 => "main",
+        _ => "high",
+    };
+    entries.set("profile", profile);
+    let mut x264 = vec![
+        format!("sps-id={}", form.id),
+        format!("level={}", form.level),
+        format!("dpb-size={}", form.room),
+        "bframes=0:keyint=infinite:scenecut=0:rc-lookahead=0:sync-lookahead=0:mbtree=0".to_owned(),
+    ];
+    x264.extend(assembly().iter().map(|&part| part.to_owned()));
+    entries.set("x264-params", &x264.join(":"));
+    open(pictures, options, entries, path)
+}
+
 /// Opens x264 on one thread: more threads give other bytes, and clips are encoded side by side anyway.
 pub(crate) fn open_h264(
     pictures: &Pictures,
     options: EncodeOptions,
     gop: Option<FixedGop>,
+    path: &Path,
+) -> Result<encoder::Video, VideoError> {
+    open(pictures, options, dictionary(options, gop), path)
+}
+
+fn open(
+    pictures: &Pictures,
+    options: EncodeOptions,
+    entries: Dictionary<'_>,
     path: &Path,
 ) -> Result<encoder::Video, VideoError> {
     libav::prepare();
@@ -134,7 +183,7 @@ pub(crate) fn open_h264(
     encoder.set_color_transfer_characteristic(pictures.colors.transfer);
     encoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
     encoder.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT);
-    encoder.open_as_with(codec, dictionary(options, gop)).map_err(fail)
+    encoder.open_as_with(codec, entries).map_err(fail)
 }
 
 fn dictionary(options: EncodeOptions, gop: Option<FixedGop>) -> Dictionary<'static> {

@@ -9,10 +9,12 @@ mod time;
 
 mod libav;
 
+mod media;
 mod probe;
 mod source;
 
 mod encode;
+mod h264;
 mod mux;
 
 mod cut;
@@ -22,10 +24,11 @@ pub mod frames;
 mod sheet;
 mod versions;
 
-pub use cut::{CutClip, Cutter};
+pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Told};
 pub use encode::{EncodeOptions, Preset};
 pub use error::{VideoError, VideoErrorKind};
 pub use frames::{Fit, FrameSpec, Sampled, Sampling, sample};
+pub use media::Media;
 pub use probe::{VideoInfo, probe};
 pub use sheet::contact_sheet;
 pub use time::{Ratio, Span};

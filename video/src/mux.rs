@@ -20,6 +20,17 @@ pub(crate) struct Mp4 {
     finished: bool,
 }
 
+/// What the file says of pictures that were copied.
+#[derive(Clone)]
+pub(crate) struct Joined {
+    /// The parameter sets of all packets.
+    pub(crate) record: Vec<u8>,
+    pub(crate) base: Rational,
+    pub(crate) frame_rate: Rational,
+    pub(crate) pixel_aspect: Rational,
+    pub(crate) display_matrix: Option<Vec<u8>>,
+}
+
 impl Mp4 {
     pub(crate) fn create(path: &Path) -> Result<Self, VideoError> {
         libav::prepare();
@@ -56,6 +67,21 @@ impl Mp4 {
         raw::clear_codec_tag(&mut stream);
         self.bases.push(base);
         Ok(self.bases.len() - 1)
+    }
+
+    /// Adds a stream of pictures that are copied, and partly encoded so that they join. Returns its number.
+    pub(crate) fn add_joined(&mut self, parameters: codec::Parameters, form: &Joined) -> Result<usize, VideoError> {
+        let number = self.add_copied(parameters, form.base)?;
+        let mut stream = self.output.stream_mut(number).expect("the stream was added just now");
+        if !raw::set_extradata(&mut stream, &form.record) {
+            return Err(refuse(&self.path, AvError::Other { errno: ffmpeg_next::error::ENOMEM }));
+        }
+        stream.set_avg_frame_rate(form.frame_rate);
+        raw::set_pixel_aspect(&mut stream, form.pixel_aspect);
+        if let Some(matrix) = &form.display_matrix {
+            raw::set_display_matrix(&mut stream, matrix);
+        }
+        Ok(number)
     }
 
     /// Writes the header; from here on, packets are taken.

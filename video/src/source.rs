@@ -98,8 +98,22 @@ impl Source {
         &self.input
     }
 
+    /// The stream whose pictures are read.
+    pub(crate) fn stream(&self) -> format::stream::Stream<'_> {
+        self.input.stream(self.video.index).expect("the source was opened with this stream")
+    }
+
+    pub(crate) fn input_mut(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
     pub(crate) fn decoder(&self) -> &decoder::Video {
         &self.decoder
+    }
+
+    /// A decoder of its own for another thread.
+    pub(crate) fn another_decoder(&self) -> Result<decoder::Video, VideoError> {
+        open_decoder(&self.input, self.video, &self.path)
     }
 
     pub(crate) fn video(&self) -> Track {
@@ -261,7 +275,8 @@ impl Source {
         }
     }
 
-    fn read_packet(&mut self) -> Result<Option<Packet>, VideoError> {
+    /// The next packet of any stream. `None`: there are no more.
+    pub(crate) fn read_packet(&mut self) -> Result<Option<Packet>, VideoError> {
         let mut packet = Packet::empty();
         match packet.read(&mut self.input) {
             Ok(()) => Ok(Some(packet)),
@@ -319,6 +334,7 @@ fn best_track(input: &Input, kind: media::Type) -> Option<Track> {
     Some(Track { index: stream.index(), base: stream.time_base() })
 }
 
+/// Opens a decoder for the pictures of a file. Every thread that decodes has its own.
 fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<decoder::Video, VideoError> {
     let stream = input.stream(video.index).expect("best_track took the index from this input");
     let refuse = |e: AvError| VideoError::unsupported(path, format!("the video stream has no working decoder: {e}"));

@@ -73,6 +73,16 @@ impl Moment {
         i64::try_from(ceil).unwrap_or(if ceil < 0 { i64::MIN } else { i64::MAX })
     }
 
+    /// Seconds as a fraction in lowest terms. What does not fit is nearest to it.
+    pub(crate) fn reduced(self) -> (i64, i64) {
+        let (mut a, mut b) = (self.num.abs(), self.den);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        let fit = |value: i128| i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
+        (fit(self.num / a), fit(self.den / a))
+    }
+
     /// Whole milliseconds, rounded to the nearest, for people and reports. Moments before zero are 0.
     pub(crate) fn to_ms(self) -> u64 {
         let doubled = self.num * 2000 + self.den;
@@ -121,6 +131,13 @@ mod tests {
         assert_eq!(quarter_before.first_tick(Rational(1, 1)), 0);
         assert_eq!(quarter_before.first_tick(Rational(1, 10)), -2);
         assert_eq!(quarter_before.to_ms(), 0);
+    }
+
+    #[test]
+    fn a_fraction_in_lowest_terms_is_the_same_moment() {
+        assert_eq!(Moment::from_ticks(3003, Rational(1, 90_000)).reduced(), (1001, 30_000));
+        assert_eq!(Moment::ZERO.minus(Moment::from_ms(500)).reduced(), (-1, 2));
+        assert_eq!(Moment::ratio(0, 7).reduced(), (0, 1));
     }
 
     #[test]

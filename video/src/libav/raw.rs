@@ -3,10 +3,11 @@
 
 use std::ptr;
 
-use ffmpeg_next::codec::packet::side_data;
+use ffmpeg_next::codec::{self, packet::side_data};
+use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Stream, StreamMut};
 use ffmpeg_next::packet::Ref;
-use ffmpeg_next::{Packet, ffi};
+use ffmpeg_next::{Packet, Rational, ffi};
 
 /// Forgets the four-letter tag of another container, so that the muxer chooses its own for the codec.
 pub(crate) fn clear_codec_tag(stream: &mut StreamMut<'_>) {
@@ -48,4 +49,112 @@ pub(crate) fn coded_size(stream: &Stream<'_>) -> (u32, u32) {
         ((*parameters).width, (*parameters).height)
     };
     (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
+}
+
+/// Out-of-band data of a stream's codec: for H.264 in MP4, the record with its parameter sets.
+pub(crate) fn extradata(stream: &Stream<'_>) -> Vec<u8> {
+    // SAFETY: a stream of an open input always has codec parameters; `extradata` points to `extradata_size` bytes that
+    // live as long as the stream, or is null, and they are copied before the borrow ends.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        let size = usize::try_from((*parameters).extradata_size).unwrap_or(0);
+        if (*parameters).extradata.is_null() || size == 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts((*parameters).extradata, size).to_vec()
+    }
+}
+
+/// The parameter sets an encoder announces when it was opened to put them beside the packets.
+pub(crate) fn encoder_extradata(encoder: &codec::Context) -> Vec<u8> {
+    // SAFETY: an open encoder's `extradata` points to `extradata_size` bytes that live as long as it, or is null.
+    unsafe {
+        let context = encoder.as_ptr();
+        let size = usize::try_from((*context).extradata_size).unwrap_or(0);
+        if (*context).extradata.is_null() || size == 0 {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts((*context).extradata, size).to_vec()
+    }
+}
+
+/// Gives a stream of an output other out-of-band data. `false`: memory is out.
+pub(crate) fn set_extradata(stream: &mut StreamMut<'_>, bytes: &[u8]) -> bool {
+    let padding = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
+    let Ok(size) = i32::try_from(bytes.len()) else { return false };
+    // SAFETY: the stream belongs to an output whose header is not written, so nobody else reads the parameters. The old
+    // memory came from FFmpeg's allocator and goes back to it; the new one has room for the bytes and zeroed padding.
+    unsafe {
+        let parameters = (*stream.as_mut_ptr()).codecpar;
+        let room = ffi::av_mallocz(bytes.len() + padding).cast::<u8>();
+        if room.is_null() {
+            return false;
+        }
+        ptr::copy_nonoverlapping(bytes.as_ptr(), room, bytes.len());
+        ffi::av_freep((&raw mut (*parameters).extradata).cast());
+        (*parameters).extradata = room;
+        (*parameters).extradata_size = size;
+    }
+    true
+}
+
+/// The shape of a stream's pixels: what the container says, or else what the codec says.
+pub(crate) fn pixel_aspect(stream: &Stream<'_>) -> Rational {
+    // SAFETY: a stream of an open input always has codec parameters; two fractions are read.
+    let (outer, inner) = unsafe {
+        let inner = (*stream.as_ptr()).codecpar;
+        ((*stream.as_ptr()).sample_aspect_ratio, (*inner).sample_aspect_ratio)
+    };
+    Rational::from(if outer.num > 0 && outer.den > 0 { outer } else { inner })
+}
+
+/// Gives a stream of an output the shape of its pixels.
+pub(crate) fn set_pixel_aspect(stream: &mut StreamMut<'_>, aspect: Rational) {
+    // SAFETY: a stream of an open output always has codec parameters, and `&mut` makes this the only access.
+    unsafe {
+        (*stream.as_mut_ptr()).sample_aspect_ratio = aspect.into();
+        (*(*stream.as_mut_ptr()).codecpar).sample_aspect_ratio = aspect.into();
+    }
+}
+
+/// Says whether packets of a stream are wanted. Those of others are stepped over, unread where the container can.
+pub(crate) fn set_wanted(input: &mut Input, index: usize, wanted: bool) {
+    let discard = if wanted { ffi::AVDiscard::AVDISCARD_DEFAULT } else { ffi::AVDiscard::AVDISCARD_ALL };
+    // SAFETY: `index` is below the number of streams, whose array and entries live as long as the open input.
+    unsafe {
+        let context = input.as_mut_ptr();
+        if index < (*context).nb_streams as usize {
+            (**(*context).streams.add(index)).discard = discard;
+        }
+    }
+}
+
+/// One sample as a container's index lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Where its bytes begin in the file.
+    pub(crate) at: u64,
+    pub(crate) size: u64,
+    /// When it is decoded, in ticks of the stream.
+    pub(crate) dts: i64,
+    pub(crate) is_key: bool,
+}
+
+/// A stream's samples as the container's index lists them, in the order they are decoded.
+pub(crate) fn samples(stream: &Stream<'_>) -> Vec<Sample> {
+    // SAFETY: the calls only read the index of a stream of an open input. The entry's pointer is good until the next
+    // call that may change the index; its fields are copied before.
+    unsafe {
+        let stream = stream.as_ptr().cast_mut();
+        let count = ffi::avformat_index_get_entries_count(stream);
+        (0..count)
+            .filter_map(|i| ffi::avformat_index_get_entry(stream, i).as_ref())
+            .map(|entry| Sample {
+                at: u64::try_from(entry.pos).unwrap_or(0),
+                size: u64::try_from(entry.size()).unwrap_or(0),
+                dts: entry.timestamp,
+                is_key: entry.flags() & ffi::AVINDEX_KEYFRAME != 0,
+            })
+            .collect()
+    }
 }

@@ -7,3 +7,4 @@ mod made;
 mod refusing;
 mod sampling;
 mod sheets;
+mod smart;

@@ -1,0 +1,158 @@
+//! Decodes a group of pictures once and encodes the frames that clips want of it, in the form of the source's packets.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ffmpeg_next::codec::{decoder, encoder};
+use ffmpeg_next::{Error as AvError, Packet, frame, picture};
+
+use crate::cut::feed::Group;
+use crate::cut::gate::Joinable;
+use crate::encode::open_edge;
+use crate::error::VideoError;
+use crate::h264::{AvcC, annex_b, is_picture};
+use crate::libav::{self, raw};
+use crate::source::Source;
+
+/// Encoders that are open at once; for more clips the group is decoded again.
+const AT_ONCE: usize = 4;
+
+/// One thread's decoder, and what its encoders are opened with.
+pub(super) struct EdgeMaker {
+    decoder: decoder::Video,
+    joinable: Arc<Joinable>,
+    crf: u8,
+    path: PathBuf,
+}
+
+/// One clip's frames on their way through an encoder.
+struct Edge {
+    encoder: encoder::Video,
+    times: Range<i64>,
+    /// The times that must come, in the order they are shown.
+    expected: Vec<i64>,
+    seen: usize,
+    packets: Vec<Packet>,
+}
+
+impl EdgeMaker {
+    pub(super) fn open(source: &Source, joinable: Arc<Joinable>, crf: u8) -> Result<Self, VideoError> {
+        Ok(EdgeMaker { decoder: source.another_decoder()?, joinable, crf, path: source.path().to_owned() })
+    }
+
+    /// The packets of each range of times. `Err`: why that cannot be trusted.
+    pub(super) fn make(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
+        ranges.chunks(AT_ONCE).flat_map(|ranges| self.round(group, ranges)).collect()
+    }
+
+    fn round(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
+        let edges: Result<Vec<Edge>, String> = ranges.iter().map(|times| self.edge(group, times)).collect();
+        let made = edges.and_then(|mut edges| {
+            self.decode(group, &mut edges)?;
+            Ok(edges)
+        });
+        match made {
+            Ok(edges) => edges.into_iter().map(Edge::finish).collect(),
+            Err(why) => ranges.iter().map(|_| Err(why.clone())).collect(),
+        }
+    }
+
+    fn edge(&self, group: &Group, times: &Range<i64>) -> Result<Edge, String> {
+        let open = open_edge(&self.joinable.pictures, self.crf, self.joinable.edge, &self.path);
+        let encoder = open.map_err(|error| error.message)?;
+        let sets = AvcC::of_annex_b(&raw::encoder_extradata(&encoder));
+        if !sets.sps.iter().all(|set| contains(&self.joinable.form.record, set)) {
+            return Err("the encoder's parameter sets changed".into());
+        }
+        let mut expected: Vec<i64> = group.times().filter(|time| times.contains(time)).collect();
+        expected.sort_unstable();
+        Ok(Edge { encoder, times: times.clone(), expected, seen: 0, packets: Vec::new() })
+    }
+
+    fn decode(&mut self, group: &Group, edges: &mut [Edge]) -> Result<(), String> {
+        let wanted = |packet: &Packet| packet.pts().is_some_and(|pts| edges.iter().any(|e| e.times.contains(&pts)));
+        let count = group.packets.iter().rposition(wanted).map_or(0, |last| last + 1);
+        let fail = |error: AvError| format!("decoding failed: {error}");
+        self.decoder.flush();
+        for packet in &group.packets[..count] {
+            self.decoder.send_packet(packet).map_err(fail)?;
+            self.encode_ready(edges)?;
+        }
+        self.decoder.send_eof().map_err(fail)?;
+        self.encode_ready(edges)
+    }
+
+    fn encode_ready(&mut self, edges: &mut [Edge]) -> Result<(), String> {
+        loop {
+            let mut frame = frame::Video::empty();
+            match self.decoder.receive_frame(&mut frame) {
+                Ok(()) => edges.iter_mut().try_for_each(|edge| edge.push(&mut frame, &self.joinable))?,
+                Err(AvError::Eof) => return Ok(()),
+                Err(error) if libav::is_again(&error) => return Ok(()),
+                Err(error) => return Err(format!("decoding failed: {error}")),
+            }
+        }
+    }
+}
+
+impl Edge {
+    fn push(&mut self, frame: &mut frame::Video, joinable: &Joinable) -> Result<(), String> {
+        let time = frame.timestamp().filter(|time| self.times.contains(time));
+        let Some(time) = time else { return Ok(()) };
+        if self.expected.get(self.seen) != Some(&time) {
+            return Err("the decoder gives other frames than the index lists".into());
+        }
+        self.seen += 1;
+        let form = &joinable.pictures;
+        if (frame.width(), frame.height(), frame.format()) != (form.width, form.height, form.format) {
+            return Err("the pictures change their form".into());
+        }
+        if frame.is_corrupt() || frame.has_decode_errors() || frame.is_interlaced() {
+            return Err("a picture is damaged or interlaced".into());
+        }
+        frame.set_pts(Some(time));
+        // The decoder's word for how the picture was coded would be an order to the encoder.
+        frame.set_kind(picture::Type::None);
+        self.encoder.send_frame(frame).map_err(|e| format!("encoding failed: {e}"))?;
+        self.receive()
+    }
+
+    fn receive(&mut self) -> Result<(), String> {
+        loop {
+            let mut packet = Packet::empty();
+            match self.encoder.receive_packet(&mut packet) {
+                Ok(()) => self.packets.push(with_lengths(&packet)),
+                Err(AvError::Eof) => return Ok(()),
+                Err(error) if libav::is_again(&error) => return Ok(()),
+                Err(error) => return Err(format!("encoding failed: {error}")),
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<Packet>, String> {
+        self.encoder.send_eof().map_err(|e| format!("encoding failed: {e}"))?;
+        self.receive()?;
+        if self.packets.len() != self.expected.len() {
+            return Err(format!("{} of {} frames came out", self.packets.len(), self.expected.len()));
+        }
+        Ok(self.packets)
+    }
+}
+
+/// The pictures of an encoder's packet, each unit behind its length as in MP4.
+fn with_lengths(packet: &Packet) -> Packet {
+    let mut bytes = Vec::with_capacity(packet.size() + 16);
+    for unit in annex_b(packet.data().unwrap_or_default()).into_iter().filter(|unit| is_picture(unit)) {
+        bytes.extend(u32::try_from(unit.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend(unit);
+    }
+    let mut made = Packet::copy(&bytes);
+    made.set_pts(packet.pts());
+    made.set_flags(packet.flags());
+    made
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len().max(1)).any(|window| window == needle)
+}

@@ -1,0 +1,514 @@
+//! Reads a source once for many clips: group of pictures after group of pictures, each with the clips it is for.
+//! Knows which frames and which sound a clip needs; decodes and writes nothing.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ffmpeg_next::Packet;
+
+use crate::cut::CutMode;
+use crate::cut::gate::Joinable;
+use crate::cut::ticks::Clock;
+use crate::h264::Units;
+use crate::libav::raw;
+use crate::source::Source;
+use crate::time::{Moment, Span};
+
+/// How far back the second, third, ... search for a key frame begins when the first one landed too late.
+const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
+/// Microseconds, earlier than any file begins, and far enough from the smallest integer to be rescaled.
+const BEFORE_EVERYTHING_US: i64 = -1_000_000_000_000;
+/// Seconds by which sound may lie behind the pictures before it is no longer waited for.
+const PATIENCE_MS: u64 = 2000;
+/// Milliseconds before a clip that only copies in which its key frame is looked for, for the sake of its sound.
+const LONGEST_GROUP_MS: u64 = 20_000;
+/// A group is held as a whole. More than this is given to the decoder picture by picture instead.
+const MOST_BYTES: usize = 96 << 20;
+
+/// A clip that is wanted.
+pub(super) struct Want {
+    /// Its number in the plan.
+    pub(super) clip: usize,
+    /// The times of its frames, in ticks of the pictures.
+    pub(super) ticks: Range<i64>,
+    /// The same for each track of sound, in that track's ticks.
+    pub(super) audio: Vec<Range<i64>>,
+}
+
+impl Want {
+    pub(super) fn of(clip: usize, span: Span, clock: &Clock) -> Self {
+        let audio = clock.audio.iter().map(|track| clock.ticks(span, track.base)).collect();
+        Want { clip, ticks: clock.ticks(span, clock.video.base), audio }
+    }
+}
+
+/// Packets that can be decoded without any others, in the order they are decoded.
+pub(super) struct Group {
+    pub(super) packets: Vec<Packet>,
+}
+
+impl Group {
+    pub(super) fn times(&self) -> impl Iterator<Item = i64> + '_ {
+        self.packets.iter().filter_map(Packet::pts)
+    }
+}
+
+/// What one clip takes of a group.
+pub(super) struct Part {
+    /// So many packets from the group's front are copied.
+    pub(super) copied: usize,
+    /// The frames with these times are encoded, behind the copied ones.
+    pub(super) encoded: Range<i64>,
+}
+
+/// What one clip gets of a unit of work.
+pub(super) struct Share {
+    pub(super) clip: usize,
+    /// Counts the shares of a clip; they are written in this order.
+    pub(super) turn: u64,
+    pub(super) part: Option<Part>,
+    /// Sound with the number of its track.
+    pub(super) audio: Vec<(usize, Packet)>,
+    /// Whether this is the clip's last share.
+    pub(super) ends: bool,
+}
+
+/// A group and the clips it is for.
+pub(super) struct Unit {
+    pub(super) group: Group,
+    pub(super) shares: Vec<Share>,
+}
+
+/// What the reader has to say.
+pub(super) enum Fed {
+    Unit(Unit),
+    /// A clip cannot be put together out of packets.
+    Refused {
+        clip: usize,
+        why: String,
+    },
+}
+
+/// How far a clip is.
+#[derive(Default)]
+struct State {
+    turn: u64,
+    has_frames: bool,
+    all_frames: bool,
+    inbox: Vec<(usize, Packet)>,
+}
+
+pub(super) struct Feeder {
+    source: Source,
+    clock: Clock,
+    joinable: Arc<Joinable>,
+    mode: CutMode,
+    /// In the order of their starts.
+    wants: Vec<Want>,
+    states: Vec<State>,
+    /// The first want that no group was read for.
+    next: usize,
+    /// Wants that a group was read for and that are not complete.
+    open: Vec<usize>,
+    /// The key frame that the next group begins with.
+    pending: Option<Packet>,
+    /// How far each track of sound has been read.
+    heard: Vec<i64>,
+    at_end: bool,
+    ready: VecDeque<Fed>,
+}
+
+/// A group as it was read.
+struct ReadGroup {
+    packets: Vec<Packet>,
+    /// Times of pictures that an edit list hides.
+    hidden: Vec<i64>,
+    /// All frames before this time have been read.
+    until: i64,
+}
+
+impl Feeder {
+    pub(super) fn new(
+        source: Source,
+        clock: Clock,
+        joinable: Arc<Joinable>,
+        mode: CutMode,
+        mut wants: Vec<Want>,
+    ) -> Self {
+        wants.sort_by_key(|want| (want.ticks.start, want.ticks.end, want.clip));
+        let states = wants.iter().map(|_| State::default()).collect();
+        let heard = vec![i64::MIN; clock.audio.len()];
+        let mut feeder = Feeder {
+            source,
+            clock,
+            joinable,
+            mode,
+            wants,
+            states,
+            next: 0,
+            open: Vec::new(),
+            pending: None,
+            heard,
+            at_end: false,
+            ready: VecDeque::new(),
+        };
+        feeder.want_only_what_is_read();
+        feeder
+    }
+
+    /// The next unit of work. `None`: there is no more.
+    pub(super) fn next(&mut self) -> Option<Fed> {
+        while self.ready.is_empty() && self.step() {}
+        self.ready.pop_front()
+    }
+
+    /// Streams nobody asked for are stepped over.
+    fn want_only_what_is_read(&mut self) {
+        let kept: Vec<usize> = self.clock.audio.iter().chain([&self.clock.video]).map(|track| track.index).collect();
+        let count = self.source.input().streams().count();
+        (0..count).for_each(|index| raw::set_wanted(self.source.input_mut(), index, kept.contains(&index)));
+    }
+
+    /// Does one thing towards the next unit. `false`: nothing is left to do.
+    fn step(&mut self) -> bool {
+        let more_frames = self.open.iter().any(|&want| !self.states[want].all_frames);
+        if let Some(key) = &self.pending
+            && (more_frames || self.begins_in_group_of(key))
+        {
+            self.take_group();
+            return true;
+        }
+        if !self.open.is_empty() {
+            self.finish_open();
+            return true;
+        }
+        self.pending = None;
+        let Some(want) = self.wants.get(self.next) else { return false };
+        match self.go_to(want.ticks.start) {
+            Ok(key) => self.pending = Some(key),
+            Err(why) => {
+                self.refuse(self.next, &why);
+                self.next += 1;
+            }
+        }
+        true
+    }
+
+    /// Whether the next clip begins before the next key frame but one.
+    fn begins_in_group_of(&self, key: &Packet) -> bool {
+        let Some(want) = self.wants.get(self.next) else { return false };
+        self.key_after(key).is_none_or(|after| want.ticks.start < after)
+    }
+
+    fn key_after(&self, key: &Packet) -> Option<i64> {
+        let dts = key.dts()?;
+        let keys = &self.joinable.keys;
+        keys.get(keys.partition_point(|&key| key <= dts)).copied()
+    }
+
+    /// Goes to the key frame that begins the group in which `start` lies.
+    fn go_to(&mut self, start: i64) -> Result<Packet, String> {
+        let moment = Moment::from_ticks(start, self.clock.video.base);
+        for back in SEEK_BACK_SECONDS {
+            let target = moment.minus(Moment::from_ms(back * 1000)).to_us_ceil();
+            let Ok(()) = self.source.input_mut().seek(target, ..target) else { continue };
+            let Some(key) = self.first_picture()? else { continue };
+            if key.pts().is_some_and(|pts| pts <= start) {
+                return self.checked_key(key);
+            }
+        }
+        // The last resort is the beginning of the file, also for videos that begin inside the clip.
+        self.source.input_mut().seek(BEFORE_EVERYTHING_US, ..).map_err(|e| format!("seeking failed: {e}"))?;
+        let key = self.first_picture()?.ok_or("there is no picture at the beginning")?;
+        self.checked_key(key)
+    }
+
+    fn first_picture(&mut self) -> Result<Option<Packet>, String> {
+        self.heard.fill(i64::MIN);
+        self.at_end = false;
+        let next = self.next;
+        self.states[next..].iter_mut().for_each(|state| state.inbox.clear());
+        self.read_picture()
+    }
+
+    fn checked_key(&self, key: Packet) -> Result<Packet, String> {
+        if self.check(&key)? { Ok(key) } else { Err("no closed group of pictures begins before the clip".into()) }
+    }
+
+    /// The next packet of pictures; sound on the way is given to the clips it belongs to.
+    fn read_picture(&mut self) -> Result<Option<Packet>, String> {
+        loop {
+            let Some(packet) = self.source.read_packet().map_err(|error| error.message)? else {
+                self.at_end = true;
+                return Ok(None);
+            };
+            if packet.stream() == self.clock.video.index {
+                return Ok(Some(packet));
+            }
+            self.hear(packet);
+        }
+    }
+
+    fn hear(&mut self, packet: Packet) {
+        let Some(track) = self.clock.audio.iter().position(|track| track.index == packet.stream()) else { return };
+        let Some(pts) = packet.pts() else { return };
+        self.heard[track] = self.heard[track].max(pts);
+        // Only clips that were begun, and those that begin before this sound, can want it.
+        let waiting = (self.next..self.wants.len()).take_while(|&want| self.hears_from(want, track) <= pts);
+        let begun = self.open.iter().copied().chain(waiting);
+        let wants = |&want: &usize| (self.hears_from(want, track)..self.wants[want].audio[track].end).contains(&pts);
+        let hearing: Vec<usize> = begun.filter(wants).collect();
+        for want in hearing {
+            self.states[want].inbox.push((track, packet.clone()));
+        }
+    }
+
+    /// The first sound that a clip may want. One that only copies may begin earlier than it was asked to.
+    fn hears_from(&self, want: usize, track: usize) -> i64 {
+        let start = self.wants[want].audio[track].start;
+        let before = if self.mode == CutMode::Copy { LONGEST_GROUP_MS } else { 0 };
+        start.saturating_sub(Moment::from_ms(before).first_tick(self.clock.audio[track].base))
+    }
+
+    /// Whether a packet begins a closed group. `Err`: it is not as a safe source's packets are.
+    fn check(&self, packet: &Packet) -> Result<bool, String> {
+        let (Some(pts), Some(dts)) = (packet.pts(), packet.dts()) else {
+            return Err("a picture has no time".into());
+        };
+        if pts < dts {
+            return Err("a picture is shown before it is decoded".into());
+        }
+        if packet.is_corrupt() {
+            return Err("the container says that a picture is damaged".into());
+        }
+        let units = packet.data().and_then(Units::of).ok_or("a picture is not made of whole units")?;
+        let sets = &self.joinable.sets;
+        let known = |set: &[u8]| sets.sps.iter().chain(&sets.pps).any(|known| known == set);
+        if !units.parameter_sets().all(known) {
+            return Err("the parameter sets change".into());
+        }
+        if !units.has_picture() {
+            return Err("a packet holds no picture".into());
+        }
+        Ok(packet.is_key() && units.is_idr())
+    }
+
+    /// Reads the group that `pending` begins and gives every clip its share.
+    fn take_group(&mut self) {
+        let Some(key) = self.pending.take() else { return };
+        let begins = key.pts().unwrap_or(i64::MIN);
+        let reach = self.key_after(&key).unwrap_or(i64::MAX);
+        // Clips that begin in this group, as far as the index tells.
+        let near = self.wants[self.next..].iter().take_while(|want| want.ticks.start < reach).count();
+        match self.read_group(key, self.next..self.next + near) {
+            Ok(group) => self.share(group),
+            Err(why) => {
+                let touched: Vec<usize> = self.open.drain(..).chain(self.next..self.next + near).collect();
+                self.next += near;
+                let why = format!("at {} ms: {why}", self.clock.moment(begins).to_ms());
+                touched.into_iter().for_each(|want| self.refuse(want, &why));
+                self.pending = None;
+            }
+        }
+    }
+
+    fn read_group(&mut self, key: Packet, near: Range<usize>) -> Result<ReadGroup, String> {
+        let ends = self.open.iter().copied().chain(near).map(|want| self.wants[want].ticks.end);
+        let needed = ends.max().unwrap_or(i64::MIN);
+        let mut group = ReadGroup { packets: Vec::new(), hidden: Vec::new(), until: i64::MAX };
+        let (mut latest, mut decoded, mut bytes) = (i64::MIN, i64::MIN, 0);
+        let mut packet = key;
+        loop {
+            let (pts, dts) = (packet.pts().unwrap_or(i64::MIN), packet.dts().unwrap_or(i64::MIN));
+            if dts <= decoded {
+                return Err("pictures are not decoded one after another".into());
+            }
+            (latest, decoded, bytes) = (latest.max(pts), dts, bytes + packet.size());
+            if bytes > MOST_BYTES {
+                return Err("a group of pictures is too large to be held".into());
+            }
+            if raw::is_hidden(&packet) {
+                group.hidden.push(pts);
+            }
+            group.packets.push(packet);
+            let Some(read) = self.read_picture()? else { break };
+            if self.check(&read)? {
+                group.until = read.pts().unwrap_or(i64::MAX);
+                self.pending = Some(read);
+                return Ok(group);
+            }
+            // What is decoded at the end or later is shown after it. A clip that only copies ends where copying can.
+            let dts = read.dts().unwrap_or(i64::MIN);
+            if dts >= needed && (self.mode != CutMode::Copy || dts > latest) {
+                return Ok(group);
+            }
+            packet = read;
+        }
+        if decoded == self.joinable.last_dts {
+            Ok(group)
+        } else {
+            Err("the pictures stop before the index ends".into())
+        }
+    }
+
+    /// Gives every clip that has frames in a group, or that waits for sound, its share.
+    fn share(&mut self, group: ReadGroup) {
+        while self.wants.get(self.next).is_some_and(|want| want.ticks.start < group.until) {
+            self.open.push(self.next);
+            self.next += 1;
+        }
+        let times: Vec<i64> = group.packets.iter().filter_map(Packet::pts).collect();
+        let mut parts = Vec::new();
+        for want in std::mem::take(&mut self.open) {
+            self.states[want].all_frames |= self.wants[want].ticks.end <= group.until;
+            let part = part_of(&times, &self.wants[want].ticks, self.mode);
+            match hides(&group.hidden, part.as_ref(), &self.wants[want].ticks) {
+                true => self.refuse(want, "an edit list hides pictures inside the clip"),
+                false => {
+                    self.states[want].has_frames |= part.is_some();
+                    self.open.push(want);
+                    parts.push(part);
+                }
+            }
+        }
+        self.hand_out(Group { packets: group.packets }, parts);
+    }
+
+    /// Hands a group to all open clips; those that are complete with it are open no longer.
+    fn hand_out(&mut self, group: Group, parts: Vec<Option<Part>>) {
+        let mut shares = Vec::new();
+        let mut parts = parts.into_iter();
+        for want in std::mem::take(&mut self.open) {
+            let part = parts.next().flatten();
+            let ends = self.states[want].all_frames && self.has_heard(want);
+            if ends && !self.states[want].has_frames {
+                // Whoever encodes clips whole has the words for it.
+                self.refuse(want, "no frame lies inside the clip");
+                continue;
+            }
+            let state = &mut self.states[want];
+            let audio = std::mem::take(&mut state.inbox);
+            if part.is_some() || !audio.is_empty() || ends {
+                shares.push(Share { clip: self.wants[want].clip, turn: state.turn, part, audio, ends });
+                state.turn += 1;
+            }
+            if !ends {
+                self.open.push(want);
+            }
+        }
+        if !shares.is_empty() {
+            self.ready.push_back(Fed::Unit(Unit { group, shares }));
+        }
+    }
+
+    fn has_heard(&self, want: usize) -> bool {
+        let wanted = self.wants[want].audio.iter();
+        self.at_end || wanted.zip(&self.heard).all(|(range, heard)| *heard >= range.end || range.is_empty())
+    }
+
+    /// Reads sound alone until no clip waits for any, and completes the clips.
+    fn finish_open(&mut self) {
+        let video = self.clock.video.index;
+        if !self.open.iter().all(|&want| self.has_heard(want)) {
+            self.pending = None;
+            raw::set_wanted(self.source.input_mut(), video, false);
+            self.hear_out();
+            raw::set_wanted(self.source.input_mut(), video, true);
+        }
+        self.at_end = true; // nothing more is waited for
+        self.open.iter().for_each(|&want| self.states[want].all_frames = true);
+        let parts = self.open.iter().map(|_| None).collect();
+        self.hand_out(Group { packets: Vec::new() }, parts);
+        self.at_end = false;
+    }
+
+    fn hear_out(&mut self) {
+        let patience: Vec<i64> = (0..self.heard.len()).map(|track| self.patience(track)).collect();
+        while !self.open.iter().all(|&want| self.has_heard(want)) {
+            // Sound that cannot be read is sound that ends early; the pictures are whole.
+            let Ok(Some(packet)) = self.source.read_packet() else { break };
+            self.hear(packet);
+            if self.heard.iter().zip(&patience).any(|(heard, patience)| heard >= patience) {
+                break;
+            }
+        }
+    }
+
+    /// The moment of a track's sound from which on nothing of the open clips' is to be hoped for.
+    fn patience(&self, track: usize) -> i64 {
+        let base = self.clock.audio[track].base;
+        let ends = self.open.iter().map(|&want| self.wants[want].audio[track].end);
+        ends.max().unwrap_or(0).saturating_add(Moment::from_ms(PATIENCE_MS).first_tick(base))
+    }
+
+    fn refuse(&mut self, want: usize, why: &str) {
+        self.states[want].inbox = Vec::new();
+        self.ready.push_back(Fed::Refused { clip: self.wants[want].clip, why: why.to_owned() });
+    }
+}
+
+/// What a clip takes of a group whose frames have these times, in the order they are decoded.
+fn part_of(times: &[i64], ticks: &Range<i64>, mode: CutMode) -> Option<Part> {
+    if !times.iter().any(|time| ticks.contains(time)) {
+        return None;
+    }
+    let latest = |count: usize| times[..count].iter().copied().max().unwrap_or(i64::MIN);
+    // Behind so many packets nothing is shown that belongs before what was copied.
+    let closed = |count: usize, end: i64| times[count..].iter().all(|time| *time > latest(count) || *time >= end);
+    if mode == CutMode::Copy {
+        let whole = |count: usize| latest(count) >= last_before(times, ticks.end) && closed(count, i64::MAX);
+        let copied = (1..=times.len()).find(|count| whole(*count))?;
+        return Some(Part { copied, encoded: 0..0 });
+    }
+    if times.iter().any(|time| *time < ticks.start) {
+        return Some(Part { copied: 0, encoded: ticks.clone() });
+    }
+    let copied = (0..=times.len()).rev().find(|&count| latest(count) < ticks.end && closed(count, ticks.end))?;
+    Some(Part { copied, encoded: latest(copied).saturating_add(1).max(ticks.start)..ticks.end })
+}
+
+fn last_before(times: &[i64], end: i64) -> i64 {
+    times.iter().copied().filter(|time| *time < end).max().unwrap_or(i64::MIN)
+}
+
+/// Whether a clip would show a picture that the source hides.
+fn hides(hidden: &[i64], part: Option<&Part>, ticks: &Range<i64>) -> bool {
+    part.is_some_and(|part| hidden.iter().any(|time| part.copied > 0 || ticks.contains(time)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I P B B B P B B B, shown in the order 0 2 3 4 1 ...
+    const TIMES: [i64; 9] = [0, 4, 2, 1, 3, 8, 6, 5, 7];
+
+    fn part(ticks: Range<i64>, mode: CutMode) -> Option<(usize, Vec<i64>)> {
+        let part = part_of(&TIMES, &ticks, mode)?;
+        Some((part.copied, (0..9).filter(|time| part.encoded.contains(time)).collect()))
+    }
+
+    #[test]
+    fn a_clip_copies_the_largest_part_behind_which_nothing_is_missing() {
+        assert_eq!(part(0..100, CutMode::Smart), Some((9, vec![])));
+        assert_eq!(part(0..5, CutMode::Smart), Some((5, vec![])));
+        assert_eq!(part(0..7, CutMode::Smart), Some((5, vec![5, 6])));
+        assert_eq!(part(0..3, CutMode::Smart), Some((1, vec![1, 2])));
+        assert_eq!(part(-5..1, CutMode::Smart), Some((1, vec![])));
+    }
+
+    #[test]
+    fn a_clip_that_begins_inside_a_group_encodes_its_frames() {
+        assert_eq!(part(2..100, CutMode::Smart), Some((0, vec![2, 3, 4, 5, 6, 7, 8])));
+        assert_eq!(part(2..4, CutMode::Smart), Some((0, vec![2, 3])));
+        assert_eq!(part(9..12, CutMode::Smart), None);
+    }
+
+    #[test]
+    fn a_clip_that_only_copies_takes_what_surrounds_its_frames() {
+        assert_eq!(part(2..4, CutMode::Copy), Some((5, vec![])));
+        assert_eq!(part(2..6, CutMode::Copy), Some((9, vec![])));
+        assert_eq!(part(0..1, CutMode::Copy), Some((1, vec![])));
+    }
+}

@@ -1,0 +1,17 @@
+//! Cuts clips out of one video: exactly the frames between two moments, with their sound. What can be copied is copied,
+//! and only the frames at the edges are encoded; what is not proven safe to copy is encoded whole.
+//! Knows milliseconds and files; knows nothing of plays or of where clips are published.
+
+mod edges;
+mod feed;
+mod gate;
+mod join;
+mod options;
+mod plan;
+mod report;
+mod ticks;
+mod whole;
+
+pub use options::{CutMode, CutOptions};
+pub use plan::{CutPlan, Cutter, Told};
+pub use report::{CutReport, Exact};

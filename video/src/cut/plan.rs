@@ -1,0 +1,297 @@
+//! All clips of one source, cut in one pass: read once, edges decoded once for all clips that need them, encoders side
+//! by side on a few threads, and every clip's outcome its own.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ffmpeg_next::frame;
+
+use crate::cut::edges::EdgeMaker;
+use crate::cut::feed::{Fed, Feeder, Share, Unit, Want};
+use crate::cut::gate::{Joinable, examine};
+use crate::cut::join::{Assembly, Codecs, Joined, Made, Setting, Trouble};
+use crate::cut::report::CutReport;
+use crate::cut::ticks::{Clock, check_inside};
+use crate::cut::whole::cut_whole;
+use crate::cut::{CutMode, CutOptions};
+use crate::error::VideoError;
+use crate::media::Media;
+use crate::source::Source;
+use crate::time::{Moment, Span};
+
+/// Hears what became of a clip, by the number `add` gave it. Called from several threads, once for every clip.
+pub type Told<'a> = dyn Fn(usize, Result<CutReport, VideoError>) + Sync + 'a;
+
+/// Clips that are to be cut out of one source.
+pub struct CutPlan {
+    media: Media,
+    options: CutOptions,
+    clips: Vec<(Span, PathBuf)>,
+}
+
+/// A video that clips are cut out of, one at a time.
+pub struct Cutter {
+    media: Media,
+    options: CutOptions,
+}
+
+impl Cutter {
+    /// Looks at a video once, so that one that cannot be cut is told at once.
+    ///
+    /// # Errors
+    /// As `probe`.
+    pub fn open(path: &Path, options: impl Into<CutOptions>) -> Result<Self, VideoError> {
+        let media = Media::file(path);
+        Source::open(path)?;
+        Ok(Cutter { media, options: options.into() })
+    }
+
+    /// Writes the frames whose time lies in `[start_ms, end_ms)` to `out`, which is replaced, and removed on error.
+    ///
+    /// The first frame's time becomes 0 and the distances between frames stay as they are. Sound is copied in whole
+    /// packets, so it begins and ends within one packet of the pictures. The same input gives the same bytes.
+    ///
+    /// # Errors
+    /// `OutOfRange` when the span begins after the video's end, ends more than one frame after it, or holds no frame;
+    /// `Corrupt` when a picture of the span cannot be decoded; `Unsupported` when the picture size changes inside it;
+    /// `Io` and `Encoder` when the clip cannot be written.
+    pub fn cut(&mut self, span: Span, out: &Path) -> Result<CutReport, VideoError> {
+        let mut plan = CutPlan::new(self.media.clone(), self.options.clone());
+        plan.add(span, out);
+        let outcome = Mutex::new(None);
+        plan.run(1, &|_, result| *lock(&outcome) = Some(result));
+        let outcome = lock(&outcome).take();
+        outcome.unwrap_or_else(|| Err(VideoError::corrupt(self.media.path(), "the clip came to no end")))
+    }
+}
+
+impl CutPlan {
+    /// A plan without clips.
+    pub fn new(media: Media, options: CutOptions) -> Self {
+        CutPlan { media, options, clips: Vec::new() }
+    }
+
+    /// Adds a clip of the frames whose time lies in `[start_ms, end_ms)`, to be written to `out`. Returns its number.
+    pub fn add(&mut self, span: Span, out: &Path) -> usize {
+        self.clips.push((span, out.to_owned()));
+        self.clips.len() - 1
+    }
+
+    /// Cuts all clips on so many threads, and tells of each what became of it. The number of threads changes how long
+    /// it takes and no byte. Files are replaced, and removed where there was an error.
+    pub fn run(&self, threads: usize, told: &Told<'_>) {
+        match Run::begin(self, told) {
+            Ok(run) => run.work(threads.clamp(1, self.clips.len().max(1))),
+            Err(error) => (0..self.clips.len()).for_each(|clip| told(clip, Err(error.clone()))),
+        }
+    }
+}
+
+/// A plan that is being carried out.
+struct Run<'a> {
+    plan: &'a CutPlan,
+    told: &'a Told<'a>,
+    clock: Clock,
+    /// `None`: nothing is copied.
+    smart: Option<Smart>,
+    /// Clips to be encoded whole, and why where copying was asked for.
+    whole: Mutex<VecDeque<(usize, String)>>,
+}
+
+struct Smart {
+    feeder: Mutex<Feeder>,
+    setting: Setting,
+    /// One for each clip; `None` when nothing more is to come of it.
+    assemblies: Vec<Mutex<Option<Assembly>>>,
+    /// Whether a clip was decoded and found right. It stands for all: they have the same parameter sets.
+    proven: AtomicBool,
+}
+
+impl<'a> Run<'a> {
+    fn begin(plan: &'a CutPlan, told: &'a Told<'a>) -> Result<Self, VideoError> {
+        let source = plan.media.open()?;
+        let clock = Clock::of(&source, &plan.options);
+        let mut inside = Vec::new();
+        for (clip, (span, _)) in plan.clips.iter().enumerate() {
+            match check_inside(&source, &clock, *span) {
+                Ok(()) => inside.push(clip),
+                Err(error) => told(clip, Err(error)),
+            }
+        }
+        let mut run = Run { plan, told, clock, smart: None, whole: Mutex::default() };
+        let why = match plan.options.mode {
+            CutMode::Encode => String::new(),
+            mode => match examine(&source, mode, plan.options.encode.crf) {
+                Ok(joinable) => {
+                    run.smart = Some(Smart::new(plan, source, &run.clock, joinable, &inside));
+                    return Ok(run);
+                }
+                Err(why) => why,
+            },
+        };
+        // Clips that lie behind one another are read in order.
+        inside.sort_by_key(|&clip| (plan.clips[clip].0.start_ms, clip));
+        lock(&run.whole).extend(inside.into_iter().map(|clip| (clip, why.clone())));
+        Ok(run)
+    }
+
+    fn work(&self, threads: usize) {
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(|| self.one_thread());
+            }
+            self.one_thread();
+        });
+    }
+
+    fn one_thread(&self) {
+        if let Some(smart) = &self.smart {
+            self.join_clips(smart);
+        }
+        let mut source = None;
+        loop {
+            let next = lock(&self.whole).pop_front();
+            let Some((clip, why)) = next else { return };
+            (self.told)(clip, self.encode_whole(clip, why, &mut source));
+        }
+    }
+
+    fn encode_whole(&self, clip: usize, why: String, open: &mut Option<Source>) -> Result<CutReport, VideoError> {
+        let (span, out) = &self.plan.clips[clip];
+        let source = match open {
+            Some(source) => source,
+            none => none.insert(self.plan.media.open()?),
+        };
+        let report = cut_whole(source, &self.clock, &self.plan.options, *span, out)?;
+        Ok(CutReport { why, ..report })
+    }
+
+    fn join_clips(&self, smart: &Smart) {
+        let maker =
+            self.plan.media.open().and_then(|source| {
+                EdgeMaker::open(&source, smart.setting.joinable.clone(), self.plan.options.encode.crf)
+            });
+        let mut maker = match maker {
+            Ok(maker) => maker,
+            Err(error) => return self.give_up(smart, &error.message),
+        };
+        loop {
+            let fed = lock(&smart.feeder).next();
+            match fed {
+                None => return,
+                Some(Fed::Refused { clip, why }) => self.refuse(smart, clip, why),
+                Some(Fed::Unit(unit)) => self.deliver(smart, unit, &mut maker),
+            }
+        }
+    }
+
+    fn deliver(&self, smart: &Smart, unit: Unit, maker: &mut EdgeMaker) {
+        let parts = unit.shares.iter().filter_map(|share| share.part.as_ref());
+        let has_edge = |times: &std::ops::Range<i64>| unit.group.times().any(|time| times.contains(&time));
+        let ranges: Vec<_> = parts.map(|part| part.encoded.clone()).filter(has_edge).collect();
+        let mut edges = maker.make(&unit.group, &ranges).into_iter();
+        for share in unit.shares {
+            let encoded = match &share.part {
+                Some(part) if has_edge(&part.encoded) => edges.next().unwrap_or_else(|| Ok(Vec::new())),
+                _ => Ok(Vec::new()),
+            };
+            let copied = share.part.as_ref().map_or(0, |part| part.copied);
+            let copied = unit.group.packets[..copied].to_vec();
+            match encoded {
+                Ok(encoded) => self.assemble(smart, copied, encoded, share),
+                Err(why) => self.refuse(smart, share.clip, why),
+            }
+        }
+    }
+
+    fn assemble(
+        &self,
+        smart: &Smart,
+        copied: Vec<ffmpeg_next::Packet>,
+        encoded: Vec<ffmpeg_next::Packet>,
+        share: Share,
+    ) {
+        let made = Made { copied, encoded, audio: share.audio, ends: share.ends };
+        let mut assembly = lock(&smart.assemblies[share.clip]);
+        let Some(open) = assembly.as_mut() else { return };
+        let outcome = open.take(&smart.setting, share.turn, made);
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(joined)) => {
+                *assembly = None;
+                drop(assembly);
+                self.complete(smart, share.clip, joined);
+            }
+            Err(Trouble::Failed(error)) => {
+                *assembly = None;
+                drop(assembly);
+                (self.told)(share.clip, Err(error));
+            }
+            Err(Trouble::Unsafe(why)) => {
+                drop(assembly);
+                self.refuse(smart, share.clip, why);
+            }
+        }
+    }
+
+    fn complete(&self, smart: &Smart, clip: usize, joined: Joined) {
+        let mode = smart.setting.mode;
+        if mode == CutMode::Smart && !smart.proven.load(Ordering::Relaxed) {
+            if let Err(why) = self.prove(&self.plan.clips[clip].1, &joined) {
+                return lock(&self.whole).push_back((clip, format!("the joined clip was not right: {why}")));
+            }
+            smart.proven.store(true, Ordering::Relaxed);
+        }
+        (self.told)(clip, Ok(joined.report));
+    }
+
+    /// Decodes a joined clip and compares the times of its frames with those that were put in.
+    fn prove(&self, out: &Path, joined: &Joined) -> Result<(), String> {
+        let mut clip = Source::open(out).map_err(|error| error.message)?;
+        let mut frame = frame::Video::empty();
+        let mut times = joined.times.iter();
+        while clip.next_frame(&mut frame).map_err(|error| error.message)? {
+            let found = frame.timestamp().map(|pts| Moment::from_ticks(pts, clip.video().base));
+            let wanted = times.next().map(|time| Moment::from_ticks(*time, self.clock.video.base));
+            if found.is_none() || found != wanted || frame.is_corrupt() || frame.has_decode_errors() {
+                return Err("its frames are not those that were put in".into());
+            }
+        }
+        if times.next().is_some() { Err("frames are missing at its end".into()) } else { Ok(()) }
+    }
+
+    /// Gives a clip over to be encoded whole, once.
+    fn refuse(&self, smart: &Smart, clip: usize, why: String) {
+        let Some(mut assembly) = lock(&smart.assemblies[clip]).take() else { return };
+        assembly.drop_all();
+        lock(&self.whole).push_back((clip, why));
+    }
+
+    fn give_up(&self, smart: &Smart, why: &str) {
+        (0..self.plan.clips.len()).for_each(|clip| self.refuse(smart, clip, why.to_owned()));
+    }
+}
+
+impl Smart {
+    fn new(plan: &CutPlan, source: Source, clock: &Clock, joinable: Joinable, inside: &[usize]) -> Self {
+        let wants = inside.iter().map(|&clip| Want::of(clip, plan.clips[clip].0, clock)).collect();
+        let assemblies = plan.clips.iter().map(|(_, out)| Mutex::new(Some(Assembly::new(out)))).collect();
+        let parameters = clock.audio.iter().filter_map(|track| source.input().stream(track.index));
+        let audio = parameters.map(|stream| stream.parameters()).collect();
+        let codecs = Mutex::new(Codecs { pictures: source.stream().parameters(), audio });
+        let joinable = Arc::new(joinable);
+        let mode = plan.options.mode;
+        Smart {
+            feeder: Mutex::new(Feeder::new(source, clock.clone(), joinable.clone(), mode, wants)),
+            setting: Setting { joinable, clock: clock.clone(), codecs, mode },
+            assemblies,
+            proven: AtomicBool::new(false),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

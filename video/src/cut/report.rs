@@ -1,0 +1,57 @@
+//! What became of a clip: its true ends, and what of it was copied.
+
+use crate::cut::CutMode;
+use crate::time::{Moment, Ratio};
+
+/// A moment in seconds as a fraction in lowest terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Exact {
+    /// Above the line.
+    pub num: i64,
+    /// Below the line; above 0.
+    pub den: i64,
+}
+
+impl Exact {
+    pub(crate) fn of(moment: Moment) -> Self {
+        let (num, den) = moment.reduced();
+        Exact { num, den }
+    }
+}
+
+/// A clip that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutReport {
+    /// How it was cut, which may be another way than was asked for.
+    pub mode: CutMode,
+    /// Why it was cut another way. Empty when it was cut as asked.
+    pub why: String,
+    /// How many frames are in it.
+    pub frames: u64,
+    /// How many of them are the source's own bytes.
+    pub frames_copied: u64,
+    /// How many of them were encoded.
+    pub frames_encoded: u64,
+    /// The first frame's time, on the clock that players show.
+    pub start: Exact,
+    /// The end of the last frame, on the same clock.
+    pub end: Exact,
+    /// Seconds of one tick of the source's pictures.
+    pub time_base: Ratio,
+    /// The first frame's time in these ticks, on the file's own clock.
+    pub start_ticks: i64,
+    /// The end of the last frame in these ticks, on the file's own clock.
+    pub end_ticks: i64,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Milliseconds on the video's clock of the clip's first frame, rounded to the nearest.
+    pub first_frame_ms: u64,
+    /// Milliseconds on the video's clock of the clip's last frame, rounded to the nearest.
+    pub last_frame_ms: u64,
+    /// Milliseconds from the first frame to the end of the last one, rounded to the nearest.
+    pub duration_ms: u64,
+    /// How many packets of sound were copied; 0 without sound, or when MP4 cannot hold its codec.
+    pub audio_packets: u64,
+}

@@ -1,0 +1,105 @@
+//! A span in milliseconds as ticks of one source's streams, checked against what the source says of its length.
+
+use std::ops::Range;
+
+use ffmpeg_next::{Rational, codec, format};
+
+use crate::cut::report::{CutReport, Exact};
+use crate::cut::{CutMode, CutOptions};
+use crate::error::{VideoError, VideoErrorKind};
+use crate::source::{Source, Track};
+use crate::time::{Moment, Ratio, Span};
+
+/// What of a source decides where spans lie in it.
+#[derive(Clone)]
+pub(super) struct Clock {
+    pub(super) video: Track,
+    /// The tracks of sound that clips take along.
+    pub(super) audio: Vec<Track>,
+    /// The moment on the file's own clock that viewers see as 0:00.
+    pub(super) origin: Moment,
+    /// Ticks of one frame, from the average frame rate: how far a span may reach past the end.
+    pub(super) frame_ticks: i64,
+}
+
+impl Clock {
+    pub(super) fn of(source: &Source, options: &CutOptions) -> Self {
+        let stream = source.stream();
+        let rate = stream.avg_frame_rate();
+        // A file that states no frame rate is taken to have at least 10 frames a second.
+        let frame = if rate.numerator() > 0 { rate.invert() } else { Rational(1, 10) };
+        let frame_ticks = Moment::from_ticks(1, frame).first_tick(source.video().base).max(1);
+        let audio = source.audio().filter(|track| options.audio && fits_mp4(source.input(), track.index));
+        let audio = audio.into_iter().collect();
+        Clock { video: source.video(), audio, origin: source.origin(), frame_ticks }
+    }
+
+    /// The ticks of a stream that lie in a span.
+    pub(super) fn ticks(&self, span: Span, base: Rational) -> Range<i64> {
+        let at = |ms| Moment::from_ms(ms).plus(self.origin).first_tick(base);
+        at(span.start_ms)..at(span.end_ms)
+    }
+
+    /// A tick of the pictures on the viewers' clock.
+    pub(super) fn moment(&self, tick: i64) -> Moment {
+        Moment::from_ticks(tick, self.video.base).minus(self.origin)
+    }
+
+    /// The tick of another stream at which a picture is shown.
+    pub(super) fn tick_in(&self, tick: i64, base: Rational) -> i64 {
+        Moment::from_ticks(tick, self.video.base).first_tick(base)
+    }
+
+    /// What is told of a clip whose frames are shown in `shown`, the last one from `last` on.
+    pub(super) fn report(&self, mode: CutMode, shown: Range<i64>, last: i64) -> CutReport {
+        let base = Ratio::from_libav(self.video.base).unwrap_or(Ratio { num: 1, den: 1 });
+        let (start, end) = (self.moment(shown.start), self.moment(shown.end));
+        CutReport {
+            mode,
+            why: String::new(),
+            frames: 0,
+            frames_copied: 0,
+            frames_encoded: 0,
+            start: Exact::of(start),
+            end: Exact::of(end),
+            time_base: base,
+            start_ticks: shown.start,
+            end_ticks: shown.end,
+            width: 0,
+            height: 0,
+            first_frame_ms: start.to_ms(),
+            last_frame_ms: self.moment(last).to_ms(),
+            duration_ms: end.minus(start).to_ms(),
+            audio_packets: 0,
+        }
+    }
+}
+
+/// Says when a span cannot lie in a source, by what the source's index states.
+pub(super) fn check_inside(source: &Source, clock: &Clock, span: Span) -> Result<(), VideoError> {
+    if span.end_ms <= span.start_ms {
+        return Err(out_of_range(source, span, "the play ends before it begins"));
+    }
+    let Some(end) = source.stated_end() else { return Ok(()) };
+    let slack = Moment::from_ticks(clock.frame_ticks, clock.video.base);
+    if Moment::from_ms(span.start_ms) >= end {
+        return Err(out_of_range(source, span, "the play begins after the end of the video"));
+    }
+    if Moment::from_ms(span.end_ms) > end.plus(slack) {
+        return Err(out_of_range(source, span, "the play ends after the end of the video"));
+    }
+    Ok(())
+}
+
+pub(super) fn out_of_range(source: &Source, span: Span, what: &str) -> VideoError {
+    let length = source.stated_end().map_or("of unknown length".into(), |e| format!("{} ms long", e.to_ms()));
+    let message = format!("{what}: the play is {}..{} ms, the video is {length}", span.start_ms, span.end_ms);
+    let help = "check the play's times, and that they belong to this video";
+    VideoError::new(VideoErrorKind::OutOfRange, source.path(), message, help)
+}
+
+/// Whether MP4 can hold a stream's codec as it is.
+fn fits_mp4(input: &format::context::Input, index: usize) -> bool {
+    use codec::Id::{AAC, AC3, ALAC, EAC3, MP3, OPUS};
+    input.stream(index).is_some_and(|s| matches!(s.parameters().id(), AAC | AC3 | EAC3 | MP3 | OPUS | ALAC))
+}

@@ -1,0 +1,100 @@
+//! The units a packet is made of: behind lengths, as in MP4, or behind start codes, as encoders write them.
+
+// Kinds of units, as table 7-1 of H.264 numbers them.
+const SLICE: u8 = 1;
+const IDR: u8 = 5;
+const SPS: u8 = 7;
+const PPS: u8 = 8;
+
+/// What a unit is, from its first byte.
+pub(super) fn kind(unit: &[u8]) -> u8 {
+    unit.first().map_or(0, |byte| byte & 0x1f)
+}
+
+/// Whether a unit is a part of a picture.
+pub(crate) fn is_picture(unit: &[u8]) -> bool {
+    (SLICE..=IDR).contains(&kind(unit))
+}
+
+/// The units of a packet out of MP4, each behind its length in four bytes.
+pub(crate) struct Units<'a> {
+    units: Vec<&'a [u8]>,
+}
+
+impl<'a> Units<'a> {
+    /// Takes a packet apart. `None` when the lengths do not tile it, which damage and other forms look like.
+    pub(crate) fn of(packet: &'a [u8]) -> Option<Self> {
+        let (mut units, mut rest) = (Vec::new(), packet);
+        while !rest.is_empty() {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let unit = after.get(..length).filter(|unit| unit.first().is_some_and(|byte| byte & 0x80 == 0))?;
+            units.push(unit);
+            rest = &after[length..];
+        }
+        Some(Units { units })
+    }
+
+    /// Whether the packet is a picture of which all parts can be decoded without any picture before it.
+    pub(crate) fn is_idr(&self) -> bool {
+        self.has_picture() && self.units.iter().filter(|unit| is_picture(unit)).all(|unit| kind(unit) == IDR)
+    }
+
+    /// Whether there is a picture in the packet.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.units.iter().any(|unit| is_picture(unit))
+    }
+
+    /// The parameter sets inside the packet.
+    pub(crate) fn parameter_sets(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.units.iter().copied().filter(|unit| matches!(kind(unit), SPS | PPS))
+    }
+}
+
+/// The units between start codes.
+pub(crate) fn annex_b(stream: &[u8]) -> Vec<&[u8]> {
+    let mut units = Vec::new();
+    let mut from = None;
+    let mut at = 0;
+    while at + 3 <= stream.len() {
+        if stream[at..at + 3] == [0, 0, 1] {
+            units.extend(from.map(|from: usize| &stream[from..at]));
+            from = Some(at + 3);
+            at += 3;
+        } else {
+            at += 1;
+        }
+    }
+    units.extend(from.map(|from| &stream[from..]));
+    // A unit ends with a set bit, so zeros behind it belong to the next start code.
+    let trimmed = |unit: &'_ [u8]| unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    units.iter().map(|unit| &unit[..trimmed(unit)]).filter(|unit| !unit.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_stand_behind_their_lengths() {
+        let packet = [0, 0, 0, 2, 0x65, 0x88, 0, 0, 0, 1, 0x65];
+        assert!(Units::of(&packet).unwrap().is_idr());
+        let packet = [0, 0, 0, 1, 0x09, 0, 0, 0, 2, 0x41, 0x9a];
+        let units = Units::of(&packet).unwrap();
+        assert!(units.has_picture() && !units.is_idr());
+    }
+
+    #[test]
+    fn lengths_that_do_not_tile_the_packet_are_no_units() {
+        assert!(Units::of(&[0, 0, 0, 9, 0x65, 0x88]).is_none());
+        assert!(Units::of(&[0, 0, 1, 0x65]).is_none());
+        // The first bit of a unit is always zero.
+        assert!(Units::of(&[0, 0, 0, 1, 0xe5]).is_none());
+    }
+
+    #[test]
+    fn units_stand_between_start_codes_of_three_and_four_bytes() {
+        let stream = [0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x65, 4];
+        assert_eq!(annex_b(&stream), [&[0x67, 1, 2][..], &[0x68, 3], &[0x65, 4]]);
+    }
+}
