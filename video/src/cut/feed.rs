@@ -15,8 +15,8 @@ use crate::libav::raw;
 use crate::source::Source;
 use crate::time::{Moment, Span};
 
-/// How far back the second, third, ... search for a key frame begins when the first one landed too late.
-const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
+/// Key frames that are tried before a clip, last one first.
+const CANDIDATES: usize = 4;
 /// Microseconds, earlier than any file begins, and far enough from the smallest integer to be rescaled.
 const BEFORE_EVERYTHING_US: i64 = -1_000_000_000_000;
 /// Seconds by which sound may lie behind the pictures before it is no longer waited for.
@@ -25,6 +25,11 @@ const PATIENCE_MS: u64 = 2000;
 const LONGEST_GROUP_MS: u64 = 20_000;
 /// A group is held as a whole. More than this is given to the decoder picture by picture instead.
 const MOST_BYTES: usize = 96 << 20;
+
+/// Pictures by which one may be shown later than it is decoded.
+const MOST_REORDERED: i64 = 20;
+
+const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
 
 /// A clip that is wanted.
 pub(super) struct Want {
@@ -116,6 +121,8 @@ pub(super) struct Feeder {
     /// How far each track of sound has been read.
     heard: Vec<i64>,
     at_end: bool,
+    /// Whether groups are read to get to the next clip's first one.
+    approaching: bool,
     ready: VecDeque<Fed>,
 }
 
@@ -151,6 +158,7 @@ impl Feeder {
             pending: None,
             heard,
             at_end: false,
+            approaching: false,
             ready: VecDeque::new(),
         };
         feeder.want_only_what_is_read();
@@ -174,7 +182,7 @@ impl Feeder {
     fn step(&mut self) -> bool {
         let more_frames = self.open.iter().any(|&want| !self.states[want].all_frames);
         if let Some(key) = &self.pending
-            && (more_frames || self.begins_in_group_of(key))
+            && (more_frames || self.approaching || self.begins_in_group_of(key))
         {
             self.take_group();
             return true;
@@ -185,14 +193,23 @@ impl Feeder {
         }
         self.pending = None;
         let Some(want) = self.wants.get(self.next) else { return false };
+        if self.mode == CutMode::Smart && !self.may_copy(want) {
+            self.pass_over(1, NOTHING_TO_COPY);
+            return true;
+        }
         match self.go_to(want.ticks.start) {
             Ok(key) => self.pending = Some(key),
-            Err(why) => {
-                self.refuse(self.next, &why);
-                self.next += 1;
-            }
+            Err(why) => self.pass_over(1, &why),
         }
         true
+    }
+
+    /// Whether a key frame may lie inside a clip, as far as the index tells: it says when pictures are decoded.
+    fn may_copy(&self, want: &Want) -> bool {
+        let slack = self.clock.frame_ticks.saturating_mul(MOST_REORDERED);
+        let keys = &self.joinable.keys;
+        let from = keys.partition_point(|&key| key < want.ticks.start.saturating_sub(slack));
+        keys.get(from).is_some_and(|&key| key < want.ticks.end)
     }
 
     /// Whether the next clip begins before the next key frame but one.
@@ -209,9 +226,13 @@ impl Feeder {
 
     /// Goes to the key frame that begins the group in which `start` lies.
     fn go_to(&mut self, start: i64) -> Result<Packet, String> {
-        let moment = Moment::from_ticks(start, self.clock.video.base);
-        for back in SEEK_BACK_SECONDS {
-            let target = moment.minus(Moment::from_ms(back * 1000)).to_us_ceil();
+        self.approaching = true;
+        // A key frame is decoded before it is shown, so the last one that is decoded by then may be shown later.
+        let keys = &self.joinable.keys;
+        let decoded = keys.partition_point(|&key| key <= start);
+        let candidates: Vec<i64> = keys[..decoded].iter().rev().take(CANDIDATES).copied().collect();
+        for dts in candidates {
+            let target = Moment::from_ticks(dts, self.clock.video.base).to_us_ceil();
             let Ok(()) = self.source.input_mut().seek(target, ..target) else { continue };
             let Some(key) = self.first_picture()? else { continue };
             if key.pts().is_some_and(|pts| pts <= start) {
@@ -301,16 +322,24 @@ impl Feeder {
         let reach = self.key_after(&key).unwrap_or(i64::MAX);
         // Clips that begin in this group, as far as the index tells.
         let near = self.wants[self.next..].iter().take_while(|want| want.ticks.start < reach).count();
+        let near = near.max(usize::from(self.approaching)).min(self.wants.len() - self.next);
         match self.read_group(key, self.next..self.next + near) {
             Ok(group) => self.share(group),
             Err(why) => {
-                let touched: Vec<usize> = self.open.drain(..).chain(self.next..self.next + near).collect();
-                self.next += near;
                 let why = format!("at {} ms: {why}", self.clock.moment(begins).to_ms());
-                touched.into_iter().for_each(|want| self.refuse(want, &why));
-                self.pending = None;
+                let open = std::mem::take(&mut self.open);
+                open.into_iter().for_each(|want| self.refuse(want, &why));
+                self.pass_over(near, &why);
             }
         }
+    }
+
+    /// Refuses the next clips; what follows is looked for anew.
+    fn pass_over(&mut self, count: usize, why: &str) {
+        (self.next..self.next + count).for_each(|want| self.refuse(want, why));
+        self.next += count;
+        self.pending = None;
+        self.approaching = false;
     }
 
     fn read_group(&mut self, key: Packet, near: Range<usize>) -> Result<ReadGroup, String> {
@@ -357,19 +386,22 @@ impl Feeder {
         while self.wants.get(self.next).is_some_and(|want| want.ticks.start < group.until) {
             self.open.push(self.next);
             self.next += 1;
+            self.approaching = false;
         }
         let times: Vec<i64> = group.packets.iter().filter_map(Packet::pts).collect();
         let mut parts = Vec::new();
         for want in std::mem::take(&mut self.open) {
             self.states[want].all_frames |= self.wants[want].ticks.end <= group.until;
             let part = part_of(&times, &self.wants[want].ticks, self.mode);
-            match hides(&group.hidden, part.as_ref(), &self.wants[want].ticks) {
-                true => self.refuse(want, "an edit list hides pictures inside the clip"),
-                false => {
-                    self.states[want].has_frames |= part.is_some();
-                    self.open.push(want);
-                    parts.push(part);
-                }
+            let state = &mut self.states[want];
+            if hides(&group.hidden, part.as_ref(), &self.wants[want].ticks) {
+                self.refuse(want, "an edit list hides pictures inside the clip");
+            } else if state.all_frames && !state.has_frames && part.as_ref().is_some_and(|part| part.copied == 0) {
+                self.refuse(want, NOTHING_TO_COPY);
+            } else {
+                state.has_frames |= part.is_some();
+                self.open.push(want);
+                parts.push(part);
             }
         }
         self.hand_out(Group { packets: group.packets }, parts);
