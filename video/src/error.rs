@@ -19,6 +19,8 @@ pub enum VideoErrorKind {
     Unsupported,
     /// An option has a value that cannot work.
     BadOption,
+    /// The video is not the one it was when reading began.
+    Changed,
     /// Reading or writing a file failed.
     Io,
     /// There was no room for what was to be written.

@@ -11,6 +11,7 @@ mod libav;
 
 mod media;
 mod probe;
+mod ranges;
 mod source;
 
 mod encode;
@@ -28,7 +29,7 @@ pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Told};
 pub use encode::{EncodeOptions, Preset};
 pub use error::{VideoError, VideoErrorKind};
 pub use frames::{Fit, FrameSpec, Sampled, Sampling, sample};
-pub use media::Media;
+pub use media::{Media, ReadAt, ReadFailure, Stat};
 pub use probe::{VideoInfo, probe};
 pub use sheet::contact_sheet;
 pub use time::{Ratio, Span};

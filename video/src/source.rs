@@ -7,11 +7,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::codec::{self, decoder, threading};
-use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::{Dictionary, Error as AvError, Packet, Rational, ffi, format, frame, media};
 
 use crate::error::{VideoError, VideoErrorKind};
 use crate::libav::{self, raw};
+use crate::media::Media;
+use crate::ranges::{Guide, RangeReader};
 use crate::time::Moment;
 
 /// Containers that hold videos. Play lists, text art and image series are media files to FFmpeg too; a text file that
@@ -45,6 +47,8 @@ pub(crate) struct Track {
 /// An opened video and the decoder of its pictures.
 pub(crate) struct Source {
     path: PathBuf,
+    /// How the bytes are read, when it is by ranges.
+    ranges: Option<(Media, Guide)>,
     input: Input,
     decoder: decoder::Video,
     video: Track,
@@ -65,7 +69,32 @@ pub(crate) struct Source {
 impl Source {
     /// Opens a file and the decoder of its best video stream.
     pub(crate) fn open(path: &Path) -> Result<Self, VideoError> {
-        let input = open_input(path)?;
+        Self::with(open_input(path)?, path)
+    }
+
+    /// Opens a video that is read by ranges.
+    pub(crate) fn of(media: &Media) -> Result<Self, VideoError> {
+        let (reader, guide) = RangeReader::open(media)?;
+        let opened = open_stream(reader, media).and_then(|input| Self::with(input, media.path()));
+        match (opened, guide.failure(media)) {
+            // Whatever FFmpeg made of it, bytes that could not be read come first.
+            (_, Some(failure)) => Err(failure),
+            (Err(error), None) => Err(error),
+            (Ok(source), None) => {
+                guide.want(Vec::new());
+                Ok(Source { ranges: Some((media.clone(), guide)), ..source })
+            }
+        }
+    }
+
+    /// What of the video will be read, where it is read by ranges.
+    pub(crate) fn want(&self, ranges: Vec<Range<u64>>) {
+        if let Some((_, guide)) = &self.ranges {
+            guide.want(ranges);
+        }
+    }
+
+    fn with(input: Input, path: &Path) -> Result<Self, VideoError> {
         if input.streams().all(|stream| stream.parameters().id() == codec::Id::None) {
             return Err(not_a_video(path, "there is nothing in the file: its index is missing or cut off".into()));
         }
@@ -75,6 +104,7 @@ impl Source {
         let origin = origin_of(&input, video, audio);
         Ok(Source {
             path: path.to_owned(),
+            ranges: None,
             input,
             decoder,
             video,
@@ -278,7 +308,14 @@ impl Source {
     /// The next packet of any stream. `None`: there are no more.
     pub(crate) fn read_packet(&mut self) -> Result<Option<Packet>, VideoError> {
         let mut packet = Packet::empty();
-        match packet.read(&mut self.input) {
+        let read = packet.read(&mut self.input);
+        if read.is_err()
+            && let Some((media, guide)) = &self.ranges
+            && let Some(failure) = guide.failure(media)
+        {
+            return Err(failure);
+        }
+        match read {
             Ok(()) => Ok(Some(packet)),
             Err(AvError::Eof) => Ok(None),
             Err(AvError::InvalidData) => {
@@ -307,10 +344,34 @@ pub(crate) fn open_input(path: &Path) -> Result<Input, VideoError> {
     if size == 0 {
         return Err(not_a_video(path, "the file is empty".into()));
     }
+    told(format::input_with_dictionary(&libav::file_url(path)?, containers()), path)
+}
+
+/// As `open_input`, of bytes that are read by ranges.
+fn open_stream(reader: RangeReader, media: &Media) -> Result<Input, VideoError> {
+    libav::prepare();
+    let path = media.path();
+    if media.pin()?.len == 0 {
+        return Err(not_a_video(path, "the file is empty".into()));
+    }
+    let mut options = containers();
+    if reader.has_index() {
+        // The index says what there is. Otherwise twenty pictures are decoded to guess how late pictures are shown.
+        options.set("analyzeduration", "1");
+    }
+    let io = StreamIo::from_read_seek(reader).map_err(|e| VideoError::io(path, "opening", e))?;
+    told(format::input_from_stream(io, path.to_str(), Some(options)), path)
+}
+
+fn containers() -> Dictionary<'static> {
     let mut options = Dictionary::new();
     options.set("format_whitelist", CONTAINERS);
     options.set("protocol_whitelist", "file");
-    match format::input_with_dictionary(&libav::file_url(path)?, options) {
+    options
+}
+
+fn told(opened: Result<Input, AvError>, path: &Path) -> Result<Input, VideoError> {
+    match opened {
         Ok(input) => Ok(input),
         Err(AvError::Other { errno }) if errno != ffmpeg_next::error::EINVAL => {
             Err(VideoError::io(path, "opening", AvError::Other { errno }))

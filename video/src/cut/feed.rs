@@ -9,13 +9,14 @@ use ffmpeg_next::Packet;
 
 use crate::cut::CutMode;
 use crate::cut::gate::Joinable;
+use crate::cut::route::route;
 use crate::cut::ticks::Clock;
 use crate::h264::Units;
 use crate::libav::raw;
 use crate::source::Source;
 use crate::time::{Moment, Span};
 
-/// Key frames that are tried before a clip, last one first.
+/// Key frames that are tried when the one a seek finds is shown too late, last one first.
 const CANDIDATES: usize = 4;
 /// Microseconds, earlier than any file begins, and far enough from the smallest integer to be rescaled.
 const BEFORE_EVERYTHING_US: i64 = -1_000_000_000_000;
@@ -27,7 +28,7 @@ const LONGEST_GROUP_MS: u64 = 20_000;
 const MOST_BYTES: usize = 96 << 20;
 
 /// Pictures by which one may be shown later than it is decoded.
-const MOST_REORDERED: i64 = 20;
+pub(super) const MOST_REORDERED: i64 = 20;
 
 const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
 
@@ -144,6 +145,7 @@ impl Feeder {
         mut wants: Vec<Want>,
     ) -> Self {
         wants.sort_by_key(|want| (want.ticks.start, want.ticks.end, want.clip));
+        source.want(route(&source, &clock, &wants));
         let states = wants.iter().map(|_| State::default()).collect();
         let heard = vec![i64::MIN; clock.audio.len()];
         let mut feeder = Feeder {
@@ -227,12 +229,15 @@ impl Feeder {
     /// Goes to the key frame that begins the group in which `start` lies.
     fn go_to(&mut self, start: i64) -> Result<Packet, String> {
         self.approaching = true;
-        // A key frame is decoded before it is shown, so the last one that is decoded by then may be shown later.
-        let keys = &self.joinable.keys;
-        let decoded = keys.partition_point(|&key| key <= start);
-        let candidates: Vec<i64> = keys[..decoded].iter().rev().take(CANDIDATES).copied().collect();
-        for dts in candidates {
-            let target = Moment::from_ticks(dts, self.clock.video.base).to_us_ceil();
+        let base = self.clock.video.base;
+        let (moment, keys) = (Moment::from_ticks(start, base), &self.joinable.keys);
+        let earlier = keys[..keys.partition_point(|&key| key <= start)].iter().rev().take(CANDIDATES);
+        let targets: Vec<i64> = [moment]
+            .into_iter()
+            .chain(earlier.map(|&key| Moment::from_ticks(key, base)))
+            .map(Moment::to_us_ceil)
+            .collect();
+        for target in targets {
             let Ok(()) = self.source.input_mut().seek(target, ..target) else { continue };
             let Some(key) = self.first_picture()? else { continue };
             if key.pts().is_some_and(|pts| pts <= start) {
@@ -370,6 +375,7 @@ impl Feeder {
             // What is decoded at the end or later is shown after it. A clip that only copies ends where copying can.
             let dts = read.dts().unwrap_or(i64::MIN);
             if dts >= needed && (self.mode != CutMode::Copy || dts > latest) {
+                group.until = needed;
                 return Ok(group);
             }
             packet = read;
@@ -449,7 +455,10 @@ impl Feeder {
             raw::set_wanted(self.source.input_mut(), video, true);
         }
         self.at_end = true; // nothing more is waited for
-        self.open.iter().for_each(|&want| self.states[want].all_frames = true);
+        let (whole, parts): (Vec<usize>, Vec<usize>) =
+            std::mem::take(&mut self.open).into_iter().partition(|&want| self.states[want].all_frames);
+        parts.into_iter().for_each(|want| self.refuse(want, "the groups of pictures are not as the index lists them"));
+        self.open = whole;
         let parts = self.open.iter().map(|_| None).collect();
         self.hand_out(Group { packets: Vec::new() }, parts);
         self.at_end = false;

@@ -9,6 +9,7 @@ mod join;
 mod options;
 mod plan;
 mod report;
+mod route;
 mod ticks;
 mod whole;
 

@@ -44,7 +44,7 @@ impl Cutter {
     /// As `probe`.
     pub fn open(path: &Path, options: impl Into<CutOptions>) -> Result<Self, VideoError> {
         let media = Media::file(path);
-        Source::open(path)?;
+        media.open()?;
         Ok(Cutter { media, options: options.into() })
     }
 

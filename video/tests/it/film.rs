@@ -8,8 +8,8 @@ use ffmpeg_next::{Dictionary, Packet, Rational, color, decoder, frame, media};
 
 use crate::made::Made;
 
-pub(crate) const WIDTH: u32 = 96;
-pub(crate) const HEIGHT: u32 = 80;
+const WIDTH: u32 = 96;
+const HEIGHT: u32 = 80;
 
 /// A video of pictures that move and are not smooth.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub(crate) struct Film {
     pub(crate) pixel_aspect: Rational,
     pub(crate) movflags: &'static str,
     pub(crate) profile: Option<&'static str>,
+    /// How many times wider and higher the pictures are than the smallest.
+    pub(crate) scale: u32,
 }
 
 impl Default for Film {
@@ -39,6 +41,7 @@ impl Default for Film {
             pixel_aspect: Rational(1, 1),
             movflags: "+faststart",
             profile: None,
+            scale: 1,
         }
     }
 }
@@ -48,8 +51,8 @@ impl Film {
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
         let codec = encoder::find_by_name("libx264").unwrap();
         let mut context = codec::Context::new_with_codec(codec).encoder().video().unwrap();
-        context.set_width(WIDTH);
-        context.set_height(HEIGHT);
+        context.set_width(WIDTH * self.scale);
+        context.set_height(HEIGHT * self.scale);
         context.set_format(self.pixels);
         context.set_time_base(self.base);
         context.set_frame_rate(Some(Rational(30, 1)));
@@ -95,7 +98,7 @@ impl Film {
     }
 
     fn picture(&self, number: usize) -> frame::Video {
-        let mut picture = frame::Video::new(self.pixels, WIDTH, HEIGHT);
+        let mut picture = frame::Video::new(self.pixels, WIDTH * self.scale, HEIGHT * self.scale);
         for plane in 0..3 {
             let stride = picture.stride(plane);
             for (y, row) in picture.data_mut(plane).chunks_mut(stride).enumerate() {

@@ -5,6 +5,7 @@
 mod cutting;
 mod film;
 mod made;
+mod ranges;
 mod refusing;
 mod sampling;
 mod sheets;

@@ -1,0 +1,47 @@
+//! Says which bytes of a source clips will need, from the samples its index lists.
+
+use std::ops::Range;
+
+use crate::cut::feed::{MOST_REORDERED, Want};
+use crate::cut::ticks::Clock;
+use crate::libav::raw::{self, Sample};
+use crate::source::Source;
+
+/// The bytes of every clip's pictures, from its key frame on, and of its sound.
+pub(super) fn route(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Range<u64>> {
+    let pictures = raw::samples(&source.stream());
+    let sound: Vec<Vec<Sample>> = clock
+        .audio
+        .iter()
+        .map(|track| source.input().stream(track.index).map_or_else(Vec::new, |stream| raw::samples(&stream)))
+        .collect();
+    let slack = clock.frame_ticks.saturating_mul(MOST_REORDERED);
+    let mut ranges = Vec::new();
+    for want in wants {
+        // A key frame that is decoded just before the clip's start may be shown after it; then it is the one before.
+        let sure = want.ticks.start.saturating_sub(slack);
+        let decoded = pictures.partition_point(|sample| sample.dts <= sure);
+        let key = pictures[..decoded].iter().rposition(|sample| sample.is_key).unwrap_or(0);
+        let begins = pictures.get(key).map_or(want.ticks.start, |sample| sample.dts);
+        add(&mut ranges, &pictures, begins..want.ticks.end);
+        for ((track, samples), asked) in clock.audio.iter().zip(&sound).zip(&want.audio) {
+            add(&mut ranges, samples, clock.tick_in(begins, track.base)..asked.end);
+        }
+    }
+    ranges
+}
+
+/// Adds the samples from the last one that begins by the range's start to the first one behind its end: that one is
+/// read too, to see that it is behind.
+fn add(ranges: &mut Vec<Range<u64>>, samples: &[Sample], ticks: Range<i64>) {
+    let from = samples.partition_point(|sample| sample.dts <= ticks.start).saturating_sub(1);
+    let to = samples.partition_point(|sample| sample.dts < ticks.end).saturating_add(1).min(samples.len());
+    let wanted = samples.get(from..to).unwrap_or_default();
+    for sample in wanted {
+        let range = sample.at..sample.at.saturating_add(sample.size);
+        match ranges.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => ranges.push(range),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Turns the steps a demuxer reads in into few large reads of ranges, of what will be needed and of little else.
+//! Knows offsets; knows nothing of media, but that an MP4's boxes tell where its index lies.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{VideoError, VideoErrorKind};
+use crate::media::{Block, Media, ReadFailure, Stat};
+
+/// The most that is read at once.
+const MOST: usize = 1 << 20;
+/// What is read where nothing is known to be needed; twice as much when reading goes on behind it.
+const LEAST: usize = 32 << 10;
+/// Blocks that are kept, for demuxers that go back and forth between tracks.
+const KEPT: usize = 4;
+/// Ranges with less than this between them are read as one.
+const GAP: u64 = 16 << 10;
+/// Tries of one read.
+const TRIES: u32 = 5;
+
+/// What a reader's owner tells it, and hears from it.
+#[derive(Default)]
+pub(crate) struct Route {
+    /// What will be needed: in order, and with gaps between them.
+    wanted: Vec<Range<u64>>,
+    /// Whether the video is still being opened.
+    is_opening: bool,
+    /// Why reading failed. FFmpeg can only say that it did, and takes it for the end at times.
+    failure: Option<Failure>,
+}
+
+#[derive(Clone)]
+enum Failure {
+    Changed,
+    Other(String),
+}
+
+/// The owner's end of a route.
+#[derive(Clone)]
+pub(crate) struct Guide(Arc<Mutex<Route>>);
+
+impl Guide {
+    /// Says that the video is open, and what of it will be needed. Everything else can still be read.
+    pub(crate) fn want(&self, ranges: Vec<Range<u64>>) {
+        let mut route = self.lock();
+        route.is_opening = false;
+        route.wanted = merged(ranges);
+    }
+
+    /// The failure of a read, which FFmpeg does not tell.
+    pub(crate) fn failure(&self, media: &Media) -> Option<VideoError> {
+        let failure = self.lock().failure.clone()?;
+        let path = media.path();
+        Some(match failure {
+            Failure::Changed => {
+                let help = "let whoever writes it finish, and run this again";
+                VideoError::new(VideoErrorKind::Changed, path, "the video changed while it was read", help)
+            }
+            Failure::Other(message) => VideoError::io(path, "reading", message),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Route> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ranges in order, those that lie close together as one.
+fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut().filter(|last| range.start <= last.end.saturating_add(GAP)) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// One demuxer's view of a video.
+pub(crate) struct RangeReader {
+    media: Media,
+    stat: Stat,
+    guide: Guide,
+    at: u64,
+    blocks: VecDeque<Block>,
+    /// Where the last read of something nobody announced ended, and how much it was.
+    ahead: (u64, usize),
+}
+
+impl RangeReader {
+    pub(crate) fn open(media: &Media) -> Result<(Self, Guide), VideoError> {
+        let stat = media.pin()?;
+        let guide = Guide(Arc::default());
+        guide.lock().is_opening = true;
+        let blocks = VecDeque::new();
+        let mut reader = RangeReader { media: media.clone(), stat, guide: guide.clone(), at: 0, blocks, ahead: (0, 0) };
+        if let Some(index) = reader.index_of_mp4() {
+            guide.lock().wanted = vec![index];
+        }
+        reader.at = 0;
+        Ok((reader, guide))
+    }
+
+    /// Whether an index was found where an MP4 has it.
+    pub(crate) fn has_index(&self) -> bool {
+        !self.guide.lock().wanted.is_empty()
+    }
+
+    /// Where the index of an MP4 lies: its boxes stand one behind another, each behind its length.
+    fn index_of_mp4(&mut self) -> Option<Range<u64>> {
+        let mut begin = 0;
+        for _ in 0..64 {
+            self.at = begin;
+            let mut header = [0; 16];
+            self.read_exact(&mut header[..8]).ok()?;
+            let (length, name) = header[..8].split_at(4);
+            let name: [u8; 4] = name.try_into().ok()?;
+            let mut size = u64::from(u32::from_be_bytes(length.try_into().ok()?));
+            if begin == 0 && &name != b"ftyp" {
+                return None;
+            }
+            if size == 1 {
+                self.read_exact(&mut header[8..]).ok()?;
+                size = u64::from_be_bytes(header[8..].try_into().ok()?);
+            }
+            let end = begin.checked_add(size).filter(|_| size >= 8)?;
+            if &name == b"moov" {
+                return Some(begin..end);
+            }
+            begin = end;
+        }
+        None
+    }
+
+    /// Reads the block that begins at a place.
+    fn fetch(&mut self, at: u64) -> io::Result<Block> {
+        let left = usize::try_from(self.stat.len - at).unwrap_or(usize::MAX);
+        let size = self.size_of_read(at).min(left);
+        let mut bytes = vec![0; size];
+        let (mut filled, mut failures) = (0, 0);
+        while filled < size {
+            let place = at + filled as u64;
+            match self.media.bytes().read_at(&self.stat.identity, place, &mut bytes[filled..]) {
+                Ok(read) if read > 0 => filled += read.min(size - filled),
+                Ok(_) => return Err(self.fail(Failure::Other("the source is shorter than it said".into()))),
+                Err(ReadFailure::Changed) => return Err(self.fail(Failure::Changed)),
+                Err(ReadFailure::Lost(error)) => return Err(self.fail(Failure::Other(error.to_string()))),
+                Err(ReadFailure::Broken(error)) if failures + 1 == TRIES => {
+                    return Err(self.fail(Failure::Other(format!("{error}, {TRIES} times"))));
+                }
+                Err(ReadFailure::Broken(_)) => {
+                    self.media.bytes().pause(failures);
+                    failures += 1;
+                }
+            }
+        }
+        Ok(Block { at, bytes: Arc::new(bytes) })
+    }
+
+    fn fail(&self, failure: Failure) -> io::Error {
+        self.guide.lock().failure.get_or_insert(failure);
+        io::Error::other("the source cannot be read")
+    }
+
+    /// As much as is known to be needed, or else a little, and more the longer reading goes on.
+    fn size_of_read(&mut self, at: u64) -> usize {
+        let route = self.guide.lock();
+        let next = route.wanted.partition_point(|range| range.end <= at);
+        let wanted = route.wanted.get(next).filter(|range| range.contains(&at));
+        if let Some(wanted) = wanted {
+            return usize::try_from(wanted.end - at).unwrap_or(MOST).min(MOST);
+        }
+        let size = if self.ahead.0 == at { (self.ahead.1 * 2).clamp(LEAST, MOST) } else { LEAST };
+        // What is wanted comes in a read of its own, of the right size.
+        let until = route.wanted.get(next).map_or(u64::MAX, |range| range.start);
+        let size = size.min(usize::try_from(until - at).unwrap_or(size));
+        self.ahead = (at + size as u64, size);
+        size
+    }
+
+    /// The block that has a place: one of the last ones, one from the opening, or a new one.
+    fn block(&mut self, at: u64) -> io::Result<Block> {
+        if let Some(block) = self.blocks.iter().find(|block| block.from(at).is_some()) {
+            return Ok(block.clone());
+        }
+        if let Some(block) = self.media.opening_block(at) {
+            return Ok(block);
+        }
+        let block = self.fetch(at)?;
+        if self.guide.lock().is_opening {
+            self.media.keep_for_openings(&block);
+        }
+        self.blocks.truncate(KEPT - 1);
+        self.blocks.push_front(block.clone());
+        Ok(block)
+    }
+}
+
+impl Read for RangeReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.stat.len || into.is_empty() {
+            return Ok(0);
+        }
+        let block = self.block(self.at)?;
+        let rest = block.from(self.at).unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for RangeReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.stat.len.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_close_together_are_read_as_one() {
+        assert_eq!(merged(vec![900..1000, 0..100, 50..500]), [0..1000]);
+        assert_eq!(merged(vec![0..100, 100 + GAP + 1..200 + GAP]).len(), 2);
+    }
+}

@@ -1,0 +1,164 @@
+//! A source is read by ranges: its index, what clips need and little else, whatever breaks on the way.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ffmpeg_next::{format, media};
+use pipe_video::{CutOptions, CutPlan, CutReport, Media, ReadAt, ReadFailure, Span, Stat, VideoError, VideoErrorKind};
+
+use crate::film::{Film, remuxed};
+use crate::made::{Made, folder, made_in, numbers};
+
+/// Bytes in memory that remember what was read of them.
+#[derive(Default)]
+struct Counted {
+    bytes: Vec<u8>,
+    reads: Mutex<Vec<Range<u64>>>,
+    /// How many reads to come are broken, each after some bytes or none.
+    broken: AtomicU32,
+    changed: AtomicBool,
+}
+
+impl ReadAt for Counted {
+    fn stat(&self) -> io::Result<Stat> {
+        Ok(Stat { len: self.bytes.len() as u64, identity: "generation 1".into() })
+    }
+
+    fn read_at(&self, identity: &str, at: u64, into: &mut [u8]) -> Result<usize, ReadFailure> {
+        assert_eq!(identity, "generation 1");
+        if self.changed.load(Ordering::Relaxed) {
+            return Err(ReadFailure::Changed);
+        }
+        let left = self.broken.load(Ordering::Relaxed);
+        if left > 0 {
+            self.broken.store(left - 1, Ordering::Relaxed);
+            if left % 2 == 0 {
+                return Err(ReadFailure::Broken(io::ErrorKind::ConnectionReset.into()));
+            }
+        }
+        let most = if left > 0 { into.len().min(1000) } else { into.len() };
+        let from = &self.bytes[at as usize..];
+        let count = most.min(from.len());
+        into[..count].copy_from_slice(&from[..count]);
+        self.reads.lock().unwrap().push(at..at + count as u64);
+        Ok(count)
+    }
+
+    fn pause(&self, _: u32) {}
+}
+
+fn run(counted: &Arc<Counted>, spans: &[Span], folder: &Path) -> Vec<Result<CutReport, VideoError>> {
+    let bytes: Arc<dyn ReadAt> = counted.clone();
+    let mut plan = CutPlan::new(Media::of(Path::new("far/away.mp4"), bytes), CutOptions::default());
+    for (i, span) in spans.iter().enumerate() {
+        plan.add(*span, &folder.join(format!("{i}.mp4")));
+    }
+    let outcomes = Mutex::new(vec![None; spans.len()]);
+    plan.run(2, &|clip, outcome| drop(outcomes.lock().unwrap()[clip].replace(outcome)));
+    outcomes.into_inner().unwrap().into_iter().map(Option::unwrap).collect()
+}
+
+fn counted(source: &Path) -> Arc<Counted> {
+    Arc::new(Counted { bytes: fs::read(source).unwrap(), ..Counted::default() })
+}
+
+/// Bytes of the groups of pictures, from key frame to key frame, that have pictures in a span; and of all else but
+/// pictures, which is the index.
+fn groups_and_index(source: &Path, spans: &[Span]) -> (u64, u64) {
+    let mut input = format::input(source).unwrap();
+    let stream = input.streams().best(media::Type::Video).unwrap();
+    let (index, base) = (stream.index(), f64::from(stream.time_base()));
+    let mut groups: Vec<(f64, u64)> = Vec::new();
+    for (_, packet) in input.packets().filter(|(stream, _)| stream.index() == index) {
+        if packet.is_key() {
+            groups.push((packet.pts().unwrap() as f64 * base, 0));
+        }
+        groups.last_mut().unwrap().1 += packet.size() as u64;
+    }
+    let all: u64 = groups.iter().map(|(_, bytes)| bytes).sum();
+    let ends = groups.iter().skip(1).map(|(start, _)| *start).chain([f64::INFINITY]);
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    let needed = groups.iter().zip(ends).filter(|((start, _), end)| {
+        spans.iter().any(|span| seconds(span.start_ms) < *end && seconds(span.end_ms) > *start)
+    });
+    (needed.map(|((_, bytes), _)| bytes).sum(), fs::metadata(source).unwrap().len() - all)
+}
+
+#[test]
+fn little_more_is_read_than_the_groups_of_the_clips_and_the_index() {
+    let folder = folder();
+    let first = folder.path().join("index-at-the-end.mp4");
+    Film { times: (0..480).collect(), scale: 3, movflags: "", ..Film::default() }.write(&first);
+    let second = remuxed(&first, &folder.path().join("index-at-the-front.mp4"), "+faststart", 0);
+    for source in [first, second] {
+        let counted = counted(&source);
+        let spans = [(3100, 5900), (3900, 5700), (11_500, 13_900)];
+        let spans = spans.map(|(start_ms, end_ms)| Span { start_ms, end_ms });
+        for outcome in run(&counted, &spans, folder.path()) {
+            let report = outcome.unwrap();
+            assert!(report.frames_copied > 0 || report.why.contains("no group"), "{report:?}");
+        }
+        let reads = counted.reads.lock().unwrap();
+        let read: u64 = reads.iter().map(|range| range.end - range.start).sum();
+        let (groups, index) = groups_and_index(&source, &spans);
+        let whole = counted.bytes.len() as u64;
+        assert!(groups * 3 < whole * 2, "the video is too small to tell: {groups} of {whole}");
+        assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
+        assert!(reads.len() < 24, "{} reads", reads.len());
+    }
+}
+
+fn small(folder: &tempfile::TempDir) -> (PathBuf, Made) {
+    let made = Made { frames: 300, ..Made::default() };
+    (made_in(folder, "source.mp4", &made), made)
+}
+
+const SPAN: Span = Span { start_ms: 1500, end_ms: 6500 };
+
+#[test]
+fn a_read_that_breaks_goes_on_where_it_broke() {
+    let folder = folder();
+    let counted = counted(&small(&folder).0);
+    counted.broken.store(4, Ordering::Relaxed);
+    let report = run(&counted, &[SPAN], folder.path()).remove(0).unwrap();
+    assert_eq!((report.frames, report.why.as_str()), (150, ""));
+    assert_eq!(numbers(&folder.path().join("0.mp4")), (45..195).collect::<Vec<_>>());
+    assert_eq!(counted.broken.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_source_that_stays_away_is_an_error_and_no_shorter_clip() {
+    let folder = folder();
+    let counted = counted(&small(&folder).0);
+    counted.broken.store(1_000_000, Ordering::Relaxed);
+    let error = run(&counted, &[SPAN], folder.path()).remove(0).unwrap_err();
+    assert_eq!(error.kind, VideoErrorKind::Io, "{error}");
+    assert!(!folder.path().join("0.mp4").exists());
+}
+
+#[test]
+fn a_source_that_changes_while_it_is_read_is_an_error() {
+    let folder = folder();
+    let counted = counted(&small(&folder).0);
+    counted.changed.store(true, Ordering::Relaxed);
+    let error = run(&counted, &[SPAN], folder.path()).remove(0).unwrap_err();
+    assert_eq!(error.kind, VideoErrorKind::Changed, "{error}");
+    assert!(error.message.contains("changed") && error.path == Path::new("far/away.mp4"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_written_to_between_two_looks_is_another_one() {
+    let folder = folder();
+    let (source, _) = small(&folder);
+    let mut cutter = pipe_video::Cutter::open(&source, CutOptions::default()).unwrap();
+    let clip = folder.path().join("clip.mp4");
+    cutter.cut(SPAN, &clip).unwrap();
+    let mut longer = fs::OpenOptions::new().append(true).open(&source).unwrap();
+    io::Write::write_all(&mut longer, &[0; 8]).unwrap();
+    let error = cutter.cut(SPAN, &clip).unwrap_err();
+    assert_eq!(error.kind, VideoErrorKind::Changed, "{error}");
+}
