@@ -155,21 +155,33 @@ impl<'a> Work<'a> {
         path: &str,
         make: impl FnOnce(&Path) -> Result<Json, Failure>,
     ) -> Result<Item, Failure> {
+        if let Some(found) = self.find_item(key, path)? {
+            return Ok(found);
+        }
+        let manifest = self.make_item(key, path, make)?;
+        self.take_item(manifest, path, false)
+    }
+
+    /// One item, if it is in the store under its key. For work that makes many items at once and has to know which.
+    ///
+    /// # Errors
+    /// When the store cannot be looked into.
+    pub fn find_item(&self, key: &Key, path: &str) -> Result<Option<Item>, Failure> {
         let results = Results::of(self.store);
         let there = results.find(&key.fingerprint).map_err(store_failed)?;
-        let found = match there.filter(|there| !self.attempt.anew || there.provenance.run == self.attempt.run) {
-            Some(manifest) if files_are_there(self.store, &manifest.files)? => Some(manifest),
+        match there.filter(|there| !self.attempt.anew || there.provenance.run == self.attempt.run) {
+            Some(manifest) if files_are_there(self.store, &manifest.files)? => {
+                self.take_item(manifest, path, true).map(Some)
+            }
             Some(_) => {
                 results.quarantine(&key.fingerprint).map_err(store_failed)?;
-                None
+                Ok(None)
             }
-            None => None,
-        };
-        let reused = found.is_some();
-        let manifest = match found {
-            Some(manifest) => manifest,
-            None => self.make_item(key, path, make)?,
-        };
+            None => Ok(None),
+        }
+    }
+
+    fn take_item(&self, manifest: Manifest, path: &str, reused: bool) -> Result<Item, Failure> {
         let first =
             manifest.files.first().ok_or_else(|| Failure::failed("bad_item", "an item without a file").on(path))?;
         let file = FileEntry { path: path.to_owned(), ..first.clone() };

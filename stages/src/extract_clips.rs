@@ -3,23 +3,27 @@
 
 use crate::columns::{millis, text};
 use crate::jsonl;
-use crate::records::{CLIPS, ClipRecord, PLAYS, Row};
-use crate::side_by_side;
+use crate::records::{CLIPS, ClipRecord, Ends, PLAYS, Row, Ticks};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::Cell;
 use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::stage::{ConfigProblem, Format, InputFile, OneResult, Probe, Probed, StageKind, read_config};
-use pipe_engine::work::Work;
-use pipe_video::{Cutter, EncodeOptions, Preset, Span, VideoError, VideoErrorKind, contact_sheet, versions};
+use pipe_engine::work::{Item, Work};
+use pipe_video::{
+    CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Media, Preset, Span, VideoError, VideoErrorKind,
+    contact_sheet, versions,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;
+use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 /// Raised whenever the same play of the same video would give other bytes.
-const CODE: u32 = 1;
+const CODE: u32 = 2;
 /// What of a play's id may stand in a file's name as it is.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 /// Clips shown on the contact sheet, and how.
@@ -38,6 +42,12 @@ struct Config {
     /// The video they are cut out of.
     #[expect(dead_code, reason = "the engine finds the file by its mark")]
     video: InputFile,
+    /// What of the video is copied and what is encoded. Default: `smart`.
+    #[serde(default)]
+    mode: ModeName,
+    /// Whether clips have the video's sound. It is copied. Default: `true`.
+    #[serde(default = "default_audio")]
+    audio: bool,
     /// Quality, from 0 (lossless) to 51 (worst). Default: 18, hard to tell from the source.
     #[serde(default = "default_crf")]
     #[schemars(range(min = 0, max = 51))]
@@ -45,6 +55,25 @@ struct Config {
     /// How hard the encoder works; slower gives smaller files. Default: `veryfast`.
     #[serde(default)]
     preset: PresetName,
+}
+
+/// How clips are cut. However it is, a clip that cannot be proven right otherwise is encoded whole, and the manifest
+/// says so.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum ModeName {
+    /// Copies whole groups of pictures and encodes the frames at the edges: exact, and near the speed of copying.
+    #[default]
+    Smart,
+    /// Copies everything: from the key frame at or before the start to the first frame at or behind the end where
+    /// copied frames can end. The manifest tells where that was.
+    Copy,
+    /// Encodes every frame.
+    Encode,
+}
+
+fn default_audio() -> bool {
+    true
 }
 
 /// x264's own names.
@@ -66,8 +95,9 @@ fn default_crf() -> u8 {
 }
 
 impl Config {
-    fn options(&self) -> EncodeOptions {
-        EncodeOptions { crf: self.crf, preset: Preset::ALL[self.preset as usize] }
+    fn options(&self) -> CutOptions {
+        let encode = EncodeOptions { crf: self.crf, preset: Preset::ALL[self.preset as usize] };
+        CutOptions { mode: CutMode::ALL[self.mode as usize], encode, audio: self.audio }
     }
 }
 
@@ -169,6 +199,15 @@ fn record(play: &Play, cell: &Cell) -> ClipRecord {
         end_ms: play.span.end_ms,
         frames: 0,
         mode: String::new(),
+        why: String::new(),
+        frames_copied: 0,
+        frames_encoded: 0,
+        asked: Some(Ends {
+            start: [i64::try_from(play.span.start_ms).unwrap_or(i64::MAX), 1000],
+            end: [i64::try_from(play.span.end_ms).unwrap_or(i64::MAX), 1000],
+        }),
+        shown: None,
+        ticks: None,
         row: play.row.clone(),
     }
 }
@@ -179,38 +218,118 @@ struct Cut {
     place: PathBuf,
 }
 
-/// All clips of one video, cut side by side. Each encoder runs on one thread, so the number of threads changes how
-/// long it takes and no byte.
+/// What is told of a clip that was cut, also to those who find it later.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    mode: String,
+    why: String,
+    frames: u64,
+    frames_copied: u64,
+    frames_encoded: u64,
+    shown: Ends,
+    ticks: Ticks,
+}
+
+impl Facts {
+    fn of(report: &CutReport) -> Self {
+        Facts {
+            mode: report.mode.name().to_owned(),
+            why: report.why.clone(),
+            frames: report.frames,
+            frames_copied: report.frames_copied,
+            frames_encoded: report.frames_encoded,
+            shown: Ends { start: [report.start.num, report.start.den], end: [report.end.num, report.end.den] },
+            ticks: Ticks {
+                start: report.start_ticks,
+                end: report.end_ticks,
+                base: [report.time_base.num, report.time_base.den],
+            },
+        }
+    }
+}
+
+/// All clips of one video, cut in one pass. Each encoder runs on one thread, so the number of threads changes how long
+/// it takes and no byte.
 struct Cutting<'a> {
     work: &'a Work<'a>,
     plays: &'a [Play],
-    options: EncodeOptions,
+    options: CutOptions,
     code: String,
 }
 
 impl Cutting<'_> {
+    /// Finds the clips that are there and cuts the others. Every clip that can be cut is, whatever became of others.
     fn cut_all(&self) -> Result<Vec<Cut>, Failure> {
-        let told = |done| self.work.progress(done, self.plays.len(), "clips");
-        told(0);
-        side_by_side::map(self.plays, self.work.cpu(), told, |cutter, play| self.clip(play, cutter))
+        let video = self.work.file("video")?;
+        let mut plan = CutPlan::new(Media::file(&video.path), self.options.clone());
+        let (mut clips, mut missing) = (Vec::new(), Vec::new());
+        for (number, play) in self.plays.iter().enumerate() {
+            let found = self.work.find_item(&self.key(play, &video.blake3), &name(play))?;
+            if found.is_none() {
+                plan.add(play.span, &self.work.output(&name(play))?);
+                missing.push(number);
+            }
+            clips.push(found.map(Ok));
+        }
+        let told = |clips: &[Option<Result<Item, Failure>>]| {
+            self.work.progress(clips.iter().flatten().count(), clips.len(), "clips");
+        };
+        told(&clips);
+        let clips = Mutex::new(clips);
+        plan.run(self.work.cpu(), &|clip, outcome| {
+            let number = missing[clip];
+            let item = self.file(&self.plays[number], &video.blake3, outcome);
+            let mut clips = clips.lock().unwrap_or_else(PoisonError::into_inner);
+            clips[number] = Some(item);
+            told(&clips);
+        });
+        self.gathered(clips.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn clip(&self, play: &Play, cutter: &mut Option<Cutter>) -> Result<Cut, Failure> {
-        let name = format!("{}.mp4", utf8_percent_encode(&play.id, &PLAIN));
-        let video = self.work.file("video")?;
-        let item = self.work.item(&self.key(play, &video.blake3), &name, |out| {
-            let cutter = match cutter {
-                Some(open) => open,
-                none => none.insert(Cutter::open(&video.path, self.options).map_err(|e| video_failure(&e))?),
-            };
-            let cut = cutter.cut(play.span, out).map_err(|e| play_failure(play, &e))?;
-            Ok(json!({ "frames": cut.frames, "mode": "encode" }))
+    /// Files a clip that was cut as an item.
+    fn file(&self, play: &Play, video: &str, outcome: Result<CutReport, VideoError>) -> Result<Item, Failure> {
+        let report = outcome.map_err(|error| play_failure(play, &error))?;
+        let item = self.work.item(&self.key(play, video), &name(play), |_| {
+            serde_json::to_value(Facts::of(&report)).map_err(|e| Failure::failed("bad_item", e.to_string()))
+        })?;
+        let ours = self.work.output(&name(play))?;
+        if self.work.path(&item.file) != ours {
+            // Another attempt filed the same clip meanwhile. Ours is worth nothing, and so is why it cannot be removed.
+            let _ = fs::remove_file(ours);
+        }
+        Ok(item)
+    }
+
+    /// All clips, or the first failure in the order of the plays.
+    fn gathered(&self, clips: Vec<Option<Result<Item, Failure>>>) -> Result<Vec<Cut>, Failure> {
+        let failed = clips.iter().flatten().filter(|clip| clip.is_err()).count();
+        let cuts = self.plays.iter().zip(clips).map(|(play, clip)| {
+            let lost = || Failure::failed("no_clip", format!("play `{}` was not cut", play.id));
+            self.cut(play, clip.ok_or_else(lost)??)
+        });
+        cuts.collect::<Result<_, _>>().map_err(|first: Failure| match failed {
+            0 | 1 => first,
+            _ => Failure {
+                message: format!("{} (and {} more of {})", first.message, failed - 1, self.plays.len()),
+                ..first
+            },
+        })
+    }
+
+    fn cut(&self, play: &Play, item: Item) -> Result<Cut, Failure> {
+        let facts: Facts = serde_json::from_value(item.facts).map_err(|e| {
+            Failure::failed("bad_item", format!("what is filed of play `{}` cannot be read: {e}", play.id))
         })?;
         let place = self.work.path(&item.file);
         let record = ClipRecord {
             path: item.file.path,
-            frames: item.facts["frames"].as_u64().unwrap_or_default(),
-            mode: item.facts["mode"].as_str().unwrap_or_default().to_owned(),
+            frames: facts.frames,
+            mode: facts.mode,
+            why: facts.why,
+            frames_copied: facts.frames_copied,
+            frames_encoded: facts.frames_encoded,
+            shown: Some(facts.shown),
+            ticks: Some(facts.ticks),
             ..record(play, self.work.cell())
         };
         Ok(Cut { record, place })
@@ -224,10 +343,16 @@ impl Cutting<'_> {
             .field("video", video)
             .field("start_ms", play.span.start_ms)
             .field("end_ms", play.span.end_ms)
-            .field("crf", self.options.crf)
-            .field("preset", self.options.preset)
+            .field("mode", self.options.mode)
+            .field("audio", self.options.audio)
+            .field("crf", self.options.encode.crf)
+            .field("preset", self.options.encode.preset)
             .finish()
     }
+}
+
+fn name(play: &Play) -> String {
+    format!("{}.mp4", utf8_percent_encode(&play.id, &PLAIN))
 }
 
 /// A picture of the first clips, for people: the middle frame of each.
@@ -252,6 +377,7 @@ pub(crate) fn video_failure(error: &VideoError) -> Failure {
         VideoErrorKind::Corrupt => (Class::Failed, "video_corrupt"),
         VideoErrorKind::OutOfRange => (Class::Failed, "play_outside_video"),
         VideoErrorKind::Unsupported => (Class::Failed, "video_unsupported"),
+        VideoErrorKind::Changed => (Class::Failed, "video_changed"),
         VideoErrorKind::BadOption => (Class::Failed, "bad_option"),
         VideoErrorKind::NoSpace => (Class::OutOfDisk, "disk_full"),
         VideoErrorKind::Io => (Class::Failed, "io"),

@@ -56,10 +56,49 @@ pub(crate) struct ClipRecord {
     pub(crate) end_ms: u64,
     /// Frames in it.
     pub(crate) frames: u64,
-    /// How it was cut: `encode`, whole and exact to the frame.
+    /// How it was cut. `smart`: whole groups of pictures are the video's own bytes and only the edges were encoded;
+    /// `copy`: all of it is the video's own bytes; `encode`: all of it was encoded.
     pub(crate) mode: String,
+    /// Why it was cut another way than was asked for. Empty when it was cut as asked.
+    #[serde(default)]
+    pub(crate) why: String,
+    /// How many of its frames are the video's own bytes.
+    #[serde(default)]
+    pub(crate) frames_copied: u64,
+    /// How many of its frames were encoded.
+    #[serde(default)]
+    pub(crate) frames_encoded: u64,
+    /// Asked for, in exact seconds on the video's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<Ends>,
+    /// The start of the first frame and the end of the last one, in exact seconds on the video's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<Ends>,
+    /// The same in ticks of the video's pictures, on the clock inside the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ticks: Option<Ticks>,
     /// The play's row.
     pub(crate) row: Row,
+}
+
+/// Where a clip begins and ends, in seconds: a fraction as the number above and the number below the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Ends {
+    /// The first moment inside.
+    pub(crate) start: [i64; 2],
+    /// The first moment after.
+    pub(crate) end: [i64; 2],
+}
+
+/// Where a clip begins and ends, in ticks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Ticks {
+    /// The first frame's time.
+    pub(crate) start: i64,
+    /// The end of the last frame.
+    pub(crate) end: i64,
+    /// Seconds of one tick, as the number above and the number below the line.
+    pub(crate) base: [u32; 2],
 }
 
 /// Where the frames of one clip are.

@@ -49,8 +49,14 @@ fn play(id: &str, start_ms: u64, end_ms: u64) -> Json {
 }
 
 fn cut(bench: &Bench, video: &Path, rows: &[Json], cpu: u32) -> Outcome {
+    cut_with(bench, video, rows, cpu, json!({}))
+}
+
+/// Cuts with settings of one's own.
+fn cut_with(bench: &Bench, video: &Path, rows: &[Json], cpu: u32, mut config: Json) -> Outcome {
     let inputs = vec![("plays", vec![plays(bench, rows)])];
-    let config = json!({ "plays": "plays", "video": "v.mp4" });
+    config["plays"] = json!("plays");
+    config["video"] = json!("v.mp4");
     bench.run(
         "extract-clips",
         Given { config, cell: CELL.to_vec(), inputs, files: vec![("video", video.to_owned())], cpu },
@@ -69,6 +75,51 @@ fn a_clip_holds_the_frames_shown_between_its_ends() {
     let outcome = cut(&bench, &video, &[play("b", 3000, 4001), play("a", 1000, 2999)], 2);
     let frames: Vec<u64> = records(&bench, &outcome).iter().map(|r| r["frames"].as_u64().unwrap()).collect();
     assert_eq!(frames, [30, 16]);
+}
+
+#[test]
+fn the_manifest_says_how_each_clip_was_cut_and_where_it_truly_lies() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    // Frame n is shown at n / 15 s, and every thirtieth is a key frame: frames 30 to 59 are copied.
+    let rows = [play("a", 1010, 4001), play("b", 2100, 2900)];
+    let found = records(&bench, &cut(&bench, &video, &rows, 2));
+    let (a, b) = (&found[0], &found[1]);
+    assert_eq!((a["mode"].as_str(), a["why"].as_str()), (Some("smart"), Some("")));
+    assert_eq!((a["frames"].as_u64(), a["frames_encoded"].as_u64().map(|n| n < 20)), (Some(45), Some(true)), "{a}");
+    assert_eq!(a["asked"], json!({ "start": [1010, 1000], "end": [4001, 1000] }));
+    assert_eq!(a["shown"], json!({ "start": [16, 15], "end": [61, 15] }));
+    let [num, den] = [0, 1].map(|i| a["ticks"]["base"][i].as_i64().unwrap());
+    assert_eq!(a["ticks"]["start"].as_i64().unwrap() * num * 15, 16 * den);
+    assert_eq!((b["mode"].as_str(), b["frames_copied"].as_u64()), (Some("encode"), Some(0)));
+    assert!(b["why"].as_str().unwrap().contains("no group of pictures"), "{b}");
+}
+
+#[test]
+fn another_mode_is_another_clip() {
+    let bench = Bench::new();
+    let (video, rows) = (video(&bench), [play("a", 1010, 4001)]);
+    let modes = ["smart", "copy", "encode"].map(|mode| {
+        let outcome = cut_with(&bench, &video, &rows, 1, json!({ "mode": mode }));
+        assert_eq!(outcome.items, ItemCount { made: 1, reused: 0 }, "{mode}");
+        let record = records(&bench, &outcome).remove(0);
+        assert_eq!(record["mode"], mode);
+        record["frames_copied"].as_u64().unwrap()
+    });
+    assert!(modes[1] > modes[0] && modes[0] > modes[2] && modes[2] == 0, "{modes:?}");
+    let silent = cut_with(&bench, &video, &rows, 1, json!({ "mode": "smart", "audio": false }));
+    assert_eq!(silent.items, ItemCount { made: 1, reused: 0 });
+}
+
+#[test]
+fn what_becomes_of_one_clip_is_nothing_to_the_others() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let good = [play("a", 1000, 2000), play("c", 3000, 4000)];
+    let rows = [good[0].clone(), play("b", 20_000, 21_000), good[1].clone(), play("d", 30_000, 31_000)];
+    let failure = cut(&bench, &video, &rows, 2).failure.unwrap();
+    assert!(failure.message.contains("play `b`") && failure.message.contains("and 1 more of 4"), "{failure:?}");
+    assert_eq!(cut(&bench, &video, &good, 2).items, ItemCount { made: 0, reused: 2 });
 }
 
 #[test]

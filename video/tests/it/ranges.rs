@@ -36,7 +36,7 @@ impl ReadAt for Counted {
         let left = self.broken.load(Ordering::Relaxed);
         if left > 0 {
             self.broken.store(left - 1, Ordering::Relaxed);
-            if left % 2 == 0 {
+            if left.is_multiple_of(2) {
                 return Err(ReadFailure::Broken(io::ErrorKind::ConnectionReset.into()));
             }
         }
