@@ -11,8 +11,8 @@ use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::stage::{ConfigProblem, Format, InputFile, OneResult, Probe, Probed, StageKind, read_config};
 use pipe_engine::work::{Item, Work};
 use pipe_video::{
-    CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Media, Preset, Span, VideoError, VideoErrorKind,
-    contact_sheet, versions,
+    CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Media, Pixels, Preset, Ratio, Span, VideoError,
+    VideoErrorKind, contact_sheet, versions,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,21 @@ struct Config {
     /// Whether clips have the video's sound. It is copied. Default: `true`.
     #[serde(default = "default_audio")]
     audio: bool,
+    /// Width and height of the clips, both even. Only where every frame is encoded, as `fps` and `pixels`. Default: the
+    /// video's own.
+    #[serde(default)]
+    size: Option<[u32; 2]>,
+    /// Frames a second: at each moment the one that is on screen. Default: the video's own times.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    fps: Option<u32>,
+    /// How finely colour is stored. Default: as in the video, in 8 bits.
+    #[serde(default)]
+    pixels: Option<PixelsName>,
+    /// FFmpeg's name of the encoder for clips that are encoded whole, such as `h264_nvenc` where there is one. Default:
+    /// `libx264`.
+    #[serde(default = "default_encoder")]
+    encoder: String,
     /// Quality, from 0 (lossless) to 51 (worst). Default: 18, hard to tell from the source.
     #[serde(default = "default_crf")]
     #[schemars(range(min = 0, max = 51))]
@@ -76,6 +91,19 @@ fn default_audio() -> bool {
     true
 }
 
+fn default_encoder() -> String {
+    CutOptions::default().encoder
+}
+
+/// How finely colour is stored, as FFmpeg calls it.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum PixelsName {
+    Yuv420p,
+    Yuv422p,
+    Yuv444p,
+}
+
 /// x264's own names.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -97,7 +125,19 @@ fn default_crf() -> u8 {
 impl Config {
     fn options(&self) -> CutOptions {
         let encode = EncodeOptions { crf: self.crf, preset: Preset::ALL[self.preset as usize] };
-        CutOptions { mode: CutMode::ALL[self.mode as usize], encode, audio: self.audio }
+        CutOptions {
+            mode: CutMode::ALL[self.mode as usize],
+            encode,
+            audio: self.audio,
+            encoder: self.encoder.clone(),
+            size: self.size.map(|[width, height]| (width, height)),
+            frame_rate: self.fps.map(|num| Ratio { num, den: 1 }),
+            pixels: self.pixels.map(|pixels| match pixels {
+                PixelsName::Yuv420p => Pixels::Yuv420,
+                PixelsName::Yuv422p => Pixels::Yuv422,
+                PixelsName::Yuv444p => Pixels::Yuv444,
+            }),
+        }
     }
 }
 
@@ -123,7 +163,16 @@ impl StageKind for ExtractClips {
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
-        read_config::<Config>(config).map(drop)
+        let config: Config = read_config(config)?;
+        let shaped =
+            [("size", config.size.is_some()), ("fps", config.fps.is_some()), ("pixels", config.pixels.is_some())];
+        match shaped.iter().find(|(_, given)| *given && !matches!(config.mode, ModeName::Encode)) {
+            Some((field, _)) => {
+                let message = format!("`{field}` cannot be changed where frames are copied");
+                Err(ConfigProblem::new(*field, message).help("add `mode = \"encode\"`"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A sample play must have the columns that clips are cut by.
@@ -345,6 +394,10 @@ impl Cutting<'_> {
             .field("end_ms", play.span.end_ms)
             .field("mode", self.options.mode)
             .field("audio", self.options.audio)
+            .field("encoder", &self.options.encoder)
+            .field("size", format!("{:?}", self.options.size))
+            .field("fps", format!("{:?}", self.options.frame_rate))
+            .field("pixels", format!("{:?}", self.options.pixels))
             .field("crf", self.options.encode.crf)
             .field("preset", self.options.encode.preset)
             .finish()

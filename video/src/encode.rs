@@ -68,6 +68,9 @@ impl FromStr for Preset {
     }
 }
 
+/// FFmpeg's name of the encoder that is always there.
+pub(crate) const X264: &str = "libx264";
+
 /// How clips are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EncodeOptions {
@@ -154,7 +157,7 @@ pub(crate) fn open_edge(
     ];
     x264.extend(assembly().iter().map(|&part| part.to_owned()));
     entries.set("x264-params", &x264.join(":"));
-    open(pictures, options, entries, path)
+    open(X264, pictures, options, entries, path)
 }
 
 /// Opens x264 on one thread: more threads give other bytes, and clips are encoded side by side anyway.
@@ -164,10 +167,26 @@ pub(crate) fn open_h264(
     gop: Option<FixedGop>,
     path: &Path,
 ) -> Result<encoder::Video, VideoError> {
-    open(pictures, options, dictionary(options, gop), path)
+    open(X264, pictures, options, dictionary(options, gop), path)
+}
+
+/// Opens an encoder by FFmpeg's name. One that is not x264 is told the quality in its own words, and nothing else.
+pub(crate) fn open_named(
+    name: &str,
+    pictures: &Pictures,
+    options: EncodeOptions,
+    path: &Path,
+) -> Result<encoder::Video, VideoError> {
+    if name == X264 {
+        return open_h264(pictures, options, None, path);
+    }
+    let mut entries = Dictionary::new();
+    entries.set(if name.ends_with("_nvenc") { "cq" } else { "crf" }, &options.crf.to_string());
+    open(name, pictures, options, entries, path)
 }
 
 fn open(
+    name: &str,
     pictures: &Pictures,
     options: EncodeOptions,
     entries: Dictionary<'_>,
@@ -175,8 +194,11 @@ fn open(
 ) -> Result<encoder::Video, VideoError> {
     libav::prepare();
     check_options(pictures, options, path)?;
-    let fail = |e: AvError| VideoError::encoder(path, "opening the H.264 encoder", e);
-    let codec = encoder::find_by_name("libx264").ok_or_else(|| fail(AvError::EncoderNotFound))?;
+    let fail = |e: AvError| VideoError::encoder(path, "opening the encoder", e);
+    let codec = encoder::find_by_name(name).ok_or_else(|| {
+        let message = format!("there is no encoder `{name}` in this build");
+        VideoError::bad_option(path, message, format!("use `{X264}`, or a build and a machine that have it"))
+    })?;
     let mut encoder = codec::Context::new_with_codec(codec).encoder().video().map_err(fail)?;
     encoder.set_width(pictures.width);
     encoder.set_height(pictures.height);

@@ -25,7 +25,7 @@ pub mod frames;
 mod sheet;
 mod versions;
 
-pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Told};
+pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Pixels, Told};
 pub use encode::{EncodeOptions, Preset};
 pub use error::{VideoError, VideoErrorKind};
 pub use frames::{Fit, FrameSpec, Sampled, Sampling, sample};

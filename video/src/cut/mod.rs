@@ -10,9 +10,10 @@ mod options;
 mod plan;
 mod report;
 mod route;
+mod shape;
 mod ticks;
 mod whole;
 
-pub use options::{CutMode, CutOptions};
+pub use options::{CutMode, CutOptions, Pixels};
 pub use plan::{CutPlan, Cutter, Told};
 pub use report::{CutReport, Exact};

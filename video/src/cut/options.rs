@@ -1,9 +1,14 @@
 //! How clips are to be cut.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-use crate::encode::EncodeOptions;
+use ffmpeg_next::format::Pixel;
+
+use crate::encode::{EncodeOptions, X264};
+use crate::error::VideoError;
+use crate::time::Ratio;
 
 /// Which frames of a clip are copied as they are, and which are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -59,11 +64,76 @@ pub struct CutOptions {
     pub encode: EncodeOptions,
     /// Whether sound is taken along.
     pub audio: bool,
+    /// FFmpeg's name of the encoder for clips that are encoded whole.
+    pub encoder: String,
+    /// Width and height of the clips' pictures; both even. Of `Encode` only, like what follows.
+    pub size: Option<(u32, u32)>,
+    /// Frames a second: at each moment the frame that is on screen.
+    pub frame_rate: Option<Ratio>,
+    /// How finely colour is stored.
+    pub pixels: Option<Pixels>,
+}
+
+/// How finely colour is stored, in eight bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pixels {
+    /// 4:2:0, which everything plays.
+    Yuv420,
+    /// 4:2:2.
+    Yuv422,
+    /// 4:4:4.
+    Yuv444,
+}
+
+impl Pixels {
+    /// FFmpeg's name: there are others for pictures whose values use the full range.
+    pub(crate) fn format(self, full_range: bool) -> Pixel {
+        match (self, full_range) {
+            (Pixels::Yuv420, false) => Pixel::YUV420P,
+            (Pixels::Yuv422, false) => Pixel::YUV422P,
+            (Pixels::Yuv444, false) => Pixel::YUV444P,
+            (Pixels::Yuv420, true) => Pixel::YUVJ420P,
+            (Pixels::Yuv422, true) => Pixel::YUVJ422P,
+            (Pixels::Yuv444, true) => Pixel::YUVJ444P,
+        }
+    }
+}
+
+impl CutOptions {
+    /// Says which option cannot work.
+    pub(crate) fn check(&self, out: &Path) -> Result<(), VideoError> {
+        let shaped = self.size.is_some() || self.frame_rate.is_some() || self.pixels.is_some();
+        if shaped && self.mode != CutMode::Encode {
+            let message = "size, frame rate and pixels cannot be changed where packets are copied";
+            return Err(VideoError::bad_option(out, message, "use the mode `encode`"));
+        }
+        if let Some((width, height)) = self.size
+            && (width == 0 || height == 0 || width % 2 != 0 || height % 2 != 0 || width.max(height) > 16_384)
+        {
+            let message = format!("pictures of {width}x{height} cannot be encoded");
+            return Err(VideoError::bad_option(out, message, "give an even width and an even height up to 16384"));
+        }
+        match self.frame_rate {
+            Some(Ratio { num, den }) if num == 0 || den == 0 || num / den > 1000 => {
+                let message = format!("{num}/{den} is no frame rate");
+                Err(VideoError::bad_option(out, message, "give up to 1000 frames a second"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for CutOptions {
     fn default() -> Self {
-        CutOptions { mode: CutMode::Smart, encode: EncodeOptions::default(), audio: true }
+        CutOptions {
+            mode: CutMode::Smart,
+            encode: EncodeOptions::default(),
+            audio: true,
+            encoder: X264.to_owned(),
+            size: None,
+            frame_rate: None,
+            pixels: None,
+        }
     }
 }
 

@@ -111,6 +111,7 @@ struct Smart {
 
 impl<'a> Run<'a> {
     fn begin(plan: &'a CutPlan, told: &'a Told<'a>) -> Result<Self, VideoError> {
+        plan.options.check(plan.media.path())?;
         let source = plan.media.open()?;
         let clock = Clock::of(&source, &plan.options);
         let mut inside = Vec::new();

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::codec::encoder;
-use ffmpeg_next::software::scaling;
-use ffmpeg_next::{Error as AvError, Packet, format, frame, picture};
+use ffmpeg_next::{Error as AvError, Packet, format, frame};
 
 use crate::cut::report::CutReport;
+use crate::cut::shape::{Shaper, asked};
 use crate::cut::ticks::{Clock, check_inside, out_of_range};
 use crate::cut::{CutMode, CutOptions};
-use crate::encode::{ColorTags, Pictures, open_h264};
+use crate::encode::{ColorTags, Pictures, open_named};
 use crate::error::VideoError;
 use crate::libav::{self, raw};
 use crate::mux::Mp4;
@@ -51,11 +51,13 @@ impl Whole<'_> {
         let first = self.first_frame(&ticks, &mut frame)?.ok_or_else(|| self.no_frame())?;
         let mut clip = ClipWriter::create(self.source, self.clock, &frame, first, self.options, out)?;
         let last = self.copy_pictures(&mut clip, frame, &ticks)?;
+        let rest = clip.shaper.finish(last.pts + last.ticks - first);
+        clip.encode(rest)?;
         self.source.finish_audio()?;
         clip.copy_audio(self.source)?;
         let mut report = self.clock.report(CutMode::Encode, first..last.pts + last.ticks, last.pts);
         (report.frames, report.frames_encoded, report.audio_packets) = (clip.frames, clip.frames, clip.audio_packets);
-        (report.width, report.height, _) = clip.size;
+        (report.width, report.height) = clip.asked;
         clip.finish()?;
         Ok(report)
     }
@@ -90,7 +92,7 @@ impl Whole<'_> {
             clip.copy_audio(self.source)?;
             more = self.source.next_frame(&mut frame)?;
         }
-        self.source.check_promise(clip.frames, &frame)?;
+        self.source.check_promise(clip.taken, &frame)?;
         if !more {
             self.check_reaches(last, ticks.video.end)?;
         }
@@ -141,14 +143,17 @@ struct Shown {
 struct ClipWriter {
     mp4: Mp4,
     encoder: encoder::Video,
-    scaler: Option<scaling::Context>,
-    converted: frame::Video,
+    shaper: Shaper,
     /// The source's tick that is the clip's zero, for pictures and for sound.
     zero: i64,
     audio: Option<(usize, i64)>,
+    /// Frames that were encoded, and frames that came from the source.
     frames: u64,
+    taken: u64,
     audio_packets: u64,
+    /// The form of the source's pictures, which must not change, and the size of the clip's.
     size: (u32, u32, format::Pixel),
+    asked: (u32, u32),
     source_path: PathBuf,
     out: PathBuf,
 }
@@ -162,8 +167,9 @@ impl ClipWriter {
         options: &CutOptions,
         out: &Path,
     ) -> Result<Self, VideoError> {
-        let pictures = pictures_of(source, frame);
-        let encoder = open_h264(&pictures, options.encode, None, out)?;
+        let found = pictures_of(source, frame);
+        let pictures = asked(found, options);
+        let encoder = open_named(&options.encoder, &pictures, options.encode, out)?;
         let stream = source.stream();
         let mut mp4 = Mp4::create(out)?;
         mp4.add_encoded(&encoder, pictures.frame_rate, raw::display_matrix(&stream).as_deref())?;
@@ -176,14 +182,15 @@ impl ClipWriter {
         mp4.start()?;
         Ok(ClipWriter {
             mp4,
-            scaler: scaler_to(pictures.format, frame, source.path())?,
+            shaper: Shaper::new(frame, &found, &pictures, options, (source.path(), out))?,
             encoder,
-            converted: frame::Video::empty(),
             zero,
             audio,
             frames: 0,
+            taken: 0,
             audio_packets: 0,
             size: (frame.width(), frame.height(), frame.format()),
+            asked: (pictures.width, pictures.height),
             source_path: source.path().to_owned(),
             out: out.to_owned(),
         })
@@ -196,20 +203,19 @@ impl ClipWriter {
                 format!("the pictures change from {}x{} to {}x{} inside the play", from.0, from.1, to.0, to.1);
             return Err(VideoError::unsupported(&self.source_path, message));
         }
-        let pts = frame.timestamp().map(|pts| pts - self.zero);
-        let ready = match &mut self.scaler {
-            None => frame,
-            Some(scaler) => {
-                scaler.run(frame, &mut self.converted).map_err(|e| VideoError::encoder(&self.out, "converting", e))?;
-                &mut self.converted
-            }
-        };
-        ready.set_pts(pts);
-        // The decoder's word for how the picture was coded would be an order to the encoder.
-        ready.set_kind(picture::Type::None);
-        self.encoder.send_frame(ready).map_err(|e| VideoError::encoder(&self.out, "encoding", e))?;
-        self.frames += 1;
-        self.write_encoded()
+        let ticks = frame.timestamp().map_or(0, |pts| pts - self.zero);
+        self.taken += 1;
+        let ready = self.shaper.push(frame, ticks)?;
+        self.encode(ready)
+    }
+
+    fn encode(&mut self, ready: Vec<frame::Video>) -> Result<(), VideoError> {
+        for frame in ready {
+            self.encoder.send_frame(&frame).map_err(|e| VideoError::encoder(&self.out, "encoding", e))?;
+            self.frames += 1;
+            self.write_encoded()?;
+        }
+        Ok(())
     }
 
     fn copy_audio(&mut self, source: &mut Source) -> Result<(), VideoError> {
@@ -217,6 +223,8 @@ impl ClipWriter {
         while let Some(mut packet) = source.take_audio() {
             // A packet between the span's start and the first frame would need a time before the clip's zero.
             let Some(pts) = packet.pts().map(|pts| pts - zero).filter(|pts| *pts >= 0) else { continue };
+            // Without an edit list a track begins at 0. The first packet lasts until the second one's own time.
+            let pts = if self.audio_packets == 0 { 0 } else { pts };
             packet.set_pts(Some(pts));
             packet.set_dts(Some(pts));
             self.mp4.write(stream, packet)?;
@@ -249,6 +257,7 @@ pub(super) fn pictures_of(source: &Source, frame: &frame::Video) -> Pictures {
     use format::Pixel::{YUV420P, YUV422P, YUV444P, YUVJ420P, YUVJ422P, YUVJ444P};
     let stream = source.input().stream(source.video().index).expect("the source was opened with this stream");
     let rate = stream.avg_frame_rate();
+    let outer = raw::pixel_aspect(&stream);
     let keeps = matches!(frame.format(), YUV420P | YUVJ420P | YUV422P | YUVJ422P | YUV444P | YUVJ444P);
     Pictures {
         width: frame.width(),
@@ -256,7 +265,7 @@ pub(super) fn pictures_of(source: &Source, frame: &frame::Video) -> Pictures {
         format: if keeps { frame.format() } else { YUV420P },
         time_base: source.video().base,
         frame_rate: (rate.numerator() > 0).then_some(rate),
-        pixel_aspect: frame.aspect_ratio(),
+        pixel_aspect: if outer.numerator() > 0 { outer } else { frame.aspect_ratio() },
         colors: ColorTags {
             space: source.decoder().color_space(),
             range: source.decoder().color_range(),
@@ -264,15 +273,4 @@ pub(super) fn pictures_of(source: &Source, frame: &frame::Video) -> Pictures {
             transfer: source.decoder().color_transfer_characteristic(),
         },
     }
-}
-
-fn scaler_to(wanted: format::Pixel, frame: &frame::Video, path: &Path) -> Result<Option<scaling::Context>, VideoError> {
-    if frame.format() == wanted {
-        return Ok(None);
-    }
-    let (width, height) = (frame.width(), frame.height());
-    let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
-    scaling::Context::get(frame.format(), width, height, wanted, width, height, flags).map(Some).map_err(|_| {
-        VideoError::unsupported(path, format!("pixels of the format {:?} cannot be converted", frame.format()))
-    })
 }

@@ -8,5 +8,6 @@ mod made;
 mod ranges;
 mod refusing;
 mod sampling;
+mod shaping;
 mod sheets;
 mod smart;

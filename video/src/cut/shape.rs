@@ -1,0 +1,147 @@
+//! Brings decoded frames into the form a clip asks for: size, pixels, and how many of them a second.
+
+use std::path::{Path, PathBuf};
+
+use ffmpeg_next::software::scaling;
+use ffmpeg_next::{Rational, format, frame, picture};
+
+use crate::cut::CutOptions;
+use crate::encode::Pictures;
+use crate::error::VideoError;
+use crate::time::Moment;
+
+/// Frames go in as they were decoded and come out as they are encoded, with times in ticks of the clip.
+pub(super) struct Shaper {
+    scaler: Option<scaling::Context>,
+    /// Ticks of the frames that go in.
+    base: Rational,
+    /// Ticks of the frames that come out, when there is one frame to each tick.
+    grid: Option<Rational>,
+    /// The frame that is on screen, and the next tick to show it at.
+    on_screen: Option<frame::Video>,
+    next: i64,
+    out: PathBuf,
+}
+
+/// The pictures an encoder is told of, when the source's are `pictures`.
+pub(super) fn asked(pictures: Pictures, options: &CutOptions) -> Pictures {
+    let (width, height) = options.size.unwrap_or((pictures.width, pictures.height));
+    let rate = options.frame_rate.map(|rate| {
+        let part = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+        Rational(part(rate.num), part(rate.den))
+    });
+    Pictures {
+        width,
+        height,
+        format: options.pixels.map_or(pictures.format, |pixels| pixels.format(is_full_range(pictures.format))),
+        time_base: rate.map_or(pictures.time_base, |rate| rate.invert()),
+        frame_rate: rate.or(pictures.frame_rate),
+        pixel_aspect: aspect_after(pictures.pixel_aspect, (pictures.width, pictures.height), (width, height)),
+        ..pictures
+    }
+}
+
+fn is_full_range(pixels: format::Pixel) -> bool {
+    use format::Pixel::{YUVJ420P, YUVJ422P, YUVJ444P};
+    matches!(pixels, YUVJ420P | YUVJ422P | YUVJ444P)
+}
+
+/// The shape of pixels that keeps the shape of the whole.
+fn aspect_after(aspect: Rational, from: (u32, u32), to: (u32, u32)) -> Rational {
+    if from == to || aspect.numerator() <= 0 {
+        return aspect;
+    }
+    let wide = i128::from(aspect.numerator()) * i128::from(from.0) * i128::from(to.1);
+    let high = i128::from(aspect.denominator()) * i128::from(from.1) * i128::from(to.0);
+    let (num, den) = Moment::ratio(wide, high).reduced();
+    match (i32::try_from(num), i32::try_from(den)) {
+        (Ok(num), Ok(den)) => Rational(num, den),
+        _ => Rational(1, 1),
+    }
+}
+
+impl Shaper {
+    /// `frame`: the first one. `source`, `asked`: the pictures before and after.
+    pub(super) fn new(
+        frame: &frame::Video,
+        source: &Pictures,
+        asked: &Pictures,
+        options: &CutOptions,
+        (from, out): (&Path, &Path),
+    ) -> Result<Self, VideoError> {
+        Ok(Shaper {
+            scaler: scaler(frame, asked, from)?,
+            base: source.time_base,
+            grid: options.frame_rate.map(|_| asked.time_base),
+            on_screen: None,
+            next: 0,
+            out: out.to_owned(),
+        })
+    }
+
+    /// Takes a frame that is shown `ticks` after the clip's first, and gives those that can be encoded now.
+    pub(super) fn push(&mut self, frame: &mut frame::Video, ticks: i64) -> Result<Vec<frame::Video>, VideoError> {
+        let mut ready = frame::Video::empty();
+        match &mut self.scaler {
+            None => std::mem::swap(frame, &mut ready),
+            Some(scaler) => {
+                scaler.run(frame, &mut ready).map_err(|e| VideoError::encoder(&self.out, "converting", e))?;
+            }
+        }
+        ready.set_pts(Some(ticks));
+        // The decoder's word for how the picture was coded would be an order to the encoder.
+        ready.set_kind(picture::Type::None);
+        if self.grid.is_none() {
+            return Ok(vec![ready]);
+        }
+        let shown = self.show_until(ticks);
+        self.on_screen = Some(ready);
+        Ok(shown)
+    }
+
+    /// The frames that remain when the last one is shown until `ticks`.
+    pub(super) fn finish(&mut self, ticks: i64) -> Vec<frame::Video> {
+        self.show_until(ticks)
+    }
+
+    /// The frame on screen, at every tick of the grid before a moment.
+    fn show_until(&mut self, ticks: i64) -> Vec<frame::Video> {
+        let (Some(grid), Some(frame)) = (self.grid, &self.on_screen) else { return Vec::new() };
+        let until = Moment::from_ticks(ticks, self.base).first_tick(grid);
+        let shown = (self.next..until).map(|tick| {
+            let mut copy = frame.clone();
+            copy.set_pts(Some(tick));
+            copy.set_kind(picture::Type::None);
+            copy
+        });
+        let shown = shown.collect();
+        self.next = self.next.max(until);
+        shown
+    }
+}
+
+fn scaler(frame: &frame::Video, asked: &Pictures, path: &Path) -> Result<Option<scaling::Context>, VideoError> {
+    let (width, height) = (frame.width(), frame.height());
+    if (frame.format(), width, height) == (asked.format, asked.width, asked.height) {
+        return Ok(None);
+    }
+    let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
+    let (to, wide, high) = (asked.format, asked.width, asked.height);
+    scaling::Context::get(frame.format(), width, height, to, wide, high, flags).map(Some).map_err(|_| {
+        let from: format::Pixel = frame.format();
+        VideoError::unsupported(path, format!("pixels of the format {from:?} cannot be converted"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_change_their_shape_so_that_pictures_keep_theirs() {
+        // 1920 by 1080 squeezed into a square: each pixel is 16 wide and 9 high.
+        assert_eq!(aspect_after(Rational(1, 1), (1920, 1080), (224, 224)), Rational(16, 9));
+        assert_eq!(aspect_after(Rational(4, 3), (720, 576), (360, 288)), Rational(4, 3));
+        assert_eq!(aspect_after(Rational(0, 1), (720, 576), (360, 200)), Rational(0, 1));
+    }
+}
