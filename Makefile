@@ -7,12 +7,13 @@
 # make coverage    which lines of the spec reader the kept hostile input reaches
 # make bench-plan  plan of 100,000 tasks beside ninja, snakemake and dvc, which it installs for itself; 10 minutes
 # make bench-engine  runs of 1,000 to 100,000 tasks beside ninja, make, snakemake, luigi and dvc; half an hour
+# make clips-table  what comes of each hard video, written into docs/clips.md
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine schemas setup build data
+.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine clips-table schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -41,6 +42,9 @@ fuzz: setup
 
 coverage: setup
 	@tools/coverage.sh
+
+clips-table: setup
+	@PIPE_CORPUS_TABLE=$(CURDIR)/docs/clips.md cargo nextest run -p pipe-video --test corpus --cargo-quiet
 
 schemas: setup
 	@cargo run --quiet -p pipe -- schema --write schemas

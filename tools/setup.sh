@@ -10,8 +10,9 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 # build-essential, pkg-config   C for SQLite and the native libraries
 # git                           what a run records, and `--at`
 # dpkg-dev, nasm, meson, ninja  FFmpeg, x264 and dav1d from Debian's source packages
+# python3-venv                  the ffmpeg program that makes hard videos for the tests is a Python wheel
 # libclang1, libclang-common    the FFmpeg bindings are generated from its headers
-packages="build-essential pkg-config git dpkg-dev nasm meson ninja-build libclang1-14 libclang-common-14-dev"
+packages="build-essential pkg-config git dpkg-dev nasm meson ninja-build python3-venv libclang1-14 libclang-common-14-dev"
 
 missing=""
 for package in $packages; do

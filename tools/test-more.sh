@@ -1,7 +1,7 @@
 #!/bin/sh
 # The long checks: many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
-# target, 60 unless told, and what the kept input reaches; the recipes for CI; editors.
+# target, 60 unless told, and what the kept input reaches; more clips of hard videos; the recipes for CI; editors.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -12,6 +12,8 @@ PROPTEST_CASES=${PROPTEST_CASES:-20000} tools/timed.sh "more specs with parts ch
     cargo nextest run -p pipe --cargo-quiet --final-status-level slow -E 'test(/^mutants::/)'
 PIPE_TEST_SEEDS=${PIPE_TEST_YEARS:-200} tools/timed.sh "more years of slots" \
     cargo nextest run --release -p pipe-clock --cargo-quiet --final-status-level slow
+PIPE_TEST_CLIPS=${PIPE_TEST_CLIPS:-40} tools/timed.sh "more clips of hard videos" \
+    cargo nextest run -p pipe-video --test corpus --cargo-quiet --final-status-level slow
 tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh

@@ -1,0 +1,72 @@
+//! What came of every clip of every hard video -> the table of `docs/clips.md`.
+
+use std::path::Path;
+
+use pipe_video::Span;
+
+use crate::input::Hard;
+use crate::judge::Came;
+
+const HEAD: &str = "| input | what is hard | clips | what was checked |\n|---|---|---|---|\n";
+const MARKS: [&str; 2] = ["<!-- table: make clips-table -->\n", "<!-- end of the table -->\n"];
+
+/// Puts the lines between the two marks of a page.
+pub(crate) fn write(page: &Path, lines: &str) {
+    let text = std::fs::read_to_string(page).unwrap();
+    let (before, rest) = text.split_once(MARKS[0]).unwrap();
+    let (_, after) = rest.split_once(MARKS[1]).unwrap();
+    std::fs::write(page, [before, MARKS[0], HEAD, lines, MARKS[1], after].concat()).unwrap();
+}
+
+/// What came of all clips of a video that are right.
+#[derive(Default)]
+struct Right {
+    clips: usize,
+    frames: usize,
+    same: usize,
+    sound: usize,
+}
+
+/// A line of the table.
+pub(crate) fn line(hard: &Hard, clips: &[(Span, Came)]) -> String {
+    let (mut right, mut least, mut others) = (Right::default(), f64::INFINITY, Vec::new());
+    for (Span { start_ms, end_ms }, came) in clips {
+        match came {
+            Came::Right { frames, same, least: like, sound } => {
+                right.clips += 1;
+                right.frames += frames;
+                right.same += same;
+                right.sound += sound;
+                least = least.min(*like);
+            }
+            Came::Refused(kind) => others.push((format!("{start_ms}..{end_ms}"), format!("refused: {kind:?}"))),
+            Came::Wrong(what) => others.push((format!("**{start_ms}..{end_ms}**"), what.clone())),
+        }
+    }
+    let mut words = if right.clips == 0 { Vec::new() } else { vec![format!("{} exact", right.clips)] };
+    words.extend(told_together(others));
+    format!("| `{}` | {} | {} | {} |\n", hard.name, hard.what, words.join("; "), checked(&right, least))
+}
+
+/// Clips of which the same is to be said, in one sentence.
+fn told_together(others: Vec<(String, String)>) -> Vec<String> {
+    let mut told: Vec<(Vec<String>, String)> = Vec::new();
+    for (span, what) in others {
+        match told.iter_mut().find(|(_, same)| *same == what) {
+            Some((spans, _)) => spans.push(span),
+            None => told.push((vec![span], what)),
+        }
+    }
+    told.into_iter().map(|(spans, what)| format!("{} {what}", spans.join(", "))).collect()
+}
+
+fn checked(right: &Right, least: f64) -> String {
+    if right.clips == 0 {
+        return String::new();
+    }
+    let Right { frames, same, sound, .. } = right;
+    let encoded = frames - same;
+    let like = if encoded > 0 { format!(", {encoded} at {least:.1} dB or more") } else { String::new() };
+    let sound = if *sound > 0 { format!("; {sound} packets of sound") } else { String::new() };
+    format!("{frames} frames: {same} to the bit{like}{sound}")
+}
