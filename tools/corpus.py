@@ -277,7 +277,7 @@ def all_inputs():
         Input("open-gop.mp4", "open groups: B frames before a key frame need the group before", drawn(
             video=x264("-x264-params", "open-gop=1"))),
         Input("open-gop-cut.ts", "begins in the middle of an open group", surgery(
-            "open-gop.ts", lambda data: data[188 * 120:]), rate="-", spans=[(0, 700), (1_033, 2_034), (1_900, 2_300)]),
+            "open-gop.ts", lambda data: data[188 * 400:]), rate="-", spans=[(300, 700), (733, 1_534), (1_200, 1_900)]),
         Input("intra-refresh.mp4", "no key frame after the first: a column of fresh blocks wanders", drawn(
             video=x264("-x264-params", "intra-refresh=1", "-bf", "0"))),
         Input("b-frames.avi", "B frames in AVI, which has no display times", drawn(
@@ -289,7 +289,7 @@ def all_inputs():
         Input("fragmented.mp4", "fragments without an index", copied(
             after=["-movflags", "frag_keyframe+empty_moov+default_base_moof"]), rate="-"),
         Input("plain.ts", "MPEG-TS", copied(after=ts), rate="-"),
-        Input("open-gop.ts", "MPEG-TS with open groups", copied(after=ts, base="open-gop.mp4"), rate="-",
+        Input("open-gop.ts", "MPEG-TS with open groups", drawn(*ts, video=x264("-x264-params", "open-gop=1")), rate="-",
               spans=[*SPANS, (907, 1_678)]),
         Input("no-sound.ts", "MPEG-TS without sound", copied(after=ts, base="no-sound.mp4")),
         Input("wrap.ts", "MPEG-TS whose 33-bit clock wraps", copied(
@@ -354,8 +354,7 @@ def make_all(folder):
     # An input that is made of another one may stand before it in the list.
     waiting = list(inputs)
     by_name = {each.name: each for each in inputs}
-    parts = {"open-gop-cut.ts": ["open-gop.ts"], "two-videos.mp4": ["untagged.mp4"], "no-pts.ts": ["no-sound.ts"],
-             "open-gop.ts": ["open-gop.mp4"]}
+    parts = {"open-gop-cut.ts": ["open-gop.ts"], "two-videos.mp4": ["untagged.mp4"], "no-pts.ts": ["no-sound.ts"]}
     while waiting:
         each = waiting.pop(0)
         late = [by_name[part] for part in parts.get(each.name, []) if by_name[part] in waiting]

@@ -12,6 +12,7 @@ use pipe_video::{Cutter, EncodeOptions, Span, VideoError, VideoErrorKind};
 use crate::expected::{Expected, expected, is_wanted};
 use crate::input::{Hard, Refused};
 use crate::pictures::{Film, Picture, film, minus, seconds, to_f64};
+use crate::structure;
 
 /// No clip of the corpus takes a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -73,6 +74,7 @@ fn one(hard: &Hard, truth: &MaybeFilm, own: &MaybeFilm, span: Span, out: &Path) 
     }
     let (same, least) = same_frames(&frames, &clip)?;
     let sound = same_sound(&hard.path, span, &frames, out)?;
+    structure::check(out, frames.len(), sound)?;
     Ok(Came::Right { frames: frames.len(), same, least, sound })
 }
 

@@ -7,6 +7,7 @@ mod pictures;
 
 mod expected;
 mod judge;
+mod structure;
 mod table;
 
 mod hard;
