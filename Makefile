@@ -7,13 +7,14 @@
 # make coverage    which lines of the spec reader the kept hostile input reaches
 # make bench-plan  plan of 100,000 tasks beside ninja, snakemake and dvc, which it installs for itself; 10 minutes
 # make bench-engine  runs of 1,000 to 100,000 tasks beside ninja, make, snakemake, luigi and dvc; half an hour
+# make bench-clips  clips beside one ffmpeg process for each, and smartcut; 5 minutes, an hour with FULL=1
 # make clips-table  what comes of each hard video, written into docs/clips.md
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine clips-table schemas setup build data
+.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine bench-clips clips-table schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -42,6 +43,10 @@ fuzz: setup
 
 coverage: setup
 	@tools/coverage.sh
+
+bench-clips: setup
+	@cargo build --release --quiet -p pipe-video --example cut
+	@tools/bench-clips.py $(bin)/examples/cut $(if $(FULL),--full)
 
 clips-table: setup
 	@PIPE_CORPUS_TABLE=$(CURDIR)/docs/clips.md cargo nextest run -p pipe-video --test corpus --cargo-quiet

@@ -2,6 +2,7 @@
 """Makes small videos that are hard to cut and prints the folder they lie in.
 
     corpus.py            makes what is missing and prints the folder
+    corpus.py seeds DIR  makes the smallest of them, of a few kilobytes, from which tools/fuzz.sh begins
     corpus.py ffmpeg     prints the path of the ffmpeg program it makes them with
 
 The folder lies outside the clone, under the digest of this script. `corpus.tsv` in it has a line for each video: what it
@@ -349,6 +350,31 @@ def all_inputs():
     ]
 
 
+def seeds(folder):
+    """Videos of a second and a bit, 64x36, in each container: small enough to be changed byte by byte."""
+    folder.mkdir(parents=True, exist_ok=True)
+    small = {"size": (64, 36), "rate": "15", "seconds": 1.2}
+    video = x264("-g", "6", "-keyint_min", "6", "-crf", "40")
+    draw(folder / "base.mp4", "-b:a", "8k", "-movflags", "+faststart", video=video, **small)
+    draw(folder / "open.mp4", video=[*video, "-x264-params", "open-gop=1"], audio=False, **small)
+    draw(folder / "ten-bit.mp4", video=[*video, "-pix_fmt", "yuv420p10le"], audio=False, **small)
+    draw(folder / "interlaced.mp4", video=[*video, "-flags", "+ildct+ilme"], audio=False, **small)
+    draw(folder / "mpeg4.avi", video=["-c:v", "mpeg4", "-q:v", "20", "-g", "6", "-bf", "1"], audio=False, **small)
+    draw(folder / "vp9.webm", audio=False, video=["-c:v", "libvpx-vp9", "-deadline", "realtime", "-b:v", "30k", "-g", "6"],
+         **small)
+    base = folder / "base.mp4"
+    run("-i", base, "-c", "copy", folder / "base.mkv")
+    run("-i", base, "-c", "copy", "-f", "mpegts", folder / "base.ts")
+    run("-i", base, "-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof", folder / "fragments.mp4")
+    run("-ss", "0.5", "-i", base, "-c", "copy", folder / "edit.mp4")
+    run("-display_rotation", "90", "-i", base, "-c", "copy", "-an", folder / "turned.mp4")
+    damaged = bytearray(base.read_bytes())
+    (folder / "cut-off.mp4").write_bytes(damaged[:len(damaged) * 7 // 10])
+    (folder / "damaged.mp4").write_bytes(garbage(damaged, 0.6, 0.1))
+    for seed in folder.iterdir():
+        seed.rename(folder / hashlib.sha1(seed.read_bytes()).hexdigest()[:12])
+
+
 def make_all(folder):
     inputs = all_inputs()
     # An input that is made of another one may stand before it in the list.
@@ -373,6 +399,8 @@ def make_all(folder):
 def main():
     if sys.argv[1:] == ["ffmpeg"]:
         return print(ffmpeg())
+    if sys.argv[1:2] == ["seeds"]:
+        return seeds(Path(sys.argv[2]))
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     folder = CACHE / "corpus" / digest
     if not (folder / "complete").exists():

@@ -11,6 +11,8 @@ pub(crate) struct Hard {
     pub(crate) name: String,
     /// What is hard about it, in words.
     pub(crate) what: String,
+    /// Whether copying must be possible.
+    pub(crate) smart: bool,
     pub(crate) spans: Vec<Span>,
     /// How many of the spans are the table's. The others may lie between two frames.
     pub(crate) asked: usize,
@@ -45,13 +47,14 @@ pub(crate) fn all() -> Vec<Hard> {
 
 fn read(folder: &Path, line: &str) -> Hard {
     let cells: Vec<&str> = line.split('\t').collect();
-    let [name, what, _, spans, refused, rate, zero, truth] = cells[..] else { panic!("{line}") };
+    let [name, what, smart, spans, refused, rate, zero, truth] = cells[..] else { panic!("{line}") };
     let path = folder.join(name);
     Hard {
         truth: if truth == "-" { path.clone() } else { folder.join(truth) },
         path,
         name: name.to_owned(),
         what: what.to_owned(),
+        smart: smart == "smart",
         asked: spans.split(' ').count(),
         spans: all_spans(spans.split(' ').map(span).collect()),
         refused: refusal(refused),

@@ -1,51 +1,75 @@
 //! A hard video -> what came of each clip of it: the right frames, a refusal, or what is wrong.
 
 use std::collections::HashMap;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use ffmpeg_next::{Rational, format, media};
-use pipe_video::{Cutter, EncodeOptions, Span, VideoError, VideoErrorKind};
+use pipe_video::{CutMode, CutOptions, CutPlan, CutReport, Media, Span, VideoError, VideoErrorKind};
 
 use crate::expected::{Expected, expected, is_wanted};
 use crate::input::{Hard, Refused};
 use crate::pictures::{Film, Picture, film, minus, seconds, to_f64};
 use crate::structure;
 
-/// No clip of the corpus takes a second on an idle machine.
+/// All clips of a video take a few seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The least that a frame of a clip that was encoded as a whole may be like its source, in dB. Another frame than the right
 /// one has another number burnt in, and is never above 26.
 const LIKE: f64 = 34.0;
 
+/// The least that the encoded edge of a joined clip may be like its source, in dB.
+const EDGE: f64 = 40.0;
+
+/// How a clip was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Groups of pictures were copied, where there was a whole one.
+    Joined,
+    /// Every frame was encoded; why, if it was not asked for.
+    Whole(String),
+}
+
 /// What came of one clip.
 pub(crate) enum Came {
     /// The right frames at the right times. `same`: how many of them are the source's to the bit.
-    Right { frames: usize, same: usize, least: f64, sound: usize },
+    Right { frames: usize, same: usize, least: f64, sound: usize, how: How },
     /// Refused, and it may be.
     Refused(VideoErrorKind),
     /// Neither; in words.
     Wrong(String),
 }
 
-/// The clips of a video, in the order of its spans.
-pub(crate) fn judge(hard: &Hard, folder: &Path) -> Vec<(Span, Came)> {
+/// The clips of a video, in the order of its spans, all cut in one pass.
+pub(crate) fn judge(hard: &Hard, mode: CutMode, folder: &Path) -> Vec<(Span, Came)> {
     let truth = film(&hard.truth, &|picture| is_wanted(hard, picture));
     let own = film(&hard.path, &|_| false);
-    let clip = |(number, span): (usize, &Span)| {
-        let out = folder.join(format!("{}-{number}.mp4", hard.name));
-        (*span, one(hard, &truth, &own, *span, &out).unwrap_or_else(Came::Wrong))
+    let outs: Vec<PathBuf> =
+        (0..hard.spans.len()).map(|n| folder.join(format!("{}-{mode}-{n}.mp4", hard.name))).collect();
+    let told = match cut(hard, mode, &outs) {
+        Ok(told) => told,
+        Err(what) => return hard.spans.iter().map(|span| (*span, Came::Wrong(what.clone()))).collect(),
     };
-    hard.spans.iter().enumerate().map(clip).collect()
+    let clips = hard.spans.iter().zip(told).zip(&outs);
+    clips
+        .map(|((span, cut), out)| (*span, one(hard, &truth, &own, *span, cut, out).unwrap_or_else(Came::Wrong)))
+        .collect()
 }
 
 type MaybeFilm = Result<Film, ffmpeg_next::Error>;
+type Outcome = Result<CutReport, VideoError>;
 
-fn one(hard: &Hard, truth: &MaybeFilm, own: &MaybeFilm, span: Span, out: &Path) -> Result<Came, String> {
-    let cut = cut(hard.path.clone(), span, out.to_owned())?;
+fn one(
+    hard: &Hard,
+    truth: &MaybeFilm,
+    own: &MaybeFilm,
+    span: Span,
+    cut: Vec<Outcome>,
+    out: &Path,
+) -> Result<Came, String> {
     let frames = match truth {
         Ok(truth) => expected(hard, truth, span),
         Err(_) if matches!(hard.refused, Refused::All(_)) => Vec::new(),
@@ -54,16 +78,27 @@ fn one(hard: &Hard, truth: &MaybeFilm, own: &MaybeFilm, span: Span, out: &Path) 
     if frames.is_empty() && hard.refused == Refused::Nothing && hard.spans[..hard.asked].contains(&span) {
         return Err("there should be frames to compare with".into());
     }
-    if let Err(error) = cut {
-        if out.exists() {
-            return Err(format!("refused, but left a file: {error}"));
-        }
-        return if may_refuse(hard, span, &error, frames.is_empty()) {
-            Ok(Came::Refused(error.kind))
-        } else {
-            Err(format!("refused: {:?}, {}", error.kind, error.message))
-        };
+    let cut = match <[Outcome; 1]>::try_from(cut) {
+        Ok([cut]) => cut,
+        Err(cut) => return Err(format!("it was told {} times what became of it", cut.len())),
+    };
+    match cut {
+        Ok(report) => hold(hard, own, span, &frames, &report, out),
+        Err(error) if out.exists() => Err(format!("refused, but left a file: {error}")),
+        Err(error) if may_refuse(hard, span, &error, frames.is_empty()) => Ok(Came::Refused(error.kind)),
+        Err(error) => Err(format!("refused: {:?}, {}", error.kind, error.message)),
     }
+}
+
+/// Holds a clip that was made beside what it should be.
+fn hold(
+    hard: &Hard,
+    own: &MaybeFilm,
+    span: Span,
+    frames: &[Expected<'_>],
+    report: &CutReport,
+    out: &Path,
+) -> Result<Came, String> {
     if frames.is_empty() {
         return Err("a clip where no frame is".into());
     }
@@ -72,22 +107,36 @@ fn one(hard: &Hard, truth: &MaybeFilm, own: &MaybeFilm, span: Span, out: &Path) 
     if clip.looks != looks {
         return Err(format!("the clip has {}, the source {looks}", clip.looks));
     }
-    let (same, least) = same_frames(&frames, &clip)?;
-    let sound = same_sound(&hard.path, span, &frames, out)?;
+    let (same, least) = same_frames(frames, &clip)?;
+    if report.mode == CutMode::Smart && least < EDGE {
+        return Err(format!("an edge is like its source by {least:.1} dB only"));
+    }
+    if report.frames != frames.len() as u64 || report.frames_copied > same as u64 {
+        let (all, copied) = (report.frames, report.frames_copied);
+        return Err(format!("the report tells of {all} frames, {copied} copied; {same} are the same to the bit"));
+    }
+    let sound = same_sound(&hard.path, span, frames, out)?;
     structure::check(out, frames.len(), sound)?;
-    Ok(Came::Right { frames: frames.len(), same, least, sound })
+    let how = if report.mode == CutMode::Encode { How::Whole(report.why.clone()) } else { How::Joined };
+    Ok(Came::Right { frames: frames.len(), same, least, sound, how })
 }
 
-/// Cuts in a thread of its own, so that a panic and a hang are findings.
-fn cut(path: PathBuf, span: Span, out: PathBuf) -> Result<Result<(), VideoError>, String> {
+/// Cuts in a thread of its own, so that a panic and a hang are findings. Gives what was told of each clip.
+fn cut(hard: &Hard, mode: CutMode, outs: &[PathBuf]) -> Result<Vec<Vec<Outcome>>, String> {
+    let mut plan = CutPlan::new(Media::file(&hard.path), CutOptions { mode, ..CutOptions::default() });
+    for (span, out) in hard.spans.iter().zip(outs) {
+        plan.add(*span, out);
+    }
+    let told = Arc::new(Mutex::new(vec![Vec::new(); outs.len()]));
     let (tell, hear) = mpsc::channel();
+    let hears = Arc::clone(&told);
     std::thread::spawn(move || {
-        let work = || Cutter::open(&path, EncodeOptions::default())?.cut(span, &out).map(|_| ());
-        let _ = tell.send(catch_unwind(work));
+        let work = || plan.run(2, &|clip, outcome| hears.lock().unwrap()[clip].push(outcome));
+        let _ = tell.send(catch_unwind(AssertUnwindSafe(work)).is_ok());
     });
     match hear.recv_timeout(PATIENCE) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(_)) => Err("a panic".into()),
+        Ok(true) => Ok(std::mem::take(&mut *told.lock().unwrap())),
+        Ok(false) => Err("a panic".into()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }
@@ -197,10 +246,12 @@ fn same_sound(source: &Path, span: Span, frames: &[Expected<'_>], clip: &Path) -
         at
     });
     let copied = sound(clip).unwrap_or_default();
-    for heard in &copied {
+    // The first packet may be heard from the first frame on, if it begins within a packet of it.
+    let packet = copied.get(1..3).map_or(0.0, |two| two[1].time - two[0].time);
+    for (number, heard) in copied.iter().enumerate() {
         let times = at.get(heard.bytes.as_slice()).ok_or("sound in the clip that the source does not have")?;
         let off = times.iter().map(|time| (heard.time - time).abs()).fold(f64::INFINITY, f64::min);
-        if off > 0.0015 {
+        if off > 0.0015 + if number == 0 { packet } else { 0.0 } {
             return Err(format!("sound is heard {:.1} ms away from its pictures", off * 1000.0));
         }
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 use pipe_video::Span;
 
 use crate::input::Hard;
-use crate::judge::Came;
+use crate::judge::{Came, How};
 
-const HEAD: &str = "| input | what is hard | clips | what was checked |\n|---|---|---|---|\n";
+const HEAD: &str = "| input | what is hard | clips | how | what was checked |\n|---|---|---|---|---|\n";
 const MARKS: [&str; 2] = ["<!-- table: make clips-table -->\n", "<!-- end of the table -->\n"];
 
 /// Puts the lines between the two marks of a page.
@@ -29,10 +29,12 @@ struct Right {
 
 /// A line of the table.
 pub(crate) fn line(hard: &Hard, clips: &[(Span, Came)]) -> String {
-    let (mut right, mut least, mut others) = (Right::default(), f64::INFINITY, Vec::new());
+    let (mut right, mut least) = (Right::default(), f64::INFINITY);
+    let (mut others, mut hows) = (Vec::new(), Vec::new());
     for (Span { start_ms, end_ms }, came) in clips {
         match came {
-            Came::Right { frames, same, least: like, sound } => {
+            Came::Right { frames, same, least: like, sound, how } => {
+                hows.push(how.clone());
                 right.clips += 1;
                 right.frames += frames;
                 right.same += same;
@@ -45,7 +47,27 @@ pub(crate) fn line(hard: &Hard, clips: &[(Span, Came)]) -> String {
     }
     let mut words = if right.clips == 0 { Vec::new() } else { vec![format!("{} exact", right.clips)] };
     words.extend(told_together(others));
-    format!("| `{}` | {} | {} | {} |\n", hard.name, hard.what, words.join("; "), checked(&right, least))
+    let [words, how] = [words.join("; "), told_how(&hows)];
+    format!("| `{}` | {} | {words} | {how} | {} |\n", hard.name, hard.what, checked(&right, least))
+}
+
+/// How many clips were joined, and why the others were not.
+fn told_how(hows: &[How]) -> String {
+    let joined = hows.iter().filter(|how| **how == How::Joined).count();
+    let mut words = if joined == 0 { Vec::new() } else { vec![format!("{joined} joined")] };
+    let mut whys: Vec<&str> = Vec::new();
+    for how in hows {
+        if let How::Whole(why) = how
+            && !whys.contains(&why.as_str())
+        {
+            whys.push(why);
+        }
+    }
+    for why in whys {
+        let count = hows.iter().filter(|how| **how == How::Whole(why.to_owned())).count();
+        words.push(format!("{count} encoded: {why}"));
+    }
+    words.join("; ")
 }
 
 /// Clips of which the same is to be said, in one sentence.
