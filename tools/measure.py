@@ -10,14 +10,14 @@ from pathlib import Path
 PEERS = ["ninja==1.13.2", "snakemake==9.27.1", "dvc==3.67.1", "luigi==3.8.1"]
 
 
-def install_peers():
+def install_peers(peers=PEERS):
     """The `bin` folder of a virtual environment with the peers. Installed once, in a minute or two."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pipe"
-    place = cache / ("bench-" + "-".join(peer.replace("==", "") for peer in PEERS))
+    place = cache / ("bench-" + "-".join(peer.replace("==", "") for peer in peers))
     if not (place / "ready").exists():
-        print(f"installing {', '.join(PEERS)} into {place}", file=sys.stderr)
+        print(f"installing {', '.join(peers)} into {place}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        subprocess.run([place / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *PEERS], check=True)
+        subprocess.run([place / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *peers], check=True)
         (place / "ready").touch()
     return place / "bin"
 
