@@ -1,7 +1,8 @@
 #!/bin/sh
 # The long checks: many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
-# target, 60 unless told, and what the kept input reaches; more clips of hard videos; the recipes for CI; editors.
+# target, 60 unless told, and what the kept input reaches; more clips of hard videos; the recipes for CI; editors; clips
+# in a browser.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -18,3 +19,4 @@ tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh
 tools/timed.sh "specs in the language servers of editors" tools/editors.sh
+tools/timed.sh "joined clips in Chromium" tools/play.sh
