@@ -2,6 +2,7 @@
 //! by side on a few threads, and every clip's outcome its own.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -241,6 +242,8 @@ impl<'a> Run<'a> {
         let mode = smart.setting.mode;
         if mode == CutMode::Smart && !smart.proven.load(Ordering::Relaxed) {
             if let Err(why) = self.prove(&self.plan.clips[clip].1, &joined) {
+                // It may be that it cannot be encoded whole either, and then nothing may lie there.
+                let _ = fs::remove_file(&self.plan.clips[clip].1);
                 return lock(&self.whole).push_back((clip, format!("the joined clip was not right: {why}")));
             }
             smart.proven.store(true, Ordering::Relaxed);
