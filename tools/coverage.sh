@@ -1,7 +1,8 @@
 #!/bin/sh
-# coverage.sh   which lines of the spec reader and the planner the kept corpus of fuzz/ reaches, file by file
+# coverage.sh   which lines of the spec reader, the planner and the cutter the kept corpus of fuzz/ reaches, file by file
 #
-# Fails when that is less than PIPE_COVERAGE percent of engine/src/spec, 85 unless told. The compiler's own counters are
+# Fails when that is less than PIPE_COVERAGE percent of engine/src/spec, 85 unless told, or less than PIPE_COVERAGE_CUT
+# percent of video/src/cut, 70 unless told. The compiler's own counters are
 # used; they are read with the tools of the LLVM it was built with, which come from Debian.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,15 +33,26 @@ LLVM_PROFILE_FILE="$counters/replay-%p.profraw" "$program" --quiet > "$counters/
 }
 cd ..
 "llvm-profdata-$llvm" merge --sparse "$counters"/replay-*.profraw -o "$counters/merged"
-for part in spec plan; do
-    "llvm-cov-$llvm" report --instr-profile "$counters/merged" "$program" --sources "engine/src/$part" \
-        --show-region-summary=false --show-branch-summary=false > "$counters/$part"
+# What fails when less of a folder is reached, in percent.
+least() {
+    case "$1" in
+        engine/src/spec) echo "$wanted" ;;
+        video/src/cut) echo "${PIPE_COVERAGE_CUT:-70}" ;;
+        *) echo 0 ;;
+    esac
+}
+
+enough=true
+for part in engine/src/spec engine/src/plan video/src/cut; do
+    "llvm-cov-$llvm" report --instr-profile "$counters/merged" "$program" --sources "$part" \
+        --show-region-summary=false --show-branch-summary=false > "$counters/lines"
     awk -v part="$part" 'NF >= 7 && $1 != "Filename" {
-        name = $1 == "TOTAL" ? "all of" : $1
-        printf "%-34s %5d lines %6.1f %%\n", "engine/src/" part (name == "all of" ? "" : "/" name), $5, 100 * ($5 - $6) / $5
-    }' "$counters/$part"
+        name = part ($1 == "TOTAL" ? "" : "/" $1)
+        printf "%-34s %5d lines %6.1f %%\n", ($1 == "TOTAL" ? "all of " : "") name, $5, 100 * ($5 - $6) / $5
+    }' "$counters/lines"
+    awk -v part="$part" -v least="$(least "$part")" '$1 == "TOTAL" && 100 * ($5 - $6) < least * $5 {
+        print "the kept corpus reaches less than " least " % of " part ": let tools/fuzz.sh look for more"
+        exit 1
+    }' "$counters/lines" >&2 || enough=false
 done
-awk -v wanted="$wanted" '$1 == "TOTAL" && 100 * ($5 - $6) < wanted * $5 {
-    print "the kept corpus reaches less than " wanted " % of engine/src/spec: let tools/fuzz.sh look for more"
-    exit 1
-}' "$counters/spec" >&2
+$enough

@@ -30,8 +30,10 @@ common="-timeout=5 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1"
 look() {
     mkdir -p "$found/$1" "$found/broken"
     echo "fuzz-$1 for $seconds s" >&2
+    words=""
+    [ ! -f "fuzz/words/$1.txt" ] || words="-dict=fuzz/words/$1.txt"
     # shellcheck disable=SC2086
-    "$bin/fuzz-$1" $common -max_total_time="$seconds" -dict="fuzz/words/$1.txt" \
+    "$bin/fuzz-$1" $common -max_total_time="$seconds" $words \
         -artifact_prefix="$found/broken/$1-" "$found/$1" "fuzz/corpus/$1" 2> "$found/$1.log" || {
         tail -n 40 "$found/$1.log" >&2
         echo "fuzz-$1 broke; the input is the last of $found/broken/$1-*" >&2
@@ -53,7 +55,7 @@ keep() {
 
 seconds="${1:-60}"
 [ $# = 0 ] || shift
-targets="${*:-toml yaml template plan}"
+targets="${*:-toml yaml template plan clips}"
 build
 for name in $targets; do
     if [ "$seconds" = keep ]; then keep "$name"; else look "$name"; fi

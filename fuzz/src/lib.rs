@@ -4,10 +4,12 @@
 //! corpus. Knows nothing of either.
 
 mod case;
+mod clips;
 mod print;
 mod toy;
 
 use case::Case;
+pub use clips::clips;
 use pipe_engine::plan::{self, Rows};
 use pipe_engine::spec::node::{Node, Value};
 use pipe_engine::spec::template::{Context, Templates};
@@ -19,7 +21,8 @@ use serde_json::json;
 pub type Check = fn(&[u8]);
 
 /// The targets by name. `corpus/` has a folder for each.
-pub const TARGETS: [(&str, Check); 4] = [("toml", toml), ("yaml", yaml), ("template", template), ("plan", plan)];
+pub const TARGETS: [(&str, Check); 5] =
+    [("toml", toml), ("yaml", yaml), ("template", template), ("plan", plan), ("clips", clips)];
 
 /// Reads bytes as TOML. What it reads without a problem, YAML can say too, and then means the same.
 pub fn toml(bytes: &[u8]) {
