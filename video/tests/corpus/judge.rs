@@ -247,7 +247,7 @@ fn same_sound(source: &Path, span: Span, frames: &[Expected<'_>], clip: &Path) -
     });
     let copied = sound(clip).unwrap_or_default();
     // The first packet may be heard from the first frame on, if it begins within a packet of it.
-    let packet = copied.get(1..3).map_or(0.0, |two| two[1].time - two[0].time);
+    let packet = all.get(1..3).map_or(0.0, |two| two[1].time - two[0].time);
     for (number, heard) in copied.iter().enumerate() {
         let times = at.get(heard.bytes.as_slice()).ok_or("sound in the clip that the source does not have")?;
         let off = times.iter().map(|time| (heard.time - time).abs()).fold(f64::INFINITY, f64::min);
