@@ -81,7 +81,7 @@ impl Config {
             FitName::Crop => Fit::Crop,
         };
         let [width, height] = self.size.map(NonZeroU32::get);
-        FrameSpec { width, height, fit, mean: self.mean, std: self.std, keep_rgb: false }
+        FrameSpec { fit, mean: self.mean, std: self.std, ..FrameSpec::plain(width, height) }
     }
 
     fn sampling(&self) -> Sampling {

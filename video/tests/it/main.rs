@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod arithmetic;
 mod cutting;
 mod film;
 mod made;
 mod ranges;
+mod pictures;
 mod refusing;
 mod sampling;
 mod shaping;

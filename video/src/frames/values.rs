@@ -1,0 +1,140 @@
+//! Mean, std and a type -> the number that each byte of each channel becomes. `docs/frames.md`, section 6.
+
+use super::error::FrameError;
+
+/// The type of a tensor's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Element {
+    /// Bytes as they are; mean and std are not used.
+    U8,
+    /// Half precision.
+    F16,
+    /// Single precision.
+    #[default]
+    F32,
+}
+
+impl Element {
+    /// Bytes of one number.
+    pub const fn size(self) -> usize {
+        match self {
+            Element::U8 => 1,
+            Element::F16 => 2,
+            Element::F32 => 4,
+        }
+    }
+}
+
+/// The number of each byte, for each channel: a byte has 256 values, so a table is exact and leaves no arithmetic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values {
+    /// Single precision; red, green, blue.
+    pub f32: [[f32; 256]; 3],
+    /// The same in half precision, as bits.
+    pub f16: [[u16; 256]; 3],
+}
+
+impl Values {
+    /// `(byte / 255 - mean) / std`, each step rounded to f32.
+    pub(super) fn new(mean: [f32; 3], std: [f32; 3], element: Element) -> Result<Self, FrameError> {
+        for channel in 0..3 {
+            check(mean[channel], std[channel], channel)?;
+        }
+        let value = |channel: usize, byte: usize| (byte as f32 / 255.0 - mean[channel]) / std[channel];
+        let f32: [[f32; 256]; 3] = std::array::from_fn(|c| std::array::from_fn(|byte| value(c, byte)));
+        let f16 = f32.map(|table| table.map(half));
+        let too_large = |channel: usize| match element {
+            Element::U8 => false,
+            Element::F16 => f16[channel].iter().any(|bits| bits & 0x7c00 == 0x7c00),
+            Element::F32 => f32[channel].iter().any(|value| !value.is_finite()),
+        };
+        if let Some(channel) = (0..3).find(|&channel| too_large(channel)) {
+            let message = format!("std[{channel}] is {}, so that values become infinite", std[channel]);
+            return Err(FrameError::new(message, "give the std of values from 0 to 1, such as 0.225"));
+        }
+        Ok(Values { f32, f16 })
+    }
+}
+
+fn check(mean: f32, std: f32, channel: usize) -> Result<(), FrameError> {
+    if !mean.is_finite() {
+        return Err(FrameError::new(format!("mean[{channel}] is {mean}"), "give a number, such as 0.5"));
+    }
+    if !std.is_finite() || std == 0.0 {
+        let help = "give a number that values can be divided by; 1 leaves them as they are";
+        return Err(FrameError::new(format!("std[{channel}] is {std}"), help));
+    }
+    Ok(())
+}
+
+/// The bits of the nearest number of half precision; of two as near, the even one.
+fn half(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let (sign, size) = ((bits >> 16 & 0x8000) as u16, value.abs());
+    // 65520 is half a step past the largest number of half precision.
+    if size >= 65520.0 {
+        return sign | 0x7c00;
+    }
+    // Below the smallest number with a whole fraction, steps are 2^-24, which adding 2^-1 leaves to f32's own rounding.
+    if size < f32::from_bits(0x3880_0000) {
+        let steps = (size + 0.5).to_bits() - 0.5_f32.to_bits();
+        return sign | steps as u16;
+    }
+    // 13 bits of the fraction go. Adding a little less than half of the last that stays, and the last bit itself, rounds
+    // halves to even; a carry goes into the exponent, which is what it should do.
+    let last = bits >> 13 & 1;
+    let rounded = (bits & 0x7fff_ffff) + 0xfff + last;
+    sign | ((rounded >> 13) - (112 << 10)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_rounded_to_the_nearest_and_to_even() {
+        // From the table of IEEE 754 binary16: 1, -2, the largest, the smallest with a whole fraction, the smallest.
+        for (value, bits) in [
+            (0.0, 0),
+            (1.0, 0x3c00),
+            (-2.0, 0xc000),
+            (65504.0, 0x7bff),
+            (65519.9, 0x7bff),
+            (65520.0, 0x7c00),
+            (6.103_515_6e-5, 0x0400),
+            (5.960_464_5e-8, 0x0001),
+            (2.980_232_2e-8, 0x0000),
+            (8.940_697e-8, 0x0002),
+            (1.0 + 1.0 / 2048.0, 0x3c00),
+            (1.0 + 3.0 / 2048.0, 0x3c02),
+            (0.333_333_34, 0x3555),
+            (-0.0, 0x8000),
+        ] {
+            assert_eq!(half(value), bits, "{value}");
+        }
+    }
+
+    #[test]
+    fn every_half_survives_the_way_to_single_and_back() {
+        for bits in 0..0x7c00_u16 {
+            let (exponent, fraction) = (i32::from(bits >> 10), f32::from(bits & 0x3ff));
+            let value = match exponent {
+                0 => fraction * 2_f32.powi(-24),
+                _ => (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
+            };
+            assert_eq!(half(value), bits);
+            assert_eq!(half(-value), bits | 0x8000);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_with_its_place() {
+        let table = |mean, std, element| Values::new([0.0, mean, 0.0], [1.0, std, 1.0], element);
+        assert!(table(f32::NAN, 1.0, Element::F32).unwrap_err().message.contains("mean[1] is NaN"));
+        assert!(table(0.0, f32::INFINITY, Element::F32).unwrap_err().message.contains("std[1] is inf"));
+        assert!(table(0.0, 0.0, Element::F32).unwrap_err().message.contains("std[1] is 0"));
+        assert!(table(0.0, 1e-6, Element::F16).unwrap_err().message.contains("infinite"));
+        assert!(table(0.0, 1e-6, Element::F32).is_ok());
+        assert!(table(0.0, 1e-39, Element::F32).unwrap_err().message.contains("infinite"));
+    }
+}
