@@ -13,6 +13,8 @@ mod values;
 mod plan;
 mod reference;
 
+mod cpu;
+
 mod choose;
 mod color;
 mod resize;
@@ -20,6 +22,7 @@ mod sample;
 mod tensor;
 
 pub use choose::Sampling;
+pub use cpu::Cpu;
 pub use error::FrameError;
 pub use matrix::{Coefficients, ColourMatrix, ColourRange};
 pub use picture::{Chroma, Picture, PixelFormat, Plane};

@@ -5,6 +5,7 @@
 mod arithmetic;
 mod cutting;
 mod film;
+mod devices;
 mod made;
 mod ranges;
 mod pictures;
