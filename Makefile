@@ -9,12 +9,14 @@
 # make bench-engine  runs of 1,000 to 100,000 tasks beside ninja, make, snakemake, luigi and dvc; half an hour
 # make bench-clips  clips beside one ffmpeg process for each, and smartcut; 5 minutes, an hour with FULL=1
 # make clips-table  what comes of each hard video, written into docs/clips.md
+# make golden      what torchvision, Pillow and OpenCV make of a picture, for the tests; installs 3 GB for itself
+# make bench-frames  frames to tensors beside torchvision, torchcodec, PyAV, OpenCV and Pillow; same 3 GB, 10 minutes
 # make schemas     write schemas/ anew from the types
 
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine bench-clips clips-table schemas setup build data
+.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine bench-clips bench-frames golden clips-table schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
@@ -59,3 +61,10 @@ bench-plan: build data
 
 bench-engine: build
 	@tools/bench-engine.py $(bin)/pipe
+
+golden:
+	@tools/golden.py
+
+bench-frames: setup
+	@cargo build --release --quiet -p pipe-video --example bench_frames
+	@tools/bench-frames.py $(bin)/examples/bench_frames

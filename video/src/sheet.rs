@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::VideoError;
-use crate::frames::{Fit, FrameSpec, Sampling, sample};
+use crate::frames::{Fit, FrameError, FrameSpec, Sampling, bytes_of_frame, sample};
 use crate::probe::probe;
 
 /// Pixels between two thumbnails, and around them all.
@@ -33,6 +33,39 @@ pub fn contact_sheet(paths: &[PathBuf], columns: usize, thumb_width: u32) -> Res
         sheet.paste(&rgb, wide, GAP + (i % columns) * (wide + GAP), GAP + (i / columns) * (high + GAP));
     }
     sheet.into_png().map_err(|e| VideoError::io(first, "making the contact sheet", e))
+}
+
+/// Tensors turned back into pictures, as the bytes of a PNG file: a row for each clip, with at most so many of its frames.
+/// What is wider than `most_width` is shown with every other pixel, every third, ...
+///
+/// # Errors
+/// When there is nothing to show.
+pub fn tensor_sheet(
+    clips: &[Vec<u8>],
+    spec: &FrameSpec,
+    columns: usize,
+    most_width: u32,
+) -> Result<Vec<u8>, FrameError> {
+    let step = spec.width.div_ceil(most_width.max(1)) as usize;
+    let (wide, high) = ((spec.width as usize).div_ceil(step), (spec.height as usize).div_ceil(step));
+    let frames = clips.iter().map(|clip| clip.len() / spec.frame_bytes().max(1)).max().unwrap_or(0).min(columns);
+    if frames == 0 {
+        return Err(FrameError::new("there is no frame to show", "give at least one clip and one column"));
+    }
+    let mut sheet = Sheet::new(frames * (wide + GAP) + GAP, clips.len() * (high + GAP) + GAP);
+    for (row, clip) in clips.iter().enumerate() {
+        for (column, frame) in clip.chunks_exact(spec.frame_bytes()).take(columns).enumerate() {
+            let small = thinned(&bytes_of_frame(spec, frame), spec.width as usize, step);
+            sheet.paste(&small, wide, GAP + column * (wide + GAP), GAP + row * (high + GAP));
+        }
+    }
+    sheet.into_png().map_err(|e| FrameError::new(format!("the preview cannot be made: {e}"), "show smaller frames"))
+}
+
+/// One pixel of each square of `step`.
+fn thinned(rgb: &[[u8; 3]], width: usize, step: usize) -> Vec<u8> {
+    let rows = rgb.chunks_exact(width).step_by(step);
+    rows.flat_map(|row| row.iter().step_by(step).flatten().copied()).collect()
 }
 
 /// An RGB picture, row-major.

@@ -212,3 +212,113 @@ fn the_same_video_gives_the_same_clips_and_frames_as_ever() {
     let golden: Vec<_> = golden.map(|(code, digest)| (code.to_owned(), digest.to_owned())).collect();
     assert_eq!(found.to_vec(), golden);
 }
+
+fn frames(bench: &Bench, clips: &Outcome, settings: &Json) -> Outcome {
+    let mut config = json!({ "clips": "clips", "size": [32, 18], "frames": 3 });
+    config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    let inputs = vec![("clips", vec![bench.input(clips, &CELL)])];
+    bench.run("preprocess", Given { config, cell: CELL.to_vec(), inputs, cpu: 2, ..Given::default() })
+}
+
+/// The clips' tensors, taken out of a safetensors file by the format's own description: a length, JSON, data.
+fn tensors_of(bench: &Bench, outcome: &Outcome, file: &str) -> Vec<u8> {
+    let bytes = fs::read(bench.file(outcome, file)).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+#[test]
+fn every_format_holds_the_same_numbers() {
+    let bench = Bench::new();
+    let clips = cut(&bench, &video(&bench), &[play("a", 1000, 2000), play("b.c", 3000, 4001)], 1);
+    let first = frames(&bench, &clips, &json!({}));
+    let numbers = tensors_of(&bench, &first, "frames-00000.safetensors");
+    let length = 3 * 3 * 18 * 32 * 4;
+    assert_eq!(numbers.len(), 2 * length);
+
+    // NumPy's format, 1.0: \x93NUMPY, 1, 0, the header's length, the header up to a multiple of 64, the numbers.
+    let npy = frames(&bench, &clips, &json!({ "format": "npy" }));
+    let npy = fs::read(bench.file(&npy, "frames-00000.npy")).unwrap();
+    let header = usize::from(u16::from_le_bytes([npy[8], npy[9]]));
+    let text = std::str::from_utf8(&npy[10..10 + header]).unwrap();
+    assert_eq!((&npy[..8], (10 + header) % 64), (b"\x93NUMPY\x01\x00".as_slice(), 0));
+    let said = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 3, 18, 32), }";
+    assert_eq!(text.trim_end(), said);
+    assert!(npy[10 + header..] == numbers);
+
+    // tar lists and unpacks it: an array and a JSON for each clip.
+    let tar = frames(&bench, &clips, &json!({ "format": "webdataset" }));
+    let folder = bench.path("unpacked");
+    fs::create_dir_all(&folder).unwrap();
+    let unpacked = std::process::Command::new("tar")
+        .args(["-xf", bench.file(&tar, "frames-00000.tar").to_str().unwrap(), "-C", folder.to_str().unwrap()])
+        .status()
+        .unwrap();
+    assert!(unpacked.success());
+    let facts: Json = serde_json::from_slice(&fs::read(folder.join("00000001.json")).unwrap()).unwrap();
+    assert_eq!(facts["id"], "angle=FAR_LEFT,game=g1/b.c");
+    // 16 frames: the middles of three parts are frames 2, 8 and 13.
+    assert_eq!(facts["frames"], json!([2, 8, 13]));
+    let array = fs::read(folder.join("00000001.npy")).unwrap();
+    assert!(array[array.len() - length..] == numbers[length..]);
+}
+
+#[test]
+fn shards_are_cut_by_size_and_a_whole_one_is_not_made_again() {
+    let bench = Bench::new();
+    let plays = [play("a", 1000, 2000), play("b", 3000, 4001), play("c", 5000, 6000)];
+    let video = video(&bench);
+    let clips = cut(&bench, &video, &plays, 1);
+    // A clip has 3 * 3 * 18 * 32 * 4 = 20,736 bytes, so two fit 48 KiB.
+    let size = json!({ "shard_size": "48 KiB" });
+    let first = frames(&bench, &clips, &size);
+    assert_eq!(first.items, ItemCount { made: 2, reused: 0 });
+    let index: Vec<Json> =
+        bench.text(&first, "frames.jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let place = |i: usize| (index[i]["shard"].as_str().unwrap(), index[i]["row"].as_u64().unwrap());
+    assert_eq!(place(1), ("frames-00000.safetensors", 1));
+    assert_eq!(place(2), ("frames-00001.safetensors", 0));
+    // The last play moves: the first shard is the one that was made before.
+    let moved = [plays[0].clone(), plays[1].clone(), play("c", 5000, 7000)];
+    let clips = cut(&bench, &video, &moved, 1);
+    assert_eq!(frames(&bench, &clips, &size).items, ItemCount { made: 1, reused: 1 });
+}
+
+#[test]
+fn the_manifest_says_what_the_numbers_are_and_a_preview_shows_them() {
+    let bench = Bench::new();
+    let clips = cut(&bench, &video(&bench), &[play("a", 1000, 2000)], 1);
+    let outcome = frames(&bench, &clips, &json!({ "dtype": "u8", "layout": "nhwc", "fit": "letterbox" }));
+    let manifest: Json = serde_json::from_str(&bench.text(&outcome, "tensors.json")).unwrap();
+    assert_eq!(manifest["shape_of_a_clip"], json!([3, 18, 32, 3]));
+    assert_eq!((&manifest["dtype"], &manifest["normalised"]), (&json!("u8"), &Json::Null));
+    assert_eq!(manifest["shards"], json!([{ "file": "frames-00000.safetensors", "clips": 1 }]));
+    let preview = fs::read(bench.file(&outcome, "preview.png")).unwrap();
+    assert_eq!(preview[..4], *b"\x89PNG");
+}
+
+#[test]
+fn clips_with_too_few_frames_repeat_their_last_one() {
+    let bench = Bench::new();
+    // 16 frames of 15 a second: every sixth is 0, 6 and 12, and the last one is taken twice more.
+    let clips = cut(&bench, &video(&bench), &[play("a", 3000, 4001)], 1);
+    let settings = json!({ "frames": 5, "sample": { "by": "every", "n": 6 } });
+    let numbers = tensors_of(&bench, &frames(&bench, &clips, &settings), "frames-00000.safetensors");
+    let frame: Vec<&[u8]> = numbers.chunks_exact(3 * 18 * 32 * 4).collect();
+    assert_eq!(frame.len(), 5);
+    assert!(frame[2] == frame[3] && frame[3] == frame[4] && frame[1] != frame[2]);
+}
+
+#[test]
+fn settings_of_frames_that_cannot_work_are_told_before_anything_runs() {
+    let kinds = pipe_stages::all();
+    let check = |settings: Json| {
+        let mut config = json!({ "clips": "clips", "size": [32, 18] });
+        config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        kinds.get("preprocess").unwrap().check(&config).unwrap_err().message
+    };
+    assert!(check(json!({ "std": [1, 0, 1] })).contains("above 0"));
+    assert!(check(json!({ "dtype": "u8", "mean": [0, 0, 0] })).contains("nothing to normalise"));
+    assert!(check(json!({ "sample": { "by": "fps", "fps": 0 } })).contains("between 0.001 and 1000"));
+    assert!(check(json!({ "size": [32, 100_000] })).contains("32x100000"));
+}

@@ -22,6 +22,16 @@ pub enum Sampling {
         /// Frames a second.
         fps: Ratio,
     },
+    /// `n` frames, each `step` after the other; number `n / 2` is on screen at the time. Outside the clip, its first or
+    /// last frame repeats.
+    Around {
+        /// Milliseconds after the first frame begins.
+        at_ms: u64,
+        /// How many.
+        n: usize,
+        /// The distance, in frames.
+        step: usize,
+    },
 }
 
 /// When the frames of a clip are shown, in ticks, in order.
@@ -40,7 +50,18 @@ pub(super) fn choose(times: &FrameTimes, base: Rational, sampling: Sampling) -> 
         Sampling::Uniform { n } => (0..n).map(|i| (2 * i + 1) * count / (2 * n)).collect(),
         Sampling::Every { n } => (0..count).step_by(n.max(1)).collect(),
         Sampling::Fps { fps } => on_screen(times, base, fps),
+        Sampling::Around { at_ms, n, step } => {
+            let middle = shown_at(times, base, Moment::from_ms(at_ms));
+            let of = |i: usize| (middle + i * step).saturating_sub(n / 2 * step).min(count - 1);
+            (0..n).map(of).collect()
+        }
     }
+}
+
+/// The last frame that does not begin after a moment.
+fn shown_at(times: &FrameTimes, base: Rational, moment: Moment) -> usize {
+    let first = times.ticks[0];
+    times.ticks.partition_point(|&tick| Moment::from_ticks(tick - first, base) <= moment).saturating_sub(1)
 }
 
 fn on_screen(times: &FrameTimes, base: Rational, fps: Ratio) -> Vec<usize> {
@@ -104,6 +125,17 @@ mod tests {
         let times = FrameTimes { ticks: vec![100, 130, 131, 160], last_ticks: 1 };
         // Moments 0, 0.5, 1, 1.5, 2 s after the first are ticks 100, 115, 130, 145 and 160.
         assert_eq!(choose(&times, TICK, Sampling::Fps { fps: Ratio { num: 2, den: 1 } }), [0, 0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn around_a_time_the_middle_frame_is_on_screen() {
+        // Frames begin every 67 ms: at 300 ms frame 4 shows, from 267 ms on.
+        let around = |at_ms, n, step| choose(&even(8), TICK, Sampling::Around { at_ms, n, step });
+        assert_eq!(around(300, 1, 1), [4]);
+        assert_eq!(around(300, 3, 1), [3, 4, 5]);
+        assert_eq!(around(300, 4, 2), [0, 2, 4, 6]);
+        assert_eq!(around(0, 3, 2), [0, 0, 2]);
+        assert_eq!(around(9000, 3, 1), [6, 7, 7]);
     }
 
     #[test]

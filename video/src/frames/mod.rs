@@ -16,10 +16,9 @@ mod reference;
 mod cpu;
 
 mod choose;
-mod color;
-mod resize;
+mod decoded;
+mod index;
 mod sample;
-mod tensor;
 
 pub use choose::Sampling;
 pub use cpu::Cpu;
@@ -28,9 +27,9 @@ pub use matrix::{Coefficients, ColourMatrix, ColourRange};
 pub use picture::{Chroma, Picture, PixelFormat, Plane};
 pub use plan::{Area, Plan, Preprocess, Shape, Turn, check_buffers};
 pub use reference::Reference;
-pub use sample::{Sampled, sample};
+pub use sample::{Sampled, sample, sample_on};
 pub use taps::{Filter, Taps};
-pub use values::{Element, Values};
+pub use values::{Element, Values, bytes_of_frame};
 
 /// How a frame is brought to the wanted size when its shape is another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -167,7 +167,9 @@ fn check_shape(shape: &Shape) -> Result<(), FrameError> {
 }
 
 impl FrameSpec {
-    pub(super) fn check(&self) -> Result<(), FrameError> {
+    /// # Errors
+    /// As `Plan::new`, for what does not depend on a picture.
+    pub fn check(&self) -> Result<(), FrameError> {
         if [self.width, self.height].iter().any(|side| !(1..=MAX_SIDE).contains(side)) {
             let message = format!("frames of {}x{} are asked for", self.width, self.height);
             return Err(FrameError::new(message, format!("give a width and a height of 1 to {MAX_SIDE}")));

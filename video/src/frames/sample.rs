@@ -1,16 +1,20 @@
-//! Turns a clip into a tensor: reads its frame times, chooses, decodes once, converts only what was chosen.
+//! Turns a clip into a tensor: reads its frame times, chooses, decodes what is needed, converts only what was chosen.
 
 use std::path::Path;
 
-use ffmpeg_next::{Packet, frame};
+use ffmpeg_next::frame;
 
-use super::FrameSpec;
 use super::choose::{FrameTimes, Sampling, choose};
-use super::color::Converter;
-use super::resize::Resize;
-use super::tensor::Normalise;
+use super::decoded::{Unpacker, picture_of, shape_of, turn_of};
+use super::index::Index;
+use super::plan::{Plan, Preprocess, Shape, Turn};
+use super::{Cpu, Element, FrameError, FrameSpec, Layout};
 use crate::error::VideoError;
-use crate::source::{Source, TickSpan, open_input};
+use crate::libav::raw;
+use crate::source::{Source, TickSpan};
+
+/// The most bytes that one clip's tensor may have: 8 GiB, more than any model looks at together.
+const MAX_BYTES: u128 = 8 << 30;
 
 /// Frames of a clip as a tensor.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +25,8 @@ pub struct Sampled {
     pub width: u32,
     /// Height of each.
     pub height: u32,
-    /// `[frames, 3, height, width]`, row-major, normalised as the spec says.
-    pub data: Vec<f32>,
+    /// The frames one after the other, in the layout and of the type that the spec names, little-endian.
+    pub data: Vec<u8>,
     /// `[frames, height, width, 3]`, the same pixels before normalising, when the spec asked for them.
     pub rgb: Option<Vec<u8>>,
     /// The number of each frame in the clip, from 0.
@@ -31,139 +35,226 @@ pub struct Sampled {
     pub clip_frames: usize,
 }
 
-/// Decodes a clip and turns the chosen frames into a tensor. Pictures are taken as they are coded, not turned.
+impl Sampled {
+    /// The numbers of a tensor of `Element::F32`.
+    pub fn floats(&self) -> Vec<f32> {
+        self.data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+}
+
+/// Decodes a clip and turns the chosen frames into a tensor, on one thread. Pictures are turned as the clip says.
 ///
 /// # Errors
 /// As `probe`, and `Corrupt` when a frame cannot be decoded or there is none; `BadOption` for sizes, counts or
-/// divisors of 0.
+/// divisors that cannot be.
 pub fn sample(path: &Path, sampling: Sampling, spec: &FrameSpec) -> Result<Sampled, VideoError> {
-    check(path, sampling, spec)?;
-    let stated = stated_times(path)?;
-    let (sampled, decoded) = decode(path, &stated, sampling, spec)?;
-    if decoded == stated {
-        return Ok(sampled);
-    }
-    // The container promised other frames than the decoder gave: an edit list hides some, or times were made up. The
-    // decoder is right, so the choice is made again from what it gave.
-    decode(path, &decoded, sampling, spec).map(|(sampled, _)| sampled)
+    sample_on(&mut Cpu::new(1), path, sampling, spec)
 }
 
-fn check(path: &Path, sampling: Sampling, spec: &FrameSpec) -> Result<(), VideoError> {
+/// As `sample`, on a device of the caller's choice, which may keep its buffers from clip to clip.
+///
+/// # Errors
+/// As `sample`, and those of the device.
+pub fn sample_on(
+    device: &mut dyn Preprocess,
+    path: &Path,
+    sampling: Sampling,
+    spec: &FrameSpec,
+) -> Result<Sampled, VideoError> {
+    spec.check().map_err(|e| bad_option(path, e))?;
+    check(path, sampling)?;
+    let source = Source::open(path)?;
+    let index = Index::read(path, &source)?;
+    let clip = Clip { path, turn: turn(path, &source)?, spec };
+    let wanted = choose(&index.times, source.video().base, sampling);
+    if let Some(spans) = index.spans(&wanted) {
+        // What the index states is not proved by decoding all of it. When a frame is not where it should be, or cannot be
+        // decoded, the whole clip is looked at, which also says what is wrong with it.
+        if let Ok(Some(sampled)) = clip.in_spans(device, &index.times, wanted.clone(), &spans) {
+            return Ok(sampled);
+        }
+    }
+    let (sampled, decoded) = clip.whole(device, source, wanted)?;
+    if decoded.ticks == index.times.ticks {
+        return Ok(sampled);
+    }
+    // The container promised other frames than the decoder gave: times were made up, or pictures share one. The decoder
+    // is right, so the choice is made again from what it gave.
+    let again = Source::open(path)?;
+    let times = FrameTimes { last_ticks: index.times.last_ticks, ..decoded };
+    let wanted = choose(&times, again.video().base, sampling);
+    clip.whole(device, again, wanted).map(|(sampled, _)| sampled)
+}
+
+fn check(path: &Path, sampling: Sampling) -> Result<(), VideoError> {
     let empty = match sampling {
         Sampling::Uniform { n } | Sampling::Every { n } => n == 0,
         Sampling::Fps { fps } => fps.num == 0 || fps.den == 0,
+        Sampling::Around { n, step, .. } => n == 0 || step == 0,
     };
     if empty {
         return Err(VideoError::bad_option(path, "the sampling chooses no frame", "give a number above 0"));
     }
-    if spec.width == 0 || spec.height == 0 {
-        let message = format!("frames of {}x{} have no pixels", spec.width, spec.height);
-        return Err(VideoError::bad_option(path, message, "give a width and a height above 0"));
+    Ok(())
+}
+
+fn bad_option(path: &Path, error: FrameError) -> VideoError {
+    VideoError::bad_option(path, error.message, error.help)
+}
+
+fn turn(path: &Path, source: &Source) -> Result<Turn, VideoError> {
+    let stream = source.input().stream(source.video().index);
+    let Some(matrix) = stream.and_then(|stream| raw::display_matrix(&stream)) else { return Ok(Turn::default()) };
+    turn_of(&matrix).ok_or_else(|| {
+        let message = "the pictures are to be shown slanted or stretched by their display matrix";
+        VideoError::unsupported(path, message)
+    })
+}
+
+/// What is asked of one clip.
+struct Clip<'a> {
+    path: &'a Path,
+    turn: Turn,
+    spec: &'a FrameSpec,
+}
+
+impl Clip<'_> {
+    /// Decodes everything. Also gives the times of all frames.
+    fn whole(
+        &self,
+        device: &mut dyn Preprocess,
+        mut source: Source,
+        wanted: Vec<usize>,
+    ) -> Result<(Sampled, FrameTimes), VideoError> {
+        source.begin(TickSpan::WHOLE)?;
+        let mut packer = Packer::new(self, device, wanted)?;
+        let mut seen = FrameTimes { ticks: Vec::new(), last_ticks: 1 };
+        let mut frame = frame::Video::empty();
+        while source.next_frame(&mut frame)? {
+            let pts = frame.timestamp().unwrap_or(i64::MAX);
+            refuse_damage(self.path, &source, &frame, pts)?;
+            packer.take(seen.ticks.len(), &frame)?;
+            seen.ticks.push(pts);
+        }
+        source.check_promise(seen.ticks.len() as u64, &frame)?;
+        if seen.ticks.is_empty() {
+            return Err(VideoError::corrupt(self.path, "no frame of the video can be decoded"));
+        }
+        Ok((packer.finish(seen.ticks.len()), seen))
     }
-    if spec.std.contains(&0.0) {
-        return Err(VideoError::bad_option(path, "a channel's std is 0", "give 1 to leave values as they are"));
+
+    /// Decodes the spans in which all wanted frames lie. `None`: not all of them are there.
+    fn in_spans(
+        &self,
+        device: &mut dyn Preprocess,
+        times: &FrameTimes,
+        wanted: Vec<usize>,
+        spans: &[std::ops::Range<i64>],
+    ) -> Result<Option<Sampled>, VideoError> {
+        let mut source = Source::open(self.path)?;
+        let mut packer = Packer::new(self, device, wanted)?;
+        let mut frame = frame::Video::empty();
+        for span in spans {
+            source.begin(TickSpan { video: span.clone(), audio: 0..0 })?;
+            while packer.next_in(times, span) && source.next_frame(&mut frame)? {
+                let Some(pts) = frame.timestamp().filter(|pts| span.contains(pts)) else { continue };
+                refuse_damage(self.path, &source, &frame, pts)?;
+                let Ok(index) = times.ticks.binary_search(&pts) else { return Ok(None) };
+                packer.take(index, &frame)?;
+            }
+        }
+        Ok(packer.is_full().then(|| packer.finish(times.ticks.len())))
+    }
+}
+
+fn refuse_damage(path: &Path, source: &Source, frame: &frame::Video, pts: i64) -> Result<(), VideoError> {
+    if frame.is_corrupt() || frame.has_decode_errors() {
+        return Err(VideoError::corrupt(path, format!("the picture at {} ms is damaged", source.ms(pts))));
     }
     Ok(())
 }
 
-/// The times of a clip's frames as its index states them, without decoding.
-fn stated_times(path: &Path) -> Result<FrameTimes, VideoError> {
-    let source = Source::open(path)?;
-    let video = source.video().index;
-    let mut input = open_input(path)?;
-    let mut shown: Vec<(i64, i64)> = Vec::new();
-    let mut packet = Packet::empty();
-    while packet.read(&mut input).is_ok() {
-        if packet.stream() == video {
-            shown.push((packet.pts().unwrap_or(i64::MAX), packet.duration()));
-        }
-    }
-    shown.sort_unstable();
-    let last_ticks = shown.last().map_or(1, |&(_, ticks)| ticks);
-    Ok(FrameTimes { ticks: shown.into_iter().map(|(pts, _)| pts).collect(), last_ticks })
-}
-
-fn decode(
-    path: &Path,
-    times: &FrameTimes,
-    sampling: Sampling,
-    spec: &FrameSpec,
-) -> Result<(Sampled, FrameTimes), VideoError> {
-    let mut source = Source::open(path)?;
-    source.begin(TickSpan::WHOLE)?;
-    let wanted = choose(times, source.video().base, sampling);
-    let mut packer = Packer::new(spec, wanted);
-    let mut seen = FrameTimes { ticks: Vec::with_capacity(times.ticks.len()), last_ticks: times.last_ticks };
-    let mut frame = frame::Video::empty();
-    while source.next_frame(&mut frame)? {
-        let pts = frame.timestamp().unwrap_or(i64::MAX);
-        if frame.is_corrupt() || frame.has_decode_errors() {
-            return Err(VideoError::corrupt(path, format!("the picture at {} ms is damaged", source.ms(pts))));
-        }
-        packer.take(seen.ticks.len(), &frame, path)?;
-        seen.ticks.push(pts);
-    }
-    source.check_promise(seen.ticks.len() as u64, &frame)?;
-    if seen.ticks.is_empty() {
-        return Err(VideoError::corrupt(path, "no frame of the video can be decoded"));
-    }
-    Ok((packer.finish(seen.ticks.len()), seen))
-}
-
 /// Collects the wanted frames as they pass.
 struct Packer<'a> {
-    spec: &'a FrameSpec,
-    wanted: std::iter::Peekable<std::vec::IntoIter<usize>>,
-    converter: Converter,
-    resize: Resize,
-    normalise: Normalise,
-    data: Vec<f32>,
+    clip: &'a Clip<'a>,
+    device: &'a mut dyn Preprocess,
+    /// The numbers of the wanted frames, never falling.
+    wanted: Vec<usize>,
+    /// How many of them are packed.
+    packed: usize,
+    unpacker: Unpacker,
+    plans: Option<(Shape, Plan, Option<Plan>)>,
+    data: Vec<u8>,
     rgb: Vec<u8>,
-    indexes: Vec<usize>,
 }
 
 impl<'a> Packer<'a> {
-    fn new(spec: &'a FrameSpec, wanted: Vec<usize>) -> Self {
-        let values = wanted.len() * spec.width as usize * spec.height as usize * 3;
-        Packer {
-            spec,
-            converter: Converter::default(),
-            resize: Resize::new(),
-            normalise: Normalise::new(spec),
-            data: Vec::with_capacity(values),
-            rgb: Vec::with_capacity(if spec.keep_rgb { values } else { 0 }),
-            indexes: Vec::with_capacity(wanted.len()),
-            wanted: wanted.into_iter().peekable(),
+    fn new(clip: &'a Clip<'a>, device: &'a mut dyn Preprocess, wanted: Vec<usize>) -> Result<Self, VideoError> {
+        let bytes = wanted.len() as u128 * clip.spec.frame_bytes() as u128;
+        if bytes > MAX_BYTES {
+            let message = format!("the clip's {} frames would make a tensor of {} GiB", wanted.len(), bytes >> 30);
+            return Err(VideoError::bad_option(clip.path, message, "ask for fewer or smaller frames"));
         }
+        let data = Vec::with_capacity(bytes as usize);
+        Ok(Packer {
+            clip,
+            device,
+            wanted,
+            packed: 0,
+            unpacker: Unpacker::default(),
+            plans: None,
+            data,
+            rgb: Vec::new(),
+        })
     }
 
-    fn take(&mut self, index: usize, frame: &frame::Video, path: &Path) -> Result<(), VideoError> {
-        if self.wanted.peek() != Some(&index) {
+    /// Whether the next wanted frame lies in a span.
+    fn next_in(&self, times: &FrameTimes, span: &std::ops::Range<i64>) -> bool {
+        self.wanted.get(self.packed).is_some_and(|&index| span.contains(&times.ticks[index]))
+    }
+
+    fn take(&mut self, index: usize, frame: &frame::Video) -> Result<(), VideoError> {
+        if self.wanted.get(self.packed) != Some(&index) {
             return Ok(());
         }
-        let rgb = self.converter.convert(frame, path)?;
-        let small = self
-            .resize
-            .apply(rgb, self.spec)
-            .map_err(|e| VideoError::unsupported(path, format!("the frame cannot be resized: {e}")))?;
-        while self.wanted.next_if_eq(&index).is_some() {
-            self.normalise.append(&small, &mut self.data);
-            self.indexes.push(index);
-            if self.spec.keep_rgb {
-                self.rgb.extend_from_slice(&small);
+        let path = self.clip.path;
+        let planar = self.unpacker.planar(frame, path)?;
+        let shape = shape_of(planar, frame.aspect_ratio(), self.clip.turn, path)?;
+        // A stream may change its size or its tags on the way: every picture is planned by what it is.
+        if self.plans.as_ref().is_none_or(|(known, ..)| *known != shape) {
+            let rgb = FrameSpec { element: Element::U8, layout: Layout::Nhwc, ..*self.clip.spec };
+            let plan = |spec| Plan::new(spec, &shape).map_err(|e| bad_option(path, e));
+            let rgb = self.clip.spec.keep_rgb.then(|| plan(&rgb)).transpose()?;
+            self.plans = Some((shape, plan(self.clip.spec)?, rgb));
+        }
+        let Some((_, plan, rgb)) = &self.plans else { return Ok(()) };
+        let picture = picture_of(planar);
+        let repeats = self.wanted[self.packed..].iter().take_while(|wanted| **wanted == index).count();
+        for (plan, to) in [(Some(plan), &mut self.data), (rgb.as_ref(), &mut self.rgb)] {
+            let Some(plan) = plan else { continue };
+            let begin = to.len();
+            to.resize(begin + plan.frame_bytes(), 0);
+            self.device.run(plan, &[picture], &mut to[begin..]).map_err(|e| bad_option(path, e))?;
+            for _ in 1..repeats {
+                to.extend_from_within(begin..begin + plan.frame_bytes());
             }
         }
+        self.packed += repeats;
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.packed == self.wanted.len()
     }
 
     fn finish(self, clip_frames: usize) -> Sampled {
         Sampled {
-            frames: self.indexes.len(),
-            width: self.spec.width,
-            height: self.spec.height,
+            frames: self.packed,
+            width: self.clip.spec.width,
+            height: self.clip.spec.height,
             data: self.data,
-            rgb: self.spec.keep_rgb.then_some(self.rgb),
-            indexes: self.indexes,
+            rgb: self.clip.spec.keep_rgb.then_some(self.rgb),
+            indexes: self.wanted[..self.packed].to_vec(),
             clip_frames,
         }
     }

@@ -1,6 +1,7 @@
 //! Mean, std and a type -> the number that each byte of each channel becomes. `docs/frames.md`, section 6.
 
 use super::error::FrameError;
+use super::{FrameSpec, Layout};
 
 /// The type of a tensor's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,6 +55,36 @@ impl Values {
         }
         Ok(Values { f32, f16 })
     }
+}
+
+/// A frame's numbers as bytes again, for people to look at: `height * width` pixels, red first.
+pub fn bytes_of_frame(spec: &FrameSpec, frame: &[u8]) -> Vec<[u8; 3]> {
+    let pixels = spec.width as usize * spec.height as usize;
+    let byte = |pixel: usize, channel: usize| {
+        let at = match spec.layout {
+            Layout::Nchw => channel * pixels + pixel,
+            Layout::Nhwc => pixel * 3 + channel,
+        };
+        let value = match spec.element {
+            Element::U8 => return frame[at],
+            Element::F16 => single(u16::from_le_bytes([frame[2 * at], frame[2 * at + 1]])),
+            Element::F32 => {
+                f32::from_le_bytes([frame[4 * at], frame[4 * at + 1], frame[4 * at + 2], frame[4 * at + 3]])
+            }
+        };
+        ((value * spec.std[channel] + spec.mean[channel]) * 255.0).round().clamp(0.0, 255.0) as u8
+    };
+    (0..pixels).map(|pixel| [byte(pixel, 0), byte(pixel, 1), byte(pixel, 2)]).collect()
+}
+
+/// A number of half precision that is neither infinite nor none.
+fn single(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
+    let size = match exponent {
+        0 => fraction * 2_f32.powi(-24),
+        _ => (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
+    };
+    if bits & 0x8000 == 0 { size } else { -size }
 }
 
 fn check(mean: f32, std: f32, channel: usize) -> Result<(), FrameError> {
@@ -117,11 +148,7 @@ mod tests {
     #[test]
     fn every_half_survives_the_way_to_single_and_back() {
         for bits in 0..0x7c00_u16 {
-            let (exponent, fraction) = (i32::from(bits >> 10), f32::from(bits & 0x3ff));
-            let value = match exponent {
-                0 => fraction * 2_f32.powi(-24),
-                _ => (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
-            };
+            let value = single(bits);
             assert_eq!(half(value), bits);
             assert_eq!(half(-value), bits | 0x8000);
         }

@@ -6,6 +6,7 @@ mod arithmetic;
 mod cutting;
 mod film;
 mod devices;
+mod golden;
 mod made;
 mod ranges;
 mod pictures;

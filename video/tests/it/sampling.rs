@@ -11,7 +11,7 @@ fn seen(path: &Path, sampling: Sampling) -> Vec<u32> {
     let sampled = sample(path, sampling, &spec).unwrap();
     let numbers: Vec<u32> = sampled.rgb.unwrap().chunks_exact(32 * 32 * 3).map(read_number).collect();
     assert_eq!(sampled.indexes, numbers.iter().map(|&n| n as usize).collect::<Vec<_>>());
-    assert_eq!(sampled.data.len(), sampled.frames * 3 * 32 * 32);
+    assert_eq!(sampled.data.len(), sampled.frames * 3 * 32 * 32 * 4);
     numbers
 }
 
@@ -116,7 +116,7 @@ fn letterbox_leaves_black_bars_and_the_other_fits_none() {
     let path = plain(&folder, [235, 128, 128], (64, 32), Some(Matrix::Bt709));
     let column = |fit| {
         let spec = FrameSpec { fit, ..FrameSpec::plain(32, 32) };
-        let data = sample(&path, Sampling::Uniform { n: 1 }, &spec).unwrap().data;
+        let data = sample(&path, Sampling::Uniform { n: 1 }, &spec).unwrap().floats();
         (0..32).map(|row| data[row * 32 + 16] > 0.5).collect::<Vec<_>>()
     };
     let bars: Vec<bool> = (0..32).map(|row| (8..24).contains(&row)).collect();
@@ -130,10 +130,105 @@ fn values_are_normalised_with_the_mean_and_std_of_their_channel() {
     let folder = folder();
     let path = plain(&folder, [235, 128, 128], (64, 64), Some(Matrix::Bt709));
     let spec = FrameSpec { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], ..FrameSpec::plain(8, 8) };
-    let data = sample(&path, Sampling::Uniform { n: 1 }, &spec).unwrap().data;
+    let data = sample(&path, Sampling::Uniform { n: 1 }, &spec).unwrap().floats();
     // White: (1 - mean) / std, for each channel, as tables of the ImageNet normalisation give it.
     for (channel, white) in [2.2489, 2.4286, 2.6400].into_iter().enumerate() {
         let value = data[channel * 64 + 20];
         assert!((value - white).abs() < 0.06, "channel {channel} is {value}, not {white}");
     }
+}
+
+#[test]
+fn frames_that_are_decoded_alone_are_those_of_the_whole_clip() {
+    let folder = folder();
+    // Ten groups of twelve frames: of these, eight frames lie in eight groups, and two in one.
+    let path = made_in(&folder, "v.mp4", &Made { frames: 120, gop: 12, ..Made::default() });
+    let spec = FrameSpec::plain(32, 32);
+    let all = sample(&path, Sampling::Every { n: 1 }, &spec).unwrap();
+    assert_eq!((all.frames, all.clip_frames), (120, 120));
+    let sparse = [
+        Sampling::Uniform { n: 8 },
+        Sampling::Uniform { n: 2 },
+        Sampling::Every { n: 50 },
+        Sampling::Fps { fps: Ratio { num: 1, den: 1 } },
+        Sampling::Around { at_ms: 2000, n: 2, step: 3 },
+        Sampling::Around { at_ms: 4000, n: 3, step: 40 },
+    ];
+    for sampling in sparse {
+        let some = sample(&path, sampling, &spec).unwrap();
+        assert_eq!(some.clip_frames, 120);
+        for (frame, &index) in some.data.chunks_exact(spec.frame_bytes()).zip(&some.indexes) {
+            let wanted = &all.data[index * spec.frame_bytes()..][..spec.frame_bytes()];
+            assert!(frame == wanted, "frame {index} of {sampling:?} differs");
+        }
+    }
+    assert_eq!(seen(&path, Sampling::Around { at_ms: 2000, n: 2, step: 3 }), [57, 60]);
+}
+
+#[test]
+fn damage_outside_the_frames_that_are_wanted_does_no_harm() {
+    let folder = folder();
+    let path = made_in(&folder, "v.mp4", &Made { frames: 120, gop: 12, audio_rate: None, ..Made::default() });
+    let spec = FrameSpec::plain(32, 32);
+    let wanted = sample(&path, Sampling::Around { at_ms: 500, n: 1, step: 1 }, &spec).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let media = bytes.windows(4).position(|four| four == b"mdat").unwrap();
+    let index = bytes.windows(4).position(|four| four == b"moov").unwrap();
+    let end = if index > media { index } else { bytes.len() };
+    let (from, to) = (media + (end - media) / 10 * 7, media + (end - media) / 10 * 9);
+    bytes[from..to].fill(0x55);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(sample(&path, Sampling::Every { n: 1 }, &spec).is_err());
+    assert_eq!(sample(&path, Sampling::Around { at_ms: 500, n: 1, step: 1 }, &spec).unwrap(), wanted);
+}
+
+/// A quarter to the right, as phones write it into the header of a track.
+fn turn_a_quarter(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let header = bytes.windows(4).position(|four| four == b"tkhd").unwrap();
+    // ISO 14496-12, 8.3.2: version and flags, times, id, duration, reserved, layer, group, volume: 40 bytes of version 0.
+    let at = header + 4 + 40;
+    let one = 0x0001_0000_i32;
+    let matrix = [0, one, 0, -one, 0, 0, 0, 0, 0x4000_0000];
+    let matrix: Vec<u8> = matrix.iter().flat_map(|v| v.to_be_bytes()).collect();
+    assert_eq!(bytes[at..at + 4], one.to_be_bytes());
+    bytes[at..at + 36].copy_from_slice(&matrix);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_clip_is_turned_as_its_track_says() {
+    let folder = folder();
+    let path = made_in(&folder, "v.mp4", &Made { frames: 4, audio_rate: None, ..Made::default() });
+    let spec = FrameSpec { keep_rgb: true, ..FrameSpec::plain(40, 24) };
+    let turned_back = FrameSpec { keep_rgb: true, ..FrameSpec::plain(24, 40) };
+    let upright = sample(&path, Sampling::Uniform { n: 1 }, &turned_back).unwrap().rgb.unwrap();
+    turn_a_quarter(&path);
+    let turned = sample(&path, Sampling::Uniform { n: 1 }, &spec).unwrap().rgb.unwrap();
+    // What was the lower left corner is now the upper left: row y of the result is column y, read from below.
+    for y in 0..24 {
+        for x in 0..40 {
+            let (now, before) = ((y * 40 + x) * 3, ((39 - x) * 24 + y) * 3);
+            assert_eq!(turned[now..now + 3], upright[before..before + 3], "at {x}, {y}");
+        }
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_in_words() {
+    let folder = folder();
+    let path = made_in(&folder, "v.mp4", &Made { frames: 4, audio_rate: None, ..Made::default() });
+    let refused = |sampling, spec: FrameSpec| {
+        let error = sample(&path, sampling, &spec).unwrap_err();
+        assert_eq!(error.kind, pipe_video::VideoErrorKind::BadOption, "{error}");
+        error.message
+    };
+    let one = Sampling::Uniform { n: 1 };
+    assert!(refused(one, FrameSpec { mean: [f32::NAN; 3], ..FrameSpec::plain(8, 8) }).contains("mean[0] is NaN"));
+    assert!(refused(one, FrameSpec { std: [1.0, 0.0, 1.0], ..FrameSpec::plain(8, 8) }).contains("std[1] is 0"));
+    assert!(refused(one, FrameSpec::plain(8, 1 << 20)).contains("8x1048576"));
+    assert!(refused(Sampling::Uniform { n: 0 }, FrameSpec::plain(8, 8)).contains("no frame"));
+    assert!(refused(Sampling::Around { at_ms: 0, n: 1, step: 0 }, FrameSpec::plain(8, 8)).contains("no frame"));
+    let many = Sampling::Uniform { n: 1 << 20 };
+    assert!(refused(many, FrameSpec::plain(1000, 1000)).contains("GiB"));
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::loops::{Loops, Rounded};
 use crate::frames::matrix::Coefficients;
 use crate::frames::picture::{Chroma, Picture, PixelFormat, Plane};
 use crate::frames::plan::Plan;
@@ -33,7 +34,7 @@ impl RowConverter {
 
     /// One source row: all of red, of green, of blue, of the wanted columns.
     #[inline(always)]
-    pub(super) fn row(&mut self, plan: &Plan, picture: &Picture<'_>, row: usize, rgb: &mut [u8]) {
+    pub(super) fn row<L: Loops>(&mut self, loops: L, plan: &Plan, picture: &Picture<'_>, row: usize, rgb: &mut [u8]) {
         let (format, c) = (plan.shape.format, &plan.colour);
         let chroma_row = row >> format.sub_y;
         if self.added_row != Some(chroma_row) {
@@ -44,12 +45,16 @@ impl RowConverter {
         let skipped = self.columns.len() - wanted;
         let plane = &picture.planes[0];
         let columns = self.columns.start + skipped..self.columns.end;
+        let [red, green, blue] = &self.added;
+        let added = [&red[skipped..][..wanted], &green[skipped..][..wanted], &blue[skipped..][..wanted]];
+        let (red, rest) = rgb.split_at_mut(wanted);
+        let (green, blue) = rest.split_at_mut(wanted);
         if format.depth == 8 {
             let luma = &plane.bytes[row * plane.stride..][columns];
-            to_rgb(c, luma, &self.added, skipped, rgb);
+            loops.to_rgb(luma, c.luma, c.shift, added, [red, green, blue]);
         } else {
             read_words(format, plane, row, columns, &mut self.luma);
-            to_rgb(c, &self.luma, &self.added, skipped, rgb);
+            words_to_rgb(c, &self.luma, added, [red, green, blue]);
         }
     }
 
@@ -78,7 +83,7 @@ impl RowConverter {
                 v.extend(pairs.iter().map(|pair| pair[1]));
             }
         }
-        add(c, [u, v], format.sub_x == 1, &mut self.added);
+        add(c, u, v, format.sub_x == 1, &mut self.added);
     }
 }
 
@@ -102,36 +107,39 @@ fn read_words(format: PixelFormat, plane: &Plane<'_>, row: usize, samples: Range
 
 /// What each chroma sample adds, written twice where it counts for two columns.
 #[inline(always)]
-fn add(c: &Coefficients, [u, v]: [&[u16]; 2], twice: bool, added: &mut [Vec<i32>; 3]) {
+fn add(c: &Coefficients, u: &[u16], v: &[u16], twice: bool, added: &mut [Vec<i32>; 3]) {
+    // A copy, so that the compiler sees that no store below changes it.
+    let c = *c;
     let base = (1 << (c.shift - 1)) - c.luma * c.luma_zero;
-    let off = |sample: u16| i32::from(sample) - c.chroma_zero;
     let [red, green, blue] = added;
-    spread(v.iter().map(|&v| base + c.red_v * off(v)), twice, red);
-    spread(u.iter().zip(v).map(|(&u, &v)| base - c.green_v * off(v) - c.green_u * off(u)), twice, green);
-    spread(u.iter().map(|&u| base + c.blue_u * off(u)), twice, blue);
-}
-
-#[inline(always)]
-fn spread(values: impl Iterator<Item = i32>, twice: bool, to: &mut [i32]) {
     if twice {
-        to.as_chunks_mut::<2>().0.iter_mut().zip(values).for_each(|(pair, value)| *pair = [value; 2]);
+        let red = &mut red.as_chunks_mut::<2>().0[..u.len()];
+        let green = &mut green.as_chunks_mut::<2>().0[..u.len()];
+        let blue = &mut blue.as_chunks_mut::<2>().0[..u.len()];
+        for (i, (&u, &v)) in u.iter().zip(v).enumerate() {
+            let (u, v) = (i32::from(u) - c.chroma_zero, i32::from(v) - c.chroma_zero);
+            red[i] = [base + c.red_v * v; 2];
+            green[i] = [base - c.green_v * v - c.green_u * u; 2];
+            blue[i] = [base + c.blue_u * u; 2];
+        }
     } else {
-        to.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+        let (red, green, blue) = (&mut red[..u.len()], &mut green[..u.len()], &mut blue[..u.len()]);
+        for (i, (&u, &v)) in u.iter().zip(v).enumerate() {
+            let (u, v) = (i32::from(u) - c.chroma_zero, i32::from(v) - c.chroma_zero);
+            red[i] = base + c.red_v * v;
+            green[i] = base - c.green_v * v - c.green_u * u;
+            blue[i] = base + c.blue_u * u;
+        }
     }
 }
 
-/// `added` may begin a column before `luma` does.
+/// As `Loops::to_rgb`, for more than 8 bits.
 #[inline(always)]
-fn to_rgb<T: Copy + Into<i32>>(c: &Coefficients, luma: &[T], added: &[Vec<i32>; 3], skipped: usize, rgb: &mut [u8]) {
-    let (factor, shift) = (c.luma, c.shift);
-    let [red, green, blue] = added.each_ref().map(|added| &added[skipped..skipped + luma.len()]);
-    let (to_red, rest) = rgb.split_at_mut(luma.len());
-    let (to_green, to_blue) = rest.split_at_mut(luma.len());
-    let clip = |value: i32| (value >> shift).clamp(0, 255) as u8;
-    for (i, &luma) in luma.iter().enumerate() {
-        let l = factor * luma.into();
-        to_red[i] = clip(l + red[i]);
-        to_green[i] = clip(l + green[i]);
-        to_blue[i] = clip(l + blue[i]);
+fn words_to_rgb(c: &Coefficients, luma: &[u16], added: [&[i32]; 3], rgb: [&mut [u8]; 3]) {
+    let (factor, rounded) = (c.luma, Rounded { shift: c.shift });
+    for (added, to) in added.into_iter().zip(rgb) {
+        for ((to, &added), &luma) in to.iter_mut().zip(added).zip(luma) {
+            *to = rounded.byte(factor * i32::from(luma) + added);
+        }
     }
 }

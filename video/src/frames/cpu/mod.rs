@@ -4,6 +4,10 @@
 //! and the machine's best is taken at run time. Only a few source rows are ever in RGB at once: those that the next
 //! rows of the result are made of. Pictures are shared out among threads, so that no thread has a say in any byte.
 
+mod loops;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod convert;
 mod filter;
 mod pack;
@@ -12,6 +16,7 @@ use std::thread;
 
 use convert::RowConverter;
 use filter::{ColumnFilter, RowFilter};
+use loops::{Loops, Portable};
 
 use super::error::FrameError;
 use super::picture::Picture;
@@ -83,14 +88,19 @@ impl Worker {
     fn run(&mut self, vectors: Vectors, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) {
         for (picture, tensor) in pictures.iter().zip(out.chunks_exact_mut(plan.frame_bytes())) {
             match vectors {
-                Vectors::Best(arch) => arch.dispatch(|| self.picture(plan, picture, tensor)),
-                Vectors::Common => self.picture(plan, picture, tensor),
+                #[cfg(target_arch = "x86_64")]
+                Vectors::Best(pulp::Arch::V3(simd)) => {
+                    let one = One { loops: simd, worker: self, plan, picture, tensor };
+                    pulp::Simd::vectorize(simd, one);
+                }
+                Vectors::Best(arch) => arch.dispatch(One { loops: Portable, worker: self, plan, picture, tensor }),
+                Vectors::Common => self.picture(Portable, plan, picture, tensor),
             }
         }
     }
 
     #[inline(always)]
-    fn picture(&mut self, plan: &Plan, picture: &Picture<'_>, tensor: &mut [u8]) {
+    fn picture<L: Loops>(&mut self, loops: L, plan: &Plan, picture: &Picture<'_>, tensor: &mut [u8]) {
         let (width, height) = (plan.place.width as usize, plan.place.height as usize);
         self.resized.resize(width * height * 3, 0);
         let needed = filter::needed_columns(&plan.columns);
@@ -98,10 +108,28 @@ impl Worker {
         self.rows.begin(plan, needed.len());
         for first in (0..height).step_by(GROUP) {
             let group = first..(first + GROUP).min(height);
-            let (rows, convert) = (&mut self.rows, &mut self.convert);
-            rows.make(plan, group.clone(), |row, rgb| convert.row(plan, picture, row, rgb));
-            self.columns.make(plan, group, needed.start, self.rows.made(), &mut self.resized);
+            self.rows.make(loops, plan, picture, group.clone(), &mut self.convert);
+            self.columns.make(loops, plan, group, needed.start, self.rows.made(), &mut self.resized);
         }
         pack::pack(plan, &self.resized, tensor);
+    }
+}
+
+/// The work on one picture. What is compiled for wide vectors is what is inlined into `with_simd`, so everything below it
+/// is `inline(always)`, and there are no closures that the compiler could take for functions of their own.
+struct One<'a, L> {
+    loops: L,
+    worker: &'a mut Worker,
+    plan: &'a Plan,
+    picture: &'a Picture<'a>,
+    tensor: &'a mut [u8],
+}
+
+impl<L: Loops> pulp::WithSimd for One<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.worker.picture(self.loops, self.plan, self.picture, self.tensor);
     }
 }

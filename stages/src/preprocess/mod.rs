@@ -1,0 +1,189 @@
+//! `kind = "preprocess"`: clips -> tensors ready for a model, in shards.
+
+mod settings;
+mod shards;
+
+use crate::extract_clips::video_failure;
+use crate::jsonl;
+use crate::records::{CLIPS, ClipRecord, FRAMES, FramesRecord};
+use crate::side_by_side;
+use pipe_engine::attempt::Input;
+use pipe_engine::failure::Failure;
+use pipe_engine::key::{Key, KeyWriter};
+use pipe_engine::stage::{ConfigProblem, Format, StageKind, read_config};
+use pipe_engine::work::Work;
+use pipe_video::frames::{Cpu, Preprocess as Device};
+use pipe_video::{sample_on, tensor_sheet, versions};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value as Json, json};
+use settings::{DtypeName, FormatName, LayoutName, Settings};
+use shards::Clip;
+use std::fs;
+use std::path::PathBuf;
+
+/// Raised whenever the same clip would give other numbers. 2: exact colours in integers, turns, pixel aspect.
+const CODE: u32 = 2;
+
+/// The preview shows the frames of this many clips, each a row of at most so many, so wide.
+const SHEET: (usize, usize, u32) = (12, 8, 160);
+
+pub(crate) struct Preprocess;
+
+impl StageKind for Preprocess {
+    fn name(&self) -> &'static str {
+        "preprocess"
+    }
+
+    fn code(&self) -> String {
+        format!("{CODE} {}", versions())
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        Settings::json_schema(generator)
+    }
+
+    fn formats(&self) -> Vec<Format> {
+        vec![Format::of::<FramesRecord>("frames", &[FRAMES])]
+    }
+
+    fn makes(&self, _: &Json) -> Vec<String> {
+        vec![FRAMES.to_owned()]
+    }
+
+    fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
+        read_config::<Settings>(config)?.check()
+    }
+
+    fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
+        let settings: Settings = work.config()?;
+        let input = work.input("clips")?;
+        let clips: Vec<ClipRecord> = jsonl::read(&work.path_in(input, CLIPS)?)?;
+        let job = Job { work, input, settings: &settings, code: self.code(), clips: clips.len() };
+        let mut index = Vec::with_capacity(clips.len());
+        let mut first = None;
+        let mut files = Vec::new();
+        for (number, part) in clips.chunks(settings.shard_clips()).enumerate() {
+            let shard = format!("frames-{number:05}.{}", shards::extension(settings.format));
+            let place = job.shard(&shard, part, index.len())?;
+            first.get_or_insert(place);
+            files.push(json!({ "file": shard, "clips": part.len() }));
+            let place =
+                |(row, clip): (usize, &ClipRecord)| FramesRecord { id: clip.id.clone(), shard: shard.clone(), row };
+            index.extend(part.iter().enumerate().map(place));
+        }
+        work.write(FRAMES, &jsonl::write(&index))?;
+        work.write("tensors.json", &pretty(&manifest(&settings, clips.len(), files)))?;
+        if let Some(shard) = first {
+            job.preview(&shard)?;
+        }
+        Ok(json!({ "clips": clips.len(), "shape": settings.shape() }))
+    }
+}
+
+/// What the numbers are, for whoever reads them.
+fn manifest(settings: &Settings, clips: usize, shards: Vec<Json>) -> Json {
+    let spec = settings.spec();
+    let (dtype, normal) = match settings.dtype {
+        DtypeName::U8 => ("u8", Json::Null),
+        DtypeName::F16 => ("f16", json!({ "mean": spec.mean, "std": spec.std })),
+        DtypeName::F32 => ("f32", json!({ "mean": spec.mean, "std": spec.std })),
+    };
+    let axes = match settings.layout {
+        LayoutName::Nchw => ["clip", "frame", "channel", "height", "width"],
+        LayoutName::Nhwc => ["clip", "frame", "height", "width", "channel"],
+    };
+    json!({
+        "version": 1,
+        "clips": clips,
+        "axes": axes,
+        "shape_of_a_clip": settings.shape(),
+        "dtype": dtype,
+        "channels": "RGB",
+        "normalised": normal,
+        "shards": shards,
+    })
+}
+
+fn pretty(value: &Json) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
+/// The work on the clips of one input.
+struct Job<'a> {
+    work: &'a Work<'a>,
+    input: &'a Input,
+    settings: &'a Settings,
+    code: String,
+    /// How many clips there are in all.
+    clips: usize,
+}
+
+impl Job<'_> {
+    /// One shard, found in the store or made: what died halfway goes on after its last whole shard. `before`: clips that
+    /// are done. Returns where it lies.
+    fn shard(&self, name: &str, part: &[ClipRecord], before: usize) -> Result<PathBuf, Failure> {
+        let item = self.work.item(&self.key(part)?, name, |out| {
+            let bytes = shards::write(self.settings, &self.tensors(part, before)?)?;
+            fs::write(out, bytes).map_err(|e| Failure::io("write", out, &e))?;
+            Ok(json!({ "clips": part.len() }))
+        })?;
+        self.work.progress(before + part.len(), self.clips, "clips");
+        Ok(self.work.path(&item.file))
+    }
+
+    /// What decides a shard's bytes. A clip's id is in WebDataset alone.
+    fn key(&self, part: &[ClipRecord]) -> Result<Key, Failure> {
+        let spec = self.settings.spec();
+        let mut key = KeyWriter::default()
+            .field("kind", "preprocess/shard")
+            .field("code", &self.code)
+            .field("frames", format!("{spec:?}"))
+            .field("sampling", format!("{:?} of {}", self.settings.sampling(), self.settings.count()))
+            .field("format", shards::extension(self.settings.format));
+        for (row, clip) in part.iter().enumerate() {
+            let file = self.input.files.iter().find(|file| file.path == clip.path);
+            let file = file.ok_or_else(|| Failure::failed("no_clip", format!("clip `{}` has no file", clip.id)))?;
+            key = key.field(format!("clip {row}"), &file.blake3);
+            if matches!(self.settings.format, FormatName::Webdataset) {
+                key = key.field(format!("id {row}"), &clip.id);
+            }
+        }
+        Ok(key.finish())
+    }
+
+    /// The tensors of some clips, in their order.
+    fn tensors(&self, part: &[ClipRecord], before: usize) -> Result<Vec<Clip>, Failure> {
+        let progress = |done| self.work.progress(before + done, self.clips, "clips");
+        side_by_side::map(part, self.work.cpu(), progress, |device: &mut Option<Cpu>, clip| {
+            let device = device.get_or_insert_with(|| Cpu::new(1));
+            self.tensor(clip, device)
+                .map_err(|failure| Failure { message: format!("clip `{}`: {}", clip.id, failure.message), ..failure })
+        })
+    }
+
+    fn tensor(&self, clip: &ClipRecord, device: &mut dyn Device) -> Result<Clip, Failure> {
+        let path = self.work.path_in(self.input, &clip.path)?;
+        let sampled = sample_on(device, &path, self.settings.sampling(), &self.settings.spec());
+        let sampled = sampled.map_err(|e| video_failure(&e))?;
+        let (mut tensor, mut frames, count) = (sampled.data, sampled.indexes, self.settings.count());
+        // All clips have as many frames: what is too much is left out, and the last one repeats where there are too few.
+        let length = self.settings.clip_bytes() / count;
+        tensor.truncate(count * length);
+        frames.truncate(count);
+        while let Some(&last) = frames.last().filter(|_| frames.len() < count) {
+            tensor.extend_from_within(tensor.len() - length..);
+            frames.push(last);
+        }
+        Ok(Clip { id: clip.id.clone(), frames, tensor })
+    }
+
+    /// Tensors turned back into pictures, for people: a row for each of the first clips.
+    fn preview(&self, shard: &PathBuf) -> Result<(), Failure> {
+        let bytes = fs::read(shard).map_err(|e| Failure::io("read", shard, &e))?;
+        let (rows, columns, width) = SHEET;
+        let clips = shards::first(self.settings, &bytes, rows);
+        let png = tensor_sheet(&clips, &self.settings.spec(), columns, width)
+            .map_err(|e| Failure::failed("bad_tensor", e.message).help(e.help))?;
+        self.work.write("preview.png", &png)
+    }
+}

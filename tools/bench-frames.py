@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Measures how frames become tensors beside torchvision, torchcodec, PyAV, OpenCV and Pillow, and prints Markdown tables.
+
+    bench-frames.py BENCH_FRAMES [--rounds N] [--frames N]
+
+One thread each; CPU milliseconds a frame, the median over rounds in which every pipeline runs once, so that a machine that
+is busy for a while is busy for all. The frames of the first table are noise, 1080p I420, BT.709, ImageNet mean and std: none of
+these pipelines looks at what it computes. The second table decodes a video that is made for it (x264 by PyAV's libraries).
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+WIDTH, HEIGHT = 1920, 1080
+SIZES = (224, 640)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("program", type=Path, help="the example bench_frames of pipe-video, built with --release")
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--frames", type=int, default=30, help="frames a pipeline handles in a round")
+    arguments.add_argument("--peer", help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.peer:
+        return peer(**json.loads(options.peer))
+    from frame_peers import install_frame_peers
+    python = install_frame_peers()
+    with tempfile.TemporaryDirectory(prefix="bench-frames-") as folder:
+        video = f"{folder}/video.mp4"
+        ask(python, {"what": "make", "size": 0, "frames": 240, "video": video})
+        tables(options, python, video)
+
+
+def tables(options, python, video):
+    ours = {"pipe": "ours", "crates `yuv` + `fast_image_resize`": "crates"}
+    theirs = {"torchvision v2, antialias": "torchvision", "Pillow BILINEAR": "pillow", "OpenCV INTER_AREA": "opencv-area",
+              "OpenCV INTER_LINEAR (no antialias)": "opencv-linear"}
+    rows = {name: {size: [] for size in SIZES} for name in (*ours, *theirs)}
+    for _ in range(options.rounds):
+        for size in SIZES:
+            for name, what in ours.items():
+                rows[name][size].append(program(options.program, [what, size], 4 * options.frames))
+            for name, what in theirs.items():
+                rows[name][size].append(ask(python, {"what": what, "size": size, "frames": options.frames}))
+    table("YUV to tensor", rows)
+    rows = {name: {size: [] for size in SIZES} for name in ("pipe", "PyAV + torchvision", "torchcodec + torchvision")}
+    alone, sparse = [], []
+    for _ in range(options.rounds):
+        alone.append(program(options.program, ["decode", 0, video], 240, per_file=True))
+        sparse.append(program(options.program, ["sparse", 224, video], 8, per_file=True))
+        for size in SIZES:
+            rows["pipe"][size].append(program(options.program, ["clip", size, video], 240, per_file=True))
+            for name, what in (("PyAV + torchvision", "pyav"), ("torchcodec + torchvision", "torchcodec")):
+                figure = ask(python, {"what": what, "size": size, "frames": 240, "video": video}, may_fail=True)
+                rows[name][size].append(figure)
+    table("Decode and YUV to tensor, all 240 frames", rows)
+    whole = statistics.median(rows["pipe"][224]) * 240
+    print(f"\nDecoding alone: {statistics.median(alone):.2f} ms a frame. 8 of the 240 frames: "
+          f"{statistics.median(sparse) * 8:.0f} ms, all of them: {whole:.0f} ms.")
+
+
+def table(title, rows):
+    print(f"\n| {title}: CPU ms a frame | 224 | pipe = 1 | 640 | pipe = 1 |\n|---|---|---|---|---|")
+    base = {size: statistics.median(rows["pipe"][size]) for size in SIZES}
+    for name, figures in rows.items():
+        cells = []
+        for size in SIZES:
+            known = [figure for figure in figures[size] if figure is not None]
+            middle = statistics.median(known) if known else None
+            cells += [f"{middle:.2f}", f"{middle / base[size]:.2f}"] if known else ["does not run", ""]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def program(path, arguments, frames, per_file=False):
+    """CPU ms a frame: the time of one run with the work less that of one without."""
+    what, size, *rest = arguments
+    def cpu(repeat):
+        child = subprocess.Popen([path, what, str(size), str(repeat), *rest], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = status
+        if status:
+            sys.exit(f"{path} {what} failed")
+        return used.ru_utime + used.ru_stime
+    times = 1 if per_file else frames
+    return (cpu(times) - cpu(0)) / frames * 1000
+
+
+def ask(python, question, may_fail=False):
+    """A figure from a pipeline in Python, which measures itself: its imports take seconds and are nobody's fault."""
+    answer = subprocess.run([python, __file__, "-", "--peer", json.dumps(question)], capture_output=True, text=True)
+    if answer.returncode:
+        if may_fail:
+            print(f"{question['what']} does not run: {answer.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            return None
+        sys.exit(answer.stderr)
+    return float(answer.stdout.split()[-1])
+
+
+def peer(what, size, frames, video=None):
+    import numpy as np
+    if what == "make":
+        make(video, frames)
+        return print(0.0)
+    work = pipelines(size, video)[what]
+    pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT * 3 // 2, WIDTH), dtype=np.uint8)
+    if video is None:
+        work(pixels)
+    begun = cpu()
+    for _ in range(1 if video else frames):
+        work(pixels)
+    print((cpu() - begun) / frames * 1000)
+
+
+def cpu():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def make(video, frames):
+    """Soft moving shapes and some noise at about 8 Mb/s, key frames every two seconds, three B frames."""
+    import av
+    import numpy as np
+    random = np.random.default_rng(3)
+    with av.open(video, "w") as out:
+        stream = out.add_stream("libx264", rate=30, options={"preset": "veryfast", "b": "8M", "bf": "3", "g": "60"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1
+        y, x = np.mgrid[0:HEIGHT * 3 // 2, 0:WIDTH].astype(np.float32)
+        for number in range(frames):
+            pixels = 128 + 60 * np.sin((x + 9 * number) / 90) * np.cos((y - 5 * number) / 70)
+            pixels += random.integers(-6, 7, (HEIGHT * 3 // 2 // 4, WIDTH // 4)).repeat(4, 0).repeat(4, 1)[: len(pixels)]
+            frame = av.VideoFrame.from_ndarray(np.clip(pixels, 16, 235).astype(np.uint8), "yuv420p")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+
+
+def pipelines(size, video):
+    import av
+    import cv2
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torchvision.transforms.v2 import functional as F
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    np_mean, np_std = np.array(mean, np.float32), np.array(std, np.float32)
+
+    def rgb(pixels):
+        frame = av.VideoFrame.from_ndarray(pixels, "yuv420p")
+        return frame.to_ndarray(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601")
+
+    def normalise(small):
+        return ((small.astype(np.float32) / 255 - np_mean) / np_std).transpose(2, 0, 1).copy()
+
+    def tensor(chw):
+        small = F.resize(chw, [size, size], antialias=True)
+        return F.normalize(F.to_dtype(small, torch.float32, scale=True), mean, std)
+
+    def of_array(array):
+        return tensor(torch.from_numpy(array).permute(2, 0, 1))
+
+    def pyav(_):
+        with av.open(video) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+            for frame in container.decode(stream):
+                of_array(frame.to_ndarray(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601"))
+
+    def torchcodec(_):
+        from torchcodec.decoders import VideoDecoder
+        for frame in VideoDecoder(video, num_ffmpeg_threads=1, seek_mode="approximate"):
+            tensor(frame)
+
+    return {
+        "torchvision": lambda pixels: of_array(rgb(pixels)),
+        "pillow": lambda pixels: normalise(np.asarray(Image.fromarray(rgb(pixels)).resize((size, size), Image.BILINEAR))),
+        "opencv-area": lambda pixels: normalise(cv2.resize(rgb(pixels), (size, size), interpolation=cv2.INTER_AREA)),
+        "opencv-linear": lambda pixels: normalise(cv2.resize(rgb(pixels), (size, size))),
+        "pyav": pyav,
+        "torchcodec": torchcodec,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+//! A clip's packets, without decoding -> when its frames are shown, and from which key frame each can be decoded.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use ffmpeg_next::Packet;
+
+use super::choose::FrameTimes;
+use crate::error::VideoError;
+use crate::libav::raw;
+use crate::source::{Source, open_input};
+
+/// The frames of a clip as its container states them.
+pub(super) struct Index {
+    pub(super) times: FrameTimes,
+    /// For each frame, in the order they are shown: how many key frames come before its packet in the file, its own counted.
+    groups: Vec<usize>,
+}
+
+impl Index {
+    /// Reads the packets of the pictures that are shown.
+    pub(super) fn read(path: &Path, source: &Source) -> Result<Self, VideoError> {
+        let video = source.video().index;
+        let mut input = open_input(path)?;
+        let mut shown: Vec<(i64, usize, i64)> = Vec::new();
+        let mut group = 0;
+        let mut packet = Packet::empty();
+        while packet.read(&mut input).is_ok() {
+            if packet.stream() != video {
+                continue;
+            }
+            group += usize::from(packet.is_key());
+            if !raw::is_hidden(&packet) {
+                shown.push((packet.pts().unwrap_or(i64::MAX), group, packet.duration()));
+            }
+        }
+        shown.sort_unstable();
+        let last_ticks = shown.last().map_or(1, |&(_, _, ticks)| ticks);
+        let groups = shown.iter().map(|&(_, group, _)| group).collect();
+        Ok(Index { times: FrameTimes { ticks: shown.into_iter().map(|(pts, ..)| pts).collect(), last_ticks }, groups })
+    }
+
+    /// The spans of ticks in which the wanted frames lie, when decoding those alone is worth going from one to the
+    /// next. `None`: the whole clip is to be decoded.
+    pub(super) fn spans(&self, wanted: &[usize]) -> Option<Vec<Range<i64>>> {
+        let told_apart = self.times.ticks.windows(2).all(|pair| pair[0] < pair[1]);
+        if !told_apart || self.times.ticks.last() == Some(&i64::MAX) {
+            return None;
+        }
+        let mut spans: Vec<(usize, Range<i64>)> = Vec::new();
+        for &index in wanted {
+            let (group, tick) = (self.groups[index], self.times.ticks[index]);
+            match spans.last_mut() {
+                // Going on decoding is cheaper than a seek into the group that comes next.
+                Some((last, span)) if group <= *last + 1 => {
+                    *last = group.max(*last);
+                    span.end = tick + 1;
+                }
+                _ => spans.push((group, tick..tick + 1)),
+            }
+        }
+        let groups: BTreeSet<usize> = self.groups.iter().copied().collect();
+        let last = self.times.ticks.last().copied().unwrap_or(0);
+        let is_all = spans.len() == 1 && spans[0].1.end > last && wanted.first().is_some_and(|&i| self.groups[i] <= 1);
+        (!is_all && !groups.is_empty()).then(|| spans.into_iter().map(|(_, span)| span).collect())
+    }
+}
