@@ -1,14 +1,14 @@
 //! One opened video: seeks, decodes frames in display order, and lays audio packets of the wanted span aside.
 //! Knows ticks and packets; knows nothing of encoders, clips or tensors.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::codec::{self, decoder, threading};
 use ffmpeg_next::format::context::{Input, StreamIo};
-use ffmpeg_next::{Dictionary, Error as AvError, Packet, Rational, ffi, format, frame, media};
+use ffmpeg_next::{Dictionary, Discard, Error as AvError, Packet, Rational, ffi, format, frame, media};
 
 use crate::error::{VideoError, VideoErrorKind};
 use crate::libav::{self, raw};
@@ -64,6 +64,8 @@ pub(crate) struct Source {
     first: Option<frame::Video>,
     laid_aside: VecDeque<Packet>,
     audio_done: bool,
+    /// The only pictures that are wanted, by their times.
+    only: Option<HashSet<i64>>,
 }
 
 impl Source {
@@ -117,6 +119,7 @@ impl Source {
             first: None,
             laid_aside: VecDeque::new(),
             audio_done: false,
+            only: None,
         })
     }
 
@@ -174,6 +177,12 @@ impl Source {
     /// Milliseconds on the viewer's clock of a video tick.
     pub(crate) fn ms(&self, tick: i64) -> u64 {
         Moment::from_ticks(tick, self.video.base).minus(self.origin).to_ms()
+    }
+
+    /// Says that only pictures of these times are wanted. Others come out only if what is wanted was made from them, so
+    /// `check_promise` has nothing to say afterwards.
+    pub(crate) fn want_only(&mut self, times: HashSet<i64>) {
+        self.only = Some(times);
     }
 
     /// Goes to a key frame from which every frame of the span can be decoded.
@@ -285,6 +294,10 @@ impl Source {
     fn decode(&mut self, packet: &Packet) -> Result<(), VideoError> {
         if self.key_pts.is_none() && packet.is_key() {
             self.key_pts = packet.pts();
+        }
+        if let Some(only) = &self.only {
+            let wanted = packet.pts().is_none_or(|pts| only.contains(&pts));
+            self.decoder.skip_frame(if wanted { Discard::Default } else { Discard::NonReference });
         }
         let sent = self.decoder.send_packet(packet);
         let leads_the_key_frame = match (packet.pts().or(packet.dts()), self.key_pts) {

@@ -1,6 +1,5 @@
 //! A clip's packets, without decoding -> when its frames are shown, and from which key frame each can be decoded.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -41,8 +40,8 @@ impl Index {
         Ok(Index { times: FrameTimes { ticks: shown.into_iter().map(|(pts, ..)| pts).collect(), last_ticks }, groups })
     }
 
-    /// The spans of ticks in which the wanted frames lie, when decoding those alone is worth going from one to the
-    /// next. `None`: the whole clip is to be decoded.
+    /// The spans of ticks in which the wanted frames lie, one for each run of groups that are decoded together. `None`: all
+    /// frames are wanted, or their times do not tell them apart, so that the whole clip is to be decoded.
     pub(super) fn spans(&self, wanted: &[usize]) -> Option<Vec<Range<i64>>> {
         let told_apart = self.times.ticks.windows(2).all(|pair| pair[0] < pair[1]);
         if !told_apart || self.times.ticks.last() == Some(&i64::MAX) {
@@ -60,9 +59,9 @@ impl Index {
                 _ => spans.push((group, tick..tick + 1)),
             }
         }
-        let groups: BTreeSet<usize> = self.groups.iter().copied().collect();
-        let last = self.times.ticks.last().copied().unwrap_or(0);
-        let is_all = spans.len() == 1 && spans[0].1.end > last && wanted.first().is_some_and(|&i| self.groups[i] <= 1);
-        (!is_all && !groups.is_empty()).then(|| spans.into_iter().map(|(_, span)| span).collect())
+        let mut distinct = wanted.to_vec();
+        distinct.dedup();
+        let is_all = distinct.len() == self.times.ticks.len();
+        (!is_all).then(|| spans.into_iter().map(|(_, span)| span).collect())
     }
 }

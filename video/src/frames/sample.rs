@@ -152,6 +152,7 @@ impl Clip<'_> {
         spans: &[std::ops::Range<i64>],
     ) -> Result<Option<Sampled>, VideoError> {
         let mut source = Source::open(self.path)?;
+        source.want_only(wanted.iter().map(|&index| times.ticks[index]).collect());
         let mut packer = Packer::new(self, device, wanted)?;
         let mut frame = frame::Video::empty();
         for span in spans {

@@ -37,37 +37,36 @@ impl Loops for V3 {
         Portable.to_rgb(&luma[whole..], factor, shift, rest, targets);
     }
 
-    /// 32 columns at a time, two rows together; the sums stay in registers.
+    /// 64 columns at a time, two rows together; the sums stay in registers.
     #[inline(always)]
     fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[u8]], made: &mut [u8]) {
-        let whole = made.len() / 32 * 32;
+        let whole = made.len() / 64 * 64;
         let count = self.sse2._mm_cvtsi32_si128(rounded.shift as i32);
-        let zero = self.avx._mm256_setzero_si256();
-        for x in (0..whole).step_by(32) {
-            let mut sums = [self.avx._mm256_set1_epi32(rounded.half()); 4];
+        let half = self.avx._mm256_set1_epi32(rounded.half());
+        for x in (0..whole).step_by(64) {
+            let (mut left, mut right) = ([half; 4], [half; 4]);
             for (pair, k) in rows.chunks(2).zip(weights.chunks(2)) {
-                let first = cast::<[u8; 32], __m256i>(at(pair[0], x));
-                let second = if pair.len() == 2 { cast::<[u8; 32], __m256i>(at(pair[1], x)) } else { zero };
+                let first = at::<u8, 64>(pair[0], x);
+                // The last row of an odd number is taken twice, the second time with a weight of 0.
+                let second = at::<u8, 64>(pair[pair.len() - 1], x);
                 let k = self.avx._mm256_set1_epi32(two(k));
-                let low = self.avx2._mm256_unpacklo_epi8(first, second);
-                let high = self.avx2._mm256_unpackhi_epi8(first, second);
-                let words = [
-                    self.avx2._mm256_unpacklo_epi8(low, zero),
-                    self.avx2._mm256_unpackhi_epi8(low, zero),
-                    self.avx2._mm256_unpacklo_epi8(high, zero),
-                    self.avx2._mm256_unpackhi_epi8(high, zero),
-                ];
-                for (sum, words) in sums.iter_mut().zip(words) {
-                    *sum = self.avx2._mm256_add_epi32(*sum, self.avx2._mm256_madd_epi16(words, k));
-                }
+                let [first_left, first_right] = cast::<[u8; 64], [__m256i; 2]>(first);
+                let [second_left, second_right] = cast::<[u8; 64], [__m256i; 2]>(second);
+                weigh_pair(self, first_left, second_left, k, &mut left);
+                weigh_pair(self, first_right, second_right, k, &mut right);
             }
-            for sum in &mut sums {
-                *sum = self.avx2._mm256_sra_epi32(*sum, count);
+            for (part, sums) in [(0, left), (1, right)] {
+                let [a, b, c, d] = sums;
+                // The unpacking before and this packing undo each other within each half of a register.
+                let low = self
+                    .avx2
+                    ._mm256_packs_epi32(self.avx2._mm256_sra_epi32(a, count), self.avx2._mm256_sra_epi32(b, count));
+                let high = self
+                    .avx2
+                    ._mm256_packs_epi32(self.avx2._mm256_sra_epi32(c, count), self.avx2._mm256_sra_epi32(d, count));
+                let bytes = cast::<__m256i, [u8; 32]>(self.avx2._mm256_packus_epi16(low, high));
+                made[x + 32 * part..][..32].copy_from_slice(&bytes);
             }
-            // The unpacking above and this packing undo each other within each half of a register.
-            let low = self.avx2._mm256_packs_epi32(sums[0], sums[1]);
-            let high = self.avx2._mm256_packs_epi32(sums[2], sums[3]);
-            made[x..x + 32].copy_from_slice(&cast::<__m256i, [u8; 32]>(self.avx2._mm256_packus_epi16(low, high)));
         }
         if whole < made.len() {
             weigh_rest(weights, rounded, rows, whole, made);
@@ -112,6 +111,23 @@ impl Loops for V3 {
         for (row, to) in rows.into_iter().zip(square) {
             *to = cast(row);
         }
+    }
+}
+
+/// Adds 32 columns of two rows to their sums.
+#[inline(always)]
+fn weigh_pair(simd: V3, first: __m256i, second: __m256i, k: __m256i, sums: &mut [__m256i; 4]) {
+    let zero = simd.avx._mm256_setzero_si256();
+    let low = simd.avx2._mm256_unpacklo_epi8(first, second);
+    let high = simd.avx2._mm256_unpackhi_epi8(first, second);
+    let words = [
+        simd.avx2._mm256_unpacklo_epi8(low, zero),
+        simd.avx2._mm256_unpackhi_epi8(low, zero),
+        simd.avx2._mm256_unpacklo_epi8(high, zero),
+        simd.avx2._mm256_unpackhi_epi8(high, zero),
+    ];
+    for (sum, words) in sums.iter_mut().zip(words) {
+        *sum = simd.avx2._mm256_add_epi32(*sum, simd.avx2._mm256_madd_epi16(words, k));
     }
 }
 

@@ -108,27 +108,30 @@ fn read_words(format: PixelFormat, plane: &Plane<'_>, row: usize, samples: Range
 /// What each chroma sample adds, written twice where it counts for two columns.
 #[inline(always)]
 fn add(c: &Coefficients, u: &[u16], v: &[u16], twice: bool, added: &mut [Vec<i32>; 3]) {
-    // A copy, so that the compiler sees that no store below changes it.
-    let c = *c;
     let base = (1 << (c.shift - 1)) - c.luma * c.luma_zero;
+    // All of these fit 16 bits, and machines multiply 16 bits by 16 faster than 32 by 32.
+    let narrow = |value: i32| value as i16;
+    let (zero, red_v, green_v) = (c.chroma_zero, narrow(c.red_v), narrow(c.green_v));
+    let (green_u, blue_u) = (narrow(c.green_u), narrow(c.blue_u));
+    let product = |a: i16, b: i16| i32::from(a) * i32::from(b);
     let [red, green, blue] = added;
     if twice {
         let red = &mut red.as_chunks_mut::<2>().0[..u.len()];
         let green = &mut green.as_chunks_mut::<2>().0[..u.len()];
         let blue = &mut blue.as_chunks_mut::<2>().0[..u.len()];
         for (i, (&u, &v)) in u.iter().zip(v).enumerate() {
-            let (u, v) = (i32::from(u) - c.chroma_zero, i32::from(v) - c.chroma_zero);
-            red[i] = [base + c.red_v * v; 2];
-            green[i] = [base - c.green_v * v - c.green_u * u; 2];
-            blue[i] = [base + c.blue_u * u; 2];
+            let (u, v) = (narrow(i32::from(u) - zero), narrow(i32::from(v) - zero));
+            red[i] = [base + product(red_v, v); 2];
+            green[i] = [base - product(green_v, v) - product(green_u, u); 2];
+            blue[i] = [base + product(blue_u, u); 2];
         }
     } else {
         let (red, green, blue) = (&mut red[..u.len()], &mut green[..u.len()], &mut blue[..u.len()]);
         for (i, (&u, &v)) in u.iter().zip(v).enumerate() {
-            let (u, v) = (i32::from(u) - c.chroma_zero, i32::from(v) - c.chroma_zero);
-            red[i] = base + c.red_v * v;
-            green[i] = base - c.green_v * v - c.green_u * u;
-            blue[i] = base + c.blue_u * u;
+            let (u, v) = (narrow(i32::from(u) - zero), narrow(i32::from(v) - zero));
+            red[i] = base + product(red_v, v);
+            green[i] = base - product(green_v, v) - product(green_u, u);
+            blue[i] = base + product(blue_u, u);
         }
     }
 }
