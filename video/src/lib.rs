@@ -1,8 +1,8 @@
 //! Cuts exact clips out of game video and turns frames into tensors.
 //!
 //! Everything here speaks of files, milliseconds, frames and pixels. It knows no plays, no stages and no engine.
-//! FFmpeg does the parsing and coding; where its safe binding has no word for what is needed, `libav/raw.rs` has one,
-//! and that is the only file with unsafe code.
+//! FFmpeg does the parsing and coding; where its safe binding has no word for what is needed, `libav/raw.rs` has one.
+//! Besides it, only `cuda/`, which speaks to a driver in C, has unsafe code.
 
 mod error;
 mod time;
@@ -21,6 +21,8 @@ mod mux;
 mod cut;
 mod writer;
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod frames;
 mod sheet;
 mod versions;

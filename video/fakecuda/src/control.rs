@@ -32,6 +32,9 @@ pub(crate) fn obey(driver: &mut Driver, command: &str) -> Result<String, String>
         ["compute", major, minor] => driver.settings.compute = (number(major)? as i32, number(minor)? as i32),
         ["capacity", bytes] => driver.memory.capacity = number(bytes)? as usize,
         ["reverse"] => driver.settings.order = Order::Reverse,
+        ["skip-waits"] => driver.settings.skips_waits = true,
+        ["shorten", bytes] => driver.settings.shorter_by = number(bytes)? as usize,
+        ["patch", at, word] => driver.settings.patch = Some((number(at)? as usize, number(word)? as u32)),
         ["eager"] => driver.settings.is_eager = true,
         ["fault", function, nth, code] => driver.faults.plan(function, number(nth)?, false, number(code)? as u32),
         ["fault-for-good", function, nth, code] => {

@@ -65,6 +65,12 @@ impl DeviceMemory {
         }
     }
 
+    /// All of it is gone with its context.
+    pub(crate) fn clear(&mut self) {
+        self.allocations.values_mut().for_each(|allocation| allocation.is_freed = true);
+        self.used = 0;
+    }
+
     /// The sizes of what is not freed.
     pub(crate) fn live(&self) -> Vec<usize> {
         self.allocations.values().filter(|a| !a.is_freed).map(|a| a.bytes.len()).collect()

@@ -86,7 +86,8 @@ impl<'a> KernelText<'a> {
         for (number, line) in lines.by_ref() {
             let at = |problem: String| format!("line {number}: {problem}");
             match line {
-                "(" | ")" | "{" => {}
+                // A hint to the assembler, which changes no result.
+                "(" | ")" | "{" | ".pragma \"nounroll\";" => {}
                 "}" => return Ok(kernel),
                 _ if line.starts_with(".param ") => kernel.parameter(line).map_err(at)?,
                 _ if line.starts_with(".reg ") => kernel.names.declare(line).map_err(at)?,
