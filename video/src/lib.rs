@@ -23,11 +23,13 @@ mod writer;
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
+mod device;
 pub mod frames;
 mod sheet;
 mod versions;
 
 pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Pixels, Told};
+pub use device::Device;
 pub use encode::{EncodeOptions, Preset};
 pub use error::{VideoError, VideoErrorKind};
 pub use frames::{Fit, FrameSpec, Sampled, Sampling, sample, sample_on};

@@ -19,9 +19,16 @@ mod gpu;
 
 mod info;
 
+mod conformance;
+mod measure;
+mod shared;
+
 #[cfg(test)]
 mod tests;
 
+pub use conformance::disagreements;
 pub use fault::GpuError;
 pub use gpu::Gpu;
 pub use info::{GpuInfo, gpus};
+pub use measure::{JOBS, Job, Speed, measure};
+pub use shared::{Gpus, OnGpu};

@@ -1,6 +1,7 @@
 //! Every call of the driver may fail: nothing panics, nothing is left behind, and no wrong tensor comes out.
 
-use super::cases::Case;
+use super::cases::tiny;
+use crate::cuda::conformance::Case;
 use crate::cuda::{Gpu, GpuError};
 use pipe_fakecuda::FakeDriver;
 
@@ -11,8 +12,8 @@ fn lived(case: &Case) -> Result<Vec<u8>, GpuError> {
 
 #[test]
 fn every_call_of_the_driver_may_fail_once() {
-    let case = Case::tiny(40);
-    let expected = case.expected();
+    let case = tiny(40);
+    let expected = case.expected().unwrap();
     let calls = {
         let driver = FakeDriver::take();
         assert!(lived(&case).unwrap() == expected);
@@ -45,7 +46,7 @@ fn every_call_of_the_driver_may_fail_once() {
 
 #[test]
 fn a_gpu_that_falls_off_its_bus_is_an_error_and_no_hang() {
-    let case = Case::tiny(40);
+    let case = tiny(40);
     for function in ["cuLaunchKernel", "cuStreamSynchronize", "cuMemcpyHtoDAsync_v2", "cuMemAlloc_v2"] {
         let driver = FakeDriver::take();
         let mut gpu = Gpu::open(0).unwrap();
@@ -61,7 +62,7 @@ fn a_gpu_that_falls_off_its_bus_is_an_error_and_no_hang() {
 fn pictures_shorter_than_their_plan_are_refused_before_the_driver_hears_of_them() {
     let driver = FakeDriver::take();
     let mut gpu = Gpu::open(0).unwrap();
-    let case = Case::tiny(1);
+    let case = tiny(1);
     let before = driver.calls();
     let mut out = vec![0; case.plan.frame_bytes() - 1];
     let error = gpu.tensors(&case.plan, &case.pictures(), &mut out).unwrap_err();

@@ -8,3 +8,4 @@ mod faults;
 mod mutants;
 mod overlap;
 mod probing;
+mod sharing;

@@ -1,6 +1,6 @@
 //! Batches and lanes: what is done beside what, and what it costs when memory is short.
 
-use super::cases::Case;
+use super::cases::usual;
 use crate::cuda::{Gpu, GpuError};
 use crate::frames::PixelFormat;
 use pipe_fakecuda::FakeDriver;
@@ -10,8 +10,8 @@ fn pictures_go_in_two_lanes_of_batches() {
     let driver = FakeDriver::take();
     let mut gpu = Gpu::open(0).unwrap();
     // 40 pictures in batches of 16: three launches, the third in the first lane again.
-    let case = Case::usual(PixelFormat::NV12, 40);
-    assert!(case.made(&mut gpu).unwrap() == case.expected());
+    let case = usual(PixelFormat::NV12, 40);
+    assert!(case.made(&mut gpu).unwrap() == case.expected().unwrap());
     assert_eq!(gpu.batch(), Some(16));
     let count = |name| driver.calls().into_iter().find(|(called, _)| called == name).map_or(0, |(_, count)| count);
     assert_eq!((count("cuLaunchKernel"), count("cuMemcpyDtoHAsync_v2")), (3, 3));
@@ -19,7 +19,7 @@ fn pictures_go_in_two_lanes_of_batches() {
     assert_eq!(count("cuStreamCreate"), 3);
     // A second call for the same plan takes no memory.
     let taken = (count("cuMemAlloc_v2"), count("cuMemHostAlloc"), count("cuModuleLoadData"));
-    assert!(case.made(&mut gpu).unwrap() == case.expected());
+    assert!(case.made(&mut gpu).unwrap() == case.expected().unwrap());
     assert_eq!((count("cuMemAlloc_v2"), count("cuMemHostAlloc"), count("cuModuleLoadData")), taken);
 }
 
@@ -27,7 +27,7 @@ fn pictures_go_in_two_lanes_of_batches() {
 fn the_second_batch_is_given_before_the_first_is_waited_for() {
     let driver = FakeDriver::take();
     let mut gpu = Gpu::open(0).unwrap();
-    let case = Case::usual(PixelFormat::NV12, 2);
+    let case = usual(PixelFormat::NV12, 2);
     case.made(&mut gpu).unwrap();
     // The third wait fails: one was for the tables. By then both batches of one picture were given.
     driver.fail("cuStreamSynchronize", 1, 700);
@@ -40,9 +40,9 @@ fn the_second_batch_is_given_before_the_first_is_waited_for() {
 #[test]
 fn a_batch_is_halved_until_it_has_room() {
     let driver = FakeDriver::take();
-    let case = Case::usual(PixelFormat::NV12, 32);
+    let case = usual(PixelFormat::NV12, 32);
     let mut gpu = Gpu::open(0).unwrap();
-    let expected = case.expected();
+    let expected = case.expected().unwrap();
     // Pitches are 80 bytes, so a picture has 39 * 80 + 20 * 80 bytes, and a tensor 36 * 22 * 12. Tables need some 5 kB.
     let one = 80 * 59 + 36 * 22 * 12;
     for (room, batch) in [(32, 16), (16, 8), (8, 4), (2, 1)] {

@@ -1,6 +1,6 @@
 //! What is said where there is no GPU that will do.
 
-use super::cases::Case;
+use super::cases::usual;
 use crate::cuda::{Gpu, GpuError, gpus};
 use crate::frames::PixelFormat;
 use pipe_fakecuda::FakeDriver;
@@ -67,7 +67,7 @@ fn gpus_are_told_as_their_driver_tells_them() {
 #[test]
 fn no_pictures_need_no_memory() {
     let driver = FakeDriver::take();
-    let case = Case::usual(PixelFormat::NV12, 0);
+    let case = usual(PixelFormat::NV12, 0);
     assert_eq!(case.made(&mut Gpu::open(0).unwrap()), Ok(Vec::new()));
     assert_eq!(driver.leaks(), "");
 }
