@@ -1,5 +1,6 @@
 #!/bin/sh
-# The long checks: many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
+# The long checks: the kernels compiled anew (installs clang-16) and compared with the CPU over 10,000 more cases (PIPE_TEST_FRAMES);
+# many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
 # target, 60 unless told, and what the kept input reaches; more clips of hard videos; the recipes for CI; editors; clips
 # in a browser.
@@ -15,6 +16,9 @@ PIPE_TEST_SEEDS=${PIPE_TEST_YEARS:-200} tools/timed.sh "more years of slots" \
     cargo nextest run --release -p pipe-clock --cargo-quiet --final-status-level slow
 PIPE_TEST_CLIPS=${PIPE_TEST_CLIPS:-40} tools/timed.sh "more clips of hard videos" \
     cargo nextest run -p pipe-video --test corpus --cargo-quiet --final-status-level slow
+tools/timed.sh "kernels against their source" tools/ptx.sh check
+PIPE_TEST_SEEDS=${PIPE_TEST_FRAMES:-10000} tools/timed.sh "more frames, CPU against kernels" \
+    cargo nextest run -p pipe-video --cargo-quiet --final-status-level slow -E 'test(/^cuda::tests::agreement::/)'
 tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh

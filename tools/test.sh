@@ -56,4 +56,5 @@ part "tests" cargo nextest run --workspace --cargo-quiet --status-level fail --f
 part "kills, power cuts, full disks" tools/test.sh fire
 part "doc tests" cargo test --workspace --doc --quiet
 part "schemas" tools/test.sh schemas
+part "kernels against their source" tools/ptx.sh known
 printf '%-60s done in %d s\n' "all checks" "$(( $(date +%s) - begun ))" >&2

@@ -1,8 +1,12 @@
 //! The command line as types. Knows nothing of what a verb does with them.
 
 mod cache;
+#[cfg(feature = "cuda")]
+mod gpu;
 
 pub(crate) use cache::*;
+#[cfg(feature = "cuda")]
+pub(crate) use gpu::*;
 
 use crate::printer::ColorChoice;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
@@ -100,6 +104,9 @@ pub(crate) enum Verb {
     Diff(DiffArgs),
     /// Look at the results that are kept, and decide which stay
     Cache(CacheArgs),
+    /// Look at NVIDIA's GPUs: which there are, whether they make the frames that the CPU makes, and how fast
+    #[cfg(feature = "cuda")]
+    Gpu(GpuArgs),
     /// Print the JSON Schema of a format, for editors and programs
     Schema(SchemaArgs),
     /// Show when a spec runs by itself, and run the specs of a folder at those times

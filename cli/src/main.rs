@@ -56,6 +56,8 @@ fn main() -> ExitCode {
         Verb::ExplainError(args) => verbs::explain_error::run(args, &printer),
         Verb::Diff(args) => verbs::diff::run(args, &printer),
         Verb::Cache(args) => verbs::cache::run(args, &printer),
+        #[cfg(feature = "cuda")]
+        Verb::Gpu(args) => verbs::gpu::run(args, &printer),
         Verb::Schema(args) => verbs::schema::run(args, &printer),
         Verb::Schedule(args) => verbs::schedule::run(args, &printer),
         Verb::Worker(args) => verbs::worker::run(args),

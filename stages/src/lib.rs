@@ -8,6 +8,8 @@ mod export;
 #[cfg(feature = "video")]
 mod extract_clips;
 mod format_jsonl;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 mod jsonl;
 #[cfg(feature = "video")]
 mod preprocess;

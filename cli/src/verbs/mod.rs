@@ -7,6 +7,8 @@ pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod explain_error;
 mod follow;
+#[cfg(feature = "cuda")]
+pub(crate) mod gpu;
 pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod logs;

@@ -5,6 +5,7 @@ mod cases;
 
 mod agreement;
 mod faults;
+mod host;
 mod mutants;
 mod overlap;
 mod probing;
