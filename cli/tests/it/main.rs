@@ -18,6 +18,8 @@ mod diff;
 mod features;
 mod git;
 mod given;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod mutants;
 mod output;
 mod pages;

@@ -255,7 +255,7 @@ pub(crate) fn driver() -> MutexGuard<'static, Driver> {
     let made = || {
         let mut driver = Driver::new();
         for command in std::env::var("PIPE_FAKECUDA").unwrap_or_default().split(';') {
-            let _ = crate::control::obey(&mut driver, command.trim());
+            crate::control::obey(&mut driver, command.trim()).unwrap_or_else(|e| panic!("PIPE_FAKECUDA: {e}"));
         }
         Mutex::new(driver)
     };

@@ -4,9 +4,9 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use super::fault::{Fault, GpuError};
-use super::lane::{Lane, PartTimes};
+use super::lane::{Lane, PartTimes, Prepared};
 use super::raw::{self, Context, DeviceBytes, Kernel, Module, PinnedBytes, Stream};
-use super::tables::Tables;
+use super::tables::{DevicePicture, Tables};
 use super::{info, library};
 use crate::frames::{FrameError, Picture, Plan, Preprocess, check_buffers};
 
@@ -68,6 +68,38 @@ impl Gpu {
     /// the GPU is of no use any more.
     pub fn tensors(&mut self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), GpuError> {
         check_buffers(plan, pictures, out)?;
+        self.batches(plan, pictures, out, Lane::begin)
+    }
+
+    /// As `tensors`, of pictures that are on this GPU already, as a decoder there leaves them: nothing is copied up.
+    ///
+    /// # Errors
+    /// As `tensors`.
+    ///
+    /// # Safety
+    /// The planes are those of pictures of the plan's size and format, complete, on this GPU, and stay until this returns.
+    #[expect(unsafe_code, reason = "addresses on a device cannot be checked")]
+    pub unsafe fn tensors_of(
+        &mut self,
+        plan: &Plan,
+        pictures: &[DevicePicture],
+        out: &mut [u8],
+    ) -> Result<(), GpuError> {
+        let wanted = plan.frame_bytes() * pictures.len();
+        if out.len() != wanted {
+            let message = format!("the tensor has {} bytes, the pictures need {wanted}", out.len());
+            return Err(FrameError::new(message, "give as many bytes as the frames need").into());
+        }
+        self.batches(plan, pictures, out, Lane::begin_there)
+    }
+
+    fn batches<P>(
+        &mut self,
+        plan: &Plan,
+        pictures: &[P],
+        out: &mut [u8],
+        begin: impl Fn(&mut Lane, &Prepared<'_>, &[P]) -> Result<(), Fault>,
+    ) -> Result<(), GpuError> {
         if let Some(failed) = &self.failed {
             return Err(failed.clone());
         }
@@ -76,7 +108,7 @@ impl Gpu {
         }
         let done = self.context.bind().map_err(GpuError::from).and_then(|()| {
             self.make_ready(plan, pictures.len())?;
-            self.run_batches(pictures, out).map_err(GpuError::from)
+            self.run_batches(pictures, out, begin).map_err(GpuError::from)
         });
         if let Err(failed @ GpuError::Failed { .. }) = &done {
             self.ready = None;
@@ -141,27 +173,29 @@ impl Gpu {
         Ok(there)
     }
 
-    fn run_batches(&mut self, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), Fault> {
-        let Some(ready) = &mut self.ready else { return Ok(()) };
-        let mut times = PartTimes::default();
+    fn run_batches<P>(
+        &mut self,
+        pictures: &[P],
+        out: &mut [u8],
+        begin: impl Fn(&mut Lane, &Prepared<'_>, &[P]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let Some(Ready { lanes, tables_there, tables, kernel, batch, .. }) = &mut self.ready else { return Ok(()) };
+        let prepared = Prepared { tables, tables_there, kernel: *kernel, is_measured: self.is_measured };
         let mut under_way: [Option<&mut [u8]>; 2] = [None, None];
-        let tensors = out.chunks_mut(ready.batch * ready.tables.tensor_bytes);
-        for (number, (pictures, tensors)) in pictures.chunks(ready.batch).zip(tensors).enumerate() {
-            let lane = &mut ready.lanes[number % 2];
+        let tensors = out.chunks_mut(*batch * tables.tensor_bytes);
+        for (number, (pictures, tensors)) in pictures.chunks(*batch).zip(tensors).enumerate() {
+            let lane = &mut lanes[number % 2];
             if let Some(before) = under_way[number % 2].take() {
-                finish(lane, before, &mut times)?;
+                finish(lane, before, &mut self.times)?;
             }
-            lane.begin(&ready.tables, &ready.tables_there, ready.kernel, pictures, self.is_measured)?;
+            begin(lane, &prepared, pictures)?;
             under_way[number % 2] = Some(tensors);
         }
-        for (lane, tensors) in ready.lanes.iter_mut().zip(under_way) {
+        for (lane, tensors) in lanes.iter_mut().zip(under_way) {
             if let Some(tensors) = tensors {
-                finish(lane, tensors, &mut times)?;
+                finish(lane, tensors, &mut self.times)?;
             }
         }
-        self.times.upload += times.upload;
-        self.times.kernel += times.kernel;
-        self.times.download += times.download;
         Ok(())
     }
 }

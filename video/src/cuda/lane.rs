@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use super::raw::{Context, DeviceBytes, Event, Kernel, PinnedBytes, Stream};
-use super::tables::Tables;
+use super::tables::{DevicePicture, Tables};
 use crate::frames::Picture;
 
 /// Buffers for a batch, on the host and on the device, and the work on them.
@@ -36,6 +36,14 @@ pub(crate) struct PartTimes {
     pub(crate) download: f64,
 }
 
+/// What all batches of a plan have in common.
+pub(super) struct Prepared<'a> {
+    pub(super) tables: &'a Tables,
+    pub(super) tables_there: &'a DeviceBytes,
+    pub(super) kernel: Kernel,
+    pub(super) is_measured: bool,
+}
+
 impl Lane {
     /// Takes room for so many pictures, in all places or in none.
     pub(super) fn new(context: &Arc<Context>, tables: &Tables, pictures: usize) -> Result<Self, Fault> {
@@ -52,37 +60,47 @@ impl Lane {
     }
 
     /// Copies a batch's pictures, and asks for its tensors. Nothing of the lane's last batch is under way any more.
-    pub(super) fn begin(
-        &mut self,
-        tables: &Tables,
-        tables_there: &DeviceBytes,
-        kernel: Kernel,
-        pictures: &[Picture<'_>],
-        is_measured: bool,
-    ) -> Result<(), Fault> {
-        let places = self.pictures.bytes_mut().chunks_exact_mut(tables.pictures.bytes);
-        for (picture, place) in pictures.iter().zip(places) {
-            tables.pictures.copy(picture, place);
+    pub(super) fn begin(&mut self, with: &Prepared<'_>, pictures: &[Picture<'_>]) -> Result<(), Fault> {
+        let layout = &with.tables.pictures;
+        for (picture, place) in pictures.iter().zip(self.pictures.bytes_mut().chunks_exact_mut(layout.bytes)) {
+            layout.copy(picture, place);
         }
-        let mark = |stream: &Stream| is_measured.then(|| Event::after(stream)).transpose();
-        let tensor_bytes = pictures.len() * tables.tensor_bytes;
-        // From here on the stream may use the buffers, whatever fails.
-        self.awaited = tensor_bytes;
-        let begun = mark(&self.stream)?;
-        self.stream.upload(&self.pictures, &self.pictures_there, pictures.len() * tables.pictures.bytes)?;
-        let uploaded = mark(&self.stream)?;
-        let params = tables.params(tables_there.at, self.pictures_there.at, self.tensors_there.at);
-        super::launch::launch(&self.stream, kernel, tables.shape(pictures.len() as u32), params)?;
-        let computed = mark(&self.stream)?;
-        self.stream.download(&self.tensors_there, &mut self.tensors, tensor_bytes)?;
-        let downloaded = mark(&self.stream)?;
-        self.marks = match (begun, uploaded, computed, downloaded) {
-            (Some(begun), Some(uploaded), Some(computed), Some(downloaded)) => {
-                Some(Marks { begun, uploaded, computed, downloaded })
-            }
-            _ => None,
-        };
+        let begun = self.mark(with)?;
+        self.stream.upload(&self.pictures, &self.pictures_there, pictures.len() * layout.bytes)?;
+        let uploaded = self.mark(with)?;
+        let params = with.tables.params(with.tables_there.at, self.pictures_there.at, self.tensors_there.at);
+        super::launch::launch(&self.stream, with.kernel, with.tables.shape(pictures.len() as u32), params)?;
+        self.download(with, pictures.len(), begun.zip(uploaded))
+    }
+
+    /// Asks for the tensors of pictures that are on the device: a launch for each, as they lie anywhere.
+    pub(super) fn begin_there(&mut self, with: &Prepared<'_>, pictures: &[DevicePicture]) -> Result<(), Fault> {
+        let begun = self.mark(with)?;
+        let uploaded = self.mark(with)?;
+        for (number, picture) in pictures.iter().enumerate() {
+            let tensor = self.tensors_there.at + (number * with.tables.tensor_bytes) as u64;
+            let params = with.tables.params_there(with.tables_there.at, picture, tensor);
+            super::launch::launch(&self.stream, with.kernel, with.tables.shape(1), params)?;
+        }
+        self.download(with, pictures.len(), begun.zip(uploaded))
+    }
+
+    fn download(&mut self, with: &Prepared<'_>, pictures: usize, up: Option<(Event, Event)>) -> Result<(), Fault> {
+        let computed = self.mark(with)?;
+        self.awaited = pictures * with.tables.tensor_bytes;
+        self.stream.download(&self.tensors_there, &mut self.tensors, self.awaited)?;
+        let down = computed.zip(self.mark(with)?);
+        self.marks = up.zip(down).map(|((begun, uploaded), (computed, downloaded))| Marks {
+            begun,
+            uploaded,
+            computed,
+            downloaded,
+        });
         Ok(())
+    }
+
+    fn mark(&self, with: &Prepared<'_>) -> Result<Option<Event>, Fault> {
+        with.is_measured.then(|| Event::after(&self.stream)).transpose()
     }
 
     /// Waits for the batch. Its tensors, until the next begins.

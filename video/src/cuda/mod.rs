@@ -32,3 +32,4 @@ pub use gpu::Gpu;
 pub use info::{GpuInfo, gpus};
 pub use measure::{JOBS, Job, Speed, measure};
 pub use shared::{Gpus, OnGpu};
+pub use tables::DevicePicture;

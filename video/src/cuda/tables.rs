@@ -72,6 +72,18 @@ impl Tables {
         }
     }
 
+    /// The same for one picture that lies as its decoder left it. Planes may lie in any order: the way from luma to chroma is
+    /// added to an address, and wraps as that does.
+    pub(super) fn params_there(&self, tables: u64, picture: &DevicePicture, tensor: u64) -> Params {
+        Params {
+            u_offset: picture.u.wrapping_sub(picture.luma),
+            v_offset: picture.v.wrapping_sub(picture.luma),
+            luma_pitch: picture.luma_pitch,
+            chroma_pitch: picture.chroma_pitch,
+            ..self.params(tables, picture.luma, tensor)
+        }
+    }
+
     /// The blocks of a launch over so many pictures.
     pub(super) fn shape(&self, pictures: u32) -> Shape {
         let shared_bytes = self.params.span * ROWS * 4;
@@ -228,7 +240,23 @@ impl Steps {
     }
 }
 
-/// How a picture lies on the device.
+/// A picture on the device, as its decoder left it: addresses of planes there, which may lie anywhere, and bytes from row
+/// to row. Whoever gives it has waited for the decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DevicePicture {
+    /// The first sample of luma.
+    pub luma: u64,
+    /// The first sample of U.
+    pub u: u64,
+    /// The first sample of V: in NV12 and its kin, the one after U's.
+    pub v: u64,
+    /// From one row of luma to the next.
+    pub luma_pitch: u32,
+    /// From one row of chroma to the next, in both planes when there are two.
+    pub chroma_pitch: u32,
+}
+
+/// How a picture that was copied lies on the device.
 pub(super) struct PictureLayout {
     planes: [PlaneLayout; 3],
     /// How many planes are copied.

@@ -10,3 +10,4 @@ mod mutants;
 mod overlap;
 mod probing;
 mod sharing;
+mod there;

@@ -1,0 +1,92 @@
+//! `pipe gpu`, on a driver for tests in the place of NVIDIA's.
+
+use crate::bench::{Bench, Said};
+use pipe_fakecuda::FakeDriver;
+use std::os::unix::fs::symlink;
+
+/// What the binary says when the loader finds the driver for tests first. `told`: what the driver is told at its start.
+fn on_the_driver_for_tests(told: &str, arguments: &[&str]) -> Said {
+    let bench = Bench::new();
+    symlink(FakeDriver::path(), bench.path("libcuda.so")).unwrap();
+    let mut command = bench.command(arguments);
+    command.env("LD_LIBRARY_PATH", bench.path("")).env("PIPE_FAKECUDA", told);
+    bench.said(&mut command)
+}
+
+#[test]
+fn gpus_are_listed_with_whether_they_will_do() {
+    let said = on_the_driver_for_tests("devices 2; compute 8 9; capacity 8589934592", &["gpu", "info"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let rows: Vec<Vec<&str>> = said.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["GPU", "NAME", "COMPUTE", "SMS", "MEMORY", "CUDA", "PREPROCESS"]);
+    assert_eq!((rows.len(), rows[2][0], *rows[2].last().unwrap()), (3, "1", "yes"));
+    assert!(said.stdout.contains("8.9") && said.stdout.contains("12.2"), "{}", said.stdout);
+    let old = on_the_driver_for_tests("compute 7 0", &["gpu", "info", "--json"]).json();
+    assert_eq!((&old[0]["preprocess"], &old[0]["compute"][0]), (&false.into(), &7.into()));
+}
+
+#[test]
+fn a_gpu_that_makes_what_the_cpu_makes_passes() {
+    let said = on_the_driver_for_tests("", &["gpu", "check", "--cases", "20", "--seconds", "0"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert_eq!(said.stdout, "GPU 0, no GPU: a driver for tests: 20 of 20 cases give the CPU's bytes\n");
+}
+
+#[test]
+fn a_gpu_that_makes_something_else_fails_and_the_cases_are_told() {
+    // At byte 172 of a launch's parameters stands what luma is multiplied with.
+    let arguments = ["gpu", "check", "--cases", "12", "--seconds", "0", "--json"];
+    let said = on_the_driver_for_tests("patch 172 1", &arguments);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    let wrong = said.json()["wrong"].as_array().unwrap().len();
+    assert!(wrong > 6, "{wrong} of 12");
+}
+
+#[test]
+fn where_no_gpu_will_do_it_is_said_why_and_what_happens_instead() {
+    let cases = [
+        ("devices 0", "the NVIDIA driver does not start here: CUDA_ERROR_NO_DEVICE"),
+        ("version 9020", "the NVIDIA driver is of CUDA 9.2; 10.0 is the oldest that does"),
+        ("compute 6 1", "GPU 0, no GPU: a driver for tests, has compute capability 6.1; 7.5 is the oldest that does"),
+    ];
+    for (told, why) in cases {
+        let said = on_the_driver_for_tests(told, &["gpu", "check"]);
+        assert_eq!(said.code, Some(3), "{told}");
+        let help = "help: frames are made on the CPU here, with the same numbers";
+        assert_eq!(said.stderr, format!("error: {why}\n{help}\n"));
+    }
+    let said = on_the_driver_for_tests("", &["gpu", "check", "--device", "3"]);
+    assert!(said.stderr.starts_with("error: there is no GPU 3 here, of 1\n"), "{}", said.stderr);
+}
+
+#[test]
+fn a_gpu_that_fails_half_way_ends_the_check_in_words() {
+    let said = on_the_driver_for_tests("fault cuLaunchKernel 3 719", &["gpu", "check", "--cases", "9"]);
+    assert_eq!(said.code, Some(3), "{}", said.stderr);
+    let why = "error: the GPU failed while starting a kernel: CUDA_ERROR_LAUNCH_FAILED\n";
+    assert!(said.stderr.starts_with(why), "{}", said.stderr);
+}
+
+#[test]
+fn a_library_that_is_no_driver_is_told_and_nothing_panics() {
+    // Something that loads and has none of the driver's functions, and something that does not even load.
+    let bench = Bench::new();
+    let no_driver = FakeDriver::path().parent().unwrap().read_dir().unwrap();
+    let no_driver = no_driver.map(|file| file.unwrap().path()).find(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.ends_with(".so") && !name.contains("fakecuda")
+    });
+    symlink(no_driver.expect("cargo builds macros as libraries"), bench.path("libcuda.so")).unwrap();
+    let said = bench.said(bench.command(&["gpu", "info"]).env("LD_LIBRARY_PATH", bench.path("")));
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains("the NVIDIA driver here has no cuInit: it is broken or older"), "{}", said.stderr);
+
+    let bench = Bench::new();
+    bench.write("libcuda.so", "no library at all");
+    let mut command = bench.command(&["gpu", "info"]);
+    // Where there is a driver behind it, this hides its GPUs.
+    let said = bench.said(command.env("LD_LIBRARY_PATH", bench.path("")).env("CUDA_VISIBLE_DEVICES", ""));
+    assert_eq!(said.code, Some(3), "{said:?}");
+    let here = ["error: there is no NVIDIA driver here", "error: the NVIDIA driver does not start here"];
+    assert!(here.iter().any(|why| said.stderr.starts_with(why)), "{}", said.stderr);
+}
