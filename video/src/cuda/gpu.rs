@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 64 << 20;
 pub struct Gpu {
     // Dropped in this order: lanes use the tables and the kernels.
     ready: Option<Ready>,
-    module: Module,
+    module: Arc<Module>,
     context: Arc<Context>,
     is_measured: bool,
     times: PartTimes,
@@ -58,7 +58,17 @@ impl Gpu {
         let context = Context::open(ordinal)?;
         let text = CString::new(ptx).map_err(|_| GpuError::Unavailable("the kernels hold a 0".to_owned()))?;
         let module = Module::load(&context, &text).map_err(not_loaded)?;
-        Ok(Gpu { ready: None, module, context, is_measured: false, times: PartTimes::default(), failed: None })
+        Ok(Gpu::of(context, Arc::new(module)))
+    }
+
+    /// The same GPU once more, with streams and buffers of its own, for another thread.
+    #[must_use]
+    pub fn another(&self) -> Gpu {
+        Gpu::of(Arc::clone(&self.context), Arc::clone(&self.module))
+    }
+
+    fn of(context: Arc<Context>, module: Arc<Module>) -> Gpu {
+        Gpu { ready: None, module, context, is_measured: false, times: PartTimes::default(), failed: None }
     }
 
     /// As `Preprocess::run`, with errors that say whether another device is worth trying.

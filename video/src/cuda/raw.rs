@@ -244,6 +244,8 @@ pub(super) struct Module {
 
 // SAFETY: as for `Context`.
 unsafe impl Send for Module {}
+// SAFETY: as for `Context`; it is only looked into after it was loaded.
+unsafe impl Sync for Module {}
 
 impl Module {
     /// Hands the driver the text of kernels.

@@ -10,8 +10,19 @@ use crate::frames::{FrameError, Picture, Plan, Preprocess};
 /// The GPU of a task, if it has one, and what there is to be told of it.
 #[derive(Debug)]
 pub struct Gpus {
-    gpu: Mutex<Option<Gpu>>,
+    /// Nothing, when there is none, or when it was given up.
+    gpu: Mutex<Option<Pool>>,
     told: Mutex<Vec<String>>,
+}
+
+/// One GPU as often as threads use it at once: each has streams and buffers of its own, so that the device copies for one
+/// while it computes for another.
+#[derive(Debug)]
+struct Pool {
+    /// What others are made after.
+    first: Gpu,
+    /// Those that nobody uses now. The one that was given back last comes first: it is most likely ready for the same plan.
+    free: Vec<Gpu>,
 }
 
 impl Gpus {
@@ -28,11 +39,12 @@ impl Gpus {
                 Err(why) => (None, Some(format!("frames are made on the CPU: {why}"))),
             },
         };
-        Ok(Gpus { gpu: Mutex::new(gpu), told: Mutex::new(told.into_iter().collect()) })
+        let pool = gpu.map(|first| Pool { first, free: Vec::new() });
+        Ok(Gpus { gpu: Mutex::new(pool), told: Mutex::new(told.into_iter().collect()) })
     }
 
     /// A device for one thread. `cpu` does what the GPU does not.
-    pub fn beside<C: Preprocess>(&self, cpu: C) -> OnGpu<'_, C> {
+    pub fn beside<'a>(&'a self, cpu: &'a mut dyn Preprocess) -> OnGpu<'a> {
         OnGpu { gpus: self, cpu }
     }
 
@@ -46,7 +58,7 @@ impl Gpus {
         self.lock().is_some()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Gpu>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Pool>> {
         self.gpu.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,33 +68,50 @@ impl Gpus {
 
     /// Whether the GPU did it. A GPU that failed is given up.
     fn tensors(&self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> bool {
-        let mut gpu = self.lock();
-        let Some(at_work) = gpu.as_mut() else { return false };
-        let Err(error) = at_work.tensors(plan, pictures, out) else { return true };
-        let told = match error {
+        let free = self.lock().as_mut().map(|pool| pool.free.pop().unwrap_or_else(|| pool.first.another()));
+        let Some(mut gpu) = free else { return false };
+        let Err(error) = gpu.tensors(plan, pictures, out) else {
+            self.give_back(gpu);
+            return true;
+        };
+        self.tell(match error {
             GpuError::Failed { .. } | GpuError::Unavailable(_) => {
-                *gpu = None;
+                *self.lock() = None;
                 format!("frames are made on the CPU from here on: {error}")
             }
-            GpuError::NoRoom { .. } => format!("some frames are made on the CPU: {error}"),
-            GpuError::Asked(error) => format!("some frames are made on the CPU: {}", error.message),
-        };
+            GpuError::NoRoom { .. } => {
+                self.give_back(gpu);
+                format!("some frames are made on the CPU: {error}")
+            }
+            GpuError::Asked(error) => {
+                self.give_back(gpu);
+                format!("some frames are made on the CPU: {}", error.message)
+            }
+        });
+        false
+    }
+
+    fn give_back(&self, gpu: Gpu) {
+        if let Some(pool) = self.lock().as_mut() {
+            pool.free.push(gpu);
+        }
+    }
+
+    fn tell(&self, told: String) {
         let mut all = self.lock_told();
         if !all.contains(&told) {
             all.push(told);
         }
-        false
     }
 }
 
 /// A GPU and a CPU as one device.
-#[derive(Debug)]
-pub struct OnGpu<'a, C> {
+pub struct OnGpu<'a> {
     gpus: &'a Gpus,
-    cpu: C,
+    cpu: &'a mut dyn Preprocess,
 }
 
-impl<C: Preprocess> Preprocess for OnGpu<'_, C> {
+impl Preprocess for OnGpu<'_> {
     fn run(&mut self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), FrameError> {
         if self.gpus.tensors(plan, pictures, out) { Ok(()) } else { self.cpu.run(plan, pictures, out) }
     }

@@ -10,7 +10,7 @@ use pipe_fakecuda::FakeDriver;
 #[derive(Default)]
 struct Counting(usize);
 
-impl Preprocess for &mut Counting {
+impl Preprocess for Counting {
     fn run(&mut self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), FrameError> {
         self.0 += 1;
         Reference.run(plan, pictures, out)
@@ -91,7 +91,7 @@ fn threads_share_one_gpu() {
             scope.spawn(|| {
                 let mut out = vec![0; expected.len()];
                 for _ in 0..5 {
-                    gpus.beside(Reference).run(&case.plan, &case.pictures(), &mut out).unwrap();
+                    gpus.beside(&mut Reference).run(&case.plan, &case.pictures(), &mut out).unwrap();
                     assert!(out == expected);
                 }
             });
