@@ -12,6 +12,8 @@ mod format_jsonl;
 pub mod gpu;
 mod jsonl;
 #[cfg(feature = "video")]
+mod makers;
+#[cfg(feature = "video")]
 mod preprocess;
 mod records;
 #[cfg(feature = "video")]

@@ -21,12 +21,14 @@ mod mux;
 mod cut;
 mod writer;
 
-#[cfg(feature = "cuda")]
-pub mod cuda;
-mod device;
 pub mod frames;
 mod sheet;
 mod versions;
+
+mod device;
+
+#[cfg(feature = "cuda")]
+pub mod cuda;
 
 pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Pixels, Told};
 pub use device::Device;

@@ -5,6 +5,7 @@ mod shards;
 
 use crate::extract_clips::video_failure;
 use crate::jsonl;
+use crate::makers::{GIVEN, Makers};
 use crate::records::{CLIPS, ClipRecord, FRAMES, FramesRecord};
 use crate::side_by_side;
 use pipe_engine::attempt::Input;
@@ -12,12 +13,13 @@ use pipe_engine::failure::Failure;
 use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::stage::{ConfigProblem, Format, StageKind, read_config};
 use pipe_engine::work::Work;
-use pipe_video::frames::{Cpu, Preprocess as Device};
+use pipe_video::frames::{Cpu, Preprocess as Maker};
 use pipe_video::{sample_on, tensor_sheet, versions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 use settings::{DtypeName, FormatName, LayoutName, Settings};
 use shards::Clip;
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 
@@ -46,6 +48,11 @@ impl StageKind for Preprocess {
         vec![Format::of::<FramesRecord>("frames", &[FRAMES])]
     }
 
+    /// Every device makes the same bytes.
+    fn aside(&self) -> &'static [&'static str] {
+        &["device"]
+    }
+
     fn makes(&self, _: &Json) -> Vec<String> {
         vec![FRAMES.to_owned()]
     }
@@ -58,7 +65,8 @@ impl StageKind for Preprocess {
         let settings: Settings = work.config()?;
         let input = work.input("clips")?;
         let clips: Vec<ClipRecord> = jsonl::read(&work.path_in(input, CLIPS)?)?;
-        let job = Job { work, input, settings: &settings, code: self.code(), clips: clips.len() };
+        let makers = Makers::open(settings.device(), env::var_os(GIVEN).as_deref())?;
+        let job = Job { work, input, settings: &settings, makers: &makers, code: self.code(), clips: clips.len() };
         let mut index = Vec::with_capacity(clips.len());
         let mut first = None;
         let mut files = Vec::new();
@@ -113,6 +121,7 @@ struct Job<'a> {
     work: &'a Work<'a>,
     input: &'a Input,
     settings: &'a Settings,
+    makers: &'a Makers,
     code: String,
     /// How many clips there are in all.
     clips: usize,
@@ -154,14 +163,17 @@ impl Job<'_> {
     /// The tensors of some clips, in their order.
     fn tensors(&self, part: &[ClipRecord], before: usize) -> Result<Vec<Clip>, Failure> {
         let progress = |done| self.work.progress(before + done, self.clips, "clips");
-        side_by_side::map(part, self.work.cpu(), progress, |device: &mut Option<Cpu>, clip| {
-            let device = device.get_or_insert_with(|| Cpu::new(1));
-            self.tensor(clip, device)
+        let made = side_by_side::map(part, self.work.cpu(), progress, |cpu: &mut Option<Cpu>, clip| {
+            let cpu = cpu.get_or_insert_with(|| Cpu::new(1));
+            self.makers
+                .lend(cpu, |device| self.tensor(clip, device))
                 .map_err(|failure| Failure { message: format!("clip `{}`: {}", clip.id, failure.message), ..failure })
-        })
+        });
+        self.makers.tell();
+        made
     }
 
-    fn tensor(&self, clip: &ClipRecord, device: &mut dyn Device) -> Result<Clip, Failure> {
+    fn tensor(&self, clip: &ClipRecord, device: &mut dyn Maker) -> Result<Clip, Failure> {
         let path = self.work.path_in(self.input, &clip.path)?;
         let sampled = sample_on(device, &path, self.settings.sampling(), &self.settings.spec());
         let sampled = sampled.map_err(|e| video_failure(&e))?;

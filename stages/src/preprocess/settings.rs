@@ -3,7 +3,7 @@
 use pipe_engine::stage::{ConfigProblem, OneResult};
 use pipe_engine::units::Bytes;
 use pipe_video::frames::{Element, Filter, Layout};
-use pipe_video::{Fit, FrameSpec, Ratio, Sampling};
+use pipe_video::{Device, Fit, FrameSpec, Ratio, Sampling};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::num::NonZeroU32;
@@ -52,6 +52,9 @@ pub(super) struct Settings {
     shard: NonZeroU32,
     /// Bytes of one shard, at most, unless one clip has more. Default: 512 MiB.
     shard_size: Option<Bytes>,
+    /// Where frames are made: `auto`, `cpu`, or a GPU such as `cuda:0`. The bytes are the same. Default: `auto`, which is the
+    /// first GPU that `resources.gpu` gave the task, and the CPU where it gave none.
+    device: Option<String>,
 }
 
 /// Which frames of a clip are taken. Where a clip has fewer than `frames`, its last one repeats.
@@ -225,6 +228,15 @@ impl Settings {
         self.shape().into_iter().product::<usize>() * self.dtype.element().size()
     }
 
+    /// Where frames are made.
+    pub(super) fn device(&self) -> Device {
+        self.named_device().unwrap_or_default()
+    }
+
+    fn named_device(&self) -> Result<Device, String> {
+        self.device.as_deref().map_or(Ok(Device::Auto), str::parse)
+    }
+
     /// Clips in one shard.
     pub(super) fn shard_clips(&self) -> usize {
         let most = self.shard_size.map_or(SHARD_BYTES, |size| size.0) / self.clip_bytes() as u64;
@@ -232,6 +244,9 @@ impl Settings {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
+        if let Err(problem) = self.named_device() {
+            return Err(ConfigProblem::new("device", problem));
+        }
         if matches!(self.dtype, DtypeName::U8) && (self.mean.is_some() || self.std.is_some()) {
             let field = if self.mean.is_some() { "mean" } else { "std" };
             return Err(ConfigProblem::new(field, "bytes are kept as they are, so there is nothing to normalise")

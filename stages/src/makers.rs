@@ -1,0 +1,57 @@
+//! The setting `device`, and the GPUs that a task was given -> what makes its frames.
+
+use pipe_engine::failure::Failure;
+use pipe_video::Device;
+#[cfg(feature = "cuda")]
+use pipe_video::cuda::Gpus;
+use pipe_video::frames::Preprocess;
+use std::ffi::OsStr;
+
+/// By this variable the engine tells a task which GPUs are its own.
+pub(crate) const GIVEN: &str = "CUDA_VISIBLE_DEVICES";
+
+/// What makes the frames of a task, for all its threads.
+pub(crate) struct Makers {
+    #[cfg(feature = "cuda")]
+    gpus: Gpus,
+}
+
+impl Makers {
+    /// `given`: the GPUs that the task has to itself. `auto` uses no others: who asked for none leaves them to those who did.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn open(device: Device, given: Option<&OsStr>) -> Result<Self, Failure> {
+        let device = match device {
+            Device::Auto if given.is_none_or(OsStr::is_empty) => Device::Cpu,
+            other => other,
+        };
+        let help = "`device = \"auto\"` uses the CPU where there is no GPU; `pipe gpu info` lists those there are";
+        let gpus = Gpus::open(device).map_err(|e| Failure::failed("no_gpu", e.to_string()).help(help))?;
+        Ok(Makers { gpus })
+    }
+
+    /// As above, in a build without CUDA.
+    #[cfg(not(feature = "cuda"))]
+    pub(crate) fn open(device: Device, _: Option<&OsStr>) -> Result<Self, Failure> {
+        match device {
+            Device::Cuda(_) => Err(Failure::failed("no_gpu", "this `pipe` was built without the feature `cuda`")
+                .help("use `device = \"auto\"`, or a build with it")),
+            Device::Auto | Device::Cpu => Ok(Makers {}),
+        }
+    }
+
+    /// Lets one thread work with the task's device. `cpu` is the thread's own, for what no GPU does.
+    pub(crate) fn lend<T>(&self, cpu: &mut dyn Preprocess, work: impl FnOnce(&mut dyn Preprocess) -> T) -> T {
+        #[cfg(feature = "cuda")]
+        return work(&mut self.gpus.beside(cpu));
+        #[cfg(not(feature = "cuda"))]
+        work(cpu)
+    }
+
+    /// Says what became of the GPU, each thing once.
+    pub(crate) fn tell(&self) {
+        #[cfg(feature = "cuda")]
+        for told in self.gpus.told() {
+            tracing::warn!("{told}");
+        }
+    }
+}
