@@ -322,3 +322,34 @@ fn settings_of_frames_that_cannot_work_are_told_before_anything_runs() {
     assert!(check(json!({ "sample": { "by": "fps", "fps": 0 } })).contains("between 0.001 and 1000"));
     assert!(check(json!({ "size": [32, 100_000] })).contains("32x100000"));
 }
+
+#[cfg(feature = "cuda")]
+#[test]
+fn frames_made_on_a_gpu_are_the_bytes_that_the_cpu_makes() {
+    let driver = pipe_fakecuda::FakeDriver::take();
+    let on = |device: &str| {
+        // A store of its own: a shard that is there is not made again, whatever the device.
+        let bench = Bench::new();
+        let clips = cut(&bench, &video(&bench), &[play("p1", 0, 400), play("p2", 1000, 1400)], 2);
+        let outcome = frames(&bench, &clips, &json!({ "device": device, "dtype": "f16", "fit": "letterbox" }));
+        let failure = outcome.failure.as_ref().map(|failure| failure.message.clone());
+        failure.map_or_else(|| Ok(tensors_of(&bench, &outcome, "frames-00000.safetensors")), Err)
+    };
+    let launched = || driver.calls().iter().find(|(name, _)| name == "cuLaunchKernel").map_or(0, |(_, count)| *count);
+    let cpu = on("cpu").unwrap();
+    assert_eq!(launched(), 0);
+    assert!(on("cuda:0").unwrap() == cpu);
+    // Three frames of each clip, as they are decoded.
+    assert_eq!((launched(), driver.leaks()), (6, String::new()));
+    // A GPU that fails half way leaves the rest to the CPU.
+    driver.fail("cuLaunchKernel", 3, 719);
+    assert!(on("cuda:0").unwrap() == cpu);
+    assert_eq!(on("cuda:1").unwrap_err(), "there is no GPU 1 here, of 1");
+}
+
+#[test]
+fn a_device_that_is_none_is_told_before_anything_runs() {
+    let config = json!({ "clips": "clips", "size": [32, 18], "device": "gpu" });
+    let problem = pipe_stages::all().get("preprocess").unwrap().check(&config).unwrap_err();
+    assert_eq!(problem.message, "`gpu` is none of `auto`, `cpu` and `cuda:0`");
+}
