@@ -15,7 +15,7 @@ use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
 use pipe_engine::local::{Local, OomKills};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request, Rows, SelectError, Selection};
+use pipe_engine::plan::{self, Has, Plan, Request, Rows, SelectError, Selection};
 use pipe_engine::settled::{Unsettled, Watched, Watching};
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
@@ -142,7 +142,7 @@ impl Linked {
             schemes: schemes(),
             offline: *offline,
             rows,
-            part: has.as_ref().map(|has| has as &dyn Fn(&str, &Cell) -> bool),
+            part: has.as_ref().map(|has| has as &Has<'_>),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A run that is asked for again: what has not changed is not even planned, and whatever has changed is seen all the same.
 
 use crate::bench::{Bench, Said};
+use pipe_engine::world::World;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +42,8 @@ fn settled() -> Bench {
     fs::create_dir(bench.path("in")).unwrap();
     (0..12).for_each(|n| bench.write(&format!("in/{n}"), &format!("{n}\n")));
     let newest = fs::metadata(bench.path("in/11")).unwrap().modified().unwrap();
-    while SystemTime::now().duration_since(newest).unwrap_or_default() < Duration::from_millis(3100) {
+    let newest = newest.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    while Duration::from_millis(World::real().now().0) < newest + Duration::from_millis(3100) {
         std::thread::sleep(Duration::from_millis(50));
     }
     bench.run();
@@ -52,8 +54,9 @@ fn settled() -> Bench {
 fn run(bench: &Bench, more: &[&str]) -> (Said, Option<u64>) {
     let mut command = bench.command(&[&["run", "spec.toml", "--json"], more].concat());
     let said = bench.said(command.env("PIPE_LOG", "pipe_engine::settled=debug"));
-    let planned = said.stderr.lines().filter_map(|line| line.split_once("plan=")?.1.split(' ').next()?.parse().ok());
-    let planned = planned.last();
+    let mut planned =
+        said.stderr.lines().filter_map(|line| line.split_once("plan=")?.1.split(' ').next()?.parse().ok());
+    let planned = planned.next_back();
     (said, planned)
 }
 

@@ -52,8 +52,11 @@ pub struct Request<'a> {
     /// The rows that are known of stages which others are spread over.
     pub rows: &'a Rows,
     /// The cells of a stage that are planned, where that is not all: each with all that it needs.
-    pub part: Option<&'a dyn Fn(&str, &Cell) -> bool>,
+    pub part: Option<&'a Has<'a>>,
 }
+
+/// Whether a cell of the stage of a name is planned.
+pub type Has<'a> = dyn Fn(&str, &Cell) -> bool + 'a;
 
 impl Request<'_> {
     /// The folder that a path written at `span` is relative to.

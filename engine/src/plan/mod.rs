@@ -31,7 +31,7 @@ mod settings;
 mod tools;
 mod unused;
 
-pub use build::{Request, build};
+pub use build::{Has, Request, build};
 pub use condition::{Condition, Told, When};
 pub use here::not_here;
 pub use params::Resolved;

@@ -100,23 +100,25 @@ fn folders_that_changed_a_moment_ago_are_not_trusted() {
     assert_eq!(record.trusts(), 0);
 }
 
+type Change = fn(&Room);
+
 #[test]
 fn a_task_falls_with_its_file_its_result_or_its_manifest() {
-    let changes: [(&str, &dyn Fn(&Room)); 8] = [
-        ("a file is written again", &|room| fs::write(room.path("in1"), "54321").unwrap()),
-        ("a file is gone", &|room| fs::remove_file(room.path("in1")).unwrap()),
-        ("a file is another of the same size", &|room| {
+    let changes: [(&str, Change); 8] = [
+        ("a file is written again", |room| fs::write(room.path("in1"), "54321").unwrap()),
+        ("a file is gone", |room| fs::remove_file(room.path("in1")).unwrap()),
+        ("a file is another of the same size", |room| {
             fs::write(room.path("other"), "54321").unwrap();
             fs::rename(room.path("other"), room.path("in1")).unwrap();
         }),
-        ("a result is gone", &|room| fs::remove_file(room.path("store/data/1/out")).unwrap()),
-        ("a result is shorter", &|room| fs::write(room.path("store/data/1/out"), "1234").unwrap()),
-        ("a result is a folder", &|room| {
+        ("a result is gone", |room| fs::remove_file(room.path("store/data/1/out")).unwrap()),
+        ("a result is shorter", |room| fs::write(room.path("store/data/1/out"), "1234").unwrap()),
+        ("a result is a folder", |room| {
             fs::remove_file(room.path("store/data/1/out")).unwrap();
             fs::create_dir(room.path("store/data/1/out")).unwrap();
         }),
-        ("a manifest is gone", &|room| fs::remove_file(room.manifest(1)).unwrap()),
-        ("a manifest is another", &|room| {
+        ("a manifest is gone", |room| fs::remove_file(room.manifest(1)).unwrap()),
+        ("a manifest is another", |room| {
             fs::write(room.path("store/new"), "{}").unwrap();
             fs::rename(room.path("store/new"), room.manifest(1)).unwrap();
         }),

@@ -4,12 +4,12 @@
 
 mod arithmetic;
 mod cutting;
-mod film;
 mod devices;
+mod film;
 mod golden;
 mod made;
-mod ranges;
 mod pictures;
+mod ranges;
 mod refusing;
 mod sampling;
 mod shaping;
