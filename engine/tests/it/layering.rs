@@ -39,7 +39,7 @@ fn the_crates_of_the_workspace_point_at_each_other_as_the_design_says() {
         ("pipe-backends", vec!["pipe-engine"]),
         ("pipe-clock", vec!["pipe-engine"]),
         ("pipe-server", vec!["pipe-engine"]),
-        ("pipe-fuzz", vec!["pipe-engine"]),
+        ("pipe-fuzz", vec!["pipe-engine", "pipe-video"]),
         ("pipe-torture", vec!["pipe-engine"]),
         ("pipe", vec!["pipe-engine", "pipe-stages", "pipe-stores", "pipe-backends", "pipe-clock", "pipe-server"]),
     ]);

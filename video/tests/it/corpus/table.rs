@@ -4,8 +4,8 @@ use std::path::Path;
 
 use pipe_video::Span;
 
-use crate::input::Hard;
-use crate::judge::{Came, How};
+use super::input::Hard;
+use super::judge::{Came, How};
 
 const HEAD: &str = "| input | what is hard | clips | how | what was checked |\n|---|---|---|---|---|\n";
 const MARKS: [&str; 2] = ["<!-- table: make clips-table -->\n", "<!-- end of the table -->\n"];

@@ -3,8 +3,8 @@
 
 use pipe_video::Span;
 
-use crate::input::Hard;
-use crate::pictures::{Film, Picture, Seconds, minus};
+use super::input::Hard;
+use super::pictures::{Film, Picture, Seconds, minus};
 
 /// A frame that a clip must hold, and its moment on the viewer's clock.
 pub(crate) struct Expected<'a> {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pipe_video::{CutMode, Span};
 
-use crate::input::{Hard, all};
-use crate::judge::{Came, judge};
-use crate::table;
+use super::input::{Hard, all};
+use super::judge::{Came, judge};
+use super::table;
 
 /// Videos of which some clip is not right yet. One that comes right must be taken off this list.
 const OWED: &[&str] = &[

@@ -9,10 +9,10 @@ use std::time::Duration;
 use ffmpeg_next::{Rational, format, media};
 use pipe_video::{CutMode, CutOptions, CutPlan, CutReport, Media, Span, VideoError, VideoErrorKind};
 
-use crate::expected::{Expected, expected, is_wanted};
-use crate::input::{Hard, Refused};
-use crate::pictures::{Film, Picture, film, minus, seconds, to_f64};
-use crate::structure;
+use super::expected::{Expected, expected, is_wanted};
+use super::input::{Hard, Refused};
+use super::pictures::{Film, Picture, film, minus, seconds, to_f64};
+use super::structure;
 
 /// All clips of a video take a few seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -265,5 +265,5 @@ fn same_sound(source: &Path, span: Span, frames: &[Expected<'_>], clip: &Path) -
 
 fn film_origin(path: &Path) -> Result<f64, String> {
     let input = format::input(path).map_err(|e| e.to_string())?;
-    Ok(to_f64(crate::pictures::origin(&input)))
+    Ok(to_f64(super::pictures::origin(&input)))
 }
