@@ -10,6 +10,7 @@ it is looked whether the work was done: all outputs there, none too many made an
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import statistics
@@ -210,7 +211,9 @@ def inputs(at, n):
 def anew(program, at, round=0):
     # Each round has a folder of its own and none is removed before the end: ext4 gives no inode that was freed in the last
     # seconds to a new file, and to search past them costs more than all that is measured here.
-    at = at.with_name(f"{at.name}-{round}")
+    # Two scenes may ask the same of one program.
+    names = (at.with_name(f"{at.name}-{n}") for n in itertools.count(round))
+    at = next(name for name in names if not name.exists())
     at.mkdir(parents=True)
     apart(lambda: program.project(at))
     os.sync()
