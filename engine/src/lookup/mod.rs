@@ -469,8 +469,6 @@ impl Finder {
     }
 }
 
-/// What a stage declares besides its kind's own settings and decides a result: variables, the names of secrets, the
-/// versions of programs, the image.
 /// Settings without those of these names.
 fn without<'a>(config: &'a Json, names: &[&str]) -> Cow<'a, Json> {
     let Some(map) = config.as_object().filter(|map| names.iter().any(|name| map.contains_key(*name))) else {
@@ -480,6 +478,8 @@ fn without<'a>(config: &'a Json, names: &[&str]) -> Cow<'a, Json> {
     Cow::Owned(Json::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
 }
 
+/// What a stage declares besides its kind's own settings and decides a result: variables, the names of secrets, the
+/// versions of programs, the image.
 fn declared(mut key: KeyWriter, task: &Task, settings: &Settings) -> KeyWriter {
     for (name, value) in &task.env {
         key = key.field(format!("env.{name}"), value);

@@ -7,6 +7,7 @@ mod feed;
 mod gate;
 mod join;
 mod options;
+mod part;
 mod plan;
 mod report;
 mod route;
