@@ -137,11 +137,15 @@ fn a_run_that_fails_fast_finishes_what_runs_and_starts_no_more() {
     let bench = Bench::with(&spec.replace("numbers = [1, 2]", "numbers = [1, 2, 3, 4, 5, 6]"));
     let failed = run(&bench, &["--fail-fast", "--cpu", "2", "--json"]);
     assert_eq!(failed.code, Some(1));
-    let end = failed.events().into_iter().last().unwrap();
-    assert_eq!((&end["failed"], &end["succeeded"]), (&1.into(), &1.into()), "{end}");
-    assert_eq!(end["cancelled"], 4);
-    assert_eq!(ran(&bench).len(), 1);
+    // Which two of those that are ready begin is not promised, so the failing one may be in the second pair.
+    let after: Vec<_> = failed.events().into_iter().skip_while(|event| event["type"] != "task_failed").collect();
+    assert!(!after.is_empty() && after.iter().all(|event| event["type"] != "attempt_started"), "{after:?}");
+    let end = after.last().unwrap();
+    let made = ran(&bench).len();
+    assert_eq!((&end["failed"], &end["succeeded"]), (&1.into(), &made.into()), "{end}");
+    assert_eq!(end["cancelled"], 5 - made);
+    assert!(made < 5, "{end}");
     let told = run(&bench, &["--cpu", "2"]);
     assert_eq!(told.code, Some(1));
-    assert_eq!(ran(&bench).len(), 4, "without it the others are made");
+    assert_eq!(ran(&bench).len(), 5 - made, "without it the others are made");
 }
