@@ -6,8 +6,9 @@
 
 use rustix::process::{Pid, WaitOptions, getpgid, getpgrp, set_child_subreaper, waitpid};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::process;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use tokio::process::Child;
@@ -17,6 +18,13 @@ static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 /// Whether the kernel gives us those that are left behind.
 static ADOPTS: LazyLock<bool> =
     LazyLock::new(|| set_child_subreaper(Pid::from_raw(process::id().cast_signed())).is_ok());
+/// A child's number in that list takes no more than this.
+const LONGEST: usize = 16;
+/// The kernel's list of the main thread's children, open since it is read after each attempt.
+static CHILDREN: LazyLock<Option<File>> = LazyLock::new(|| {
+    let id = process::id();
+    File::open(format!("/proc/{id}/task/{id}/children")).ok()
+});
 
 /// Starts an attempt's child. Under the lock: nobody may see it before it is listed and take it for another's.
 pub(super) fn start(spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
@@ -49,10 +57,12 @@ fn is_laid_to_rest(child: i32) -> bool {
     is_adopted && matches!(waitpid(Some(child), WaitOptions::NOHANG), Ok(Some(_)))
 }
 
-/// The children of the main thread: the kernel gives it those that we adopt.
+/// The children of the main thread: the kernel gives it those that we adopt. `None` where it does not tell, or they are
+/// too many to be read at once.
 fn children() -> Option<Vec<i32>> {
-    let id = process::id();
-    let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+    let mut list = [0; 4096];
+    let length = CHILDREN.as_ref()?.read_at(&mut list, 0).ok().filter(|length| *length < list.len() - LONGEST)?;
+    let list = std::str::from_utf8(&list[..length]).ok()?;
     list.split_whitespace().map(|child| child.parse().ok()).collect()
 }
 

@@ -2,13 +2,16 @@
 //! a disk was full.
 
 use crate::disk::Room;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How often the kernel has killed for want of memory in the cgroup that attempts run in.
 #[derive(Clone, Debug, Default)]
 pub struct OomKills {
-    file: Option<PathBuf>,
+    /// Open, since it is read twice for each attempt.
+    file: Option<Arc<File>>,
 }
 
 impl OomKills {
@@ -19,8 +22,8 @@ impl OomKills {
     }
 
     /// Those that a file counts in a line `oom_kill N`.
-    pub fn counted_in(file: PathBuf) -> Self {
-        Self { file: Some(file) }
+    pub fn counted_in(file: &Path) -> Self {
+        Self { file: File::open(file).ok().map(Arc::new) }
     }
 
     /// Those of the cgroup that `/proc/self/cgroup` names, in the folder where cgroups are mounted. Within a container the
@@ -37,18 +40,17 @@ impl OomKills {
             };
             vec![folder.join(path).join(name), folder.join(name)]
         });
-        Self { file: files.into_iter().find(|file| count(file).is_some()) }
+        let mut open = files.map(|file: PathBuf| Self::counted_in(&file));
+        open.find(|kills| kills.count().is_some()).unwrap_or_default()
     }
 
     /// How many there have been; `None` where nobody counts.
     pub(super) fn count(&self) -> Option<u64> {
-        count(self.file.as_deref()?)
+        let mut text = [0; 4096];
+        let length = self.file.as_ref()?.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(&text[..length]).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
     }
-}
-
-fn count(file: &Path) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
 /// The first of these folders whose file system is full, with what it has left.

@@ -127,6 +127,7 @@ impl Journal {
     pub fn flushed(&self) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
         let (reply, done) = oneshot::channel();
         let sent = self.sender().send(Order::Flush(reply));
+        self.wake();
         let health = self.health();
         async move {
             let stopped = || match &*health.borrow() {
@@ -143,6 +144,13 @@ impl Journal {
         self.health.clone()
     }
 
+    /// Wakes the writer from its wait for what may come together.
+    fn wake(&self) {
+        if let Some(writer) = &self.writer {
+            writer.thread().unpark();
+        }
+    }
+
     fn sender(&self) -> &Sender<Order> {
         self.orders.as_ref().expect("the sender is taken in drop only")
     }
@@ -151,6 +159,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         self.orders = None;
+        self.wake();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }

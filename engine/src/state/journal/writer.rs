@@ -58,19 +58,23 @@ impl Queue {
         }
     }
 
-    /// Takes what is there, and what comes at once.
+    /// Takes what is there, and what comes at once. While it waits it is not woken by what comes, which would cost more than
+    /// to write it; whoever needs an answer wakes it.
     fn gather(&mut self, inbox: &Receiver<Order>) {
-        loop {
-            // That a run has begun is written at once: who is killed a moment later was there.
-            let begins = self.events.iter().any(|event| event.seq == Some(1));
-            let waits = !begins && self.waiting.is_empty() && !self.events.is_empty();
-            let may_wait = waits && self.events.len() < ENOUGH;
-            let next = if may_wait { inbox.recv_timeout(TOGETHER).ok() } else { inbox.try_recv().ok() };
-            match next {
-                Some(order) => self.take(order),
-                None => return,
-            }
+        inbox.try_iter().for_each(|order| self.take(order));
+        let mut before = 0;
+        while self.may_wait() && self.events.len() > before {
+            before = self.events.len();
+            std::thread::park_timeout(TOGETHER);
+            inbox.try_iter().for_each(|order| self.take(order));
         }
+    }
+
+    /// Whether nobody needs what is here to be written now.
+    fn may_wait(&self) -> bool {
+        // That a run has begun is written at once: who is killed a moment later was there.
+        let begins = self.events.iter().any(|event| event.seq == Some(1));
+        !begins && self.waiting.is_empty() && (1..ENOUGH).contains(&self.events.len())
     }
 
     /// Writes it all. On a full disk it stays in the queue.

@@ -289,7 +289,7 @@ impl Project {
                 store,
                 state: state.clone(),
                 worker: self.path("worker"),
-                oom_kills: OomKills::counted_in(self.path("oom")),
+                oom_kills: OomKills::counted_in(&self.path("oom")),
                 grace: Duration::from_millis(300),
             },
             limits: Limits { cpu: 4, memory: 8 << 30, disk: 1 << 40, gpus: 0 },
