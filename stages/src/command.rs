@@ -44,6 +44,10 @@ struct Config {
     /// often it is tried again.
     #[serde(default)]
     classes: Vec<ClassRule>,
+    /// Whether it keeps what it has reached in `$PIPE_CHECKPOINTS`, a folder that every further attempt at the same work
+    /// on this machine finds again as the last one left it. Nothing in it is a result, and it goes when there is one.
+    #[serde(default)]
+    checkpoints: bool,
 }
 
 /// One argument of a program. A template that stands alone has the type of its value, so `"{{ epochs }}"` may be a number.
@@ -136,7 +140,7 @@ impl StageKind for Command {
     }
 
     fn aside(&self) -> &'static [&'static str] {
-        &["classes"]
+        &["classes", "checkpoints"]
     }
 
     fn loose(&self, config: &Json) -> Vec<(String, String)> {
@@ -148,7 +152,8 @@ impl StageKind for Command {
         let config: Config = read_config(config).expect("checked before it is launched");
         let argv = config.argv.map(|argv| argv.into_iter().map(|Argument(text)| text).collect());
         let shell = config.shell.map(|lines| vec!["sh".to_owned(), "-ec".to_owned(), lines]);
-        Launch::Program { argv: argv.or(shell).unwrap_or_default(), outputs: config.outputs, classes: config.classes }
+        let Config { outputs, classes, checkpoints, .. } = config;
+        Launch::Program { argv: argv.or(shell).unwrap_or_default(), outputs, classes, checkpoints }
     }
 
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {

@@ -64,6 +64,9 @@ pub(crate) struct Keeping {
     /// Keep the events and logs of so many runs of each pipeline, the newest [default: the spec's, else 100]
     #[arg(long, value_name = "N")]
     pub(crate) keep_runs: Option<u32>,
+    /// Keep the checkpoints of work that is not done for so long after the last was written [default: the spec's, else 7d]
+    #[arg(long, value_name = "AGE")]
+    pub(crate) keep_checkpoints: Option<Millis>,
     /// Keep what is known of removed results for so long [default: the spec's, else 90d]
     #[arg(long, value_name = "AGE")]
     pub(crate) keep_removed: Option<Millis>,

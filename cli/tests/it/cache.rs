@@ -178,6 +178,31 @@ fn runs_beyond_the_newest_are_forgotten_with_their_logs() {
 }
 
 #[test]
+fn checkpoints_of_work_that_is_not_done_are_kept_for_as_long_as_it_is_said() {
+    let bench = Bench::with(
+        "version = 1\nname = \"sum\"\n[stages.train]\nkind = \"command\"\ncheckpoints = true\noutputs = [\"o\"]\n\
+         shell = \"echo reached > $PIPE_CHECKPOINTS/step; test -e @/go; cp $PIPE_CHECKPOINTS/step $PIPE_OUTPUT/o\"\n",
+    );
+    let checkpoints = || fs::read_dir(bench.path(".pipe/checkpoints")).map_or(0, Iterator::count);
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(1));
+    assert!(!gc(&bench, &[]).stdout.contains("checkpoints"));
+    let taken = bench.pipe(&["cache", "du", "spec.toml"]).stdout;
+    assert!(taken.lines().any(|line| line.starts_with("(checkpoints)") && line.contains("8 B")), "{taken}");
+    assert_eq!(checkpoints(), 1);
+    let told = gc(&bench, &["--keep-checkpoints", "0s", "--dry-run"]).stdout;
+    assert!(told.contains("would remove checkpoints: 1 file, 8 B"), "{told}");
+    assert_eq!(checkpoints(), 1);
+    let told = gc(&bench, &["--keep-checkpoints", "0s"]).stdout;
+    assert!(told.contains("removed checkpoints: 1 file, 8 B"), "{told}");
+    assert_eq!(checkpoints(), 0);
+    // A rule that stands in the spec counts where none is typed.
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(1));
+    let spec = fs::read_to_string(bench.path("spec.toml")).unwrap();
+    bench.write("spec.toml", &format!("{spec}[store]\nkeep = {{ checkpoints = \"0s\" }}\n"));
+    assert!(gc(&bench, &[]).stdout.contains("removed checkpoints: 1 file"));
+}
+
+#[test]
 fn a_pinned_result_outlives_everything_until_it_is_let_go() {
     let bench = Bench::with(SUM);
     bench.run();

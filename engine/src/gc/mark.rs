@@ -34,6 +34,11 @@ pub struct Roots {
 }
 
 impl Roots {
+    /// Whether a run that has not come to its end uses it.
+    pub(super) fn is_open(&self, fingerprint: &Fingerprint) -> bool {
+        self.open.iter().any(|start| fingerprint.0.starts_with(start))
+    }
+
     fn has_open(&self, fingerprint: &Fingerprint, lengths: &HashSet<usize>) -> bool {
         lengths.iter().any(|length| fingerprint.0.get(..*length).is_some_and(|start| self.open.contains(start)))
     }

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod catalogue;
+pub mod checkpoints;
 mod data;
 mod mark;
 pub mod pins;

@@ -3,6 +3,7 @@
 
 mod adopted;
 mod cause;
+mod checkpoints;
 mod collect;
 mod facts;
 mod gpus;
@@ -15,6 +16,7 @@ mod sweep;
 mod usage;
 
 pub use cause::OomKills;
+pub(crate) use checkpoints::forget as forget_checkpoints;
 pub use collect::taken_in;
 pub use facts::of as facts_in;
 pub(crate) use gpus::VARIABLE as GPUS;

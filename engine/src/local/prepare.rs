@@ -1,6 +1,6 @@
 //! An attempt's folders and files, made before its process starts.
 
-use super::Local;
+use super::{Local, checkpoints};
 use crate::attempt::Attempt;
 use crate::failpoint::reach;
 use crate::failure::Failure;
@@ -76,7 +76,9 @@ pub fn prepare(
         Launch::Program { .. } => place_inputs(local, &attempt, &folder)?,
     };
     let oom_kills = local.oom_kills.count();
-    Ok(Prepared { attempt, folder, launch, env, secrets, variables, oom_kills })
+    let mut prepared = Prepared { attempt, folder, launch, env, secrets, variables, oom_kills };
+    checkpoints::give(&local.state, &mut prepared)?;
+    Ok(prepared)
 }
 
 /// Makes a folder. Returns whether it was not there yet.

@@ -499,13 +499,15 @@ impl Dispatcher {
         self.publishing = true;
         let group = std::mem::take(&mut self.finishing);
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
-        let (copies, plan) = (self.copies.clone(), self.setup.plan.clone());
+        let (copies, plan, state) = (self.copies.clone(), self.setup.plan.clone(), self.setup.local.state.clone());
         tokio::task::spawn_blocking(move || {
-            let filed = publish::publish(&store, group).into_iter();
+            let filed = publish::publish(&store, group);
             reach("group.filed");
+            let done = filed.iter().filter_map(|(task, made)| Some((&made.as_ref().ok()?.fingerprint, &plan.task(*task).id)));
+            local::forget_checkpoints(&state, done);
             let of_made =
                 |(task, filed): (_, Result<_, _>)| (task, filed.and_then(|made| copies.of_made(plan.task(task), made)));
-            let copied = filed.map(of_made);
+            let copied = filed.into_iter().map(of_made);
             let _ = outbox.send(Message::Published(copied.collect()));
         });
     }

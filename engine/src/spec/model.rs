@@ -110,6 +110,8 @@ pub struct Keep {
     pub younger_than: Option<Millis>,
     /// The events and logs of so many runs of each pipeline, the newest. Default: 100.
     pub runs: Option<u32>,
+    /// The checkpoints of work that is not done, for so long after the last was written. Default: `7d`.
+    pub checkpoints: Option<Millis>,
     /// What is known of a result that was removed or put in quarantine, for so long. Default: `90d`.
     pub removed: Option<Millis>,
 }

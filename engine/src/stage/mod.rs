@@ -163,6 +163,8 @@ pub enum Launch {
         outputs: Vec<String>,
         /// What sort of failure its ends are; of several rules that hold, the first counts.
         classes: Vec<ClassRule>,
+        /// Whether it has a folder for what it has reached.
+        checkpoints: bool,
     },
 }
 

@@ -18,7 +18,7 @@ pub use jobs::OpenJob;
 pub use journal::{Health, Journal, JournalError, Sink, read_only};
 pub use lock::{Lock, LockError};
 
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, Fingerprint, TaskId};
 use std::path::{Path, PathBuf};
 
 /// Where things lie inside a state folder.
@@ -51,5 +51,15 @@ impl StateFolder {
     /// The folder of one local attempt.
     pub fn attempt(&self, id: &AttemptId) -> PathBuf {
         self.root.join("attempts").join(&id.0)
+    }
+
+    /// Where checkpoints lie: a folder for each key, and in it one for each task that has it.
+    pub fn all_checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// Where every attempt at this work finds what the one before had reached.
+    pub fn checkpoints(&self, fingerprint: &Fingerprint, task: &TaskId) -> PathBuf {
+        self.all_checkpoints().join(&fingerprint.0).join(&task.stage).join(task.cell.folder())
     }
 }

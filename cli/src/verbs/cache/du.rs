@@ -1,14 +1,14 @@
 //! `pipe cache du`: how much room results take, by pipeline and stage, and how much of it `gc` would free. A file that
 //! several results name lies on the disk once, and is counted once.
 
-use super::{project, roots, rules, runs_kept, store};
+use super::{checkpoints_kept, project, roots, rules, runs_kept, store};
 use crate::args::DuArgs;
 use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
 use crate::words;
 use pipe_engine::failure::Failure;
-use pipe_engine::gc::{DataFile, Found, Plan, plan, runs};
+use pipe_engine::gc::{DataFile, Found, Plan, checkpoints, plan, runs};
 use pipe_engine::state::StateFolder;
 use pipe_engine::store::Folder;
 use pipe_engine::world::World;
@@ -18,9 +18,13 @@ use std::collections::BTreeMap;
 pub(crate) fn run(args: &DuArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = project(&args.spec, printer)?;
     let (store, world) = (store(&project), World::real());
-    let plan = plan(&store, &rules(&args.keeping, &project, &world), &roots(&store, &project.state)?)?;
+    let roots = roots(&store, &project.state)?;
+    let plan = plan(&store, &rules(&args.keeping, &project, &world), &roots)?;
     let stages = by_stage(&plan);
-    let rest = rest(&store, &plan, &project.state, runs_kept(&args.keeping, &project))?;
+    let mut rest = rest(&store, &plan, &project.state, runs_kept(&args.keeping, &project))?;
+    let old = checkpoints::old(&project.state, &plan, &roots, checkpoints_kept(&args.keeping, &project))?;
+    let checkpoints = whole(&Folder::for_looking(project.state.root()), "checkpoints")?;
+    rest.push(("checkpoints", Taken { free: old.bytes, ..checkpoints }));
     if printer.json {
         let stages = stages.iter().map(|((pipeline, stage), taken)| {
             json!({ "pipeline": pipeline, "stage": stage, "files": taken.files, "bytes": taken.bytes, "free": taken.free })
@@ -65,6 +69,13 @@ fn by_stage(plan: &Plan) -> BTreeMap<(String, String), Taken> {
     stages
 }
 
+/// All that lies in a folder.
+fn whole(folder: &Folder, name: &str) -> Result<Taken, Failure> {
+    let mut taken = Taken::default();
+    Found::under(folder, name)?.files.iter().for_each(|file| taken.add(file, false));
+    Ok(taken)
+}
+
 /// What is no result: manifests, those of results that are gone, and what runs have left in the state folder.
 fn rest(
     store: &Folder,
@@ -72,11 +83,6 @@ fn rest(
     state: &StateFolder,
     keep_runs: usize,
 ) -> Result<Vec<(&'static str, Taken)>, Refusal> {
-    let whole = |folder: &Folder, name: &str| -> Result<Taken, Failure> {
-        let mut taken = Taken::default();
-        Found::under(folder, name)?.files.iter().for_each(|file| taken.add(file, false));
-        Ok(taken)
-    };
     let mut rest = Vec::new();
     for (title, folder) in [("manifests", "results"), ("removed manifests", "lineage"), ("quarantine", "quarantine")] {
         let mut taken = whole(store, folder)?;

@@ -1,13 +1,13 @@
 //! `pipe cache gc`: removes what nobody needs any more, from the store and from the state folder. Nothing is removed while
 //! anything runs.
 
-use super::{project, roots, rules, runs_kept, store};
+use super::{checkpoints_kept, project, roots, rules, runs_kept, store};
 use crate::args::GcArgs;
 use crate::exit::{Exit, Refusal};
 use crate::printer::Printer;
 use crate::wiring::{Alone, Project};
 use crate::words;
-use pipe_engine::gc::{Plan, Why, plan, runs, sweep};
+use pipe_engine::gc::{Plan, Why, checkpoints, plan, runs, sweep};
 use pipe_engine::manifest::Of;
 use pipe_engine::state::Hints;
 use pipe_engine::store::Folder;
@@ -28,6 +28,7 @@ pub(crate) fn run(args: &GcArgs, printer: &Printer) -> Result<Exit, Refusal> {
         let decided = Decided::of(args, &project, &alone.store)?;
         sweep(&alone.store, &decided.plan, &mut |_| true)?;
         runs::forget(&alone.state, &decided.runs)?;
+        checkpoints::forget(&decided.checkpoints);
         Hints::forget(&alone.state.hints(), decided.plan.removed().map(|entry| &entry.fingerprint));
         decided
     };
@@ -43,13 +44,17 @@ pub(crate) fn run(args: &GcArgs, printer: &Printer) -> Result<Exit, Refusal> {
 struct Decided {
     plan: Plan,
     runs: runs::Old,
+    checkpoints: checkpoints::Old,
 }
 
 impl Decided {
     fn of(args: &GcArgs, project: &Project, store: &Folder) -> Result<Self, Refusal> {
         let roots = roots(store, &project.state)?;
         let plan = plan(store, &rules(&args.keeping, project, &World::real()), &roots)?;
-        Ok(Self { plan, runs: runs::old(&project.state, runs_kept(&args.keeping, project))? })
+        let runs = runs::old(&project.state, runs_kept(&args.keeping, project))?;
+        let checkpoints =
+            checkpoints::old(&project.state, &plan, &roots, checkpoints_kept(&args.keeping, project))?;
+        Ok(Self { plan, runs, checkpoints })
     }
 
     /// How many results are kept, by why.
@@ -60,7 +65,7 @@ impl Decided {
     }
 
     fn text(&self, dry_run: bool) -> String {
-        let Self { plan, runs } = self;
+        let Self { plan, runs, checkpoints } = self;
         let verb = if dry_run { "would remove" } else { "removed" };
         let count = |of| plan.removed().filter(|entry| entry.of == of).count() as u64;
         let files = (plan.gone.len() + plan.half_written.len()) as u64;
@@ -77,6 +82,10 @@ impl Decided {
             let logs = words::count(attempts, "attempt");
             text.push_str(&format!("{verb} the events of {} and the logs of {logs}\n", words::count(runs, "run")));
         }
+        if !checkpoints.folders.is_empty() {
+            let (files, bytes) = (words::count(checkpoints.files, "file"), words::bytes(checkpoints.bytes));
+            text.push_str(&format!("{verb} checkpoints: {files}, {bytes}\n"));
+        }
         if !plan.forgotten.is_empty() {
             let forgotten = words::count(plan.forgotten.len() as u64, "manifest");
             text.push_str(&format!("{verb} {forgotten} of results that went long ago\n"));
@@ -90,7 +99,7 @@ impl Decided {
     }
 
     fn document(&self, dry_run: bool) -> Json {
-        let Self { plan, runs } = self;
+        let Self { plan, runs, checkpoints } = self;
         let removed = plan.removed().map(|entry| {
             json!({
                 "pipeline": entry.pipeline, "task": entry.task.to_string(), "of": entry.of,
@@ -101,6 +110,7 @@ impl Decided {
             "dry_run": dry_run, "removed": removed.collect::<Vec<_>>(), "files": plan.gone.len(),
             "half_written": plan.half_written.len(), "forgotten": plan.forgotten.len(), "bytes": plan.freed(), "kept": self.kept(),
             "quarantined": plan.damaged, "runs": runs.runs, "attempts": runs.attempts.len(),
+            "checkpoints": { "files": checkpoints.files, "bytes": checkpoints.bytes },
         })
     }
 }

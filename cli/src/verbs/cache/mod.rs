@@ -16,6 +16,10 @@ use pipe_engine::state::{Hints, StateFolder};
 use pipe_engine::store::Folder;
 use pipe_engine::units::Millis;
 use pipe_engine::world::{Timestamp, World};
+use std::time::Duration;
+
+/// In milliseconds.
+const DAY: u64 = 86_400_000;
 
 pub(crate) fn run(args: &CacheArgs, printer: &Printer) -> Result<Exit, Refusal> {
     match &args.what {
@@ -47,12 +51,11 @@ fn store(project: &Project) -> Folder {
 /// What `gc` is to go by: what was typed, else what the spec says.
 fn rules(typed: &Keeping, project: &Project, world: &World) -> Rules {
     let spec = project.recipe.spec.keep;
-    let days = |days: u64| Millis(days * 86_400_000);
     Rules {
         keep: typed.keep.or(spec.results).unwrap_or(3) as usize,
-        older_than: typed.older_than.or(spec.younger_than).unwrap_or(days(1)).into(),
+        older_than: typed.older_than.or(spec.younger_than).unwrap_or(Millis(DAY)).into(),
         min_age: typed.min_age.into(),
-        removed_for: typed.keep_removed.or(spec.removed).unwrap_or(days(90)).into(),
+        removed_for: typed.keep_removed.or(spec.removed).unwrap_or(Millis(90 * DAY)).into(),
         now: world.now(),
     }
 }
@@ -60,6 +63,11 @@ fn rules(typed: &Keeping, project: &Project, world: &World) -> Rules {
 /// Of how many runs of each pipeline `gc` keeps events and logs.
 fn runs_kept(typed: &Keeping, project: &Project) -> usize {
     typed.keep_runs.or(project.recipe.spec.keep.runs).unwrap_or(100) as usize
+}
+
+/// How long the checkpoints of work that is not done are kept.
+fn checkpoints_kept(typed: &Keeping, project: &Project) -> Duration {
+    typed.keep_checkpoints.or(project.recipe.spec.keep.checkpoints).unwrap_or(Millis(7 * DAY)).into()
 }
 
 /// What is kept whatever else is said.

@@ -2,6 +2,7 @@
 
 mod caching;
 mod causes;
+mod checkpoints;
 mod children;
 mod disk;
 mod elsewhere;

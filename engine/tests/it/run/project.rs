@@ -59,6 +59,8 @@ struct ScriptConfig {
     outputs: Vec<String>,
     #[serde(default)]
     classes: Vec<ClassRule>,
+    #[serde(default)]
+    checkpoints: bool,
 }
 
 /// Results of a stage, or of all of its cells.
@@ -84,7 +86,7 @@ impl StageKind for Script {
         read_config::<ScriptConfig>(config).map(drop)
     }
     fn aside(&self) -> &'static [&'static str] {
-        &["classes"]
+        &["classes", "checkpoints"]
     }
     fn rows(&self) -> &'static [&'static str] {
         &["rows.json"]
@@ -95,7 +97,8 @@ impl StageKind for Script {
             return Launch::Worker;
         }
         let argv = vec!["sh".to_owned(), "-c".to_owned(), config.script];
-        Launch::Program { argv, outputs: config.outputs, classes: config.classes }
+        let ScriptConfig { outputs, classes, checkpoints, .. } = config;
+        Launch::Program { argv, outputs, classes, checkpoints }
     }
     fn run(&self, _: &Work<'_>) -> Result<Json, Failure> {
         Err(Failure::failed("no_worker", "a script needs no worker"))
@@ -115,7 +118,7 @@ pub(super) struct Ran {
     pub(super) counts: Counts,
     pub(super) events: Vec<RunEvent>,
     run: RunId,
-    state: StateFolder,
+    pub(super) state: StateFolder,
 }
 
 impl Project {
