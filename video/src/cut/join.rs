@@ -170,12 +170,11 @@ impl JoinWriter {
         Ok(())
     }
 
-    /// Copies a packet of sound. The first is heard from the clip's first moment on, and lasts until the second one's
-    /// own time: without an edit list a track begins at 0.
+    /// Copies a packet of sound.
     fn sound(&mut self, track: usize, mut packet: Packet) -> Result<(), Trouble> {
         let (stream, zero, any) = &mut self.audio[track];
         let Some(pts) = packet.pts().map(|pts| pts - *zero).filter(|pts| *pts >= 0) else { return Ok(()) };
-        let pts = if *any { pts } else { 0 };
+        let pts = if *any { pts } else { first_heard(pts, packet.duration()) };
         *any = true;
         packet.set_pts(Some(pts));
         packet.set_dts(Some(pts));
@@ -207,6 +206,13 @@ impl JoinWriter {
         self.times.sort_unstable();
         Ok(Joined { report, times: self.times })
     }
+}
+
+/// When the first packet of sound is heard, that belongs `pts` ticks behind the clip's first frame. One that begins within
+/// a packet of it is heard from it on, and lasts until the second one's own time: so the track begins with the pictures.
+/// Sound that begins later keeps its time, which the file states as an edit that is empty.
+pub(super) fn first_heard(pts: i64, duration: i64) -> i64 {
+    if pts < duration { 0 } else { pts }
 }
 
 /// Gives packets times of decoding that rise with every packet: the times at which pictures are shown, in order, and

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ffmpeg_next::codec::encoder;
 use ffmpeg_next::{Error as AvError, Packet, format, frame};
 
+use crate::cut::join::first_heard;
 use crate::cut::report::CutReport;
 use crate::cut::shape::{Shaper, asked};
 use crate::cut::ticks::{Clock, check_inside, out_of_range};
@@ -223,8 +224,7 @@ impl ClipWriter {
         while let Some(mut packet) = source.take_audio() {
             // A packet between the span's start and the first frame would need a time before the clip's zero.
             let Some(pts) = packet.pts().map(|pts| pts - zero).filter(|pts| *pts >= 0) else { continue };
-            // Without an edit list a track begins at 0. The first packet lasts until the second one's own time.
-            let pts = if self.audio_packets == 0 { 0 } else { pts };
+            let pts = if self.audio_packets == 0 { first_heard(pts, packet.duration()) } else { pts };
             packet.set_pts(Some(pts));
             packet.set_dts(Some(pts));
             self.mp4.write(stream, packet)?;

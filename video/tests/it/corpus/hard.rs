@@ -25,7 +25,6 @@ const OWED: &[&str] = &[
     "garbage.mkv",        // a clip over the damage lacks frames without a word
     "size-change.ts",     // a clip over the change is refused
     "fragmented.mp4",     // the viewer's zero is taken to be the first frame, though the sound begins before
-    "late-sound.mp4",     // sound that begins long after the first frame is heard with it
 ];
 
 #[test]
