@@ -23,9 +23,6 @@ const CONTAINERS: &str = "mov,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,iv
 /// How far back the second, third, ... search for a key frame begins when the first one landed too late.
 const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
 
-/// Microseconds, earlier than any file begins, and far enough from the smallest integer to be rescaled.
-const BEFORE_EVERYTHING_US: i64 = -1_000_000_000_000;
-
 /// A part of the file in ticks: of the video stream, and of the audio stream.
 #[derive(Debug, Clone)]
 pub(crate) struct TickSpan {
@@ -76,17 +73,9 @@ impl Source {
 
     /// Opens a video that is read by ranges.
     pub(crate) fn of(media: &Media) -> Result<Self, VideoError> {
-        let (reader, guide) = RangeReader::open(media)?;
-        let opened = open_stream(reader, media).and_then(|input| Self::with(input, media.path()));
-        match (opened, guide.failure(media)) {
-            // Whatever FFmpeg made of it, bytes that could not be read come first.
-            (_, Some(failure)) => Err(failure),
-            (Err(error), None) => Err(error),
-            (Ok(source), None) => {
-                guide.want(Vec::new());
-                Ok(Source { ranges: Some((media.clone(), guide)), ..source })
-            }
-        }
+        let (input, guide) = open_ranges(media)?;
+        let source = Self::with(input, media.path())?;
+        Ok(Source { ranges: Some((media.clone(), guide)), ..source })
     }
 
     /// What of the video will be read, where it is read by ranges.
@@ -198,11 +187,24 @@ impl Source {
                 return Ok(());
             }
         }
-        // The last resort is the beginning of the file, also for videos that begin inside the span.
-        self.input
-            .seek(BEFORE_EVERYTHING_US, ..)
-            .map_err(|e| VideoError::io(&self.path, "going back to the beginning", e))?;
+        // The last resort is the beginning of the file, also for videos that begin inside the span. A seek would not do:
+        // it goes to the first key frame that the container can name, and some can name none.
+        self.reopen()?;
         self.lands_at_or_before_start().map(|_| ())
+    }
+
+    /// Goes to the first packet of the file.
+    fn reopen(&mut self) -> Result<(), VideoError> {
+        self.input = match &self.ranges {
+            None => open_input(&self.path)?,
+            Some((media, _)) => {
+                let (input, guide) = open_ranges(&media.clone())?;
+                self.ranges = Some((media.clone(), guide));
+                input
+            }
+        };
+        self.decoder = open_decoder(&self.input, self.video, &self.path)?;
+        Ok(())
     }
 
     fn lands_at_or_before_start(&mut self) -> Result<bool, VideoError> {
@@ -361,19 +363,33 @@ pub(crate) fn open_input(path: &Path) -> Result<Input, VideoError> {
 }
 
 /// As `open_input`, of bytes that are read by ranges.
-fn open_stream(reader: RangeReader, media: &Media) -> Result<Input, VideoError> {
+fn open_ranges(media: &Media) -> Result<(Input, Guide), VideoError> {
+    let (input, guide) = open_stream(media, false)?;
+    // An index without a picture is that of a file in fragments: it does not say when pictures and sound begin.
+    let is_index = input.streams().any(|stream| stream.frames() > 0);
+    let is_mp4 = input.format().name().split(',').any(|name| name == "mp4");
+    let (input, guide) = if is_mp4 && !is_index { open_stream(media, true)? } else { (input, guide) };
+    guide.want(Vec::new());
+    Ok((input, guide))
+}
+
+/// `thorough`: whether packets are looked at even if there is an index.
+fn open_stream(media: &Media, thorough: bool) -> Result<(Input, Guide), VideoError> {
     libav::prepare();
     let path = media.path();
     if media.pin()?.len == 0 {
         return Err(not_a_video(path, "the file is empty".into()));
     }
+    let (reader, guide) = RangeReader::open(media)?;
     let mut options = containers();
-    if reader.has_index() {
+    if reader.has_index() && !thorough {
         // The index says what there is. Otherwise twenty pictures are decoded to guess how late pictures are shown.
         options.set("analyzeduration", "1");
     }
     let io = StreamIo::from_read_seek(reader).map_err(|e| VideoError::io(path, "opening", e))?;
-    told(format::input_from_stream(io, path.to_str(), Some(options)), path)
+    let opened = told(format::input_from_stream(io, path.to_str(), Some(options)), path);
+    // Whatever FFmpeg made of it, bytes that could not be read come first.
+    if let Some(failure) = guide.failure(media) { Err(failure) } else { Ok((opened?, guide)) }
 }
 
 fn containers() -> Dictionary<'static> {
@@ -421,12 +437,14 @@ fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<decoder::Vid
     decoder.video().map_err(refuse)
 }
 
-/// Viewers count from the first stream that begins. Sound may begin before zero, where players hide it.
+/// Viewers count from the first stream that begins. It may begin before zero, where players hide it; but a transport
+/// stream has no zero, and one whose clock is about to wrap begins before it.
 fn origin_of(input: &Input, video: Track, audio: Option<Track>) -> Moment {
     let starts = [Some(video), audio].into_iter().flatten().filter_map(|track| {
         let start = input.stream(track.index)?.start_time();
         (start != ffi::AV_NOPTS_VALUE).then(|| Moment::from_ticks(start, track.base))
     });
     let first = starts.reduce(|a, b| if b < a { b } else { a }).unwrap_or(Moment::ZERO);
-    if first < Moment::ZERO { Moment::ZERO } else { first }
+    let has_zero = input.format().name() != "mpegts";
+    if has_zero && first < Moment::ZERO { Moment::ZERO } else { first }
 }
