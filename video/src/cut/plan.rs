@@ -56,8 +56,7 @@ impl Cutter {
     ///
     /// # Errors
     /// `OutOfRange` when the span begins after the video's end, ends more than one frame after it, or holds no frame;
-    /// `Corrupt` when a picture of the span cannot be decoded; `Unsupported` when the picture size changes inside it;
-    /// `Io` and `Encoder` when the clip cannot be written.
+    /// `Corrupt` when a picture of the span cannot be decoded; `Io` and `Encoder` when the clip cannot be written.
     pub fn cut(&mut self, span: Span, out: &Path) -> Result<CutReport, VideoError> {
         let mut plan = CutPlan::new(self.media.clone(), self.options.clone());
         plan.add(span, out);

@@ -10,9 +10,16 @@ use crate::encode::Pictures;
 use crate::error::VideoError;
 use crate::time::Moment;
 
+/// Pixels, width, height.
+type Form = (format::Pixel, u32, u32);
+
 /// Frames go in as they were decoded and come out as they are encoded, with times in ticks of the clip.
 pub(super) struct Shaper {
+    /// The form of the frames that go in, which may change on the way, and what brings them into the asked one.
+    form: Form,
     scaler: Option<scaling::Context>,
+    asked: Form,
+    from: PathBuf,
     /// Ticks of the frames that go in.
     base: Rational,
     /// Ticks of the frames that come out, when there is one frame to each tick.
@@ -69,10 +76,15 @@ impl Shaper {
         options: &CutOptions,
         (from, out): (&Path, &Path),
     ) -> Result<Self, VideoError> {
+        let ticks = asked.time_base;
+        let asked = (asked.format, asked.width, asked.height);
         Ok(Shaper {
+            form: form_of(frame),
             scaler: scaler(frame, asked, from)?,
+            asked,
+            from: from.to_owned(),
             base: source.time_base,
-            grid: options.frame_rate.map(|_| asked.time_base),
+            grid: options.frame_rate.map(|_| ticks),
             on_screen: None,
             next: 0,
             out: out.to_owned(),
@@ -81,6 +93,10 @@ impl Shaper {
 
     /// Takes a frame that is shown `ticks` after the clip's first, and gives those that can be encoded now.
     pub(super) fn push(&mut self, frame: &mut frame::Video, ticks: i64) -> Result<Vec<frame::Video>, VideoError> {
+        if form_of(frame) != self.form {
+            self.scaler = scaler(frame, self.asked, &self.from)?;
+            self.form = form_of(frame);
+        }
         let mut ready = frame::Video::empty();
         match &mut self.scaler {
             None => std::mem::swap(frame, &mut ready),
@@ -120,17 +136,20 @@ impl Shaper {
     }
 }
 
-fn scaler(frame: &frame::Video, asked: &Pictures, path: &Path) -> Result<Option<scaling::Context>, VideoError> {
-    let (width, height) = (frame.width(), frame.height());
-    if (frame.format(), width, height) == (asked.format, asked.width, asked.height) {
+fn form_of(frame: &frame::Video) -> Form {
+    (frame.format(), frame.width(), frame.height())
+}
+
+fn scaler(frame: &frame::Video, asked: Form, path: &Path) -> Result<Option<scaling::Context>, VideoError> {
+    let (from, width, height) = form_of(frame);
+    if form_of(frame) == asked {
         return Ok(None);
     }
     let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
-    let (to, wide, high) = (asked.format, asked.width, asked.height);
-    scaling::Context::get(frame.format(), width, height, to, wide, high, flags).map(Some).map_err(|_| {
-        let from: format::Pixel = frame.format();
-        VideoError::unsupported(path, format!("pixels of the format {from:?} cannot be converted"))
-    })
+    let (to, wide, high) = asked;
+    scaling::Context::get(from, width, height, to, wide, high, flags)
+        .map(Some)
+        .map_err(|_| VideoError::unsupported(path, format!("pixels of the format {from:?} cannot be converted")))
 }
 
 #[cfg(test)]

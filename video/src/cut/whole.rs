@@ -24,8 +24,7 @@ use crate::time::Span;
 ///
 /// # Errors
 /// `OutOfRange` when the span begins after the video's end, ends more than one frame after it, or holds no frame;
-/// `Corrupt` when a picture of the span cannot be decoded; `Unsupported` when the picture size changes inside it;
-/// `Io` and `Encoder` when the clip cannot be written.
+/// `Corrupt` when a picture of the span cannot be decoded; `Io` and `Encoder` when the clip cannot be written.
 pub(super) fn cut_whole(
     source: &mut Source,
     clock: &Clock,
@@ -152,10 +151,8 @@ struct ClipWriter {
     frames: u64,
     taken: u64,
     audio_packets: u64,
-    /// The form of the source's pictures, which must not change, and the size of the clip's.
-    size: (u32, u32, format::Pixel),
+    /// The size of the clip's pictures: the first one's, if no other was asked for. Others are brought to it.
     asked: (u32, u32),
-    source_path: PathBuf,
     out: PathBuf,
 }
 
@@ -190,20 +187,12 @@ impl ClipWriter {
             frames: 0,
             taken: 0,
             audio_packets: 0,
-            size: (frame.width(), frame.height(), frame.format()),
             asked: (pictures.width, pictures.height),
-            source_path: source.path().to_owned(),
             out: out.to_owned(),
         })
     }
 
     fn push(&mut self, frame: &mut frame::Video) -> Result<(), VideoError> {
-        if (frame.width(), frame.height(), frame.format()) != self.size {
-            let (from, to) = ((self.size.0, self.size.1), (frame.width(), frame.height()));
-            let message =
-                format!("the pictures change from {}x{} to {}x{} inside the play", from.0, from.1, to.0, to.1);
-            return Err(VideoError::unsupported(&self.source_path, message));
-        }
         let ticks = frame.timestamp().map_or(0, |pts| pts - self.zero);
         self.taken += 1;
         let ready = self.shaper.push(frame, ticks)?;
