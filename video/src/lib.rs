@@ -9,13 +9,17 @@ mod time;
 
 mod libav;
 
+mod h264;
 mod media;
 mod probe;
 mod ranges;
+mod showing;
 mod source;
+mod steady;
+mod sure;
+mod survey;
 
 mod encode;
-mod h264;
 mod mux;
 
 mod cut;

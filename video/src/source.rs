@@ -5,20 +5,39 @@ use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ffmpeg_next::codec::{self, decoder, threading};
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::{Dictionary, Discard, Error as AvError, Packet, Rational, ffi, format, frame, media};
 
 use crate::error::{VideoError, VideoErrorKind};
+use crate::h264;
 use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::ranges::{Guide, RangeReader};
+use crate::steady::Steady;
+use crate::sure::{Place, Sure};
+use crate::survey::Survey;
 use crate::time::Moment;
 
 /// Containers that hold videos. Play lists, text art and image series are media files to FFmpeg too; a text file that
 /// was named `.mp4` by mistake would come out as a video of letters, and a play list could name any other file.
 const CONTAINERS: &str = "mov,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ivf,h264,hevc,m4v,mxf,nut,ogg,obu";
+
+/// Containers whose clocks begin anew where recordings were put one behind another, and by how many ticks a time must lie
+/// before the last one to be a beginning: half a second.
+const CLOCKS_BEGIN_ANEW: &[&str] = &["mpegts", "mpeg"];
+const BEGINS_ANEW: i64 = 45_000;
+
+/// Containers, and bare streams, in which only reading everything tells where a picture is.
+const WITHOUT_INDEX: &[&str] = &["mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v", "obu"];
+
+/// Key frames by which decoding begins earlier when it failed from the last one on.
+const EARLY_KEYS: usize = 2;
+
+/// Errors of the container that are read over, one behind another.
+const MOST_ERRORS: usize = 1000;
 
 /// How far back the second, third, ... search for a key frame begins when the first one landed too late.
 const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
@@ -63,6 +82,14 @@ pub(crate) struct Source {
     audio_done: bool,
     /// The only pictures that are wanted, by their times.
     only: Option<HashSet<i64>>,
+    /// A failure that counts if what is wanted comes out of the decoder behind it, and not if a key frame goes in before.
+    trouble: Option<VideoError>,
+    /// Whether what the demuxer grumbles about is a failure.
+    is_wary: bool,
+    /// One clock for all of the file, and behind which of its beginnings the last packet lay.
+    steady: Option<Steady>,
+    beginning: usize,
+    sure: Option<Sure>,
 }
 
 impl Source {
@@ -109,6 +136,11 @@ impl Source {
             laid_aside: VecDeque::new(),
             audio_done: false,
             only: None,
+            trouble: None,
+            is_wary: false,
+            steady: None,
+            beginning: 0,
+            sure: None,
         })
     }
 
@@ -176,21 +208,101 @@ impl Source {
 
     /// Goes to a key frame from which every frame of the span can be decoded.
     pub(crate) fn begin(&mut self, span: TickSpan) -> Result<(), VideoError> {
+        (self.sure, self.steady) = (None, None);
         self.span = span;
         if self.span.video.start == i64::MIN {
             return Ok(()); // the file was opened at its beginning
         }
         let start = Moment::from_ticks(self.span.video.start, self.video.base);
         for back in SEEK_BACK_SECONDS {
-            let target = start.minus(Moment::from_ms(back * 1000)).to_us_ceil();
-            if self.input.seek(target, ..target).is_ok() && self.lands_at_or_before_start()? {
+            if self.goes_to(start.minus(Moment::from_ms(back * 1000)))? {
                 return Ok(());
             }
         }
-        // The last resort is the beginning of the file, also for videos that begin inside the span. A seek would not do:
-        // it goes to the first key frame that the container can name, and some can name none.
+        self.begin_at_the_front()
+    }
+
+    /// As `begin`, a few key frames earlier: the pictures behind a key frame may name others before it.
+    pub(crate) fn begin_early(&mut self, span: TickSpan) -> Result<(), VideoError> {
+        (self.sure, self.steady) = (None, None);
+        self.span = span;
+        let samples = raw::samples(&self.stream());
+        let keys = samples.iter().filter(|sample| sample.is_key && sample.dts <= self.span.video.start);
+        let early = keys.rev().nth(EARLY_KEYS).map(|key| Moment::from_ticks(key.dts, self.video.base));
+        match early {
+            Some(early) if self.goes_to(early)? => Ok(()),
+            _ => self.begin_at_the_front(),
+        }
+    }
+
+    /// Goes to what a survey says must be decoded. `from_the_front`: to everything before it too. `false`: no frame of the
+    /// video lies in the span.
+    pub(crate) fn begin_surely(
+        &mut self,
+        survey: &Arc<Survey>,
+        span: TickSpan,
+        (from_the_front, frame_ticks): (bool, i64),
+    ) -> Result<bool, VideoError> {
+        self.span = span;
+        if let Some(hole) = survey.hole_in(&self.span.video) {
+            let (from, to) = (self.ms(hole.start), self.ms(hole.end));
+            return Err(VideoError::corrupt(&self.path, format!("pictures are missing between {from} and {to} ms")));
+        }
+        let Some(course) = survey.course(&self.span.video, self.video.base, from_the_front) else { return Ok(false) };
+        self.restart()?;
+        let jumps = survey.place(course.read_from).is_some_and(|at| raw::seek_byte(&mut self.input, at));
+        self.steady = Some(survey.steady_from(if jumps { course.read_from } else { 0 }));
+        self.sure = Some(Sure::new(Arc::clone(survey), course, jumps, frame_ticks));
+        Ok(true)
+    }
+
+    /// The last resort is the beginning of the file, also for videos that begin inside the span. A seek would not do: it
+    /// goes to the first key frame that the container can name, and some can name none.
+    fn begin_at_the_front(&mut self) -> Result<(), VideoError> {
         self.reopen()?;
         self.lands_at_or_before_start().map(|_| ())
+    }
+
+    /// Goes to the first packet of the file, for a reading with one clock.
+    pub(crate) fn restart(&mut self) -> Result<(), VideoError> {
+        self.reopen()?;
+        self.forget();
+        let back = self.is_of(CLOCKS_BEGIN_ANEW).then_some(BEGINS_ANEW);
+        self.steady = Some(Steady::new(self.input.streams().count(), back));
+        (self.sure, self.beginning) = (None, 0);
+        Ok(())
+    }
+
+    /// Whether the file has no index that could be trusted to be that of all of it.
+    pub(crate) fn needs_survey(&self) -> bool {
+        self.is_of(WITHOUT_INDEX)
+    }
+
+    /// Whether an index lists every picture, one decoded after another.
+    pub(crate) fn is_indexed(&self) -> bool {
+        let stream = self.stream();
+        let samples = raw::samples(&stream);
+        let stated = usize::try_from(stream.frames()).unwrap_or(0);
+        self.is_of(&["mp4"]) && samples.len() == stated && samples.is_sorted_by(|a, b| a.dts < b.dts)
+    }
+
+    /// Whether the file is in one of these containers, by FFmpeg's names.
+    pub(crate) fn is_of(&self, names: &[&str]) -> bool {
+        self.input.format().name().split(',').any(|name| names.contains(&name))
+    }
+
+    /// The clocks of a reading that began with `restart`, and behind which beginning its last packet lay.
+    pub(crate) fn steady(&self) -> Steady {
+        self.steady.clone().unwrap_or_else(|| Steady::new(0, None))
+    }
+
+    pub(crate) fn beginning(&self) -> usize {
+        self.beginning
+    }
+
+    /// Has damage that the demuxer steps over be a failure.
+    pub(crate) fn be_wary(&mut self) {
+        self.is_wary = true;
     }
 
     /// Goes to the first packet of the file.
@@ -207,11 +319,27 @@ impl Source {
         Ok(())
     }
 
-    fn lands_at_or_before_start(&mut self) -> Result<bool, VideoError> {
+    /// Seeks, and says whether that led to a frame from which the span can be decoded.
+    fn goes_to(&mut self, moment: Moment) -> Result<bool, VideoError> {
+        let target = moment.to_us_ceil();
+        if self.input.seek(target, ..target).is_err() {
+            return Ok(false);
+        }
+        match self.lands_at_or_before_start() {
+            Err(error) if error.kind == VideoErrorKind::Corrupt => Ok(false),
+            landed => landed,
+        }
+    }
+
+    fn forget(&mut self) {
         self.decoder.flush();
         self.laid_aside.clear();
         (self.key_pts, self.draining, self.promised) = (None, false, 0);
-        (self.first, self.audio_done) = (None, false);
+        (self.first, self.audio_done, self.trouble) = (None, false, None);
+    }
+
+    fn lands_at_or_before_start(&mut self) -> Result<bool, VideoError> {
+        self.forget();
         let mut frame = frame::Video::empty();
         if !self.next_frame(&mut frame)? {
             return Ok(false);
@@ -227,14 +355,55 @@ impl Source {
             *frame = first;
             return Ok(true);
         }
+        if self.sure.is_none() {
+            return self.decode_next(frame);
+        }
+        loop {
+            if let Some(ready) = self.sure.as_mut().and_then(Sure::shown) {
+                *frame = ready;
+                return Ok(true);
+            }
+            let mut decoded = frame::Video::empty();
+            let came = self.decode_next(&mut decoded)?;
+            let Some(sure) = &mut self.sure else { return Ok(false) };
+            if came {
+                sure.take(decoded);
+            } else if !sure.ends() {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn decode_next(&mut self, frame: &mut frame::Video) -> Result<bool, VideoError> {
         loop {
             match self.decoder.receive_frame(frame) {
-                Ok(()) => return Ok(true),
-                Err(AvError::Eof) => return Ok(false),
+                Ok(()) => return self.without_trouble(frame.timestamp()).map(|()| true),
+                Err(AvError::Eof) => return self.without_trouble(None).map(|()| false),
                 Err(error) if libav::is_again(&error) => self.feed()?,
                 Err(error) => return Err(VideoError::corrupt(&self.path, format!("decoding failed: {error}"))),
             }
         }
+    }
+
+    /// Raises what went wrong before a frame came out, unless the frame is shown before what is wanted.
+    fn without_trouble(&mut self, time: Option<i64>) -> Result<(), VideoError> {
+        let counts = time.is_none_or(|time| time >= self.span.video.start);
+        self.trouble.take_if(|_| counts).map_or(Ok(()), Err)
+    }
+
+    /// Says when a survey told of other frames than have come; to be asked when the span's last frame has. `true`: all that
+    /// had to come was known.
+    pub(crate) fn knows_all(&mut self, interlaced: bool) -> Result<bool, VideoError> {
+        let mut frame = frame::Video::empty();
+        while self.sure.is_some() && self.next_frame(&mut frame)? {}
+        let Some(sure) = &self.sure else { return Ok(false) };
+        // Two packets may make one interlaced picture, and VP8 has packets that are never shown.
+        let countable = !interlaced && self.decoder.id() != codec::Id::VP8;
+        if countable && !sure.is_right() {
+            let message = "the pictures that can be decoded are not those that the file lists";
+            return Err(VideoError::corrupt(&self.path, message));
+        }
+        Ok(sure.knows_all())
     }
 
     /// Says when fewer pictures came out of the decoder than went in. It can swallow damaged ones without a word, and
@@ -263,7 +432,7 @@ impl Source {
         let patience = Moment::from_ticks(self.span.audio.end, audio.base).plus(Moment::from_ms(2000));
         let give_up = patience.first_tick(self.video.base);
         while !self.audio_done {
-            let Some(packet) = self.read_packet()? else { return Ok(()) };
+            let Some(packet) = self.read_on()? else { return Ok(()) };
             if packet.stream() == audio.index {
                 self.lay_aside(packet);
             } else if packet.stream() == self.video.index && packet.dts().is_some_and(|dts| dts > give_up) {
@@ -276,13 +445,13 @@ impl Source {
     /// Gives the decoder one more packet of pictures, or tells it that there are no more.
     fn feed(&mut self) -> Result<(), VideoError> {
         while !self.draining {
-            let Some(packet) = self.read_packet()? else { break };
+            let Some(mut packet) = self.read_on()? else { break };
             if packet.stream() == self.video.index {
-                // A frame is decoded before it is shown, so what is decoded at the end or later is shown after it.
-                if packet.dts().is_some_and(|dts| dts >= self.span.video.end) {
-                    break;
+                match self.place(&mut packet)? {
+                    Place::Before => continue,
+                    Place::Inside => return self.decode(&packet),
+                    Place::Behind => break,
                 }
-                return self.decode(&packet);
             }
             self.lay_aside(packet);
         }
@@ -293,9 +462,23 @@ impl Source {
         }
     }
 
+    fn place(&mut self, packet: &mut Packet) -> Result<Place, VideoError> {
+        let Some(sure) = &mut self.sure else {
+            // A frame is decoded before it is shown, so what is decoded at the end or later is shown after it.
+            let is_behind = packet.dts().is_some_and(|dts| dts >= self.span.video.end);
+            return Ok(if is_behind { Place::Behind } else { Place::Inside });
+        };
+        let place = sure.place(packet);
+        place.ok_or_else(|| VideoError::io(&self.path, "reading", "the pictures are not found again where they were"))
+    }
+
     fn decode(&mut self, packet: &Packet) -> Result<(), VideoError> {
-        if self.key_pts.is_none() && packet.is_key() {
+        let is_due = packet.pts().is_some_and(|pts| pts <= self.span.video.start);
+        if packet.is_key() && (self.key_pts.is_none() || is_due) {
             self.key_pts = packet.pts();
+            if self.is_fresh(packet) {
+                self.trouble = None;
+            }
         }
         if let Some(only) = &self.only {
             let wanted = packet.pts().is_none_or(|pts| only.contains(&pts));
@@ -304,26 +487,53 @@ impl Source {
         let sent = self.decoder.send_packet(packet);
         let leads_the_key_frame = match (packet.pts().or(packet.dts()), self.key_pts) {
             (Some(pts), Some(key)) => pts < key,
-            (_, None) => true,
+            // A stream without times begins with the packet that a survey said, and nothing leads that.
+            (_, None) => self.sure.is_none(),
             (None, Some(_)) => false,
         };
         let wanted = packet.pts().is_some_and(|pts| self.span.video.contains(&pts));
-        self.promised += u64::from(wanted && !leads_the_key_frame && !raw::is_hidden(packet));
-        match sent {
-            // Pictures before the key frame need frames before the seek. They are not wanted and may fail.
-            Err(_) if leads_the_key_frame => Ok(()),
-            Err(error) => {
-                let at = packet.pts().map_or(String::new(), |pts| format!(" at {} ms", self.ms(pts)));
-                Err(VideoError::corrupt(&self.path, format!("the picture{at} cannot be decoded: {error}")))
+        let counts = wanted && !leads_the_key_frame && self.sure.is_none();
+        self.promised += u64::from(counts && !raw::is_hidden(packet));
+        // Pictures before the key frame need frames before the seek. They are not wanted and may fail.
+        if let Err(error) = sent
+            && !leads_the_key_frame
+            && self.sure.as_ref().is_none_or(Sure::is_wanted)
+        {
+            let at = packet.pts().map_or(String::new(), |pts| format!(" at {} ms", self.ms(pts)));
+            let error = VideoError::corrupt(&self.path, format!("the picture{at} cannot be decoded: {error}"));
+            self.trouble.get_or_insert(error);
+        }
+        Ok(())
+    }
+
+    /// Whether what is decoded from a key frame on is right whatever was wrong before. Some have it only say that blocks
+    /// begin to be made anew.
+    fn is_fresh(&self, packet: &Packet) -> bool {
+        self.decoder.id() != codec::Id::H264 || packet.data().is_some_and(h264::is_intra)
+    }
+
+    /// The next packet. A survey has said where the container is damaged, so reading goes on behind that.
+    fn read_on(&mut self) -> Result<Option<Packet>, VideoError> {
+        let mut errors = 0;
+        loop {
+            match self.read_packet() {
+                Err(error) if error.kind == VideoErrorKind::Corrupt && self.sure.is_some() && errors < MOST_ERRORS => {
+                    errors += 1;
+                }
+                read => return read,
             }
-            Ok(()) => Ok(()),
         }
     }
 
     /// The next packet of any stream. `None`: there are no more.
     pub(crate) fn read_packet(&mut self) -> Result<Option<Packet>, VideoError> {
         let mut packet = Packet::empty();
+        let complaints = libav::complaints();
         let read = packet.read(&mut self.input);
+        if self.is_wary && self.sure.is_none() && libav::complaints() > complaints {
+            let error = VideoError::corrupt(&self.path, "the container is damaged in the part that was read");
+            self.trouble.get_or_insert(error);
+        }
         if read.is_err()
             && let Some((media, guide)) = &self.ranges
             && let Some(failure) = guide.failure(media)
@@ -331,7 +541,10 @@ impl Source {
             return Err(failure);
         }
         match read {
-            Ok(()) => Ok(Some(packet)),
+            Ok(()) => {
+                self.beginning = self.steady.as_mut().map_or(0, |steady| steady.mend(&mut packet));
+                Ok(Some(packet))
+            }
             Err(AvError::Eof) => Ok(None),
             Err(AvError::InvalidData) => {
                 Err(VideoError::corrupt(&self.path, "the container is damaged in the part that was read"))

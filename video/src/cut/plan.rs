@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ffmpeg_next::frame;
 
@@ -15,11 +15,12 @@ use crate::cut::gate::{Joinable, examine};
 use crate::cut::join::{Assembly, Codecs, Joined, Made, Setting, Trouble};
 use crate::cut::report::CutReport;
 use crate::cut::ticks::{Clock, check_inside};
-use crate::cut::whole::cut_whole;
+use crate::cut::whole::{Way, cut_whole};
 use crate::cut::{CutMode, CutOptions};
-use crate::error::VideoError;
+use crate::error::{VideoError, VideoErrorKind};
 use crate::media::Media;
 use crate::source::Source;
+use crate::survey::Survey;
 use crate::time::{Moment, Span};
 
 /// Hears what became of a clip, by the number `add` gave it. Called from several threads, once for every clip.
@@ -96,6 +97,10 @@ struct Run<'a> {
     clock: Clock,
     /// `None`: nothing is copied.
     smart: Option<Smart>,
+    /// Whether only reading all of the source tells where its pictures are.
+    is_blind: bool,
+    /// What that has told, where it was needed.
+    survey: OnceLock<Result<Arc<Survey>, VideoError>>,
     /// Clips to be encoded whole, and why where copying was asked for.
     whole: Mutex<VecDeque<(usize, String)>>,
 }
@@ -114,14 +119,17 @@ impl<'a> Run<'a> {
         plan.options.check(plan.media.path())?;
         let source = plan.media.open()?;
         let clock = Clock::of(&source, &plan.options);
+        let (survey, whole) = (OnceLock::new(), Mutex::default());
+        let is_blind = source.needs_survey();
+        let mut run = Run { plan, told, clock, smart: None, is_blind, survey, whole };
+        let survey = if is_blind { Some(run.survey()?) } else { None };
         let mut inside = Vec::new();
         for (clip, (span, _)) in plan.clips.iter().enumerate() {
-            match check_inside(&source, &clock, *span) {
+            match check_inside(&source, &run.clock, *span, survey.as_deref()) {
                 Ok(()) => inside.push(clip),
                 Err(error) => told(clip, Err(error)),
             }
         }
-        let mut run = Run { plan, told, clock, smart: None, whole: Mutex::default() };
         let why = match plan.options.mode {
             CutMode::Encode => String::new(),
             mode => match examine(&source, mode, plan.options.encode.crf) {
@@ -165,8 +173,36 @@ impl<'a> Run<'a> {
             Some(source) => source,
             none => none.insert(self.plan.media.open()?),
         };
-        let report = cut_whole(source, &self.clock, &self.plan.options, *span, out)?;
-        Ok(CutReport { why, ..report })
+        let mut way = if self.is_blind { Way::Survey(self.survey()?) } else { Way::Seek };
+        loop {
+            match cut_whole(source, &self.clock, &self.plan.options, (*span, &way), out) {
+                Ok(report) => return Ok(CutReport { why, ..report }),
+                Err(error) => way = self.surer(&way, source, *span, &error).ok_or(error)?,
+            }
+        }
+    }
+
+    /// The way to a clip's frames to take when one has failed. `None`: the failure stands.
+    fn surer(&self, way: &Way, source: &Source, span: Span, error: &VideoError) -> Option<Way> {
+        use VideoErrorKind::{Corrupt, Io, OutOfRange};
+        let base = self.clock.video.base;
+        let ticks = self.clock.ticks(span, base);
+        match (way, error.kind) {
+            (Way::Seek, Corrupt) if source.is_indexed() => Some(Way::EarlierSeek),
+            (Way::Seek, Corrupt | Io | OutOfRange) if !source.is_indexed() => self.survey().ok().map(Way::Survey),
+            (Way::Survey(survey), Io) => Some(Way::FromTheFront(survey.clone())),
+            (Way::Survey(survey), Corrupt) if survey.hole_in(&ticks).is_none() => {
+                let open = survey.course(&ticks, base, false).is_some_and(|course| !course.is_closed);
+                open.then(|| Way::FromTheFront(survey.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What reading all of the source tells. It is done once.
+    fn survey(&self) -> Result<Arc<Survey>, VideoError> {
+        let read = || Survey::of(&mut self.plan.media.open()?, self.clock.frame_ticks).map(Arc::new);
+        self.survey.get_or_init(read).clone()
     }
 
     fn join_clips(&self, smart: &Smart) {

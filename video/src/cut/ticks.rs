@@ -8,6 +8,7 @@ use crate::cut::report::{CutReport, Exact};
 use crate::cut::{CutMode, CutOptions};
 use crate::error::{VideoError, VideoErrorKind};
 use crate::source::{Source, Track};
+use crate::survey::Survey;
 use crate::time::{Moment, Ratio, Span};
 
 /// What of a source decides where spans lie in it.
@@ -75,24 +76,31 @@ impl Clock {
     }
 }
 
-/// Says when a span cannot lie in a source, by what the source's index states.
-pub(super) fn check_inside(source: &Source, clock: &Clock, span: Span) -> Result<(), VideoError> {
+/// Says when a span cannot lie in a source. `survey`: what reading all of it has told; otherwise the index is believed.
+pub(super) fn check_inside(
+    source: &Source,
+    clock: &Clock,
+    span: Span,
+    survey: Option<&Survey>,
+) -> Result<(), VideoError> {
+    let end = survey.map(|survey| clock.moment(survey.end())).or_else(|| source.stated_end());
+    let out_of_range = |what: &str| out_of_range(source, span, end, what);
     if span.end_ms <= span.start_ms {
-        return Err(out_of_range(source, span, "the play ends before it begins"));
+        return Err(out_of_range("the play ends before it begins"));
     }
-    let Some(end) = source.stated_end() else { return Ok(()) };
+    let Some(end) = end else { return Ok(()) };
     let slack = Moment::from_ticks(clock.frame_ticks, clock.video.base);
     if Moment::from_ms(span.start_ms) >= end {
-        return Err(out_of_range(source, span, "the play begins after the end of the video"));
+        return Err(out_of_range("the play begins after the end of the video"));
     }
     if Moment::from_ms(span.end_ms) > end.plus(slack) {
-        return Err(out_of_range(source, span, "the play ends after the end of the video"));
+        return Err(out_of_range("the play ends after the end of the video"));
     }
     Ok(())
 }
 
-pub(super) fn out_of_range(source: &Source, span: Span, what: &str) -> VideoError {
-    let length = source.stated_end().map_or("of unknown length".into(), |e| format!("{} ms long", e.to_ms()));
+pub(super) fn out_of_range(source: &Source, span: Span, end: Option<Moment>, what: &str) -> VideoError {
+    let length = end.map_or("of unknown length".into(), |e| format!("{} ms long", e.to_ms()));
     let message = format!("{what}: the play is {}..{} ms, the video is {length}", span.start_ms, span.end_ms);
     let help = "check the play's times, and that they belong to this video";
     VideoError::new(VideoErrorKind::OutOfRange, source.path(), message, help)

@@ -1,6 +1,7 @@
 //! Cuts a clip of which every frame is encoded anew: out of anything that can be decoded.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ffmpeg_next::codec::encoder;
 use ffmpeg_next::{Error as AvError, Packet, format, frame};
@@ -8,13 +9,14 @@ use ffmpeg_next::{Error as AvError, Packet, format, frame};
 use crate::cut::join::first_heard;
 use crate::cut::report::CutReport;
 use crate::cut::shape::{Shaper, asked};
-use crate::cut::ticks::{Clock, check_inside, out_of_range};
+use crate::cut::ticks::{Clock, out_of_range};
 use crate::cut::{CutMode, CutOptions};
 use crate::encode::{ColorTags, Pictures, open_named};
 use crate::error::VideoError;
 use crate::libav::{self, raw};
 use crate::mux::Mp4;
 use crate::source::{Source, TickSpan};
+use crate::survey::Survey;
 use crate::time::Span;
 
 /// Writes the frames whose time lies in `[start_ms, end_ms)` to `out`, which is replaced, and removed on error.
@@ -29,11 +31,22 @@ pub(super) fn cut_whole(
     source: &mut Source,
     clock: &Clock,
     options: &CutOptions,
-    span: Span,
+    (span, way): (Span, &Way),
     out: &Path,
 ) -> Result<CutReport, VideoError> {
-    check_inside(source, clock, span)?;
-    Whole { source, clock, options, span }.cut(out)
+    Whole { source, clock, options, span, way }.cut(out)
+}
+
+/// How the frames of a clip are come by, each surer and dearer than the one before.
+pub(super) enum Way {
+    /// A seek to the key frame before the clip.
+    Seek,
+    /// A seek to one that lies further back, for groups of pictures that need those before them.
+    EarlierSeek,
+    /// The packets that a survey of the whole file lists.
+    Survey(Arc<Survey>),
+    /// The same, and everything is decoded from the file's first picture on.
+    FromTheFront(Arc<Survey>),
 }
 
 struct Whole<'a> {
@@ -41,12 +54,13 @@ struct Whole<'a> {
     clock: &'a Clock,
     options: &'a CutOptions,
     span: Span,
+    way: &'a Way,
 }
 
 impl Whole<'_> {
     fn cut(&mut self, out: &Path) -> Result<CutReport, VideoError> {
         let ticks = self.ticks();
-        self.source.begin(ticks.clone())?;
+        self.begin(ticks.clone())?;
         let mut frame = frame::Video::empty();
         let first = self.first_frame(&ticks, &mut frame)?.ok_or_else(|| self.no_frame())?;
         let mut clip = ClipWriter::create(self.source, self.clock, &frame, first, self.options, out)?;
@@ -62,6 +76,18 @@ impl Whole<'_> {
         Ok(report)
     }
 
+    fn begin(&mut self, ticks: TickSpan) -> Result<(), VideoError> {
+        self.source.be_wary();
+        let (survey, from_the_front) = match self.way {
+            Way::Seek => return self.source.begin(ticks),
+            Way::EarlierSeek => return self.source.begin_early(ticks),
+            Way::Survey(survey) => (survey, false),
+            Way::FromTheFront(survey) => (survey, true),
+        };
+        let is_there = self.source.begin_surely(survey, ticks, (from_the_front, self.clock.frame_ticks))?;
+        if is_there { Ok(()) } else { Err(self.no_frame()) }
+    }
+
     /// Decodes up to the first frame of the span and returns its time. `None`: there is none.
     fn first_frame(&mut self, ticks: &TickSpan, frame: &mut frame::Video) -> Result<Option<i64>, VideoError> {
         while self.source.next_frame(frame)? {
@@ -73,6 +99,7 @@ impl Whole<'_> {
         }
         // A span without a frame is an answer; a span whose frames were all lost is not.
         self.source.check_promise(0, frame)?;
+        self.source.knows_all(frame.is_interlaced())?;
         Ok(None)
     }
 
@@ -93,7 +120,7 @@ impl Whole<'_> {
             more = self.source.next_frame(&mut frame)?;
         }
         self.source.check_promise(clip.taken, &frame)?;
-        if !more {
+        if !self.source.knows_all(frame.is_interlaced())? && !more {
             self.check_reaches(last, ticks.video.end)?;
         }
         Ok(last)
@@ -128,7 +155,8 @@ impl Whole<'_> {
     }
 
     fn no_frame(&self) -> VideoError {
-        out_of_range(self.source, self.span, "no frame of the video lies inside the play")
+        let end = self.source.stated_end();
+        out_of_range(self.source, self.span, end, "no frame of the video lies inside the play")
     }
 }
 

@@ -1,5 +1,7 @@
 //! The units a packet is made of: behind lengths, as in MP4, or behind start codes, as encoders write them.
 
+use super::bits::Bits;
+
 // Kinds of units, as table 7-1 of H.264 numbers them.
 const SLICE: u8 = 1;
 const IDR: u8 = 5;
@@ -71,6 +73,28 @@ pub(crate) fn annex_b(stream: &[u8]) -> Vec<&[u8]> {
     units.iter().map(|unit| &unit[..trimmed(unit)]).filter(|unit| !unit.is_empty()).collect()
 }
 
+/// The units of a packet in either form.
+fn units(packet: &[u8]) -> Vec<&[u8]> {
+    Units::of(packet).map_or_else(|| annex_b(packet), |units| units.units)
+}
+
+/// Whether a packet is a picture behind which nothing needs anything before it.
+pub(crate) fn is_idr(packet: &[u8]) -> bool {
+    let mut parts = units(packet).into_iter().filter(|unit| is_picture(unit)).peekable();
+    parts.peek().is_some() && parts.all(|unit| kind(unit) == IDR)
+}
+
+/// Whether a packet is a picture that is made of no other.
+pub(crate) fn is_intra(packet: &[u8]) -> bool {
+    // A slice names its first block and its type: 2 and 7 are I, 4 and 9 are SI.
+    let intra = |unit: &[u8]| {
+        let mut bits = Bits::of_unit(&unit[..unit.len().min(16)]);
+        kind(unit) == IDR || bits.ue().and_then(|_| bits.ue()).is_some_and(|slice| matches!(slice % 5, 2 | 4))
+    };
+    let mut parts = units(packet).into_iter().filter(|unit| is_picture(unit)).peekable();
+    parts.peek().is_some() && parts.all(intra)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +120,13 @@ mod tests {
     fn units_stand_between_start_codes_of_three_and_four_bytes() {
         let stream = [0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x65, 4];
         assert_eq!(annex_b(&stream), [&[0x67, 1, 2][..], &[0x68, 3], &[0x65, 4]]);
+    }
+
+    #[test]
+    fn a_picture_made_of_no_other_is_known_in_both_forms() {
+        // First block 0, type 7 (I): bits 1 0001000; type 5 (P): 1 00110.
+        assert!(is_intra(&[0, 0, 0, 2, 0x41, 0b1000_1000]) && is_intra(&[0, 0, 1, 0x41, 0b1000_1000]));
+        assert!(!is_intra(&[0, 0, 0, 2, 0x41, 0b1001_1000]) && !is_intra(&[0, 0, 0, 1, 0x09]));
+        assert!(is_idr(&[0, 0, 1, 0x65, 0x88]) && !is_idr(&[0, 0, 1, 0x41, 0b1000_1000]));
     }
 }

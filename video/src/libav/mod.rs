@@ -15,6 +15,7 @@ static READY: Once = Once::new();
 pub(crate) fn prepare() {
     READY.call_once(|| {
         log::set_level(log::Level::Quiet);
+        raw::count_complaints();
         // Only old FFmpeg had anything to register; since 4.0 this cannot fail.
         let _ = ffmpeg::init();
     });
@@ -26,6 +27,12 @@ pub(crate) fn file_url(path: &Path) -> Result<String, VideoError> {
         Some(text) if !text.contains('\0') => Ok(format!("file:{text}")),
         _ => Err(VideoError::io(path, "opening", "the path is not UTF-8 text")),
     }
+}
+
+/// How many errors FFmpeg has logged on this thread so far. A demuxer that finds damage goes on behind it, and this is all
+/// that it has to say.
+pub(crate) fn complaints() -> u64 {
+    raw::COMPLAINTS.get()
 }
 
 /// Whether FFmpeg says "not now": it wants more input, or has output waiting.

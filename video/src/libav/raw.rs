@@ -1,13 +1,49 @@
 //! The few calls that the safe binding has no word for. The only file with unsafe code.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use ffmpeg_next::codec::{self, packet::side_data};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Stream, StreamMut};
 use ffmpeg_next::packet::Ref;
-use ffmpeg_next::{Packet, Rational, ffi};
+use ffmpeg_next::{Packet, Rational, ffi, frame};
+
+thread_local! {
+    /// Errors that FFmpeg has logged on this thread.
+    pub(super) static COMPLAINTS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Has FFmpeg count its errors instead of printing them.
+pub(crate) fn count_complaints() {
+    // SAFETY: the function is of the type that FFmpeg calls, looks at the level alone and cannot panic; a thread's own
+    // count is reachable until the thread is gone.
+    unsafe { ffi::av_log_set_callback(Some(complain)) }
+}
+
+/// `Rest`: the arguments of the message, whose type is another one on each machine.
+unsafe extern "C" fn complain<Rest>(_: *mut c_void, level: c_int, _: *const c_char, _: Rest) {
+    if (0..=ffi::AV_LOG_ERROR).contains(&level) {
+        let _ = COMPLAINTS.try_with(|count| count.set(count.get() + 1));
+    }
+}
+
+/// Goes to a byte of the file. `false`: the container cannot be read from there.
+pub(crate) fn seek_byte(input: &mut Input, at: i64) -> bool {
+    // SAFETY: the context is that of an open input, and `&mut` makes this the only access.
+    unsafe { ffi::av_seek_frame(input.as_mut_ptr(), -1, at, ffi::AVSEEK_FLAG_BYTE) >= 0 }
+}
+
+/// Gives a decoded frame its time, also as FFmpeg's best guess.
+pub(crate) fn set_time(frame: &mut frame::Video, time: i64) {
+    // SAFETY: the pointer is that of a frame which lives as long as the borrow; two integers are written.
+    unsafe {
+        (*frame.as_mut_ptr()).pts = time;
+        (*frame.as_mut_ptr()).best_effort_timestamp = time;
+    }
+}
 
 /// Forgets the four-letter tag of another container, so that the muxer chooses its own for the codec.
 pub(crate) fn clear_codec_tag(stream: &mut StreamMut<'_>) {

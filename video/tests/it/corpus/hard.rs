@@ -11,17 +11,7 @@ use super::judge::{Came, judge};
 use super::table;
 
 /// Videos of which some clip is not right yet. One that comes right must be taken off this list.
-const OWED: &[&str] = &[
-    "edit-twice.mp4", // a clip over the seam of two edits is refused
-    "open-gop.mp4",   // the pictures that lead the key frame of a seek do not decode, and the clip is refused
-    "open-gop.ts",    // the same, now and then
-    "raw.h264",       // there is nothing to seek by
-    "no-pts.ts",      // frames without a time are dropped without a word
-    "restart.ts",     // a clip after the clock began anew is refused
-    "truncated.ts",   // a clip that ends behind the end lacks its last frames without a word
-    "garbage.ts",     // a clip behind the damage is refused
-    "garbage.mkv",    // a clip over the damage lacks frames without a word
-];
+const OWED: &[&str] = &[];
 
 #[test]
 fn every_joined_clip_of_a_hard_video_is_exact_or_refused_for_a_reason_that_counts() {
