@@ -292,6 +292,12 @@ def all_inputs():
         Input("plain.ts", "MPEG-TS", copied(after=ts), rate="-"),
         Input("open-gop.ts", "MPEG-TS with open groups", drawn(*ts, video=x264("-x264-params", "open-gop=1")), rate="-",
               spans=[*SPANS, (907, 1_678)]),
+        Input("open-gop.mkv", "Matroska with open groups", copied(base="open-gop.mp4"), rate="-"),
+        Input("hevc-open.ts", "HEVC with open groups in MPEG-TS", copied(after=ts, base="hevc-open.mp4"), rate="-"),
+        Input("intra-refresh.ts", "MPEG-TS without key frames behind the first", copied(after=ts, base="intra-refresh.mp4"),
+              rate="-"),
+        Input("plain.mpg", "MPEG-2 in a program stream", drawn(
+            "-f", "vob", video=["-c:v", "mpeg2video", "-q:v", "2", "-g", "15", "-bf", "2"], audio=False), rate="-"),
         Input("no-sound.ts", "MPEG-TS without sound", copied(after=ts, base="no-sound.mp4")),
         Input("wrap.ts", "MPEG-TS whose 33-bit clock wraps", copied(
             after=["-output_ts_offset", "95440", *ts], base="no-sound.mp4")),
@@ -304,6 +310,10 @@ def all_inputs():
             "plain.mp4", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="plain.mp4"),
         Input("truncated.ts", "MPEG-TS, the last 40 % missing", surgery(
             "plain.ts", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="plain.ts", rate="-"),
+        Input("truncated.mkv", "Matroska, the last 40 % missing", surgery(
+            "opus.mkv", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="opus.mkv", rate="-"),
+        Input("garbage-open.ts", "noise over 5 % of an MPEG-TS with open groups", surgery(
+            "open-gop.ts", lambda data: garbage(data, 0.5)), refused="1700-3200", truth="open-gop.ts", rate="-"),
         Input("garbage.mp4", "noise over 5 % of the pictures", surgery(
             "plain.mp4", lambda data: garbage(data, 0.5)), refused="1700-3000", truth="plain.mp4"),
         Input("garbage.ts", "noise over 5 % of an MPEG-TS", surgery(

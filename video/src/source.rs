@@ -74,6 +74,9 @@ pub(crate) struct Source {
     /// Display time of the key frame that decoding began with; errors before it belong to pictures nobody asked for.
     key_pts: Option<i64>,
     draining: bool,
+    /// Whether the file ended while pictures were read, and the latest picture that went into the decoder.
+    is_at_end: bool,
+    latest: i64,
     /// How many pictures of the span went into the decoder: as many have to come out.
     promised: u64,
     /// A frame that was decoded to see where a seek had landed, and is still to be handed out.
@@ -131,6 +134,8 @@ impl Source {
             span: TickSpan::WHOLE,
             key_pts: None,
             draining: false,
+            is_at_end: false,
+            latest: i64::MIN,
             promised: 0,
             first: None,
             laid_aside: VecDeque::new(),
@@ -193,6 +198,20 @@ impl Source {
         }
         // The container's duration counts from its own start, which is the viewer's zero.
         (self.input.duration() > 0).then(|| Moment::from_ticks(self.input.duration(), Rational(1, 1_000_000)))
+    }
+
+    /// Whether a file that was read to its end says itself that it goes on to there, give or take two frames. `latest`: the
+    /// time of its last picture. One that was cut off may lack pictures that are shown before its last one.
+    pub(crate) fn ends_with(&self, latest: i64, frame_ticks: i64) -> bool {
+        let found = Moment::from_ticks(latest.saturating_add(frame_ticks), self.video.base).minus(self.origin);
+        let slack = Moment::from_ticks(frame_ticks.saturating_mul(2), self.video.base);
+        let is_near = |stated: Moment| stated.minus(slack) <= found && found <= stated.plus(slack);
+        !self.is_of(CLOCKS_BEGIN_ANEW) && self.stated_end().is_some_and(is_near)
+    }
+
+    /// Whether the end of the file was read on the way and is not where it should be.
+    pub(crate) fn is_cut_off(&self, frame_ticks: i64) -> bool {
+        self.is_at_end && self.latest != i64::MIN && !self.is_indexed() && !self.ends_with(self.latest, frame_ticks)
     }
 
     /// Milliseconds on the viewer's clock of a video tick.
@@ -336,6 +355,7 @@ impl Source {
         self.laid_aside.clear();
         (self.key_pts, self.draining, self.promised) = (None, false, 0);
         (self.first, self.audio_done, self.trouble) = (None, false, None);
+        (self.is_at_end, self.latest) = (false, i64::MIN);
     }
 
     fn lands_at_or_before_start(&mut self) -> Result<bool, VideoError> {
@@ -445,7 +465,10 @@ impl Source {
     /// Gives the decoder one more packet of pictures, or tells it that there are no more.
     fn feed(&mut self) -> Result<(), VideoError> {
         while !self.draining {
-            let Some(mut packet) = self.read_on()? else { break };
+            let Some(mut packet) = self.read_on()? else {
+                self.is_at_end = true;
+                break;
+            };
             if packet.stream() == self.video.index {
                 match self.place(&mut packet)? {
                     Place::Before => continue,
@@ -484,6 +507,7 @@ impl Source {
             let wanted = packet.pts().is_none_or(|pts| only.contains(&pts));
             self.decoder.skip_frame(if wanted { Discard::Default } else { Discard::NonReference });
         }
+        self.latest = self.latest.max(packet.pts().unwrap_or(i64::MIN));
         let sent = self.decoder.send_packet(packet);
         let leads_the_key_frame = match (packet.pts().or(packet.dts()), self.key_pts) {
             (Some(pts), Some(key)) => pts < key,

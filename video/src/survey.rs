@@ -85,7 +85,6 @@ pub(crate) struct Course {
 impl Survey {
     /// Reads a video that was opened.
     pub(crate) fn of(source: &mut Source, frame_ticks: i64) -> Result<Self, VideoError> {
-        let has_end = !source.is_of(&["mpegts", "mpeg"]);
         source.restart()?;
         let (mut seen, mut odd, mut errors) = (Vec::new(), Vec::new(), 0);
         loop {
@@ -110,7 +109,8 @@ impl Survey {
         }
         let times = times_of(&seen, frame_ticks);
         let end = end_of(&seen, times, frame_ticks);
-        let holes = holes(&seen, &odd, has_end);
+        let latest = seen.iter().filter_map(|seen| seen.pts).max().unwrap_or(0);
+        let holes = holes(&seen, &odd, source.ends_with(latest, frame_ticks));
         let can_jump = source.is_of(&["mpegts"]);
         let front = seen.iter().position(|seen| seen.is_key).unwrap_or(0);
         Ok(Survey { seen, front, times, holes, end, steady: source.steady(), can_jump })

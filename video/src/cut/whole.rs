@@ -84,6 +84,7 @@ impl Whole<'_> {
             Way::Survey(survey) => (survey, false),
             Way::FromTheFront(survey) => (survey, true),
         };
+        self.check_reaches(survey.end(), ticks.video.end)?;
         let is_there = self.source.begin_surely(survey, ticks, (from_the_front, self.clock.frame_ticks))?;
         if is_there { Ok(()) } else { Err(self.no_frame()) }
     }
@@ -120,8 +121,11 @@ impl Whole<'_> {
             more = self.source.next_frame(&mut frame)?;
         }
         self.source.check_promise(clip.taken, &frame)?;
-        if !self.source.knows_all(frame.is_interlaced())? && !more {
-            self.check_reaches(last, ticks.video.end)?;
+        if !self.source.knows_all(frame.is_interlaced())? {
+            if !more {
+                self.check_reaches(last.pts + last.ticks, ticks.video.end)?;
+            }
+            self.check_end()?;
         }
         Ok(last)
     }
@@ -140,13 +144,21 @@ impl Whole<'_> {
     }
 
     /// The pictures may end before the index says so: a download that stopped leaves such files.
-    fn check_reaches(&self, last: Shown, end: i64) -> Result<(), VideoError> {
-        if last.pts + last.ticks + self.clock.frame_ticks >= end {
+    fn check_reaches(&self, stop: i64, end: i64) -> Result<(), VideoError> {
+        if stop + self.clock.frame_ticks >= end {
             return Ok(());
         }
-        let (stop, until) = (self.source.ms(last.pts + last.ticks), self.span.end_ms);
+        let (stop, until) = (self.source.ms(stop), self.span.end_ms);
         let message = format!("the pictures stop at {stop} ms, before the {until} ms the play needs");
         Err(VideoError::corrupt(self.source.path(), message))
+    }
+
+    /// A seek cannot tell what is missing at the end of a file that was cut off.
+    fn check_end(&self) -> Result<(), VideoError> {
+        if matches!(self.way, Way::Seek) && self.source.is_cut_off(self.clock.frame_ticks) {
+            return Err(VideoError::corrupt(self.source.path(), "the file ends within the play"));
+        }
+        Ok(())
     }
 
     fn duration_of(&self, frame: &frame::Video) -> i64 {
