@@ -303,6 +303,7 @@ def all_inputs():
             after=["-output_ts_offset", "95440", *ts], base="no-sound.mp4")),
         Input("restart.ts", "MPEG-TS whose clock begins anew", joined(
             (ts, {"audio": False}), (ts, {"audio": False, "first": 120})), spans=[(1_033, 2_534), (5_033, 6_534)]),
+        Input("plain.flv", "Flash video", copied(), rate="-"),
         Input("no-cues.mkv", "Matroska without cues", copied(after=["-live", "1"]), rate="-"),
         Input("no-index.mp4", "cut off before its index", surgery(
             "moov-at-end.mp4", lambda data: data[:len(data) * 6 // 10]), refused="NotAVideo"),
@@ -314,6 +315,14 @@ def all_inputs():
             "opus.mkv", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="opus.mkv", rate="-"),
         Input("garbage-open.ts", "noise over 5 % of an MPEG-TS with open groups", surgery(
             "open-gop.ts", lambda data: garbage(data, 0.5)), refused="1700-3200", truth="open-gop.ts", rate="-"),
+        Input("truncated.avi", "AVI, the last 40 % missing", surgery(
+            "b-frames.avi", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="b-frames.avi", rate="-"),
+        Input("truncated.flv", "Flash video, the last 40 % missing", surgery(
+            "plain.flv", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="plain.flv", rate="-"),
+        Input("truncated-fragments.mp4", "fragments, the last 40 % missing", surgery(
+            "fragmented.mp4", lambda data: data[:len(data) * 6 // 10]), refused="1900-", truth="fragmented.mp4", rate="-"),
+        Input("garbage.h264", "noise over 5 % of a bare stream", surgery(
+            "raw.h264", lambda data: garbage(data, 0.5)), refused="1700-", truth="raw.h264"),
         Input("garbage.mp4", "noise over 5 % of the pictures", surgery(
             "plain.mp4", lambda data: garbage(data, 0.5)), refused="1700-3000", truth="plain.mp4"),
         Input("garbage.ts", "noise over 5 % of an MPEG-TS", surgery(

@@ -72,11 +72,12 @@ impl Showing {
     fn settle(&mut self, mut frame: frame::Video, time: i64) {
         let parts = i64::try_from(self.waiting.len()).unwrap_or(i64::MAX - 1) + 1;
         let from = self.last.unwrap_or_else(|| time.saturating_sub(self.step.saturating_mul(parts)));
-        if time > from && self.times == Times::Some {
-            self.step = (time - from + parts / 2) / parts;
+        let between = time.saturating_sub(from);
+        if between > 0 && self.times == Times::Some {
+            self.step = between.saturating_add(parts / 2) / parts;
         }
         for (mut held, part) in std::mem::take(&mut self.waiting).into_iter().zip(1..) {
-            raw::set_time(&mut held, from + (time - from) * part / parts);
+            raw::set_time(&mut held, from.saturating_add(between.saturating_mul(part) / parts));
             self.ready.push_back(held);
         }
         raw::set_time(&mut frame, time);

@@ -499,7 +499,7 @@ impl Source {
         let is_due = packet.pts().is_some_and(|pts| pts <= self.span.video.start);
         if packet.is_key() && (self.key_pts.is_none() || is_due) {
             self.key_pts = packet.pts();
-            if self.is_fresh(packet) {
+            if self.is_fresh(packet) && packet.pts().is_some() {
                 self.trouble = None;
             }
         }
@@ -508,7 +508,11 @@ impl Source {
             self.decoder.skip_frame(if wanted { Discard::Default } else { Discard::NonReference });
         }
         self.latest = self.latest.max(packet.pts().unwrap_or(i64::MIN));
-        let sent = self.decoder.send_packet(packet);
+        let complaints = libav::complaints();
+        let mut sent = self.decoder.send_packet(packet);
+        if sent.is_ok() && libav::complaints() > complaints && self.sure.as_ref().is_some_and(Sure::counts) {
+            sent = Err(AvError::InvalidData);
+        }
         let leads_the_key_frame = match (packet.pts().or(packet.dts()), self.key_pts) {
             (Some(pts), Some(key)) => pts < key,
             // A stream without times begins with the packet that a survey said, and nothing leads that.

@@ -29,17 +29,18 @@ impl Steady {
     pub(crate) fn mend(&mut self, packet: &mut Packet) -> usize {
         let Some((beginning, last)) = self.streams.get_mut(packet.stream()) else { return 0 };
         let (Some(back), Some(time)) = (self.back, packet.dts().or(packet.pts())) else { return *beginning };
-        if last.is_some_and(|last| time + self.offsets[*beginning] < last - back) {
+        if last.is_some_and(|last| time.saturating_add(self.offsets[*beginning]) < last.saturating_sub(back)) {
             *beginning += 1;
             if *beginning == self.offsets.len() {
                 // The first packet behind a beginning follows the last one before it.
-                self.offsets.push(last.unwrap_or(0) + packet.duration().max(1) - time);
+                let follows = last.unwrap_or(0).saturating_add(packet.duration().max(1));
+                self.offsets.push(follows.saturating_sub(time));
             }
         }
         let offset = self.offsets[*beginning];
-        *last = Some(last.unwrap_or(i64::MIN).max(time + offset));
-        packet.set_pts(packet.pts().map(|pts| pts + offset));
-        packet.set_dts(packet.dts().map(|dts| dts + offset));
+        *last = Some(last.unwrap_or(i64::MIN).max(time.saturating_add(offset)));
+        packet.set_pts(packet.pts().map(|pts| pts.saturating_add(offset)));
+        packet.set_dts(packet.dts().map(|dts| dts.saturating_add(offset)));
         *beginning
     }
 }

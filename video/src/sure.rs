@@ -7,7 +7,7 @@ use ffmpeg_next::{Packet, frame};
 
 use crate::libav::raw;
 use crate::showing::Showing;
-use crate::survey::{Course, Survey};
+use crate::survey::{Course, Survey, Times};
 
 /// Packets that reading may begin with before one comes that the survey knows.
 const MOST_STRANGERS: usize = 3;
@@ -72,6 +72,11 @@ impl Sure {
     /// Whether the packet that was placed last is one that the span needs.
     pub(crate) fn is_wanted(&self) -> bool {
         self.next.is_some_and(|next| next <= self.course.wanted.saturating_add(1) || self.course.expected.is_none())
+    }
+
+    /// Whether times are counted, so that every picture up to the span matters.
+    pub(crate) fn counts(&self) -> bool {
+        matches!(self.course.times, Times::Counted(_))
     }
 
     /// The next frame that has its time.

@@ -16,6 +16,8 @@ use crate::time::Moment;
 const NEAR: usize = 32;
 /// Pictures before the end of a file that was cut off among which some may be missing.
 const AT_THE_END: usize = 16;
+/// Pictures by which one may be decoded later than it is shown.
+const MOST_LATE: usize = 16;
 /// Errors of the container, one behind another, after which nothing more is hoped for.
 const MOST_ERRORS: usize = 1000;
 /// Seconds by which sound may stand before its pictures in the file.
@@ -163,7 +165,8 @@ impl Survey {
         let key = self.key_before(first, span.start);
         let is_closed = |key: usize| key <= self.front || self.seen[key].is_closed;
         let decode_from = match key {
-            _ if from_the_front || self.times == Times::Guessed => self.front,
+            // A picture that was lost before the span would move all times that are counted or guessed.
+            _ if from_the_front || matches!(self.times, Times::Guessed | Times::Counted(_)) => self.front,
             key if is_closed(key) => key,
             // Its pictures may name others before it.
             key => self.keys_before(key).next().unwrap_or(self.front),
@@ -211,13 +214,9 @@ impl Survey {
 
     /// The last key picture up to a packet that is shown by a time, or the first one.
     fn key_before(&self, packet: usize, time: i64) -> usize {
-        let shown = |key: usize| match self.times {
-            Times::Counted(ticks) if self.seen[key].is_closed => {
-                Some(ticks.saturating_mul(i64::try_from(key).unwrap_or(i64::MAX)))
-            }
-            _ => self.seen[key].pts,
-        };
-        self.keys_before(packet + 1).find(|&key| shown(key).is_some_and(|pts| pts <= time)).unwrap_or(self.front)
+        self.keys_before(packet + 1)
+            .find(|&key| self.seen[key].pts.is_some_and(|pts| pts <= time))
+            .unwrap_or(self.front)
     }
 
     /// The last packet that must go in so that everything up to `last` and before `end` comes out with its time.
@@ -226,7 +225,7 @@ impl Survey {
         let behind = match self.times {
             Times::All => (last + 1..self.seen.len()).take(NEAR).find(is_behind).or(Some(last + NEAR)),
             Times::Some | Times::Guessed => (last + 1..self.seen.len()).find(is_behind),
-            Times::Counted(_) => Some(last + NEAR),
+            Times::Counted(_) => Some(last + MOST_LATE),
         };
         behind.unwrap_or(usize::MAX).min(self.seen.len().saturating_sub(1))
     }
@@ -280,10 +279,10 @@ fn holes(seen: &[Seen], odd: &[usize], has_end: bool) -> Vec<Range<i64>> {
     let visible = seen.iter().enumerate().filter(|(_, seen)| !seen.is_hidden);
     let mut shown: Vec<(i64, usize)> = visible.filter_map(|(n, seen)| seen.pts.map(|pts| (pts, n))).collect();
     shown.sort_unstable();
-    let mut steps: Vec<i64> = shown.windows(2).map(|two| two[1].0 - two[0].0).collect();
+    let mut steps: Vec<i64> = shown.windows(2).map(|two| two[1].0.saturating_sub(two[0].0)).collect();
     steps.sort_unstable();
     let usual = steps.get(steps.len() / 2).copied().unwrap_or(0);
-    let as_usual = steps.iter().filter(|step| **step * 2 >= usual && **step * 2 <= usual * 3).count();
+    let as_usual = steps.iter().filter(|step| is_usual(**step, usual)).count();
     if as_usual * 5 < steps.len() * 4 {
         // Steps of every length tell nothing, so nothing around what was odd is trusted.
         return odd.iter().filter_map(|&n| around(seen, n)).collect();
@@ -292,17 +291,23 @@ fn holes(seen: &[Seen], odd: &[usize], has_end: bool) -> Vec<Range<i64>> {
         let after = odd.partition_point(|odd| *odd + NEAR < n);
         odd.get(after).is_some_and(|odd| *odd <= n + NEAR) || !has_end && n + AT_THE_END >= seen.len()
     };
-    let wide = shown.windows(2).filter(|two| (two[1].0 - two[0].0) * 2 > usual * 3);
-    wide.filter(|two| is_odd(two[0].1) || is_odd(two[1].1))
-        .map(|two| two[0].0 + usual / 2..two[1].0 - usual / 2)
-        .collect()
+    let wide = shown.windows(2).filter(|two| !is_usual(two[1].0.saturating_sub(two[0].0), usual));
+    let near = wide.filter(|two| is_odd(two[0].1) || is_odd(two[1].1));
+    let range = |two: &[(i64, usize)]| two[0].0.saturating_add(usual / 2)..two[1].0.saturating_sub(usual / 2);
+    near.map(range).filter(|hole| !hole.is_empty()).collect()
+}
+
+/// Whether a step is the usual one, give or take a half: some containers round times.
+fn is_usual(step: i64, usual: i64) -> bool {
+    let (twice, usual) = (i128::from(step) * 2, i128::from(usual));
+    (usual..=usual * 3).contains(&twice)
 }
 
 /// The times of the pictures around a packet.
 fn around(seen: &[Seen], packet: usize) -> Option<Range<i64>> {
     let near = &seen[packet.saturating_sub(3)..(packet + 3).min(seen.len())];
     let times = || near.iter().filter_map(|seen| seen.pts);
-    Some(times().min()?..times().max()? + 1)
+    Some(times().min()?..times().max()?.saturating_add(1))
 }
 
 #[cfg(test)]
