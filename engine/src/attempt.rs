@@ -205,4 +205,11 @@ pub struct ItemCount {
     pub made: u64,
     /// Found finished.
     pub reused: u64,
+    /// Not to be had: the task goes without them, and its next run tries again.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub failed: u64,
+}
+
+fn is_none_at_all(count: &u64) -> bool {
+    *count == 0
 }

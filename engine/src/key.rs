@@ -1,7 +1,7 @@
 //! Everything that decides an output -> a fingerprint and the same fields in words.
 //! One writer makes both, so what `pipe explain` shows is what was hashed.
 
-use crate::ids::Fingerprint;
+use crate::ids::{AttemptId, Fingerprint};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -168,6 +168,23 @@ const TOLD: usize = 2;
 const LONGEST: usize = 24;
 /// Letters told on each side of what differs inside a long value.
 const AROUND: usize = 6;
+
+/// The field that only keys of incomplete results have.
+const INCOMPLETE: &str = "incomplete";
+
+/// The key of a result that lacks some of its items: no other attempt has it, so nobody takes the result for theirs.
+pub fn incomplete(fields: Fields, attempt: &AttemptId) -> Key {
+    written(fields).field(INCOMPLETE, attempt).finish()
+}
+
+/// The key that the result would have if it lacked nothing. `None`: it lacks nothing.
+pub fn completed(fields: &Fields) -> Option<Key> {
+    fields.contains_key(INCOMPLETE).then(|| written(fields.clone()).without([INCOMPLETE.to_owned()]).finish())
+}
+
+fn written(fields: Fields) -> KeyWriter {
+    fields.into_iter().fold(KeyWriter::default(), |key, (name, value)| key.field(name, value))
+}
 
 /// The reason for a rerun in a few words: ``1 of 48 fields changed: `crf` 23 -> 20``.
 pub fn reason(before: &Fields, now: &Fields) -> String {

@@ -181,6 +181,13 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Tells of an item that cannot be had and that the task goes without. A task with such items has succeeded, but
+    /// nobody takes its result for theirs: the next run tries again.
+    pub fn item_failed(&self, path: &str, failure: &Failure) {
+        tracing::warn!(item = path, "{failure}");
+        self.lock().items.failed += 1;
+    }
+
     fn take_item(&self, manifest: Manifest, path: &str, reused: bool) -> Result<Item, Failure> {
         let first =
             manifest.files.first().ok_or_else(|| Failure::failed("bad_item", "an item without a file").on(path))?;

@@ -9,7 +9,7 @@ mod sources;
 use crate::attempt::{Input, SourceFile};
 use crate::failure::Failure;
 use crate::ids::{Cell, Fingerprint, RunId};
-use crate::key::{Fields, Key, KeyWriter, reason};
+use crate::key::{Fields, Key, KeyWriter, completed, reason};
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
 use crate::spec::template::Templates;
@@ -288,10 +288,13 @@ impl Finder {
         Ok(self.key(task, given, &files).finish())
     }
 
-    /// Takes note of a result that was just published, so that the next run need not open it.
-    pub fn remember(&self, index: usize, artifact: Arc<Artifact>) {
+    /// Takes note of a result that was just published, so that the next run need not open it. One that is not whole, and
+    /// will be looked for under another key, nothing can stand on.
+    pub fn remember(&self, index: usize, artifact: Arc<Artifact>, is_whole: bool) {
         self.hints().remember_newest(&self.plan.name, &self.plan.task(index).id, &artifact.fingerprint);
-        self.shelf.remember(artifact);
+        if is_whole {
+            self.shelf.remember(artifact);
+        }
     }
 
     /// The manifest of the newest result of a task under its present name, for comparison.
@@ -422,10 +425,20 @@ impl Finder {
         let task = self.plan.task(index);
         match (self.plan.is_forced(index), self.plan.settings(task).cache, self.plan.part(index)) {
             (true, ..) => None,
+            (_, true, Part::Given) => Some(self.newest_of(task, fingerprint)),
             (_, true, _) => Some(fingerprint.clone()),
             (_, false, Part::Given) => self.hints().newest(&self.plan.name, &task.id),
             (_, false, _) => None,
         }
+    }
+
+    /// A key, or that of the newest result when this lacks nothing but items.
+    fn newest_of(&self, task: &Task, fingerprint: &Fingerprint) -> Fingerprint {
+        let newest = self.hints().newest(&self.plan.name, &task.id).filter(|newest| newest != fingerprint);
+        let newest = newest.and_then(|newest| self.shelf.manifest(&newest).ok().flatten());
+        let lacks_items =
+            |newest: &Manifest| completed(&newest.key).is_some_and(|whole| whole.fingerprint == *fingerprint);
+        newest.filter(lacks_items).map_or_else(|| fingerprint.clone(), |newest| newest.fingerprint)
     }
 
     fn why(&self, index: usize, key: &Key) -> String {
@@ -444,6 +457,9 @@ impl Finder {
             (_, Some(Ending::Failed(failure))) => format!("failed before: {}", failure.message),
             (_, Some(Ending::CutShort)) => "cut short before".to_owned(),
             (Some(newest), _) if newest != key.fingerprint => match self.shelf.manifest(&newest) {
+                Ok(Some(manifest)) if completed(&manifest.key).is_some_and(|whole| whole == *key) => {
+                    "some of its items failed before".to_owned()
+                }
                 Ok(Some(manifest)) => reason(&manifest.key, &key.fields),
                 _ => match self.shelf.removed(&newest) {
                     Some(removed) => reason(&removed.manifest.key, &key.fields),

@@ -15,6 +15,7 @@ use crate::event::{Body, Counts};
 use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId};
+use crate::key::completed;
 use crate::local::{self, Prepared};
 use crate::lookup::Looked;
 use crate::manifest::{Artifact, Manifest};
@@ -514,8 +515,9 @@ impl Dispatcher {
 
     fn published(&mut self, task: TaskIndex, result: Result<Manifest, Failure>) {
         let result = result.map(|manifest| {
+            let is_whole = completed(&manifest.key).is_none();
             let artifact = Arc::new(Artifact::from(manifest).in_little_room());
-            self.setup.finder.remember(task, artifact.clone());
+            self.setup.finder.remember(task, artifact.clone(), is_whole);
             self.known[task] = Some(artifact);
         });
         self.feed(Input::Published(task, result));

@@ -25,6 +25,11 @@ impl Missed {
         Self { fingerprint, files, why: why.into(), fields: fields.into() }
     }
 
+    /// The key the result is filed under.
+    pub(super) fn key(&self) -> Key {
+        Key { fingerprint: self.fingerprint.clone(), fields: self.fields() }
+    }
+
     /// Everything that decides the result.
     pub(super) fn fields(&self) -> Fields {
         serde_json::from_slice(&self.fields).expect("it was written above")

@@ -5,6 +5,7 @@ use crate::attempt::Outcome;
 use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::RunId;
+use crate::key::incomplete;
 use crate::manifest::{Manifest, Of, Provenance, VERSION, digest, place};
 use crate::plan::Task;
 use crate::scheduler::TaskIndex;
@@ -30,11 +31,15 @@ pub(super) fn manifest(
     outcome: Outcome,
     now: Timestamp,
 ) -> Manifest {
+    let key = match outcome.items.failed {
+        0 => missed.key(),
+        _ => incomplete(missed.fields(), &outcome.id),
+    };
     Manifest {
         version: VERSION,
         of: Of::Task,
-        fingerprint: missed.fingerprint.clone(),
-        key: missed.fields(),
+        fingerprint: key.fingerprint,
+        key: key.fields,
         digest: digest(&outcome.files),
         files: outcome.files,
         result: outcome.result,

@@ -249,7 +249,12 @@ mod tests {
     }
 
     fn ended(reused: u64) -> Body {
-        Body::AttemptEnded { failure: None, items: ItemCount { made: 1, reused }, usage: None, is_open: false }
+        Body::AttemptEnded {
+            failure: None,
+            items: ItemCount { made: 1, reused, failed: 0 },
+            usage: None,
+            is_open: false,
+        }
     }
 
     fn succeeded() -> Body {

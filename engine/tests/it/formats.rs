@@ -64,7 +64,7 @@ fn an_outcome_of_version_1_loads() {
     let failure = outcome.failure.unwrap();
     assert_eq!((failure.class, failure.code.as_str()), (Class::OutOfDisk, "io"));
     assert_eq!(failure.help.as_deref(), Some("make room"));
-    assert_eq!(outcome.items, ItemCount { made: 3, reused: 57 });
+    assert_eq!(outcome.items, ItemCount { made: 3, reused: 57, failed: 0 });
     assert!(outcome.files.is_empty());
 }
 
@@ -93,7 +93,7 @@ fn the_events_of_version_1_load_and_tell_the_run() {
     assert!(matches!(&events[2].body, Body::AttemptStarted { number: 1, backend, .. } if backend == "local"));
     assert_eq!(events[5].body, Body::Metric { name: "loss".into(), step: 4, value: 0.25 });
     let failure = Failure::of(Class::Transient, "reset", "the connection was reset");
-    let items = ItemCount { made: 3, reused: 0 };
+    let items = ItemCount { made: 3, reused: 0, failed: 0 };
     assert_eq!(events[6].body, Body::AttemptEnded { failure: Some(failure), items, usage: None, is_open: false });
     assert_eq!(events[7].body, Body::RetryPlanned { at: Timestamp(1_795_302_247_000) });
 

@@ -151,7 +151,7 @@ fn a_retry_finds_the_900_clips_that_its_dead_attempt_had_finished() {
     let half = bench.store().path("data/week/clips/all@12345678-1/half.mp4");
     assert!(!half.exists(), "what was half done is swept");
     let again = bench.run(&bench.attempt("week", "clips", 2));
-    assert_eq!(again.items, ItemCount { made: 100, reused: 900 });
+    assert_eq!(again.items, ItemCount { made: 100, reused: 900, failed: 0 });
     assert_eq!(again.files.len(), CLIPS);
     for file in &again.files {
         let text = fs::read_to_string(bench.store().path(&file.at)).unwrap();
@@ -164,7 +164,7 @@ fn two_specs_that_ask_for_one_clip_share_it_and_copy_nothing() {
     let bench = Bench::new();
     let one = bench.run(&bench.attempt("week", "clips", 1));
     let two = bench.run(&bench.attempt("season", "cuts", 1));
-    assert_eq!((one.items.made, two.items), (1000, ItemCount { made: 0, reused: 1000 }));
+    assert_eq!((one.items.made, two.items), (1000, ItemCount { made: 0, reused: 1000, failed: 0 }));
     assert_eq!(one.files, two.files, "both name the same bytes in the same place");
     let meta = fs::metadata(bench.store().path(&one.files[0].at)).unwrap();
     assert!(meta.permissions().readonly() && meta.nlink() == 1);

@@ -101,14 +101,14 @@ fn another_mode_is_another_clip() {
     let (video, rows) = (video(&bench), [play("a", 1010, 4001)]);
     let modes = ["smart", "copy", "encode"].map(|mode| {
         let outcome = cut_with(&bench, &video, &rows, 1, json!({ "mode": mode }));
-        assert_eq!(outcome.items, ItemCount { made: 1, reused: 0 }, "{mode}");
+        assert_eq!(outcome.items, ItemCount { made: 1, reused: 0, failed: 0 }, "{mode}");
         let record = records(&bench, &outcome).remove(0);
         assert_eq!(record["mode"], mode);
         record["frames_copied"].as_u64().unwrap()
     });
     assert!(modes[1] > modes[0] && modes[0] > modes[2] && modes[2] == 0, "{modes:?}");
     let silent = cut_with(&bench, &video, &rows, 1, json!({ "mode": "smart", "audio": false }));
-    assert_eq!(silent.items, ItemCount { made: 1, reused: 0 });
+    assert_eq!(silent.items, ItemCount { made: 1, reused: 0, failed: 0 });
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_becomes_of_one_clip_is_nothing_to_the_others() {
     let rows = [good[0].clone(), play("b", 20_000, 21_000), good[1].clone(), play("d", 30_000, 31_000)];
     let failure = cut(&bench, &video, &rows, 2).failure.unwrap();
     assert!(failure.message.contains("play `b`") && failure.message.contains("and 1 more of 4"), "{failure:?}");
-    assert_eq!(cut(&bench, &video, &good, 2).items, ItemCount { made: 0, reused: 2 });
+    assert_eq!(cut(&bench, &video, &good, 2).items, ItemCount { made: 0, reused: 2, failed: 0 });
 }
 
 #[test]
@@ -127,9 +127,9 @@ fn only_the_play_that_moved_is_cut_again_whatever_it_is_called() {
     let bench = Bench::new();
     let video = video(&bench);
     let first = cut(&bench, &video, &[play("a", 1000, 2000), play("b", 3000, 4000)], 1);
-    assert_eq!(first.items, ItemCount { made: 2, reused: 0 });
+    assert_eq!(first.items, ItemCount { made: 2, reused: 0, failed: 0 });
     let renamed = cut(&bench, &video, &[play("x", 1000, 2000), play("b", 3066, 4000)], 2);
-    assert_eq!(renamed.items, ItemCount { made: 1, reused: 1 });
+    assert_eq!(renamed.items, ItemCount { made: 1, reused: 1, failed: 0 });
     let place = |outcome: &Outcome, path: &str| outcome.files.iter().find(|f| f.path == path).unwrap().clone();
     assert_eq!(place(&first, "a.mp4").at, place(&renamed, "x.mp4").at);
 }
@@ -141,7 +141,7 @@ fn a_clip_that_was_damaged_in_the_store_is_cut_again() {
     let first = cut(&bench, &video, &[play("a", 1000, 2000)], 1);
     fs::remove_file(bench.file(&first, "a.mp4")).unwrap();
     let second = cut(&bench, &video, &[play("a", 1000, 2000)], 1);
-    assert_eq!(second.items, ItemCount { made: 1, reused: 0 });
+    assert_eq!(second.items, ItemCount { made: 1, reused: 0, failed: 0 });
     assert_eq!(digest(&second.files), digest(&first.files));
 }
 
@@ -272,7 +272,7 @@ fn shards_are_cut_by_size_and_a_whole_one_is_not_made_again() {
     // A clip has 3 * 3 * 18 * 32 * 4 = 20,736 bytes, so two fit 48 KiB.
     let size = json!({ "shard_size": "48 KiB" });
     let first = frames(&bench, &clips, &size);
-    assert_eq!(first.items, ItemCount { made: 2, reused: 0 });
+    assert_eq!(first.items, ItemCount { made: 2, reused: 0, failed: 0 });
     let index: Vec<Json> =
         bench.text(&first, "frames.jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let place = |i: usize| (index[i]["shard"].as_str().unwrap(), index[i]["row"].as_u64().unwrap());
@@ -281,7 +281,7 @@ fn shards_are_cut_by_size_and_a_whole_one_is_not_made_again() {
     // The last play moves: the first shard is the one that was made before.
     let moved = [plays[0].clone(), plays[1].clone(), play("c", 5000, 7000)];
     let clips = cut(&bench, &video, &moved, 1);
-    assert_eq!(frames(&bench, &clips, &size).items, ItemCount { made: 1, reused: 1 });
+    assert_eq!(frames(&bench, &clips, &size).items, ItemCount { made: 1, reused: 1, failed: 0 });
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &AdoptArgs, printer: &Printer) -> Result<Exit, Refusal> 
         }
         _ => failure.into(),
     })?;
-    finder.remember(index, Arc::new(Artifact::from(manifest.clone())));
+    finder.remember(index, Arc::new(Artifact::from(manifest.clone())), true);
     finder.save();
     tell(&manifest, printer)
 }

@@ -1,6 +1,7 @@
 //! What runs again and what does not.
 
-use super::project::Project;
+use super::project::{BY_WORKER, Project};
+use pipe_engine::event::Body;
 use pipe_engine::stamp::FileStamp;
 use pipe_engine::state::{Hints, Known, StateFolder};
 use std::fs::{self, File, Permissions};
@@ -150,6 +151,38 @@ fn the_result_of_a_volatile_task_is_no_hit_for_anybody() {
     assert_eq!(project.run(twins).ends(), [2, 0, 0, 0, 0]);
     assert_eq!(project.store("results").len(), 2, "each has filed its own");
     assert_eq!(project.run(&twins.replace("cache = false\n", "")).ends(), [2, 0, 0, 0, 0]);
+}
+
+/// A worker whose task goes without so many of its items.
+fn worker_without(project: &Project, failed: u64) {
+    let outcome = format!(r#"{{"version":1,"id":"ID","items":{{"made":2,"reused":0,"failed":{failed}}}}}"#);
+    project.worker(&format!("id=$(basename $2); echo '{outcome}' | sed s/ID/$id/ > $2/outcome.json"));
+}
+
+#[test]
+fn a_result_that_lacks_items_is_made_again_by_every_run_until_it_is_whole() {
+    let project = Project::new();
+    let stages = format!(
+        "[stages.clips]\nkind = \"script\"\nscript = \"{BY_WORKER}\"\n\
+         [stages.after]\nkind = \"script\"\nscript = \"true\"\nfrom = [\"clips\"]\n"
+    );
+    worker_without(&project, 3);
+    assert_eq!(project.run(&stages).ends(), [2, 0, 0, 0, 0]);
+    let ran = project.run(&stages);
+    // What follows is a hit, since the bytes are the same.
+    assert_eq!(ran.ends(), [1, 1, 0, 0, 0]);
+    assert_eq!(ran.attempts(), [("clips".to_owned(), "some of its items failed before".to_owned())]);
+    let told = ran.events.iter().find_map(|event| match &event.body {
+        Body::AttemptEnded { items, .. } => Some(items.failed),
+        _ => None,
+    });
+    assert_eq!(told, Some(3));
+    // Whoever asks for what follows alone goes on with what there is.
+    let other = stages.replace("true", "true;");
+    assert_eq!(project.run_only(".pipe", &other, "after").ends(), [1, 1, 0, 0, 0]);
+    worker_without(&project, 0);
+    assert_eq!(project.run(&stages).ends(), [1, 1, 0, 0, 0]);
+    assert_eq!(project.run(&stages).ends(), [0, 2, 0, 0, 0]);
 }
 
 #[test]

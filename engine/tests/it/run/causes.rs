@@ -94,24 +94,17 @@ fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-/// A worker that is this script and not `pipe`.
-fn worker(project: &Project, script: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let path = project.write("worker", &format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
 #[test]
 fn a_worker_that_gets_no_memory_says_so_and_is_tried_with_more() {
     let project = Project::new();
     // What every Rust program writes when an allocation fails, before it aborts.
     let last_words = "echo memory allocation of 8589934592 bytes failed >&2";
-    worker(&project, &format!("{last_words}; kill -ABRT $$"));
+    project.worker(&format!("{last_words}; kill -ABRT $$"));
     let ran = project.run(&stage(BY_WORKER, ""));
     assert_eq!((ran.failures()[0].class, attempts(&ran)), (Class::OutOfMemory, 2));
 
     // A worker that aborts for another reason, and a program that only says the words.
-    worker(&project, "echo something else >&2; kill -ABRT $$");
+    project.worker("echo something else >&2; kill -ABRT $$");
     assert_eq!(project.run(&stage(BY_WORKER, "")).failures()[0].class, Class::Failed);
     assert_eq!(failure_of(&project, &format!("{last_words}; exit 1"), "").class, Class::Failed);
 }
@@ -119,7 +112,7 @@ fn a_worker_that_gets_no_memory_says_so_and_is_tried_with_more() {
 #[test]
 fn a_worker_that_was_killed_by_nobody_knows_whom_has_failed() {
     let project = Project::new();
-    worker(&project, "kill -9 $$");
+    project.worker("kill -9 $$");
     let failure = &project.run(&stage(BY_WORKER, "")).failures()[0];
     assert_eq!((failure.class, failure.message.as_str()), (Class::Failed, "was killed by signal 9"));
 }
@@ -129,7 +122,7 @@ fn a_worker_that_reports_a_full_disk_is_told_with_what_there_is_and_what_was_ask
     let project = Project::new();
     let outcome =
         r#"{"version":1,"id":"ID","failure":{"class":"out-of-disk","code":"disk_full","message":"writing failed"}}"#;
-    worker(&project, &format!("id=$(basename $2); echo '{outcome}' | sed s/ID/$id/ > $2/outcome.json; exit 1"));
+    project.worker(&format!("id=$(basename $2); echo '{outcome}' | sed s/ID/$id/ > $2/outcome.json; exit 1"));
     let failure = &project.run(&stage(BY_WORKER, "resources.disk = \"5 GB\"\n")).failures()[0];
     assert_eq!(failure.class, Class::OutOfDisk);
     assert!(failure.message.starts_with("writing failed, ") && failure.message.contains(" free now, "), "{failure:?}");

@@ -149,6 +149,13 @@ impl Project {
         self.root.join(inside)
     }
 
+    /// Workers are this script from now on, and not `pipe`.
+    pub(super) fn worker(&self, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.write("worker", &format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     pub(super) fn write(&self, inside: &str, text: &str) -> PathBuf {
         let path = self.path(inside);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
