@@ -9,6 +9,7 @@ mod time;
 
 mod libav;
 
+mod counting;
 mod h264;
 mod media;
 mod probe;
@@ -26,6 +27,9 @@ mod cut;
 mod writer;
 
 pub mod frames;
+mod gallery;
+mod jpeg;
+mod letters;
 mod sheet;
 mod versions;
 
@@ -34,14 +38,17 @@ mod device;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 
-pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Exact, Pixels, Told};
+pub use counting::{Counting, counting};
+pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Pixels, Told};
 pub use device::Device;
 pub use encode::{EncodeOptions, Preset};
 pub use error::{VideoError, VideoErrorKind};
-pub use frames::{Fit, FrameSpec, Sampled, Sampling, sample, sample_on};
+pub use frames::{Fit, FrameSpec, Sampled, Sampling, Still, sample, sample_on, still};
+pub use gallery::{Tile, gallery};
+pub use jpeg::jpeg;
 pub use media::{Media, ReadAt, ReadFailure, Stat};
 pub use probe::{VideoInfo, probe};
 pub use sheet::{contact_sheet, tensor_sheet};
-pub use time::{Ratio, Span};
+pub use time::{Exact, Ratio, Span, Stretch};
 pub use versions::versions;
 pub use writer::{Matrix, Writer, WriterOptions};

@@ -34,6 +34,45 @@ pub struct Span {
     pub end_ms: u64,
 }
 
+/// A moment in seconds as a fraction in lowest terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Exact {
+    /// Above the line.
+    pub num: i64,
+    /// Below the line; above 0.
+    pub den: i64,
+}
+
+impl Exact {
+    pub(crate) fn of(moment: Moment) -> Self {
+        let (num, den) = moment.reduced();
+        Exact { num, den }
+    }
+}
+
+/// A part of a video like `Span`, with ends that may lie between milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    /// The first moment inside.
+    pub(crate) start: Moment,
+    /// The first moment after.
+    pub(crate) end: Moment,
+}
+
+impl Stretch {
+    /// From a moment up to, and without, another, both in seconds after the video's first moment.
+    pub fn new(start: Exact, end: Exact) -> Self {
+        let moment = |exact: Exact| Moment::ratio(exact.num.into(), exact.den.max(1).into());
+        Stretch { start: moment(start), end: moment(end) }
+    }
+}
+
+impl From<Span> for Stretch {
+    fn from(span: Span) -> Self {
+        Stretch { start: Moment::from_ms(span.start_ms), end: Moment::from_ms(span.end_ms) }
+    }
+}
+
 /// A moment in seconds, as an exact fraction with a positive denominator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {

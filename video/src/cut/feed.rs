@@ -15,7 +15,7 @@ use crate::cut::ticks::Clock;
 use crate::h264::Units;
 use crate::libav::raw;
 use crate::source::Source;
-use crate::time::{Moment, Span};
+use crate::time::{Moment, Stretch};
 
 /// Key frames that are tried when the one a seek finds is shown too late, last one first.
 const CANDIDATES: usize = 4;
@@ -44,7 +44,7 @@ pub(super) struct Want {
 }
 
 impl Want {
-    pub(super) fn of(clip: usize, span: Span, clock: &Clock) -> Self {
+    pub(super) fn of(clip: usize, span: Stretch, clock: &Clock) -> Self {
         let audio = clock.audio.iter().map(|track| clock.ticks(span, track.base)).collect();
         Want { clip, ticks: clock.ticks(span, clock.video.base), audio }
     }

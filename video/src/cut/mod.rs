@@ -17,4 +17,4 @@ mod whole;
 
 pub use options::{CutMode, CutOptions, Pixels};
 pub use plan::{CutPlan, Cutter, Told};
-pub use report::{CutReport, Exact};
+pub use report::CutReport;

@@ -1,6 +1,7 @@
 //! All clips of one source, cut in one pass: read once, edges decoded once for all clips that need them, encoders side
 //! by side on a few threads, and every clip's outcome its own.
 
+use std::cmp;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::error::{VideoError, VideoErrorKind};
 use crate::media::Media;
 use crate::source::Source;
 use crate::survey::Survey;
-use crate::time::{Moment, Span};
+use crate::time::{Moment, Stretch};
 
 /// Hears what became of a clip, by the number `add` gave it. Called from several threads, once for every clip.
 pub type Told<'a> = dyn Fn(usize, Result<CutReport, VideoError>) + Sync + 'a;
@@ -30,7 +31,7 @@ pub type Told<'a> = dyn Fn(usize, Result<CutReport, VideoError>) + Sync + 'a;
 pub struct CutPlan {
     media: Media,
     options: CutOptions,
-    clips: Vec<(Span, PathBuf)>,
+    clips: Vec<(Stretch, PathBuf)>,
 }
 
 /// A video that clips are cut out of, one at a time.
@@ -58,7 +59,7 @@ impl Cutter {
     /// # Errors
     /// `OutOfRange` when the span begins after the video's end, ends more than one frame after it, or holds no frame;
     /// `Corrupt` when a picture of the span cannot be decoded; `Io` and `Encoder` when the clip cannot be written.
-    pub fn cut(&mut self, span: Span, out: &Path) -> Result<CutReport, VideoError> {
+    pub fn cut(&mut self, span: impl Into<Stretch>, out: &Path) -> Result<CutReport, VideoError> {
         let mut plan = CutPlan::new(self.media.clone(), self.options.clone());
         plan.add(span, out);
         let outcome = Mutex::new(None);
@@ -75,8 +76,8 @@ impl CutPlan {
     }
 
     /// Adds a clip of the frames whose time lies in `[start_ms, end_ms)`, to be written to `out`. Returns its number.
-    pub fn add(&mut self, span: Span, out: &Path) -> usize {
-        self.clips.push((span, out.to_owned()));
+    pub fn add(&mut self, span: impl Into<Stretch>, out: &Path) -> usize {
+        self.clips.push((span.into(), out.to_owned()));
         self.clips.len() - 1
     }
 
@@ -141,7 +142,8 @@ impl<'a> Run<'a> {
             },
         };
         // Clips that lie behind one another are read in order.
-        inside.sort_by_key(|&clip| (plan.clips[clip].0.start_ms, clip));
+        let start = |clip: usize| plan.clips[clip].0.start;
+        inside.sort_by(|&a, &b| start(a).partial_cmp(&start(b)).unwrap_or(cmp::Ordering::Equal).then(a.cmp(&b)));
         lock(&run.whole).extend(inside.into_iter().map(|clip| (clip, why.clone())));
         Ok(run)
     }
@@ -183,7 +185,7 @@ impl<'a> Run<'a> {
     }
 
     /// The way to a clip's frames to take when one has failed. `None`: the failure stands.
-    fn surer(&self, way: &Way, source: &Source, span: Span, error: &VideoError) -> Option<Way> {
+    fn surer(&self, way: &Way, source: &Source, span: Stretch, error: &VideoError) -> Option<Way> {
         use VideoErrorKind::{Corrupt, Io, OutOfRange};
         let base = self.clock.video.base;
         let ticks = self.clock.ticks(span, base);

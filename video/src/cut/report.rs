@@ -1,23 +1,7 @@
 //! What became of a clip: its true ends, and what of it was copied.
 
 use crate::cut::CutMode;
-use crate::time::{Moment, Ratio};
-
-/// A moment in seconds as a fraction in lowest terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Exact {
-    /// Above the line.
-    pub num: i64,
-    /// Below the line; above 0.
-    pub den: i64,
-}
-
-impl Exact {
-    pub(crate) fn of(moment: Moment) -> Self {
-        let (num, den) = moment.reduced();
-        Exact { num, den }
-    }
-}
+use crate::time::{Exact, Ratio};
 
 /// A clip that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +10,8 @@ pub struct CutReport {
     pub mode: CutMode,
     /// Why it was cut another way. Empty when it was cut as asked.
     pub why: String,
+    /// FFmpeg's name of the codec of its pictures, such as `h264`.
+    pub codec: String,
     /// How many frames are in it.
     pub frames: u64,
     /// How many of them are the source's own bytes.

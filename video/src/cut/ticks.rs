@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use ffmpeg_next::{Rational, codec, format};
 
-use crate::cut::report::{CutReport, Exact};
+use crate::cut::report::CutReport;
 use crate::cut::{CutMode, CutOptions};
 use crate::error::{VideoError, VideoErrorKind};
 use crate::source::{Source, Track};
 use crate::survey::Survey;
-use crate::time::{Moment, Ratio, Span};
+use crate::time::{Exact, Moment, Ratio, Stretch};
 
 /// What of a source decides where spans lie in it.
 #[derive(Clone)]
@@ -36,9 +36,9 @@ impl Clock {
     }
 
     /// The ticks of a stream that lie in a span.
-    pub(super) fn ticks(&self, span: Span, base: Rational) -> Range<i64> {
-        let at = |ms| Moment::from_ms(ms).plus(self.origin).first_tick(base);
-        at(span.start_ms)..at(span.end_ms)
+    pub(super) fn ticks(&self, span: Stretch, base: Rational) -> Range<i64> {
+        let at = |moment: Moment| moment.plus(self.origin).first_tick(base);
+        at(span.start)..at(span.end)
     }
 
     /// A tick of the pictures on the viewers' clock.
@@ -58,6 +58,7 @@ impl Clock {
         CutReport {
             mode,
             why: String::new(),
+            codec: "h264".to_owned(),
             frames: 0,
             frames_copied: 0,
             frames_encoded: 0,
@@ -80,28 +81,28 @@ impl Clock {
 pub(super) fn check_inside(
     source: &Source,
     clock: &Clock,
-    span: Span,
+    span: Stretch,
     survey: Option<&Survey>,
 ) -> Result<(), VideoError> {
     let end = survey.map(|survey| clock.moment(survey.end())).or_else(|| source.stated_end());
     let out_of_range = |what: &str| out_of_range(source, span, end, what);
-    if span.end_ms <= span.start_ms {
+    if span.end <= span.start {
         return Err(out_of_range("the play ends before it begins"));
     }
     let Some(end) = end else { return Ok(()) };
     let slack = Moment::from_ticks(clock.frame_ticks, clock.video.base);
-    if Moment::from_ms(span.start_ms) >= end {
+    if span.start >= end {
         return Err(out_of_range("the play begins after the end of the video"));
     }
-    if Moment::from_ms(span.end_ms) > end.plus(slack) {
+    if span.end > end.plus(slack) {
         return Err(out_of_range("the play ends after the end of the video"));
     }
     Ok(())
 }
 
-pub(super) fn out_of_range(source: &Source, span: Span, end: Option<Moment>, what: &str) -> VideoError {
+pub(super) fn out_of_range(source: &Source, span: Stretch, end: Option<Moment>, what: &str) -> VideoError {
     let length = end.map_or("of unknown length".into(), |e| format!("{} ms long", e.to_ms()));
-    let message = format!("{what}: the play is {}..{} ms, the video is {length}", span.start_ms, span.end_ms);
+    let message = format!("{what}: the play is {}..{} ms, the video is {length}", span.start.to_ms(), span.end.to_ms());
     let help = "check the play's times, and that they belong to this video";
     VideoError::new(VideoErrorKind::OutOfRange, source.path(), message, help)
 }

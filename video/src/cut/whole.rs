@@ -17,7 +17,7 @@ use crate::libav::{self, raw};
 use crate::mux::Mp4;
 use crate::source::{Source, TickSpan};
 use crate::survey::Survey;
-use crate::time::Span;
+use crate::time::Stretch;
 
 /// Writes the frames whose time lies in `[start_ms, end_ms)` to `out`, which is replaced, and removed on error.
 ///
@@ -31,7 +31,7 @@ pub(super) fn cut_whole(
     source: &mut Source,
     clock: &Clock,
     options: &CutOptions,
-    (span, way): (Span, &Way),
+    (span, way): (Stretch, &Way),
     out: &Path,
 ) -> Result<CutReport, VideoError> {
     Whole { source, clock, options, span, way }.cut(out)
@@ -53,7 +53,7 @@ struct Whole<'a> {
     source: &'a mut Source,
     clock: &'a Clock,
     options: &'a CutOptions,
-    span: Span,
+    span: Stretch,
     way: &'a Way,
 }
 
@@ -72,6 +72,7 @@ impl Whole<'_> {
         let mut report = self.clock.report(CutMode::Encode, first..last.pts + last.ticks, last.pts);
         (report.frames, report.frames_encoded, report.audio_packets) = (clip.frames, clip.frames, clip.audio_packets);
         (report.width, report.height) = clip.asked;
+        report.codec = clip.encoder.codec().map_or_else(String::new, |codec| codec.id().name().to_owned());
         clip.finish()?;
         Ok(report)
     }
@@ -148,7 +149,7 @@ impl Whole<'_> {
         if stop + self.clock.frame_ticks >= end {
             return Ok(());
         }
-        let (stop, until) = (self.source.ms(stop), self.span.end_ms);
+        let (stop, until) = (self.source.ms(stop), self.span.end.to_ms());
         let message = format!("the pictures stop at {stop} ms, before the {until} ms the play needs");
         Err(VideoError::corrupt(self.source.path(), message))
     }

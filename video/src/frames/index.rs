@@ -40,6 +40,16 @@ impl Index {
         Ok(Index { times: FrameTimes { ticks: shown.into_iter().map(|(pts, ..)| pts).collect(), last_ticks }, groups })
     }
 
+    /// The time of the key frame from which the middle of the clip is decoded. `None`: the times tell nothing.
+    pub(super) fn key_before_middle(&self) -> Option<i64> {
+        let ticks = &self.times.ticks;
+        let group = self.groups.get(ticks.len() / 2)?;
+        let first = self.groups.iter().position(|other| other == group)?;
+        // Pictures that lead a key frame stand before it and may need the group before: the key frame is in any case not
+        // behind the first picture of a closed group.
+        ticks.get(first).copied().filter(|tick| *tick != i64::MAX)
+    }
+
     /// The spans of ticks in which the wanted frames lie, one for each run of groups that are decoded together. `None`: all
     /// frames are wanted, or their times do not tell them apart, so that the whole clip is to be decoded.
     pub(super) fn spans(&self, wanted: &[usize]) -> Option<Vec<Range<i64>>> {

@@ -19,6 +19,7 @@ mod choose;
 mod decoded;
 mod index;
 mod sample;
+mod still;
 
 pub use choose::Sampling;
 pub use cpu::Cpu;
@@ -28,6 +29,7 @@ pub use picture::{Chroma, Picture, PixelFormat, Plane};
 pub use plan::{Area, Plan, Preprocess, Shape, Turn, check_buffers};
 pub use reference::Reference;
 pub use sample::{Sampled, sample, sample_on};
+pub use still::{Still, still};
 pub use taps::{Filter, Taps};
 pub use values::{Element, Values, bytes_of_frame};
 

@@ -98,11 +98,11 @@ fn check(path: &Path, sampling: Sampling) -> Result<(), VideoError> {
     Ok(())
 }
 
-fn bad_option(path: &Path, error: FrameError) -> VideoError {
+pub(super) fn bad_option(path: &Path, error: FrameError) -> VideoError {
     VideoError::bad_option(path, error.message, error.help)
 }
 
-fn turn(path: &Path, source: &Source) -> Result<Turn, VideoError> {
+pub(super) fn turn(path: &Path, source: &Source) -> Result<Turn, VideoError> {
     let stream = source.input().stream(source.video().index);
     let Some(matrix) = stream.and_then(|stream| raw::display_matrix(&stream)) else { return Ok(Turn::default()) };
     turn_of(&matrix).ok_or_else(|| {
@@ -168,7 +168,7 @@ impl Clip<'_> {
     }
 }
 
-fn refuse_damage(path: &Path, source: &Source, frame: &frame::Video, pts: i64) -> Result<(), VideoError> {
+pub(super) fn refuse_damage(path: &Path, source: &Source, frame: &frame::Video, pts: i64) -> Result<(), VideoError> {
     if frame.is_corrupt() || frame.has_decode_errors() {
         return Err(VideoError::corrupt(path, format!("the picture at {} ms is damaged", source.ms(pts))));
     }

@@ -40,7 +40,7 @@ impl Made {
     }
 }
 
-fn options(made: &Made) -> WriterOptions {
+pub(crate) fn options(made: &Made) -> WriterOptions {
     WriterOptions {
         width: SIDE as u32,
         height: SIDE as u32,

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod corpus;
+mod counting;
 mod cutting;
 mod devices;
 mod film;
@@ -16,3 +17,4 @@ mod sampling;
 mod shaping;
 mod sheets;
 mod smart;
+mod stills;

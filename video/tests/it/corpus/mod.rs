@@ -1,6 +1,6 @@
 //! Hard videos are cut into exactly the frames that a full decode of them gives, or refused with a reason that counts.
 
-mod input;
+pub(crate) mod input;
 mod pictures;
 
 mod expected;
