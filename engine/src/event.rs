@@ -191,6 +191,9 @@ pub enum Body {
         total: u64,
         /// What is counted, such as `clips`.
         unit: String,
+        /// Bytes that were written for them so far; absent where nobody counts them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
     },
     /// A line a child wrote. Passing; the attempt's log has them all.
     Log {

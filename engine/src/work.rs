@@ -35,6 +35,12 @@ struct Made {
     items: ItemCount,
 }
 
+/// How an item that counts came to be.
+enum Taken {
+    Made,
+    Reused,
+}
+
 /// A finished item.
 pub struct Item {
     /// Its file, as this task's artifact lists it.
@@ -159,7 +165,7 @@ impl<'a> Work<'a> {
             return Ok(found);
         }
         let manifest = self.make_item(key, path, make)?;
-        self.take_item(manifest, path, false)
+        self.take_item(manifest, path, Some(Taken::Made))
     }
 
     /// One item, if it is in the store under its key. For work that makes many items at once and has to know which.
@@ -167,12 +173,37 @@ impl<'a> Work<'a> {
     /// # Errors
     /// When the store cannot be looked into.
     pub fn find_item(&self, key: &Key, path: &str) -> Result<Option<Item>, Failure> {
+        let found = self.find_made(key)?;
+        found.map(|manifest| self.take_item(manifest, path, Some(Taken::Reused))).transpose()
+    }
+
+    /// As [`Work::find_item`], of something that stands beside an item, such as its thumbnail, and is not counted.
+    ///
+    /// # Errors
+    /// As [`Work::find_item`].
+    pub fn find_beside(&self, key: &Key, path: &str) -> Result<Option<Item>, Failure> {
+        self.find_made(key)?.map(|manifest| self.take_item(manifest, path, None)).transpose()
+    }
+
+    /// Makes something that stands beside an item, and files it as one. It is not counted.
+    ///
+    /// # Errors
+    /// As [`Work::item`].
+    pub fn beside(
+        &self,
+        key: &Key,
+        path: &str,
+        make: impl FnOnce(&Path) -> Result<Json, Failure>,
+    ) -> Result<Item, Failure> {
+        let manifest = self.make_item(key, path, make)?;
+        self.take_item(manifest, path, None)
+    }
+
+    fn find_made(&self, key: &Key) -> Result<Option<Manifest>, Failure> {
         let results = Results::of(self.store);
         let there = results.find(&key.fingerprint).map_err(store_failed)?;
         match there.filter(|there| !self.attempt.anew || there.provenance.run == self.attempt.run) {
-            Some(manifest) if files_are_there(self.store, &manifest.files)? => {
-                self.take_item(manifest, path, true).map(Some)
-            }
+            Some(manifest) if files_are_there(self.store, &manifest.files)? => Ok(Some(manifest)),
             Some(_) => {
                 results.quarantine(&key.fingerprint).map_err(store_failed)?;
                 Ok(None)
@@ -188,20 +219,33 @@ impl<'a> Work<'a> {
         self.lock().items.failed += 1;
     }
 
-    fn take_item(&self, manifest: Manifest, path: &str, reused: bool) -> Result<Item, Failure> {
+    fn take_item(&self, manifest: Manifest, path: &str, taken: Option<Taken>) -> Result<Item, Failure> {
         let first =
             manifest.files.first().ok_or_else(|| Failure::failed("bad_item", "an item without a file").on(path))?;
         let file = FileEntry { path: path.to_owned(), ..first.clone() };
         let mut made = self.lock();
         made.files.push(file.clone());
-        *if reused { &mut made.items.reused } else { &mut made.items.made } += 1;
+        match taken {
+            Some(Taken::Made) => made.items.made += 1,
+            Some(Taken::Reused) => made.items.reused += 1,
+            None => {}
+        }
         drop(made);
         Ok(Item { file, facts: manifest.result })
     }
 
     /// Says how far the work is. Call it as often as is convenient.
     pub fn progress(&self, done: usize, total: usize, unit: &str) {
-        (self.say)(Body::Progress { done: done as u64, total: total as u64, unit: unit.to_owned() });
+        self.tell_progress(done, total, unit, None);
+    }
+
+    /// As [`Work::progress`], with the bytes that were written so far.
+    pub fn progress_of_bytes(&self, done: usize, total: usize, unit: &str, bytes: u64) {
+        self.tell_progress(done, total, unit, Some(bytes));
+    }
+
+    fn tell_progress(&self, done: usize, total: usize, unit: &str, bytes: Option<u64>) {
+        (self.say)(Body::Progress { done: done as u64, total: total as u64, unit: unit.to_owned(), bytes });
     }
 
     /// Reports a number, such as the loss of an epoch.

@@ -1,4 +1,4 @@
-//! What a stage asks of a play's row: a column as text, a column as milliseconds, or a sentence that says why not.
+//! What a stage asks of a play's row: a column as text, or a sentence that says why not.
 
 use crate::records::Row;
 use pipe_engine::failure::Failure;
@@ -14,23 +14,15 @@ pub(crate) fn text(row: &Row, column: &str) -> Result<String, Failure> {
     }
 }
 
-/// A column's value as milliseconds.
-pub(crate) fn millis(row: &Row, column: &str) -> Result<u64, Failure> {
-    match row.get(column) {
-        Some(value) => {
-            value.as_u64().ok_or_else(|| wrong(row, column, &format!("is {value}, not milliseconds from 0")))
-        }
-        None => Err(no_column(row, column)),
-    }
-}
-
-fn wrong(row: &Row, column: &str, what: &str) -> Failure {
+/// A column whose value is not what it should be.
+pub(crate) fn wrong(row: &Row, column: &str, what: &str) -> Failure {
     Failure::failed("bad_play", format!("column `{column}` {what}"))
         .on(Json::Object(row.clone()).to_string())
         .help("correct the row, or the query that reads it")
 }
 
-fn no_column(row: &Row, column: &str) -> Failure {
+/// A column that is not there.
+pub(crate) fn no_column(row: &Row, column: &str) -> Failure {
     let columns: Vec<&str> = row.keys().map(String::as_str).collect();
     Failure::failed("no_column", format!("the plays have no column `{column}`"))
         .on(format!("columns {}", columns.join(", ")))

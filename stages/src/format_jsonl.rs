@@ -140,7 +140,8 @@ impl StageKind for FormatJsonl {
 fn clips(work: &Work<'_>, fields: usize) -> Result<Vec<ClipRecord>, Failure> {
     let mut clips: Vec<ClipRecord> = Vec::new();
     for input in (0..fields).flat_map(|i| work.inputs(&format!("from[{i}]"))) {
-        clips.extend(jsonl::read::<ClipRecord>(&work.path_in(input, CLIPS)?)?);
+        let found = jsonl::read::<ClipRecord>(&work.path_in(input, CLIPS)?)?;
+        clips.extend(found.into_iter().filter(ClipRecord::is_cut));
     }
     clips.sort_by(|a, b| a.id.cmp(&b.id));
     match clips.windows(2).find(|pair| pair[0].id == pair[1].id) {
@@ -218,7 +219,7 @@ fn context(clip: &ClipRecord) -> Context {
     let cell = clip.cell.to_json();
     let path = format!("{}/{}", clip.cell.folder(), clip.path);
     let facts = json!({
-        "id": clip.id, "play": clip.play, "path": path,
+        "id": clip.id, "play": clip.play, "angle": clip.angle, "path": path,
         "start_ms": clip.start_ms, "end_ms": clip.end_ms, "frames": clip.frames,
     });
     Context::new().with("clip", &facts).with("cell", &cell).with("row", &Json::Object(clip.row.clone()))

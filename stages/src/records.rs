@@ -20,7 +20,8 @@ pub(crate) const RECORDS: [&str; 2] = ["train.jsonl", "validation.jsonl"];
 /// A table that somebody else made: a play, with its columns in order, or a record to train on.
 pub(crate) type Row = Map<String, Json>;
 
-/// One row of an export, its columns in the order of the query. `extract-clips` needs `id`, `start_ms` and `end_ms`.
+/// One row of an export, its columns in the order of the query. `extract-clips` needs `id`, and
+/// `start_ms` and `end_ms` or what its `times` says.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct PlayRow(pub(crate) IndexMap<String, Column>);
@@ -42,21 +43,42 @@ pub(crate) enum Column {
 /// One clip of one play.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ClipRecord {
-    /// Unique in the pipeline: the cell and the play.
+    /// Unique in the pipeline: the cell, the angle where the task cuts several, and the play.
     pub(crate) id: String,
+    /// What became of it. A clip that was not cut has no file, and stages that take clips pass over it.
+    #[serde(default)]
+    pub(crate) status: ClipStatus,
+    /// Why it was not cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ClipError>,
     /// The play's id.
     pub(crate) play: String,
     /// The cell that cut it: the camera angle, the game.
     pub(crate) cell: Cell,
-    /// The clip's file in the artifact.
+    /// The camera angle of its video, where that is known: the name in `videos`, or the cell's `angle`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) angle: Option<String>,
+    /// The clip's file in the artifact; empty when there is none.
     pub(crate) path: String,
-    /// Asked for, on the video's clock.
+    /// A small picture of it, a JPEG in the artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) thumbnail: Option<String>,
+    /// The codec of its pictures, such as `h264`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) codec: String,
+    /// Bytes of its file.
+    #[serde(default)]
+    pub(crate) size: u64,
+    /// BLAKE3 of its file, in hexadecimal.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) blake3: String,
+    /// Where it was cut, on the video's clock, in whole milliseconds rounded down.
     pub(crate) start_ms: u64,
-    /// Asked for, on the video's clock; the first moment after.
+    /// Where it was cut, on the video's clock; the first moment after.
     pub(crate) end_ms: u64,
     /// Frames in it.
     pub(crate) frames: u64,
-    /// How it was cut. `smart`: whole groups of pictures are the video's own bytes and only the edges were encoded;
+    /// How it was cut; empty when it was not. `smart`: whole groups of pictures are the video's own bytes and only the edges were encoded;
     /// `copy`: all of it is the video's own bytes; `encode`: all of it was encoded.
     pub(crate) mode: String,
     /// Why it was cut another way than was asked for. Empty when it was cut as asked.
@@ -68,9 +90,15 @@ pub(crate) struct ClipRecord {
     /// How many of its frames were encoded.
     #[serde(default)]
     pub(crate) frames_encoded: u64,
-    /// Asked for, in exact seconds on the video's clock.
+    /// Asked for, with its padding, in exact seconds on the video's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) asked: Option<Ends>,
+    /// Where the play itself lies, without padding, in exact seconds on the video's clock. Absent when nothing was padded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unpadded: Option<Ends>,
+    /// How much of the padding lies outside the video, so that the clip is shorter. Absent when nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clamped: Option<Clamped>,
     /// The start of the first frame and the end of the last one, in exact seconds on the video's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shown: Option<Ends>,
@@ -79,6 +107,45 @@ pub(crate) struct ClipRecord {
     pub(crate) ticks: Option<Ticks>,
     /// The play's row.
     pub(crate) row: Row,
+}
+
+impl ClipRecord {
+    /// Whether there is a clip.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.status == ClipStatus::Cut
+    }
+}
+
+/// What became of a clip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClipStatus {
+    /// It is there.
+    #[default]
+    Cut,
+    /// It could not be cut, and `error` says why.
+    Failed,
+}
+
+/// Why a clip was not cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ClipError {
+    /// For programs, such as `play_outside_video`.
+    pub(crate) code: String,
+    /// For people.
+    pub(crate) message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) help: Option<String>,
+}
+
+/// How much of a clip's padding lies outside the video, in whole milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Clamped {
+    /// Before its first moment.
+    pub(crate) before_ms: u64,
+    /// After its last one.
+    pub(crate) after_ms: u64,
 }
 
 /// Where a clip begins and ends, in seconds: a fraction as the number above and the number below the line.

@@ -26,6 +26,10 @@ pub(super) struct Stage {
     /// Units done and in all, of each task that told them.
     units: HashMap<String, (u64, u64)>,
     unit: String,
+    /// Bytes that each task has written so far, where it tells.
+    bytes: HashMap<String, u64>,
+    /// Items that tasks which ended well go without.
+    lost: u64,
     /// The newest value of each number a task reports.
     metrics: BTreeMap<String, f64>,
     /// When it was last mentioned in a pipe.
@@ -46,10 +50,15 @@ impl Stage {
                 self.began.get_or_insert(event.time);
                 self.running.insert(task.to_owned());
                 self.units.remove(task);
+                self.bytes.remove(task);
             }
-            Body::AttemptEnded { .. } => drop(self.running.remove(task)),
-            Body::Progress { done, total, unit } => {
+            Body::AttemptEnded { failure, items, .. } => {
+                self.running.remove(task);
+                self.lost += if failure.is_none() { items.failed } else { 0 };
+            }
+            Body::Progress { done, total, unit, bytes } => {
                 self.unit.clone_from(unit);
+                self.bytes.extend(bytes.map(|bytes| (task.to_owned(), bytes)));
                 self.units.insert(task.to_owned(), (*done, *total));
             }
             Body::Metric { name, value, .. } => drop(self.metrics.insert(name.clone(), *value)),
@@ -104,9 +113,17 @@ impl Stage {
         if let Some((done, total)) = self.units() {
             parts.push(format!("{done}/{total} {}", self.unit));
         }
+        parts.extend(self.written(now));
         parts.extend(self.pace(now));
         parts.extend(self.newest_metrics());
         parts.join("  ")
+    }
+
+    /// `1.2 GiB at 34 MiB/s`, once anything was written and a second has gone by.
+    fn written(&self, now: Timestamp) -> Option<String> {
+        let (bytes, spent) = (self.bytes.values().sum::<u64>(), now.since(self.began?));
+        let rate = (bytes as f64 / spent.as_secs_f64()) as u64;
+        (bytes > 0 && spent.as_secs() > 0).then(|| format!("{} at {}/s", words::bytes(bytes), words::bytes(rate)))
     }
 
     /// How fast it goes and how long it will take; the time it has taken when neither can be told.
@@ -147,6 +164,10 @@ impl Stage {
             told.map(|(n, word, style)| printer.paint_err(*style, &format!("{n} {word}"))).collect();
         let told = if told.is_empty() { printer.paint_err(Style::Faint, "no rows") } else { told.join(", ") };
         let mut line = format!("{:width$}  {told}", self.name);
+        if self.lost > 0 {
+            let unit = if self.unit.is_empty() { "items" } else { &self.unit };
+            line.push_str(&format!("  {}", printer.paint_err(Style::Warning, &format!("{} {unit} failed", self.lost))));
+        }
         if let Some(why) = self.skip.and_then(words::skip) {
             line.push_str(&format!("  {}", printer.paint_err(Style::Faint, why)));
         }
@@ -182,7 +203,7 @@ mod tests {
     }
 
     fn progress(done: u64, total: u64) -> Body {
-        Body::Progress { done, total, unit: "clips".into() }
+        Body::Progress { done, total, unit: "clips".into(), bytes: None }
     }
 
     #[test]
@@ -201,8 +222,22 @@ mod tests {
         for step in [1, 2] {
             stage.take("model", &at(step, Body::Metric { name: "loss".into(), step, value: 1.0 / step as f64 }));
         }
-        stage.take("model", &at(2, Body::Progress { done: 2, total: 5, unit: "epochs".into() }));
+        stage.take("model", &at(2, Body::Progress { done: 2, total: 5, unit: "epochs".into(), bytes: None }));
         assert_eq!(stage.so_far(Timestamp(2000)), "2/5 epochs  1.0/s  3 s left  loss 0.5000");
+    }
+
+    #[test]
+    fn bytes_are_told_with_their_rate_and_items_that_failed_at_the_end() {
+        let mut stage = Stage { tasks: 1, ..Stage::named("clips") };
+        stage.take("clips", &at(0, started()));
+        let told = Body::Progress { done: 5, total: 20, unit: "clips".into(), bytes: Some(50 << 20) };
+        stage.take("clips", &at(10, told));
+        assert_eq!(stage.so_far(Timestamp(10_000)), "5/20 clips  50 MiB at 5.0 MiB/s  0.5/s  30 s left");
+        let items = ItemCount { made: 18, reused: 0, failed: 2 };
+        stage.take("clips", &at(40, Body::AttemptEnded { failure: None, items, usage: None, is_open: false }));
+        stage.succeeded = 1;
+        let line = stage.last_line(5, &Printer::new(ColorChoice::Never, false));
+        assert_eq!(line, "clips  1 done  2 clips failed  5 clips in 40 s");
     }
 
     #[test]

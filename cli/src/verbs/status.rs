@@ -54,6 +54,7 @@ pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str,
     text.push_str(&origin(view, printer));
     text.push_str(&format!("\n{}", table::lines(printer, &rows(view, now))));
     text.push_str(&causes::in_short(view, printer));
+    text.push_str(&losses(view, printer));
     text.push_str(&failures(view, state, printer));
     if let (Life::Running(_), Some(left)) = (life, view.disk_full) {
         let title = printer.paint_out(Style::Warning, "disk full:");
@@ -104,6 +105,8 @@ struct Tally {
     standings: IndexMap<String, u64>,
     attempts: u64,
     items: u64,
+    /// Items that tasks which ended well go without.
+    lost: u64,
     /// The most memory one of its attempts was seen to hold.
     memory: u64,
     began: Option<Timestamp>,
@@ -117,6 +120,7 @@ impl Tally {
         self.attempts += task.attempts.len() as u64;
         for attempt in &task.attempts {
             self.items += attempt.items.made;
+            self.lost += if attempt.failure.is_none() { attempt.items.failed } else { 0 };
             self.memory = self.memory.max(attempt.usage.map_or(0, |usage| usage.memory_peak));
             self.began = Some(self.began.map_or(attempt.started, |began| began.min(attempt.started)));
             self.ended = self.ended.max(attempt.ended.unwrap_or(now));
@@ -163,17 +167,38 @@ fn rows(view: &RunView, now: Timestamp) -> Vec<Vec<Entry>> {
 
 fn row(name: &str, tally: &Tally) -> Vec<Entry> {
     let standings: Vec<String> = tally.standings.iter().map(|(word, n)| format!("{n} {word}")).collect();
-    let bad = tally.standings.contains_key("failed");
+    let standings: Vec<String> =
+        standings.into_iter().chain((tally.lost > 0).then(|| format!("without {} items", tally.lost))).collect();
+    let style = match (tally.standings.contains_key("failed"), tally.lost) {
+        (true, _) => Style::Error,
+        (false, 0) => Style::Plain,
+        (false, _) => Style::Warning,
+    };
     let number = |n: u64| right(Style::Plain, if n == 0 { String::new() } else { n.to_string() });
     let time = tally.began.map_or_else(String::new, |began| words::duration(tally.ended.since(began)));
     vec![
         left(Style::Plain, name),
-        left(if bad { Style::Error } else { Style::Plain }, standings.join(", ")),
+        left(style, standings.join(", ")),
         number(tally.attempts),
         number(tally.items),
         right(Style::Plain, if tally.memory == 0 { String::new() } else { words::bytes(tally.memory) }),
         right(Style::Faint, time),
     ]
+}
+
+/// The items that tasks go without, with as much of the reasons as their stages tell.
+fn losses(view: &RunView, printer: &Printer) -> String {
+    let mut text = String::new();
+    for (name, task) in &view.tasks {
+        let items = task.attempts.last().filter(|attempt| attempt.failure.is_none()).map(|attempt| attempt.items);
+        let Some(items) = items.filter(|items| items.failed > 0) else { continue };
+        let total = items.made + items.reused + items.failed;
+        let title = printer.paint_out(Style::Warning, "items failed:");
+        text.push_str(&format!("\n{title} {name} goes without {} of {total}\n", items.failed));
+        let reasons = task.result["failures"].as_array().into_iter().flatten().filter_map(|reason| reason.as_str());
+        reasons.for_each(|reason| text.push_str(&format!("  {}\n", words::cut(reason, WIDEST))));
+    }
+    text
 }
 
 fn failures(view: &RunView, state: &StateFolder, printer: &Printer) -> String {

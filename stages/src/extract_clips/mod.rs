@@ -1,47 +1,87 @@
 //! `kind = "extract-clips"`: the plays of one game, cut out of one video of it. Each clip is an item of its own: it is
 //! in the store as soon as it is whole, and a play that did not move is never cut again.
 
-use crate::columns::{millis, text};
+mod outcomes;
+mod plays;
+mod progress;
+mod seconds;
+mod sheet;
+mod thumbs;
+mod times;
+
 use crate::jsonl;
-use crate::records::{CLIPS, ClipRecord, Ends, PLAYS, Row, Ticks};
+use crate::records::{CLIPS, ClipRecord, ClipStatus, Ends, PLAYS, Ticks};
+use crate::side_by_side;
+use outcomes::{Outcome, Trouble, judged};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pipe_engine::attempt::SourceFile;
 use pipe_engine::failure::{Class, Failure};
-use pipe_engine::ids::Cell;
+use pipe_engine::ids::{Cell, scalar};
 use pipe_engine::key::{Key, KeyWriter};
+use pipe_engine::manifest::FileEntry;
 use pipe_engine::stage::{ConfigProblem, Format, InputFile, OneResult, Probe, Probed, StageKind, read_config};
+use pipe_engine::units::Millis;
 use pipe_engine::work::{Item, Work};
 use pipe_video::{
-    CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Media, Pixels, Preset, Ratio, Span, VideoError,
-    VideoErrorKind, contact_sheet, versions,
+    Counting, CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Media, Pixels, Preset, Ratio, VideoError,
+    VideoErrorKind, counting, versions,
 };
+use plays::{Asking, Part, Play, Shift, Sync, ends, play, plays};
+use progress::Progress;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use times::TimesName;
 
-/// Raised whenever the same play of the same video would give other bytes.
-const CODE: u32 = 2;
+/// Raised whenever the same play of the same video would give other bytes. 3: records tell what became of each clip.
+const CODE: u32 = 3;
 /// What of a play's id may stand in a file's name as it is.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-/// Clips shown on the contact sheet, and how.
-const SHEET: (usize, usize, u32) = (24, 6, 192);
+/// What of an angle's name may stand in a folder's name as it is: a dot may not, since two of them lead upwards.
+const FOLDER: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 pub(crate) struct ExtractClips;
 
 /// Cuts the clip of each play out of a video, exact to the frame: a clip holds the frames that are shown from
-/// `start_ms` up to, and without, `end_ms`. Writes `clips.jsonl`, one MP4 a play and a contact sheet.
+/// its start up to, and without, its end. Writes `clips.jsonl`, one MP4 and one small JPEG a play, and a contact sheet.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    /// The stage that gives the plays, with columns `id`, `start_ms` and `end_ms`.
+    /// The stage that gives the plays, with columns `id`, `start_ms` and `end_ms`, or what `times` says instead of these.
     #[expect(dead_code, reason = "the engine finds the stage by its mark")]
     plays: OneResult,
     /// The video they are cut out of.
-    #[expect(dead_code, reason = "the engine finds the file by its mark")]
-    video: InputFile,
+    #[serde(default)]
+    video: Option<InputFile>,
+    /// Instead of `video` several of the same plays, by the camera angle: `{ FAR_LEFT = "a.mp4", NEAR_LEFT = "b.mp4" }`. They
+    /// are cut one after another.
+    #[serde(default)]
+    videos: BTreeMap<String, InputFile>,
+    /// What the plays' times are: `ms`, `timecode` or `frame`. Default: `ms`.
+    #[serde(default)]
+    times: TimesName,
+    /// What is added to the plays' times to get those of the video, since cameras do not start together: `"-1.5s"`, or one for
+    /// each angle, as in `{ FAR_LEFT = "0s", NEAR_LEFT = "-1.5s" }`. Instead of an offset, `{ column = "offset_ms" }` takes
+    /// that of a column. Default: nothing.
+    #[serde(default)]
+    sync: Option<Sync>,
+    /// How much earlier each clip begins, as far as the video reaches. Default: nothing.
+    #[serde(default)]
+    pad_before: Millis,
+    /// How much later each clip ends, as far as the video reaches. Default: nothing.
+    #[serde(default)]
+    pad_after: Millis,
+    /// The share of clips that must be cut for the task to succeed, from 0 to 1. Clips that cannot be cut are told in
+    /// `clips.jsonl` and tried again by the next run. Default: 1, all of them.
+    #[serde(default = "default_min_success")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    min_success: f64,
+    /// Whether each clip gets a small picture, and all of them a contact sheet. Default: `true`.
+    #[serde(default = "default_thumbnails")]
+    thumbnails: bool,
     /// What of the video is copied and what is encoded. Default: `smart`.
     #[serde(default)]
     mode: ModeName,
@@ -91,6 +131,14 @@ fn default_audio() -> bool {
     true
 }
 
+fn default_thumbnails() -> bool {
+    true
+}
+
+fn default_min_success() -> f64 {
+    1.0
+}
+
 fn default_encoder() -> String {
     CutOptions::default().encoder
 }
@@ -123,6 +171,26 @@ fn default_crf() -> u8 {
 }
 
 impl Config {
+    fn asking(&self) -> Asking {
+        Asking { times: self.times, before: self.pad_before, after: self.pad_after }
+    }
+
+    /// The angles of a task, and what is known of them: those of `videos`, or the one of its cell.
+    fn angles(&self, cell: &Cell) -> Vec<Option<String>> {
+        match self.videos.is_empty() {
+            true => vec![cell.get("angle").map(scalar)],
+            false => self.videos.keys().cloned().map(Some).collect(),
+        }
+    }
+
+    /// Says which angle of a task has no offset.
+    fn check_sync(&self, cell: &Cell) -> Result<(), ConfigProblem> {
+        let Some(sync) = &self.sync else { return Ok(()) };
+        self.angles(cell).iter().try_for_each(|angle| sync.shift(angle.as_deref()).map(drop)).map_err(|problem| {
+            ConfigProblem::new("sync", problem).help("give one for each angle: `sync = { FAR_LEFT = \"0s\", ... }`")
+        })
+    }
+
     fn options(&self) -> CutOptions {
         let encode = EncodeOptions { crf: self.crf, preset: Preset::ALL[self.preset as usize] };
         CutOptions {
@@ -162,8 +230,23 @@ impl StageKind for ExtractClips {
         vec![CLIPS.to_owned()]
     }
 
+    /// Who asks for fewer clips gets the same ones.
+    fn aside(&self) -> &'static [&'static str] {
+        &["min_success"]
+    }
+
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
         let config: Config = read_config(config)?;
+        let help = "write `video = \"a.mp4\"`, or `videos = { FAR_LEFT = \"a.mp4\", NEAR_LEFT = \"b.mp4\" }`";
+        match (&config.video, config.videos.is_empty()) {
+            (None, true) => return Err(ConfigProblem::new("video", "there is no video to cut out of").help(help)),
+            (Some(_), false) => return Err(ConfigProblem::new("videos", "`video` is given, too").help(help)),
+            _ => {}
+        }
+        if !(0.0..=1.0).contains(&config.min_success) {
+            let message = format!("{} is no share of the clips", config.min_success);
+            return Err(ConfigProblem::new("min_success", message).help("0.9 lets one clip of ten fail"));
+        }
         let shaped =
             [("size", config.size.is_some()), ("fps", config.fps.is_some()), ("pixels", config.pixels.is_some())];
         match shaped.iter().find(|(_, given)| *given && !matches!(config.mode, ModeName::Encode)) {
@@ -177,10 +260,15 @@ impl StageKind for ExtractClips {
 
     /// A sample play must have the columns that clips are cut by.
     fn probe(&self, probe: &Probe<'_>) -> Probed {
+        let Ok(config) = read_config::<Config>(probe.config) else { return Probed::default() };
+        if let Err(problem) = config.check_sync(probe.cell) {
+            return Probed { sample: None, problems: vec![problem] };
+        }
         let Some(Json::Object(row)) = probe.inputs.get("plays") else { return Probed::default() };
-        match play(row.clone()) {
+        let angle = config.angles(probe.cell).into_iter().next().flatten();
+        match play(row.clone(), config.times) {
             Ok(play) => {
-                let record = record(&play, probe.cell);
+                let record = record(&play, probe.cell, angle, !config.videos.is_empty());
                 Probed { sample: serde_json::to_value(record).ok(), problems: Vec::new() }
             }
             Err(failure) => {
@@ -192,84 +280,88 @@ impl StageKind for ExtractClips {
 
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         let config: Config = work.config()?;
-        let plays = plays(work)?;
-        let cuts = Cutting { work, plays: &plays, options: config.options(), code: self.code() }.cut_all()?;
-        write_sheet(work, &cuts)?;
-        let clips: Vec<ClipRecord> = cuts.into_iter().map(|cut| cut.record).collect();
-        work.write(CLIPS, &jsonl::write(&clips))?;
-        Ok(json!({ "clips": clips.len(), "frames": clips.iter().map(|c| c.frames).sum::<u64>() }))
-    }
-}
-
-/// One play, ready to be cut.
-struct Play {
-    id: String,
-    span: Span,
-    row: Row,
-}
-
-/// The plays in the order of their start, so that the video is read from front to back.
-fn plays(work: &Work<'_>) -> Result<Vec<Play>, Failure> {
-    let path = work.path_in(work.input("plays")?, PLAYS)?;
-    let rows: Vec<Row> = jsonl::read(&path)?;
-    let mut seen = HashSet::new();
-    let mut plays = Vec::with_capacity(rows.len());
-    for row in rows {
-        let play = play(row)?;
-        if !seen.insert(play.id.clone()) {
-            return Err(Failure::failed("same_play", format!("two plays have the id `{}`", play.id))
-                .help("select a column that is unique as `id`"));
+        let plays = plays(jsonl::read(&work.path_in(work.input("plays")?, PLAYS)?)?, config.times)?;
+        let angles = config.angles(work.cell());
+        let job = Job {
+            work,
+            config: &config,
+            options: config.options(),
+            plays: &plays,
+            code: self.code(),
+            progress: Progress::new(work, plays.len() * angles.len()),
+        };
+        let mut outcomes = Vec::with_capacity(plays.len() * angles.len());
+        for angle in angles {
+            outcomes.extend(job.cut_video(angle)?);
         }
-        plays.push(play);
+        let lost = judged(&outcomes, config.min_success)?;
+        for (outcome, failure) in outcomes.iter().filter(|outcome| !outcome.record.is_cut()).zip(&lost) {
+            work.item_failed(&outcome.record.id, failure);
+        }
+        if config.thumbnails {
+            sheet::write(work, &outcomes)?;
+        }
+        let clips: Vec<ClipRecord> = outcomes.into_iter().map(|outcome| outcome.record).collect();
+        work.write(CLIPS, &jsonl::write(&clips))?;
+        let mut told =
+            json!({ "clips": clips.len() - lost.len(), "frames": clips.iter().map(|c| c.frames).sum::<u64>() });
+        if !lost.is_empty() {
+            told["failed"] = json!(lost.len());
+            told["failures"] = json!(outcomes::told(&lost));
+        }
+        Ok(told)
     }
-    plays.sort_by(|a, b| (a.span.start_ms, &a.id).cmp(&(b.span.start_ms, &b.id)));
-    Ok(plays)
 }
 
-fn play(row: Row) -> Result<Play, Failure> {
-    let id = text(&row, "id")?;
-    let span = Span { start_ms: millis(&row, "start_ms")?, end_ms: millis(&row, "end_ms")? };
-    if span.start_ms >= span.end_ms {
-        let message =
-            format!("play `{id}` ends at {} ms, which is not after its start at {} ms", span.end_ms, span.start_ms);
-        return Err(Failure::failed("bad_play", message).help("correct the play's times in the database"));
-    }
-    Ok(Play { id, span, row })
-}
-
-/// What is known of a play's clip before it is cut.
-fn record(play: &Play, cell: &Cell) -> ClipRecord {
+/// What is known of a play's clip before it is cut. `several`: the task cuts more than one angle.
+fn record(play: &Play, cell: &Cell, angle: Option<String>, several: bool) -> ClipRecord {
+    let of_angle = angle.as_deref().filter(|_| several).map_or_else(String::new, |angle| format!("{angle}/"));
+    let of_cell = if cell.is_empty() { String::new() } else { format!("{cell}/") };
     ClipRecord {
-        id: if cell.is_empty() { play.id.clone() } else { format!("{cell}/{}", play.id) },
+        id: format!("{of_cell}{of_angle}{}", play.id),
+        status: ClipStatus::Cut,
+        error: None,
         play: play.id.clone(),
         cell: cell.clone(),
+        angle,
         path: String::new(),
-        start_ms: play.span.start_ms,
-        end_ms: play.span.end_ms,
+        thumbnail: None,
+        codec: String::new(),
+        size: 0,
+        blake3: String::new(),
+        start_ms: 0,
+        end_ms: 0,
         frames: 0,
         mode: String::new(),
         why: String::new(),
         frames_copied: 0,
         frames_encoded: 0,
-        asked: Some(Ends {
-            start: [i64::try_from(play.span.start_ms).unwrap_or(i64::MAX), 1000],
-            end: [i64::try_from(play.span.end_ms).unwrap_or(i64::MAX), 1000],
-        }),
+        asked: None,
+        unpadded: None,
+        clamped: None,
         shown: None,
         ticks: None,
         row: play.row.clone(),
     }
 }
 
-/// A clip that is whole and where it lies, perhaps in the folder of an earlier attempt.
-struct Cut {
-    record: ClipRecord,
-    place: PathBuf,
+/// Where the clip is to be cut, in its record.
+fn placed(record: ClipRecord, part: &Part) -> ClipRecord {
+    ClipRecord {
+        start_ms: part.cut[0].ms(),
+        end_ms: part.cut[1].ms(),
+        asked: Some(ends(part.asked)),
+        unpadded: (part.play != part.asked).then(|| ends(part.play)),
+        clamped: part.clamped(),
+        ..record
+    }
 }
 
 /// What is told of a clip that was cut, also to those who find it later.
 #[derive(Serialize, Deserialize)]
 struct Facts {
+    #[serde(default)]
+    codec: String,
     mode: String,
     why: String,
     frames: u64,
@@ -282,6 +374,7 @@ struct Facts {
 impl Facts {
     fn of(report: &CutReport) -> Self {
         Facts {
+            codec: report.codec.clone(),
             mode: report.mode.name().to_owned(),
             why: report.why.clone(),
             frames: report.frames,
@@ -297,81 +390,81 @@ impl Facts {
     }
 }
 
-/// All clips of one video, cut in one pass. Each encoder runs on one thread, so the number of threads changes how long
-/// it takes and no byte.
-struct Cutting<'a> {
+/// What is asked of a task.
+struct Job<'a> {
     work: &'a Work<'a>,
-    plays: &'a [Play],
+    config: &'a Config,
     options: CutOptions,
+    plays: &'a [Play],
     code: String,
+    progress: Progress<'a>,
 }
 
-impl Cutting<'_> {
-    /// Finds the clips that are there and cuts the others. Every clip that can be cut is, whatever became of others.
-    fn cut_all(&self) -> Result<Vec<Cut>, Failure> {
-        let video = self.work.file("video")?;
-        let mut plan = CutPlan::new(Media::file(&video.path), self.options.clone());
-        let (mut clips, mut missing) = (Vec::new(), Vec::new());
-        for (number, play) in self.plays.iter().enumerate() {
-            let found = self.work.find_item(&self.key(play, &video.blake3), &name(play))?;
-            if found.is_none() {
-                plan.add(play.span, &self.work.output(&name(play))?);
-                missing.push(number);
-            }
-            clips.push(found.map(Ok));
-        }
-        let told = |clips: &[Option<Result<Item, Failure>>]| {
-            self.work.progress(clips.iter().flatten().count(), clips.len(), "clips");
+impl Job<'_> {
+    /// What becomes of the plays in the video of one angle.
+    fn cut_video(&self, angle: Option<String>) -> Result<Vec<Outcome>, Failure> {
+        let field = match &angle {
+            Some(angle) if !self.config.videos.is_empty() => format!("videos.{angle}"),
+            _ => "video".to_owned(),
         };
-        told(&clips);
-        let clips = Mutex::new(clips);
-        plan.run(self.work.cpu(), &|clip, outcome| {
-            let number = missing[clip];
-            let item = self.file(&self.plays[number], &video.blake3, outcome);
-            let mut clips = clips.lock().unwrap_or_else(PoisonError::into_inner);
-            clips[number] = Some(item);
-            told(&clips);
-        });
-        self.gathered(clips.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let shift = self.config.sync.as_ref().map(|sync| sync.shift(angle.as_deref())).transpose();
+        let shift = shift.map_err(|problem| Failure::failed("no_offset", problem).on("sync"))?;
+        let video = self.work.file(&field)?;
+        let media = Media::file(&video.path);
+        let asking = self.config.asking();
+        let counting = match asking.times != TimesName::Ms || asking.after > Millis(0) {
+            true => counting(&media).map(Some),
+            false => Ok(None),
+        };
+        let mut clips: Vec<Clip<'_>> =
+            self.plays.iter().map(|play| self.clip(play, angle.clone(), shift, counting.as_ref(), &asking)).collect();
+        // The video is read from front to back; what has no place in it stands at the end.
+        clips.sort_by(|a, b| (a.part.is_err(), a.start(), &a.play.id).cmp(&(b.part.is_err(), b.start(), &b.play.id)));
+        Cutting { job: self, video, clips: &clips }.cut_all(media)
     }
 
-    /// Files a clip that was cut as an item.
-    fn file(&self, play: &Play, video: &str, outcome: Result<CutReport, VideoError>) -> Result<Item, Failure> {
-        let report = outcome.map_err(|error| play_failure(play, &error))?;
-        let item = self.work.item(&self.key(play, video), &name(play), |_| {
-            serde_json::to_value(Facts::of(&report)).map_err(|e| Failure::failed("bad_item", e.to_string()))
-        })?;
-        let ours = self.work.output(&name(play))?;
-        if self.work.path(&item.file) != ours {
-            // Another attempt filed the same clip meanwhile. Ours is worth nothing, and so is why it cannot be removed.
-            let _ = fs::remove_file(ours);
-        }
-        Ok(item)
+    fn clip<'p>(
+        &self,
+        play: &'p Play,
+        angle: Option<String>,
+        shift: Option<&Shift>,
+        counting: Result<&Option<Counting>, &VideoError>,
+        asking: &Asking,
+    ) -> Clip<'p> {
+        let several = !self.config.videos.is_empty();
+        let folder =
+            angle.as_deref().filter(|_| several).map_or_else(String::new, |angle| thumbs::folder_of(angle) + "/");
+        let part = match counting {
+            Ok(counting) => {
+                play.part(shift, counting.as_ref(), asking).map_err(|failure| match failure.code.as_str() {
+                    // The query is wrong, and not this play.
+                    "no_column" => Trouble::Task(failure),
+                    _ => Trouble::Clip(failure),
+                })
+            }
+            Err(error) => Err(trouble(error)),
+        };
+        let record = record(play, self.work.cell(), angle, several);
+        let record = part.as_ref().map_or(record.clone(), |part| placed(record, part));
+        Clip { play, path: format!("{folder}{}.mp4", utf8_percent_encode(&play.id, &PLAIN)), part, record }
     }
 
-    /// All clips, or the first failure in the order of the plays.
-    fn gathered(&self, clips: Vec<Option<Result<Item, Failure>>>) -> Result<Vec<Cut>, Failure> {
-        let failed = clips.iter().flatten().filter(|clip| clip.is_err()).count();
-        let cuts = self.plays.iter().zip(clips).map(|(play, clip)| {
-            let lost = || Failure::failed("no_clip", format!("play `{}` was not cut", play.id));
-            self.cut(play, clip.ok_or_else(lost)??)
-        });
-        cuts.collect::<Result<_, _>>().map_err(|first: Failure| match failed {
-            0 | 1 => first,
-            _ => Failure {
-                message: format!("{} (and {} more of {})", first.message, failed - 1, self.plays.len()),
-                ..first
-            },
-        })
-    }
-
-    fn cut(&self, play: &Play, item: Item) -> Result<Cut, Failure> {
+    /// Puts the facts of a finished clip into its record, and a thumbnail beside it.
+    fn outcome(&self, clip: &Clip<'_>, item: Item) -> Result<Outcome, Failure> {
         let facts: Facts = serde_json::from_value(item.facts).map_err(|e| {
-            Failure::failed("bad_item", format!("what is filed of play `{}` cannot be read: {e}", play.id))
+            Failure::failed("bad_item", format!("what is filed of play `{}` cannot be read: {e}", clip.play.id))
         })?;
-        let place = self.work.path(&item.file);
+        let thumbnail = match self.config.thumbnails {
+            true => thumbs::thumbnail(self.work, &item.file, &self.code)?,
+            false => None,
+        };
+        let FileEntry { path, size, blake3, .. } = item.file;
         let record = ClipRecord {
-            path: item.file.path,
+            path,
+            thumbnail: thumbnail.as_ref().map(|thumbnail| thumbnail.path.clone()),
+            codec: facts.codec,
+            size,
+            blake3,
             frames: facts.frames,
             mode: facts.mode,
             why: facts.why,
@@ -379,47 +472,143 @@ impl Cutting<'_> {
             frames_encoded: facts.frames_encoded,
             shown: Some(facts.shown),
             ticks: Some(facts.ticks),
-            ..record(play, self.work.cell())
+            ..clip.record.clone()
         };
-        Ok(Cut { record, place })
+        Ok(Outcome { record, picture: thumbnail.map(|thumbnail| self.work.path(&thumbnail)), trouble: None })
+    }
+}
+
+/// A clip that is wanted.
+struct Clip<'a> {
+    play: &'a Play,
+    /// Its file in the artifact.
+    path: String,
+    part: Result<Part, Trouble>,
+    /// What is known before it is cut.
+    record: ClipRecord,
+}
+
+impl Clip<'_> {
+    fn start(&self) -> Option<seconds::Seconds> {
+        self.part.as_ref().ok().map(|part| part.cut[0])
+    }
+}
+
+/// All clips of one video, cut in one pass. Each encoder runs on one thread, so the number of threads changes how long
+/// it takes and no byte.
+struct Cutting<'a> {
+    job: &'a Job<'a>,
+    video: &'a SourceFile,
+    clips: &'a [Clip<'a>],
+}
+
+impl Cutting<'_> {
+    /// Finds the clips that are there and cuts the others. Every clip that can be cut is, whatever became of others.
+    fn cut_all(&self, media: Media) -> Result<Vec<Outcome>, Failure> {
+        let (work, video) = (self.job.work, &self.video.blake3);
+        let mut plan = CutPlan::new(media, self.job.options.clone());
+        let (mut found, mut missing, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, clip) in self.clips.iter().enumerate() {
+            let part = match &clip.part {
+                Ok(part) => part,
+                Err(Trouble::Clip(failure)) => {
+                    self.job.progress.one_more(0);
+                    outcomes.push((number, Outcome::failed(clip.record.clone(), Trouble::Clip(failure.clone()))));
+                    continue;
+                }
+                Err(Trouble::Task(failure)) => return Err(failure.clone()),
+            };
+            if let Some(item) = work.find_item(&self.key(part, video), &clip.path)? {
+                found.push((number, Mutex::new(Some(item))));
+            } else {
+                plan.add(part.stretch(), &work.output(&clip.path)?);
+                missing.push((number, part));
+            }
+        }
+        outcomes.extend(self.taken(&found)?);
+        let outcomes = Mutex::new(outcomes);
+        plan.run(work.cpu(), &|place, report| {
+            let (number, part) = missing[place];
+            let outcome = self.cut(&self.clips[number], part, report);
+            self.job.progress.one_more(outcome.record.size);
+            outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+        });
+        let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcomes.sort_by_key(|(number, _)| *number);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
-    /// What decides a clip's bytes. Neither the play's id nor its label is part of it.
-    fn key(&self, play: &Play, video: &str) -> Key {
+    /// What becomes of clips that were there.
+    fn taken(&self, found: &[(usize, Mutex<Option<Item>>)]) -> Result<Vec<(usize, Outcome)>, Failure> {
+        let take = |(): &mut (), (number, item): &(usize, Mutex<Option<Item>>)| {
+            let item = item.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let item = item.ok_or_else(|| Failure::failed("no_clip", "a clip was taken twice"))?;
+            Ok((*number, self.job.outcome(&self.clips[*number], item)?))
+        };
+        side_by_side::map(found, self.job.work.cpu(), |_| self.job.progress.one_more(0), take)
+    }
+
+    /// What becomes of a clip that was cut, or could not be.
+    fn cut(&self, clip: &Clip<'_>, part: &Part, report: Result<CutReport, VideoError>) -> Outcome {
+        let filed = match report {
+            Ok(report) => self.file(clip, part, &report).map_err(Trouble::Task),
+            Err(error) => Err(trouble(&error)),
+        };
+        let outcome = filed.and_then(|item| self.job.outcome(clip, item).map_err(Trouble::Task));
+        outcome.unwrap_or_else(|trouble| Outcome::failed(clip.record.clone(), trouble))
+    }
+
+    /// Files a clip that was cut as an item.
+    fn file(&self, clip: &Clip<'_>, part: &Part, report: &CutReport) -> Result<Item, Failure> {
+        let work = self.job.work;
+        let item = work.item(&self.key(part, &self.video.blake3), &clip.path, |_| {
+            serde_json::to_value(Facts::of(report)).map_err(|e| Failure::failed("bad_item", e.to_string()))
+        })?;
+        let ours = work.output(&clip.path)?;
+        if work.path(&item.file) != ours {
+            // Another attempt filed the same clip meanwhile. Ours is worth nothing, and so is why it cannot be removed.
+            let _ = fs::remove_file(ours);
+        }
+        Ok(item)
+    }
+
+    /// What decides a clip's bytes. Neither the play's id nor its label is part of it, nor how its times were written.
+    fn key(&self, part: &Part, video: &str) -> Key {
+        let options = &self.job.options;
         KeyWriter::default()
             .field("kind", "extract-clips/clip")
-            .field("code", &self.code)
+            .field("code", &self.job.code)
             .field("video", video)
-            .field("start_ms", play.span.start_ms)
-            .field("end_ms", play.span.end_ms)
-            .field("mode", self.options.mode)
-            .field("audio", self.options.audio)
-            .field("encoder", &self.options.encoder)
-            .field("size", format!("{:?}", self.options.size))
-            .field("fps", format!("{:?}", self.options.frame_rate))
-            .field("pixels", format!("{:?}", self.options.pixels))
-            .field("crf", self.options.encode.crf)
-            .field("preset", self.options.encode.preset)
+            .field("start", part.cut[0])
+            .field("end", part.cut[1])
+            .field("mode", options.mode)
+            .field("audio", options.audio)
+            .field("encoder", &options.encoder)
+            .field("size", format!("{:?}", options.size))
+            .field("fps", format!("{:?}", options.frame_rate))
+            .field("pixels", format!("{:?}", options.pixels))
+            .field("crf", options.encode.crf)
+            .field("preset", options.encode.preset)
             .finish()
     }
 }
 
-fn name(play: &Play) -> String {
-    format!("{}.mp4", utf8_percent_encode(&play.id, &PLAIN))
-}
-
-/// A picture of the first clips, for people: the middle frame of each.
-fn write_sheet(work: &Work<'_>, cuts: &[Cut]) -> Result<(), Failure> {
-    let (most, columns, width) = SHEET;
-    let places: Vec<PathBuf> = cuts.iter().take(most).map(|cut| cut.place.clone()).collect();
-    let png = contact_sheet(&places, columns, width).map_err(|e| video_failure(&e))?;
-    work.write("contact-sheet.png", &png)
-}
-
-fn play_failure(play: &Play, error: &VideoError) -> Failure {
+/// Whether a video's trouble is that of the clip alone. What comes of the machine may befall any clip, and may be over when
+/// the task is tried again.
+fn trouble(error: &VideoError) -> Trouble {
     let failure = video_failure(error);
-    let message = format!("play `{}`: {}", play.id, failure.message);
-    Failure { message, ..failure }
+    match error.kind {
+        VideoErrorKind::NotAVideo
+        | VideoErrorKind::NoVideoStream
+        | VideoErrorKind::Corrupt
+        | VideoErrorKind::OutOfRange
+        | VideoErrorKind::Unsupported => Trouble::Clip(failure),
+        VideoErrorKind::BadOption
+        | VideoErrorKind::Changed
+        | VideoErrorKind::Io
+        | VideoErrorKind::NoSpace
+        | VideoErrorKind::Encoder => Trouble::Task(failure),
+    }
 }
 
 /// A video's trouble as a failure of the attempt.

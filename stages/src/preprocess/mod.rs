@@ -64,7 +64,8 @@ impl StageKind for Preprocess {
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         let settings: Settings = work.config()?;
         let input = work.input("clips")?;
-        let clips: Vec<ClipRecord> = jsonl::read(&work.path_in(input, CLIPS)?)?;
+        let mut clips: Vec<ClipRecord> = jsonl::read(&work.path_in(input, CLIPS)?)?;
+        clips.retain(ClipRecord::is_cut);
         let makers = Makers::open(settings.device(), env::var_os(GIVEN).as_deref())?;
         let job = Job { work, input, settings: &settings, makers: &makers, code: self.code(), clips: clips.len() };
         let mut index = Vec::with_capacity(clips.len());

@@ -2,6 +2,7 @@
 
 use crate::formats;
 use pipe_engine::attempt::{Attempt, Input, Outcome, SourceFile, VERSION};
+use pipe_engine::event::Body;
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use pipe_engine::key::KeyWriter;
@@ -13,11 +14,14 @@ use std::cell::Cell as Counter;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A store in a temporary folder.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
     attempts: Counter<u32>,
+    /// What the last attempt said on its way.
+    pub(crate) said: Mutex<Vec<Body>>,
 }
 
 /// What an attempt is given.
@@ -32,7 +36,7 @@ pub(crate) struct Given {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), attempts: Counter::new(0) }
+        Self { folder: tempfile::tempdir().unwrap(), attempts: Counter::new(0), said: Mutex::default() }
     }
 
     /// A path outside the store.
@@ -49,7 +53,10 @@ impl Bench {
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir_all(attempt.store.join(&attempt.output)).unwrap();
         fs::write(folder.join("attempt.json"), serde_json::to_vec(&attempt).unwrap()).unwrap();
-        run_attempt(&folder, &pipe_stages::all(), &World::real(), &|_| {}).unwrap();
+        self.said.lock().unwrap().clear();
+        let said = &self.said;
+        let hear = |body| said.lock().unwrap().push(body);
+        run_attempt(&folder, &pipe_stages::all(), &World::real(), &hear).unwrap();
         let outcome: Outcome = serde_json::from_slice(&fs::read(folder.join(OUTCOME)).unwrap()).unwrap();
         if outcome.failure.is_none() {
             self.check_formats(kind, &outcome);

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, Given};
 use pipe_engine::attempt::{Input, ItemCount, Outcome};
+use pipe_engine::event::Body;
 use pipe_engine::manifest::digest;
 use pipe_testdata::{Angle, Recipe, generate};
 use serde_json::{Value as Json, json};
@@ -24,13 +25,9 @@ fn plays(bench: &Bench, rows: &[Json]) -> Input {
     let selects: Vec<String> = rows
         .iter()
         .map(|r| {
-            format!(
-                "select {} as id, {} as label, {} as start_ms, {} as end_ms",
-                sql(&r["id"]),
-                sql(&r["label"]),
-                r["start_ms"],
-                r["end_ms"]
-            )
+            let columns: Vec<String> =
+                r.as_object().unwrap().iter().map(|(name, value)| format!("{} as {name}", sql(value))).collect();
+            format!("select {}", columns.join(", "))
         })
         .collect();
     drop(fs::remove_file(&database));
@@ -87,7 +84,7 @@ fn the_manifest_says_how_each_clip_was_cut_and_where_it_truly_lies() {
     let (a, b) = (&found[0], &found[1]);
     assert_eq!((a["mode"].as_str(), a["why"].as_str()), (Some("smart"), Some("")));
     assert_eq!((a["frames"].as_u64(), a["frames_encoded"].as_u64().map(|n| n < 20)), (Some(45), Some(true)), "{a}");
-    assert_eq!(a["asked"], json!({ "start": [1010, 1000], "end": [4001, 1000] }));
+    assert_eq!(a["asked"], json!({ "start": [101, 100], "end": [4001, 1000] }));
     assert_eq!(a["shown"], json!({ "start": [16, 15], "end": [61, 15] }));
     let [num, den] = [0, 1].map(|i| a["ticks"]["base"][i].as_i64().unwrap());
     assert_eq!(a["ticks"]["start"].as_i64().unwrap() * num * 15, 16 * den);
@@ -165,6 +162,239 @@ fn mistakes_in_plays_and_videos_are_told() {
         assert_eq!(failure.code, code, "{failure:?}");
         assert!(failure.message.contains(message) && failure.help.is_some(), "{failure:?}");
     }
+}
+
+#[test]
+fn a_share_of_the_clips_may_fail_and_each_says_why() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let rows = [play("a", 1000, 2000), play("b", 20_000, 21_000), play("c", 3000, 4000), play("d", 5000, 5000)];
+    let half = json!({ "min_success": 0.5 });
+    let outcome = cut_with(&bench, &video, &rows, 2, half.clone());
+    assert_eq!(outcome.items, ItemCount { made: 2, reused: 0, failed: 2 });
+    assert_eq!((&outcome.result["clips"], &outcome.result["failed"]), (&json!(2), &json!(2)));
+    let found: Vec<Json> = records(&bench, &outcome);
+    let told: Vec<[&str; 3]> = found
+        .iter()
+        .map(|r| [&r["play"], &r["status"], &r["error"]["code"]].map(|value| value.as_str().unwrap_or("-")))
+        .collect();
+    let expected =
+        [["a", "cut", "-"], ["c", "cut", "-"], ["b", "failed", "play_outside_video"], ["d", "failed", "bad_play"]];
+    // Those that have a place in the video stand in its order, the others at the end.
+    assert_eq!(told.iter().filter(|told| told[1] == "cut").count(), 2);
+    expected.iter().for_each(|wanted| assert!(told.contains(wanted), "{wanted:?} in {told:?}"));
+    let lost = found.iter().find(|r| r["play"] == "b").unwrap();
+    assert_eq!((&lost["path"], &lost["frames"], &lost["start_ms"]), (&json!(""), &json!(0), &json!(20_000)));
+    // What was cut is found by the next run, and what was not is tried again.
+    let again = cut_with(&bench, &video, &rows, 2, half);
+    assert_eq!(again.items, ItemCount { made: 0, reused: 2, failed: 2 });
+    assert_eq!(digest(&again.files), digest(&outcome.files));
+    // Whoever takes clips takes those that there are.
+    let index = bench.text(&frames(&bench, &outcome, &json!({})), "frames.jsonl");
+    assert_eq!(index.lines().count(), 2);
+    let template = bench.path("t.jinja");
+    fs::write(&template, r#"{"clip": {{ clip.id | json }}, "label": "x", "play": {{ clip.play | json }}, "angle": {{ clip.angle | json }}}"#).unwrap();
+    let inputs = vec![("from[0]", vec![bench.input(&outcome, &CELL)])];
+    let config = json!({ "from": ["clips"], "template": "t.jinja" });
+    let made =
+        bench.run("format-jsonl", Given { config, inputs, files: vec![("template", template)], ..Given::default() });
+    assert_eq!(bench.text(&made, "train.jsonl").lines().count(), 2);
+    let failure = cut_with(&bench, &video, &rows, 2, json!({ "min_success": 0.75 })).failure.unwrap();
+    assert!(
+        failure.message.starts_with("2 of 4 clips could not be cut, and `min_success = 0.75` lets 1 go: play `"),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn a_moment_is_the_same_clip_however_it_is_written() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    // Fifteen frames a second: one second is frame 15.
+    let written = [
+        ("ms", json!({ "id": "a", "start_ms": 1000, "end_ms": 2400 })),
+        ("frame", json!({ "id": "a", "start_frame": 15, "end_frame": 36 })),
+        ("timecode", json!({ "id": "a", "start": "00:00:01:00", "end": "00:00:02:06" })),
+        ("timecode", json!({ "id": "a", "start": "00:00:01", "end": "00:00:02.400" })),
+    ];
+    for (place, (times, row)) in written.into_iter().enumerate() {
+        let outcome = cut_with(&bench, &video, &[row], 1, json!({ "times": times }));
+        let expected = if place == 0 { (1, 0) } else { (0, 1) };
+        assert_eq!((outcome.items.made, outcome.items.reused), expected, "{times}: {:?}", outcome.failure);
+        let record = records(&bench, &outcome).remove(0);
+        assert_eq!((&record["frames"], &record["asked"]), (&json!(21), &json!({ "start": [1, 1], "end": [12, 5] })));
+    }
+    let row = json!({ "id": "b", "start": "00:00:01;00", "end": "00:00:02" });
+    let failure = cut_with(&bench, &video, &[row], 1, json!({ "times": "timecode" })).failure.unwrap();
+    assert!(failure.message.starts_with("play `b`: column `start`: numbers are dropped at 29.97"), "{failure:?}");
+    assert!(failure.on.unwrap().contains("00:00:01;00") && failure.help.unwrap().contains("`:`"));
+    let row = json!({ "id": "b", "start_ms": 1000, "end_ms": 2000 });
+    let failure = cut_with(&bench, &video, &[row], 1, json!({ "times": "frame" })).failure.unwrap();
+    assert_eq!((failure.code.as_str(), failure.help.unwrap().contains("`times`")), ("no_column", true));
+}
+
+#[test]
+fn padding_ends_where_the_video_does_and_the_manifest_says_so() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let rows = [play("a", 500, 1000), play("b", 9500, 9900), play("c", 5000, 6000)];
+    let outcome = cut_with(&bench, &video, &rows, 2, json!({ "pad_before": "1s", "pad_after": "500ms" }));
+    let found = records(&bench, &outcome);
+    let of = |play: &str| found.iter().find(|record| record["play"] == play).unwrap();
+    // Frames 0 to 22 lie before 1.5 s; those from 8.5 s to the end at 10 s are 128 to 149.
+    assert_eq!((&of("a")["frames"], &of("a")["start_ms"], &of("a")["end_ms"]), (&json!(23), &json!(0), &json!(1500)));
+    assert_eq!(of("a")["asked"], json!({ "start": [-1, 2], "end": [3, 2] }));
+    assert_eq!(of("a")["unpadded"], json!({ "start": [1, 2], "end": [1, 1] }));
+    assert_eq!(of("a")["clamped"], json!({ "before_ms": 500, "after_ms": 0 }));
+    assert_eq!((&of("b")["frames"], &of("b")["clamped"]), (&json!(22), &json!({ "before_ms": 0, "after_ms": 400 })));
+    assert_eq!((&of("c")["frames"], of("c").get("clamped")), (&json!(38), None));
+}
+
+#[test]
+fn the_times_of_a_camera_that_was_started_later_are_shifted() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let made = cut(&bench, &video, &[play("a", 1000, 2000)], 1).items.made;
+    let late = [json!({ "id": "a", "start_ms": 3500, "end_ms": 4500, "late": -2500 })];
+    for sync in [json!("-2.5s"), json!({ "FAR_LEFT": "-2500ms", "NEAR_LEFT": "0s" }), json!({ "column": "late" })] {
+        let outcome = cut_with(&bench, &video, &late, 1, json!({ "sync": sync }));
+        assert_eq!((made, outcome.items.reused), (1, 1), "{sync}: {:?}", outcome.failure);
+        assert_eq!(records(&bench, &outcome)[0]["start_ms"], 1000, "{sync}");
+    }
+    let failure = cut_with(&bench, &video, &late, 1, json!({ "sync": "-4s" })).failure.unwrap();
+    assert_eq!(failure.message, "play `a`: it begins 500 ms before the video does, by `sync`");
+    let failure = cut_with(&bench, &video, &late, 1, json!({ "sync": { "NEAR_LEFT": "1s" } })).failure.unwrap();
+    assert_eq!(failure.message, "there is no offset for the angle `FAR_LEFT`; there are those of NEAR_LEFT");
+}
+
+#[test]
+fn several_angles_are_cut_in_one_task_each_in_a_folder_of_its_own() {
+    let bench = Bench::new();
+    let recipe = Recipe { games: 1, angles: Angle::ALL[..2].to_vec(), plays: 3, seconds: 10, ..Recipe::default() };
+    generate(&bench.path("sample"), &recipe).unwrap();
+    let files = ["FAR_LEFT", "NEAR_LEFT"].map(|angle| (angle, bench.path(&format!("sample/videos/g1/{angle}.mp4"))));
+    let config = json!({ "plays": "plays", "videos": { "FAR_LEFT": "a.mp4", "NEAR_LEFT": "b.mp4" }, "sync": {
+        "FAR_LEFT": "0s", "NEAR_LEFT": "1s" } });
+    let outcome = bench.run(
+        "extract-clips",
+        Given {
+            config,
+            cell: vec![("game", "g1")],
+            inputs: vec![("plays", vec![plays(&bench, &[play("a", 1000, 2000), play("b", 4000, 5000)])])],
+            files: vec![("videos.FAR_LEFT", files[0].1.clone()), ("videos.NEAR_LEFT", files[1].1.clone())],
+            cpu: 2,
+        },
+    );
+    assert_eq!(outcome.items, ItemCount { made: 4, reused: 0, failed: 0 }, "{:?}", outcome.failure);
+    let told: Vec<String> = records(&bench, &outcome)
+        .iter()
+        .map(|r| {
+            format!(
+                "{} {} {} {}",
+                r["id"].as_str().unwrap(),
+                r["angle"].as_str().unwrap(),
+                r["path"].as_str().unwrap(),
+                r["start_ms"]
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "game=g1/FAR_LEFT/a FAR_LEFT FAR_LEFT/a.mp4 1000",
+            "game=g1/FAR_LEFT/b FAR_LEFT FAR_LEFT/b.mp4 4000",
+            "game=g1/NEAR_LEFT/a NEAR_LEFT NEAR_LEFT/a.mp4 2000",
+            "game=g1/NEAR_LEFT/b NEAR_LEFT NEAR_LEFT/b.mp4 5000",
+        ]
+    );
+    assert!(outcome.files.iter().any(|file| file.path == "thumbnails/NEAR_LEFT/b.jpg"));
+}
+
+#[test]
+fn each_clip_has_a_thumbnail_and_all_have_a_sheet_unless_nobody_wants_them() {
+    let bench = Bench::new();
+    let (video, rows) = (video(&bench), [play("a", 1000, 2000), play("b", 3000, 4000)]);
+    let pictures = |outcome: &Outcome| -> Vec<String> {
+        outcome.files.iter().map(|file| file.path.clone()).filter(|path| path.ends_with(".jpg")).collect()
+    };
+    let bare = cut_with(&bench, &video, &rows, 1, json!({ "thumbnails": false }));
+    assert_eq!((pictures(&bare), &records(&bench, &bare)[0]["thumbnail"]), (vec![], &Json::Null));
+    let shown = cut(&bench, &video, &rows, 1);
+    assert_eq!(
+        shown.items,
+        ItemCount { made: 0, reused: 2, failed: 0 },
+        "a thumbnail is no reason to cut a clip again"
+    );
+    assert_eq!(pictures(&shown), ["contact-sheet.jpg", "thumbnails/a.jpg", "thumbnails/b.jpg"]);
+    assert_eq!(records(&bench, &shown)[0]["thumbnail"], "thumbnails/a.jpg");
+    let bytes = fs::read(bench.file(&shown, "thumbnails/a.jpg")).unwrap();
+    // JPEG: a frame header (FF C0) has, after its length and depth, the height and the width.
+    let header = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let side = |at: usize| u16::from_be_bytes([bytes[header + at], bytes[header + at + 1]]);
+    assert_eq!((side(5), side(7)), (180, 320));
+    let place = |outcome: &Outcome| outcome.files.iter().find(|f| f.path == "thumbnails/b.jpg").unwrap().at.clone();
+    assert_eq!(place(&cut(&bench, &video, &[rows[1].clone()], 1)), place(&shown), "it is made once");
+}
+
+#[test]
+fn the_record_of_a_clip_tells_its_file() {
+    let bench = Bench::new();
+    let outcome = cut(&bench, &video(&bench), &[play("a", 1000, 2000)], 1);
+    let record = records(&bench, &outcome).remove(0);
+    let file = outcome.files.iter().find(|file| file.path == "a.mp4").unwrap();
+    assert_eq!((&record["size"], &record["blake3"]), (&json!(file.size), &json!(file.blake3)));
+    assert_eq!((&record["codec"], &record["angle"]), (&json!("h264"), &json!("FAR_LEFT")));
+}
+
+#[test]
+fn another_quality_cuts_all_clips_again_and_another_share_none() {
+    let bench = Bench::new();
+    let (video, rows) = (video(&bench), [play("a", 1000, 2000), play("b", 3000, 4000)]);
+    cut(&bench, &video, &rows, 2);
+    let finer = cut_with(&bench, &video, &rows, 2, json!({ "crf": 17 }));
+    assert_eq!(finer.items, ItemCount { made: 2, reused: 0, failed: 0 });
+    let lenient = cut_with(&bench, &video, &rows, 2, json!({ "crf": 17, "min_success": 0.5 }));
+    assert_eq!(lenient.items, ItemCount { made: 0, reused: 2, failed: 0 });
+}
+
+#[test]
+fn a_clip_that_two_specs_ask_for_is_cut_once() {
+    let bench = Bench::new();
+    let video = video(&bench);
+    let first = cut(&bench, &video, &[play("a", 1000, 2000)], 1);
+    // Another cell, another name, times in frames, and a clip more.
+    let rows = [
+        json!({ "id": "x", "start_frame": 15, "end_frame": 30 }),
+        json!({ "id": "y", "start_frame": 45, "end_frame": 60 }),
+    ];
+    let second = bench.run(
+        "extract-clips",
+        Given {
+            config: json!({ "plays": "p", "video": "other.mp4", "times": "frame", "thumbnails": false }),
+            inputs: vec![("plays", vec![plays(&bench, &rows)])],
+            files: vec![("video", video)],
+            ..Given::default()
+        },
+    );
+    assert_eq!((first.items.made, second.items), (1, ItemCount { made: 1, reused: 1, failed: 0 }));
+    let at = |outcome: &Outcome, path: &str| outcome.files.iter().find(|file| file.path == path).unwrap().at.clone();
+    assert_eq!(at(&first, "a.mp4"), at(&second, "x.mp4"));
+}
+
+#[test]
+fn progress_counts_clips_and_the_bytes_that_were_written() {
+    let bench = Bench::new();
+    let (video, rows) = (video(&bench), [play("a", 1000, 2000), play("b", 3000, 4000)]);
+    let last = |bench: &Bench| match bench.said.lock().unwrap().last() {
+        Some(Body::Progress { done, total, bytes, .. }) => (*done, *total, bytes.unwrap()),
+        other => panic!("{other:?}"),
+    };
+    let outcome = cut(&bench, &video, &rows, 2);
+    let written = outcome.files.iter().filter(|file| file.path.ends_with(".mp4")).map(|file| file.size).sum();
+    assert_eq!(last(&bench), (2, 2, written));
+    // Clips that are there cost no bytes.
+    cut(&bench, &video, &rows, 2);
+    assert_eq!(last(&bench), (2, 2, 0));
 }
 
 #[test]
