@@ -3,7 +3,7 @@
 use crate::error::VideoError;
 use crate::frames::Still;
 use crate::jpeg::{jpeg, pixels};
-use crate::letters::{LINE, draw, fitting};
+use crate::letters::{LINE, draw, fitting, wrapped};
 
 /// Pixels between two tiles and around them all, and between a picture and its caption.
 const GAP: usize = 12;
@@ -21,11 +21,11 @@ const BAD: [u8; 3] = [248, 113, 113];
 /// One picture of a gallery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
-    /// The picture as a JPEG file. `None`: there is none, and its place says so.
+    /// The picture as a JPEG file. `None`: there is none.
     pub jpeg: Option<Vec<u8>>,
     /// What it is.
     pub caption: String,
-    /// More about it, in a line below.
+    /// More about it, in a line below; where there is no picture, in its place.
     pub detail: String,
 }
 
@@ -49,11 +49,16 @@ pub fn gallery(title: &str, tiles: &[Tile], columns: usize, height: u32) -> Resu
         let top = 2 * GAP + LINE + (i / columns) * (high + caption + GAP);
         match picture {
             Some(picture) => canvas.paste(picture, (left + (wide - picture.width as usize) / 2, top), high),
-            None => canvas.fill((left, top), (wide, high), EMPTY),
+            None => {
+                canvas.fill((left, top), (wide, high), EMPTY);
+                let lines = wrapped(&tile.detail, wide - 2 * GAP).into_iter().take((high - GAP.min(high)) / LINE);
+                lines.enumerate().for_each(|(i, line)| canvas.write(&line, (left + GAP, top + GAP + i * LINE), BAD));
+            }
         }
-        let detail = if picture.is_some() { FAINT } else { BAD };
         canvas.write(&fitting(&tile.caption, wide), (left, top + high + NEAR), STRONG);
-        canvas.write(&fitting(&tile.detail, wide), (left, top + high + NEAR + LINE), detail);
+        if picture.is_some() {
+            canvas.write(&fitting(&tile.detail, wide), (left, top + high + NEAR + LINE), FAINT);
+        }
     }
     jpeg(&canvas.into_still())
 }

@@ -19,6 +19,19 @@ pub(crate) fn fitting(text: &str, width: usize) -> String {
     text.chars().take(most.saturating_sub(2)).chain("..".chars().take(most)).collect()
 }
 
+/// A text in lines that fit a width, broken between words; a longer word is cut off.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let fits = |line: &str| line.chars().count() * letter_width() <= width;
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut().filter(|line| fits(&format!("{line} {word}"))) {
+            Some(line) => *line = format!("{line} {word}"),
+            None => lines.push(fitting(word, width)),
+        }
+    }
+    lines
+}
+
 /// Tells of each pixel that a letter covers where it is and by how much it is covered, of 255. A letter that the font does
 /// not have is a question mark.
 pub(crate) fn draw(text: &str, mut put: impl FnMut(usize, usize, u8)) {

@@ -3,6 +3,7 @@
 use super::outcomes::Outcome;
 use super::thumbs::HEIGHT;
 use crate::records::ClipRecord;
+use indexmap::IndexMap;
 use pipe_engine::failure::Failure;
 use pipe_engine::work::Work;
 use pipe_video::{Tile, gallery};
@@ -12,7 +13,7 @@ use std::fs;
 pub(super) const SHEET: &str = "contact-sheet.jpg";
 /// Clips that are shown, at most; of more, some are left out evenly.
 const MOST: usize = 120;
-/// Clips side by side.
+/// Clips side by side, at most; the angles of a play stand together.
 const COLUMNS: usize = 6;
 
 /// Writes the contact sheet. Nothing is written of no clips.
@@ -23,13 +24,24 @@ pub(super) fn write(work: &Work<'_>, outcomes: &[Outcome]) -> Result<(), Failure
     if outcomes.is_empty() {
         return Ok(());
     }
-    let shown = outcomes.len().min(MOST);
-    let chosen = (0..shown).map(|i| &outcomes[i * outcomes.len() / shown]);
-    let tiles = chosen.map(tile).collect::<Result<Vec<_>, _>>()?;
-    let columns = COLUMNS.min(shown);
-    let sheet =
-        gallery(&title(work, outcomes, shown), &tiles, columns, HEIGHT).map_err(|e| super::video_failure(&e))?;
+    let (chosen, columns) = laid_out(outcomes);
+    let tiles = chosen.iter().map(|outcome| tile(outcome)).collect::<Result<Vec<_>, _>>()?;
+    let title = title(work, outcomes, chosen.len());
+    let sheet = gallery(&title, &tiles, columns, HEIGHT).map_err(|e| super::video_failure(&e))?;
     work.write(SHEET, &sheet)
+}
+
+/// The clips that are shown, the angles of a play side by side, and how many in a row.
+fn laid_out(outcomes: &[Outcome]) -> (Vec<&Outcome>, usize) {
+    let mut plays: IndexMap<&str, Vec<&Outcome>> = IndexMap::new();
+    for outcome in outcomes {
+        plays.entry(&outcome.record.play).or_default().push(outcome);
+    }
+    let angles = plays.values().map(Vec::len).max().unwrap_or(1);
+    let shown = plays.len().min((MOST / angles).max(1));
+    let chosen = (0..shown).flat_map(|i| &plays[i * plays.len() / shown]).copied().collect();
+    let columns = if angles > COLUMNS { COLUMNS } else { COLUMNS / angles * angles };
+    (chosen, columns)
 }
 
 /// `angle=FAR_LEFT,game=g1: 60 clips, 2 failed`.
@@ -49,7 +61,10 @@ fn tile(outcome: &Outcome) -> Result<Tile, Failure> {
     let record = &outcome.record;
     let read = |path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
     let detail = match &record.error {
-        Some(error) => format!("failed: {}", error.message),
+        Some(error) => {
+            let angle = record.angle.as_ref().map_or_else(String::new, |angle| format!(" ({angle})"));
+            format!("failed{angle}: {}", error.message)
+        }
         None => detail(record),
     };
     Ok(Tile { jpeg: outcome.picture.as_ref().map(read).transpose()?, caption: record.play.clone(), detail })
