@@ -3,12 +3,14 @@
 
 mod bars;
 mod board;
+pub(crate) mod note;
 mod stage;
 mod talk;
 
 use crate::printer::Printer;
 use bars::Bars;
 use board::Board;
+use note::Note;
 use pipe_engine::event::{Body, RunEvent};
 use pipe_engine::plan::Plan;
 use pipe_engine::state::StateFolder;
@@ -38,6 +40,7 @@ impl Progress {
     ) -> Self {
         let view = View {
             board: Board::of(plan, beside),
+            note: Note::in_folder(&state),
             bars: printer.live.then(|| Bars::new(printer)),
             talk: Talk::new(printer.clone(), state, verbose),
             printer: printer.clone(),
@@ -70,6 +73,7 @@ pub(crate) fn pass_on(event: &RunEvent, printer: &Printer) {
 
 struct View {
     board: Board,
+    note: Note,
     bars: Option<Bars>,
     talk: Talk,
     printer: Printer,
@@ -80,6 +84,7 @@ struct View {
 
 impl View {
     fn hear(&mut self, event: &RunEvent) {
+        self.note.hear(event);
         if self.printer.json {
             return pass_on(event, &self.printer);
         }
@@ -120,6 +125,7 @@ impl View {
     }
 
     fn tick(&mut self, now: Timestamp) {
+        self.note.keep(now);
         for place in 0..self.board.stages.len() {
             if self.board.stages[place].is_active() {
                 self.show(place, now);

@@ -7,6 +7,7 @@ use crate::failed;
 use crate::life::Life;
 use crate::paths;
 use crate::printer::{Printer, Style};
+use crate::progress::note;
 use crate::runs;
 use crate::table::{self, Entry, left, right};
 use crate::wiring::Project;
@@ -19,6 +20,8 @@ use serde_json::json;
 
 /// Longer lines of parameters are cut; `--json` has them whole.
 const WIDEST: usize = 100;
+/// Running tasks of which it is told how far they are.
+const MOST_GOING_ON: usize = 8;
 
 pub(crate) fn run(args: &StatusArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let project = Project::load(&args.spec, printer)?;
@@ -53,6 +56,9 @@ pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str,
     let mut text = headline(view, life, now, printer);
     text.push_str(&origin(view, printer));
     text.push_str(&format!("\n{}", table::lines(printer, &rows(view, now))));
+    if matches!(life, Life::Running(_)) {
+        text.push_str(&going_on(view, state, now, printer));
+    }
     text.push_str(&causes::in_short(view, printer));
     text.push_str(&losses(view, printer));
     text.push_str(&failures(view, state, printer));
@@ -184,6 +190,19 @@ fn row(name: &str, tally: &Tally) -> Vec<Entry> {
         right(Style::Plain, if tally.memory == 0 { String::new() } else { words::bytes(tally.memory) }),
         right(Style::Faint, time),
     ]
+}
+
+/// How far the tasks are that run and tell it.
+fn going_on(view: &RunView, state: &StateFolder, now: Timestamp, printer: &Printer) -> String {
+    let told = view.run.as_ref().map(|run| note::newest(state, run)).unwrap_or_default();
+    let began = |task: &str| Some(view.tasks.get(task)?.attempts.last()?.started);
+    let rows = told.iter().filter_map(|(task, event)| {
+        let far = note::how_far(event, began(task)?, now);
+        Some(vec![left(Style::Plain, format!("  {task}")), left(Style::Faint, far)])
+    });
+    let rows: Vec<Vec<Entry>> = rows.take(MOST_GOING_ON).collect();
+    let title = printer.paint_out(Style::Strong, "how far tasks are");
+    if rows.is_empty() { String::new() } else { format!("\n{title}\n{}", table::lines(printer, &rows)) }
 }
 
 /// The items that tasks go without, with as much of the reasons as their stages tell.
