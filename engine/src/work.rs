@@ -392,6 +392,18 @@ fn flush(full: &Path) -> Result<(), Failure> {
 pub fn store_failed(error: StoreError) -> Failure {
     match &error {
         StoreError::Failed { doing, at, source } => Failure::io(doing, at, source),
+        StoreError::Away { doing, at, class, source } => {
+            Failure::of(*class, "store", format!("cannot {doing}")).on(at.clone()).source(source)
+        }
         _ => Failure::failed("store", error.to_string()),
+    }
+}
+
+/// Says that two results of one key have other bytes.
+pub(crate) fn warn_of_difference(ours: &Manifest, theirs: &Manifest) {
+    if ours.digest != theirs.digest {
+        let differs = |f: &&FileEntry| !theirs.files.iter().any(|t| t.path == f.path && t.blake3 == f.blake3);
+        let files: Vec<&str> = ours.files.iter().filter(differs).map(|f| f.path.as_str()).collect();
+        tracing::warn!(task = %ours.provenance.task, ?files, "the same key gave other bytes: the stage is not deterministic");
     }
 }

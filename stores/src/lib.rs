@@ -3,6 +3,7 @@
 
 mod object;
 mod open;
+mod upload;
 
 pub use object::ObjectStore;
 pub use open::{SCHEMES, open};

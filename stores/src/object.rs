@@ -1,10 +1,13 @@
 //! An `opendal` operator -> a store. Promises only what the service below can keep, and says at the opening when that
 //! is too little.
 
+use crate::upload::{Upload, UploadError};
 use futures::future::BoxFuture;
 use opendal::{Capability, Error, ErrorKind, Metadata, Operator};
-use pipe_engine::store::{Stat, Store, StoreError, check_path, check_prefix};
+use pipe_engine::failure::Class;
+use pipe_engine::store::{Stat, Store, StoreError, changed, check_path, check_prefix};
 use std::io;
+use std::path::Path;
 use tokio::runtime::{Handle, Runtime};
 
 /// A bucket, or anything else that `opendal` speaks to and that can create an object only if it is not there yet.
@@ -112,6 +115,23 @@ impl Store for ObjectStore {
         })
     }
 
+    /// A file that fits into one part goes at once; another goes part by part, and appears when the last one is there.
+    fn put_file<'a>(&'a self, at: &'a str, file: &'a Path, blake3: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            let upload = Upload { file: file.to_owned(), blake3: blake3.to_owned() };
+            self.call("write", at, |operator, at| async move { Ok(upload.to(&operator, &at).await) }).await?.map_err(
+                |error| match error {
+                    UploadError::Service(error) => explain("write", at, error),
+                    UploadError::File(source) => {
+                        StoreError::Failed { doing: "read", at: file.display().to_string(), source }
+                    }
+                    UploadError::Changed => changed(file),
+                },
+            )
+        })
+    }
+
     /// What was read is compared here, and the service is asked to write only over the very object that was looked
     /// at before: whoever comes in between makes it a conflict.
     fn replace_if<'a>(&'a self, at: &'a str, old: &'a [u8], new: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -197,9 +217,14 @@ fn missing(can: &Capability) -> Option<&'static str> {
 
 fn explain(doing: &'static str, at: &str, error: Error) -> StoreError {
     let at = at.to_owned();
+    // What was tried again in vain no longer says that it could be: services that are busy, or that nobody reaches, have no
+    // kind of their own.
+    let away = |class| StoreError::Away { doing, at: at.clone(), class, source: io::Error::other(in_words(&error)) };
     let kind = match error.kind() {
         ErrorKind::NotFound => return StoreError::Missing { at },
         ErrorKind::ConditionNotMatch | ErrorKind::AlreadyExists => return StoreError::Conflict { at },
+        ErrorKind::RateLimited => return away(Class::Throttled),
+        ErrorKind::Unexpected | ErrorKind::Conflict => return away(Class::Transient),
         ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
         ErrorKind::Unsupported => io::ErrorKind::Unsupported,
         _ => io::ErrorKind::Other,

@@ -10,7 +10,7 @@ use crate::manifest::{Manifest, Of, Provenance, VERSION, digest, place};
 use crate::plan::Task;
 use crate::scheduler::TaskIndex;
 use crate::store::{Filed, Folder, Results, Staged, StoreError, bytes_of};
-use crate::work::{files_are_there, store_failed};
+use crate::work::{files_are_there, store_failed, warn_of_difference};
 use crate::world::Timestamp;
 use std::path::Path;
 
@@ -116,13 +116,4 @@ fn file_beside(store: &Folder, ours: Manifest, replaces: bool) -> Result<Manifes
         }
     }
     Err(Failure::failed("store", "another result with missing files keeps coming back").on(ours.fingerprint.0))
-}
-
-fn warn_of_difference(ours: &Manifest, theirs: &Manifest) {
-    if ours.digest != theirs.digest {
-        let differs =
-            |f: &&crate::manifest::FileEntry| !theirs.files.iter().any(|t| t.path == f.path && t.blake3 == f.blake3);
-        let files: Vec<&str> = ours.files.iter().filter(differs).map(|f| f.path.as_str()).collect();
-        tracing::warn!(task = %ours.provenance.task, ?files, "the same key gave other bytes: the stage is not deterministic");
-    }
 }

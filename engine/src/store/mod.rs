@@ -14,7 +14,9 @@ pub use hold::Hold;
 pub(crate) use results::bytes_of;
 pub use results::{Filed, Results};
 
+use crate::failure::Class;
 use futures::future::BoxFuture;
+use std::path::Path;
 
 /// What is known of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,18 @@ pub enum StoreError {
         /// The path.
         at: String,
     },
+    /// The store did not answer, or asks us to come later: the same call may work in a moment.
+    #[error("cannot {doing} `{at}`: {source}")]
+    Away {
+        /// What was tried, such as `read`.
+        doing: &'static str,
+        /// The object.
+        at: String,
+        /// How it counts when it is tried again.
+        class: Class,
+        /// The error below.
+        source: std::io::Error,
+    },
     /// The store itself failed.
     #[error("cannot {doing} `{at}`: {source}")]
     Failed {
@@ -70,6 +84,19 @@ pub trait Store: Send + Sync {
     fn get_range<'a>(&'a self, at: &'a str, offset: u64, length: u64) -> BoxFuture<'a, Result<Vec<u8>, StoreError>>;
     /// Writes an object that must not be there yet: [`StoreError::Conflict`] when it is.
     fn put_new<'a>(&'a self, at: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// As [`Store::put_new`], with the bytes of a file, which must have this BLAKE3: nothing is written when it has not. A
+    /// store that large files go to reads them piece by piece.
+    fn put_file<'a>(&'a self, at: &'a str, file: &'a Path, blake3: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            check_path(at)?;
+            let failed = |source| StoreError::Failed { doing: "read", at: file.display().to_string(), source };
+            let bytes = std::fs::read(file).map_err(failed)?;
+            if blake3::hash(&bytes).to_hex().as_str() != blake3 {
+                return Err(changed(file));
+            }
+            self.put_new(at, &bytes).await
+        })
+    }
     /// Writes `new` in the place of `old`: [`StoreError::Conflict`] when something else is there.
     fn replace_if<'a>(&'a self, at: &'a str, old: &'a [u8], new: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
     /// All objects under a prefix that ends at a `/` (or is empty), sorted by path.
@@ -78,6 +105,12 @@ pub trait Store: Send + Sync {
     fn stat<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Option<Stat>, StoreError>>;
     /// Removes an object; it is no error when it is not there.
     fn delete<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// What is said of a file that is not what it was when it was hashed.
+pub fn changed(file: &Path) -> StoreError {
+    let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not what it was when it was made");
+    StoreError::Failed { doing: "read", at: file.display().to_string(), source }
 }
 
 /// Waits for a store from code that is not async. Never call it on a tokio worker thread.

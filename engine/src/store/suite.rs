@@ -2,6 +2,8 @@
 //! Behind the feature `testing`; it panics at the first promise that is not kept.
 
 use super::{Stat, Store, StoreError, blocking};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a store may lack without being refused by the suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub fn behaves(store: &dyn Store, abilities: Abilities) {
     deletes_without_complaint(store);
     refuses_paths_that_lead_out(store);
     lets_one_of_two_create(store);
+    takes_files_in_whole(store);
+    lets_one_of_two_put_a_file(store);
     if abilities.replaces {
         replaces_only_what_was_expected(store);
         lets_one_of_two_replace(store);
@@ -110,6 +114,73 @@ fn lets_one_of_two_create(store: &dyn Store) {
         let at = format!("race/{round}");
         let won = two(|me| blocking(store.put_new(&at, me)));
         assert_eq!(get(store, &at), won, "what is there is the winner's, whole");
+    }
+}
+
+fn takes_files_in_whole(store: &dyn Store) {
+    // The ends of parts, if there are any, lie at whole mebibytes.
+    for size in [0, 1, 5 << 20, (8 << 20) - 1, 8 << 20, (8 << 20) + 1, 20_000_000] {
+        let (file, bytes, digest) = file_of(size, 7);
+        let at = format!("file/{size}");
+        blocking(store.put_file(&at, file.path(), &digest)).expect("there is nothing at this path yet");
+        assert!(get(store, &at) == bytes, "{size} bytes come back as they went");
+        let again = blocking(store.put_file(&at, file.path(), &digest));
+        assert!(matches!(again, Err(StoreError::Conflict { .. })), "a second create of {size} bytes: {again:?}");
+        let at = format!("file/{size}-changed");
+        let changed = blocking(store.put_file(&at, file.path(), &"0".repeat(64)));
+        assert!(matches!(changed, Err(StoreError::Failed { .. })), "another digest of {size} bytes: {changed:?}");
+        assert_eq!(blocking(store.stat(&at)).expect("a stat works"), None, "nothing is there of what was not whole");
+    }
+    let nothing = blocking(store.put_file("file/nothing", Path::new("/nothing/here"), ""));
+    assert!(matches!(nothing, Err(StoreError::Failed { .. })), "a file that is not there: {nothing:?}");
+}
+
+fn lets_one_of_two_put_a_file(store: &dyn Store) {
+    for size in [1000, 9 << 20] {
+        let at = format!("file/race-{size}");
+        let sides = [file_of(size, 1), file_of(size, 2)];
+        let results = std::thread::scope(|scope| {
+            let put = |side: usize| blocking(store.put_file(&at, sides[side].0.path(), &sides[side].2));
+            let threads = [scope.spawn(move || put(0)), scope.spawn(move || put(1))];
+            threads.map(|thread| thread.join().expect("a store does not panic"))
+        });
+        let winner = match results {
+            [Ok(()), Err(StoreError::Conflict { .. })] => 0,
+            [Err(StoreError::Conflict { .. }), Ok(())] => 1,
+            other => panic!("one must win and the other hear of a conflict: {other:?}"),
+        };
+        assert!(get(store, &at) == sides[winner].1, "what is there is the winner's, whole");
+    }
+}
+
+/// A file of so many bytes, what it holds, and its digest.
+fn file_of(size: usize, seed: u32) -> (File, Vec<u8>, String) {
+    let bytes: Vec<u8> =
+        (0..u32::try_from(size).expect("a small file")).map(|n| (n.wrapping_mul(seed) >> 3).to_le_bytes()[0]).collect();
+    let digest = blake3::hash(&bytes).to_hex().to_string();
+    (File::holding(&bytes), bytes, digest)
+}
+
+/// A file that is gone when it is no longer needed.
+struct File(PathBuf);
+
+impl File {
+    fn holding(bytes: &[u8]) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("pipe-suite-{}-{number}", std::process::id()));
+        std::fs::write(&path, bytes).expect("a file can be written");
+        Self(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
