@@ -24,10 +24,10 @@ pub(crate) fn connect(plan: &Plan) -> Result<HashMap<String, Arc<dyn Backend>>, 
         connected.insert(place.name.clone(), backend);
     }
     match &plan.bucket {
-        Some(bucket) => {
-            Err(refusal(format!("the store is {bucket}: results are looked up in a bucket, and not written there yet")))
-        }
-        None => Ok(connected),
+        Some(bucket) if !connected.is_empty() => Err(refusal(format!(
+            "the store is {bucket}: tasks that run elsewhere are not handed over through a bucket yet"
+        ))),
+        _ => Ok(connected),
     }
 }
 

@@ -1,7 +1,6 @@
 //! This machine -> what it has for tasks: CPUs, memory, GPUs, free disk.
 
 use pipe_engine::backend::Capability;
-use pipe_engine::plan::Plan;
 use pipe_engine::scheduler::Limits;
 use pipe_engine::units::Bytes;
 use std::fs;
@@ -21,14 +20,14 @@ pub(crate) fn capability() -> Capability {
     Capability { memory: Some(Bytes(memory())), gpus: Some(gpus), ..Capability::default() }
 }
 
-/// What this machine has for the tasks of a plan: its CPUs, or as many as were asked for, most of its memory, its GPUs, and
+/// What this machine has for tasks: its CPUs, or as many as were asked for, most of its memory, its GPUs, and
 /// the disk that is free where results go.
-pub(crate) fn limits(cpu: Option<NonZeroU32>, plan: &Plan) -> Limits {
+pub(crate) fn limits(cpu: Option<NonZeroU32>, store: &Path) -> Limits {
     let here = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
     Limits {
         cpu: cpu.map_or(here, NonZeroU32::get),
         memory: memory() / 100 * MEMORY_SHARE,
-        disk: free_disk(&plan.store),
+        disk: free_disk(store),
         gpus: u32::try_from(gpus().len()).unwrap_or(u32::MAX),
     }
 }

@@ -10,7 +10,6 @@ use pipe_engine::plan::{Plan, Task};
 use pipe_engine::run::Finished;
 use pipe_engine::state::StateFolder;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Kinds whose results people look at even when other stages follow.
@@ -86,17 +85,22 @@ impl Ended<'_> {
     /// The folder of one result and its numbers, or the folder of many and how many. `beside` are more of them.
     fn place(&self, tasks: &[&Task], beside: u64) -> Option<(String, String)> {
         let first = tasks.iter().find_map(|task| self.finder.newest(task))?;
-        let folder = self.folder(&first)?;
+        let folder = folder_in_store(&first)?;
         let count = tasks.len() as u64 + beside;
         if count == 1 {
-            return Some((paths::from_here(&folder), words::facts(&first.result, FACTS)));
+            return Some((self.told_place(folder), words::facts(&first.result, FACTS)));
         }
-        Some((paths::from_here(folder.parent()?), words::count(count, "result")))
+        let (above, _) = folder.rsplit_once('/')?;
+        Some((self.told_place(above), words::count(count, "result")))
     }
 
-    fn folder(&self, manifest: &Manifest) -> Option<PathBuf> {
+    /// A folder of the store, as a person finds it.
+    fn told_place(&self, folder: &str) -> String {
+        if let Some(uri) = &self.plan.bucket {
+            return format!("{}/{folder}", uri.trim_end_matches('/'));
+        }
         let root = self.plan.store.canonicalize().unwrap_or_else(|_| self.plan.store.clone());
-        Some(root.join(folder_in_store(manifest)?))
+        paths::from_here(&root.join(folder))
     }
 
     fn next_steps(&self, printer: &Printer) {

@@ -17,6 +17,7 @@ use pipe_engine::local::{Local, OomKills};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{self, Has, Plan, Request, Rows, SelectError, Selection};
 use pipe_engine::settled::{Unsettled, Watched, Watching};
+use pipe_engine::shared::Shared;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, OpenJob, StateFolder};
@@ -374,6 +375,12 @@ impl Project {
         self.bucket().is_some() || self.plan.store.exists()
     }
 
+    /// The folder that attempts of this machine write to: the store itself, or the copy of the bucket that it is in.
+    pub(crate) fn store_here(&self) -> PathBuf {
+        let copy = self.plan.bucket.as_deref().map(|uri| self.state.copy_of(uri));
+        copy.unwrap_or_else(|| self.plan.store.clone())
+    }
+
     /// The bucket to look into.
     fn bucket(&self) -> Option<&str> {
         self.plan.bucket.as_deref().filter(|_| self.plan.opens && !self.recipe.offline)
@@ -385,6 +392,8 @@ pub(crate) struct Workshop {
     pub(crate) journal: Journal,
     pub(crate) finder: Arc<Finder>,
     pub(crate) local: Local,
+    /// The bucket that results go to, where the store is one.
+    pub(crate) shared: Option<Arc<Shared>>,
     /// The places elsewhere that its tasks run at, by name.
     pub(crate) elsewhere: HashMap<String, Arc<dyn Backend>>,
     /// Jobs there that earlier runs have left.
@@ -435,16 +444,26 @@ impl Workshop {
     pub(crate) fn open(project: &Project, rooms: Rooms, hints: Hints, world: &World) -> Result<Self, Refusal> {
         let elsewhere = elsewhere::connect(&project.plan)?;
         let Rooms { state, store, is_clean, locks } = rooms;
+        let shared = match (&project.plan.bucket, project.bucket()) {
+            (_, Some(uri)) => Some(shared(uri, &store)?),
+            (Some(uri), None) => return Err(not_opened(uri, project.recipe.offline)),
+            (None, None) => None,
+        };
         let journal = Journal::open(&state.journal())?;
         let left = OpenJob::all(&state.journal())?;
         pipe_engine::local::begin_work(&state);
-        let finder = Finder::new(project.plan.clone(), store.clone(), hints, world.clone()).with_history(&state);
-        let finder = Arc::new(finder);
+        let (plan, world) = (project.plan.clone(), world.clone());
+        let finder = match &shared {
+            Some(shared) => Finder::of_shared(plan, shared, hints, world),
+            None => Finder::new(plan, store.clone(), hints, world),
+        };
+        let finder = Arc::new(finder.with_history(&state));
+        project.reach(&finder)?;
         let worker = std::env::current_exe().map_err(|error| {
             Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}"))
         })?;
         let local = Local { store, state, worker, oom_kills: OomKills::here(), grace: GRACE };
-        Ok(Self { journal, finder, local, elsewhere, left, is_clean, locks })
+        Ok(Self { journal, finder, local, shared, elsewhere, left, is_clean, locks })
     }
 }
 
@@ -496,6 +515,24 @@ fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
 #[cfg(not(feature = "cloud"))]
 fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
     Err(out_of_reach(uri, &"this build keeps results in folders only"))
+}
+
+/// The bucket at `uri` with its copy, once it is known that results can be filed there.
+fn shared(uri: &str, copy: &Arc<Folder>) -> Result<Arc<Shared>, Refusal> {
+    let shared = Shared::of(uri, bucket(uri)?, copy.clone());
+    shared.prove().map_err(|error| {
+        Refusal::new(Exit::Unavailable, format!("results cannot be put into the store {uri}: {error}"))
+            .help("a run needs to list, read, create and delete objects there; `pipe plan` only reads")
+    })?;
+    Ok(Arc::new(shared))
+}
+
+fn not_opened(uri: &str, offline: bool) -> Refusal {
+    if !offline {
+        return out_of_reach(uri, &"this build keeps results in folders only");
+    }
+    Refusal::new(Exit::Wrong, format!("the store is {uri}: without it a run has nowhere to put its results"))
+        .help("leave `--offline` away, or plan with it")
 }
 
 /// The schemes of the buckets that this build can look into.

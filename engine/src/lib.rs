@@ -35,6 +35,9 @@ pub mod report;
 pub mod store;
 pub mod work;
 
+// Results that machines share.
+pub mod shared;
+
 pub mod stage;
 
 pub mod backend;

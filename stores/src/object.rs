@@ -8,7 +8,12 @@ use pipe_engine::failure::Class;
 use pipe_engine::store::{Stat, Store, StoreError, changed, check_path, check_prefix};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::runtime::{Handle, Runtime};
+use tokio::sync::Semaphore;
+
+/// How many large files are on their way to a service at a time.
+const LARGE: usize = 3;
 
 /// A bucket, or anything else that `opendal` speaks to and that can create an object only if it is not there yet.
 pub struct ObjectStore {
@@ -17,6 +22,8 @@ pub struct ObjectStore {
     runtime: Handle,
     /// The runtime itself, when it is nobody else's.
     own: Option<Runtime>,
+    /// Turns of those who hold several parts of a file in memory.
+    large: Arc<Semaphore>,
 }
 
 impl ObjectStore {
@@ -34,7 +41,7 @@ impl ObjectStore {
             None => None,
         };
         match reason {
-            None => Ok(Self { operator, runtime, own: None }),
+            None => Ok(Self { operator, runtime, own: None, large: Arc::new(Semaphore::new(LARGE)) }),
             Some(reason) => {
                 let at = format!("{}://{}{}", info.scheme(), info.name(), info.root());
                 Err(StoreError::Failed { doing: "keep results in", at, source: unsupported(reason) })
@@ -119,7 +126,8 @@ impl Store for ObjectStore {
     fn put_file<'a>(&'a self, at: &'a str, file: &'a Path, blake3: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             check_path(at)?;
-            let upload = Upload { file: file.to_owned(), blake3: blake3.to_owned() };
+            let large = self.large.clone();
+            let upload = Upload { file: file.to_owned(), blake3: blake3.to_owned(), large };
             self.call("write", at, |operator, at| async move { Ok(upload.to(&operator, &at).await) }).await?.map_err(
                 |error| match error {
                     UploadError::Service(error) => explain("write", at, error),

@@ -4,6 +4,8 @@ use opendal::{Error, ErrorKind, Operator, Writer};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Bytes of a part, and how many of them are under way.
 const PART: usize = 8 << 20;
@@ -14,6 +16,8 @@ pub(crate) struct Upload {
     pub(crate) file: PathBuf,
     /// What its bytes must be.
     pub(crate) blake3: String,
+    /// Whose turn it is, of files that do not fit into one part.
+    pub(crate) large: Arc<Semaphore>,
 }
 
 /// Why a file did not become an object.
@@ -42,6 +46,7 @@ impl Upload {
             self.check(&hasher)?;
             return Ok(operator.write_with(at, first).if_not_exists(true).await.map(drop)?);
         }
+        let _turn = self.large.acquire().await;
         // The condition is asked last, when all the bytes have gone.
         if operator.exists(at).await? {
             return Err(Error::new(ErrorKind::ConditionNotMatch, "it is there already").into());

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     // Digests of large files are worth remembering; where there is no state folder yet, this does nothing.
     finder.save();
     let plan = &project.plan;
-    let outlook = Outlook::of(plan, &finder, &forecasts, machine::limits(args.cpu, plan));
+    let outlook = Outlook::of(plan, &finder, &forecasts, machine::limits(args.cpu, &project.store_here()));
     if printer.json {
         printer.document(&document(plan, &forecasts, outlook.as_ref()))?;
         return Ok(Exit::Done);

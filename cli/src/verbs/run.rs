@@ -26,14 +26,18 @@ use pipe_engine::revision::Revision;
 use pipe_engine::run::{self, Beside, Finished, Setup};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::settled::Settled;
+use pipe_engine::shared::DAMAGED;
 use pipe_engine::state::{Hints, Journal, StateFolder};
 use pipe_engine::world::{Timestamp, World};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+/// How often a run is begun whose inputs turn out to be damaged.
+const AGAIN: u32 = 3;
 /// How often what is shown is brought up to date when nothing is heard.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -46,21 +50,41 @@ pub(crate) fn go_on(args: &RunArgs, with: &RunView, printer: &Printer) -> Result
     begin(args, Some(with), printer)
 }
 
+/// Runs; and runs again when all that went wrong is that results were not what had been filed. They are in quarantine by
+/// then, and what made them makes them anew.
 fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Exit, Refusal> {
+    for before in 0..AGAIN {
+        match once(args, with, before, printer)? {
+            Ended::Damaged => printer.line("running again: what was put in quarantine is made anew"),
+            Ended::As(exit) => return Ok(exit),
+        }
+    }
+    Ok(Exit::TaskFailed)
+}
+
+/// How one run of perhaps several ended.
+enum Ended {
+    As(Exit),
+    /// Tasks failed, and all of them for inputs that were not what had been filed.
+    Damaged,
+}
+
+/// One run, after so many that were spoilt by damage.
+fn once(args: &RunArgs, with: Option<&RunView>, before: u32, printer: &Printer) -> Result<Ended, Refusal> {
     let clock = Clock::start();
     let asked = git::Asked::about(wiring::folder_of(&args.spec.spec));
     // What goes on from another run is told of its plan.
     let place = Place::of(args).filter(|_| with.is_none());
     let recalled = place.as_ref().map(|place| place.recall(args, clock.machine.now(), printer));
     let mut work = match recalled.transpose()?.unwrap_or(Recalled::All) {
-        Recalled::Nothing(run) => return unchanged(*run, asked, &clock, printer),
+        Recalled::Nothing(run) => return unchanged(*run, asked, &clock, printer).map(Ended::As),
         Recalled::Part(part) => Work::of(*part),
         Recalled::All => Work::whole(args, with, printer)?,
     };
     let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
     let rooms = work.rooms(args, printer)?;
-    if !claims_its_slot(args, &rooms, printer)? {
-        return Ok(Exit::Done);
+    if before == 0 && !claims_its_slot(args, &rooms, printer)? {
+        return Ok(Ended::As(Exit::Done));
     }
     let beside = work.beside.tasks.clone();
     let made = make(args, (work, rooms), (place, asked, trace.clone()), &clock, printer)?;
@@ -81,8 +105,11 @@ fn begin(args: &RunArgs, with: Option<&RunView>, printer: &Printer) -> Result<Ex
         };
         ended.tell(printer);
     }
+    if made.only_damage && before + 1 < AGAIN {
+        return Ok(Ended::Damaged);
+    }
     hooks::after(&finished.plan.around.hooks, finished, args, printer);
-    Ok(exit_of(finished))
+    Ok(Ended::As(exit_of(finished)))
 }
 
 /// The clocks of a run, and when it was asked for.
@@ -134,8 +161,9 @@ impl Work {
     }
 
     fn rooms(&mut self, args: &RunArgs, printer: &Printer) -> Result<Rooms, Refusal> {
-        let Project { state, plan, .. } = &self.project;
-        self.rooms.take().map_or_else(|| Rooms::take(state, &plan.store, args.wait, printer), Ok)
+        let Project { state, .. } = &self.project;
+        let store = self.project.store_here();
+        self.rooms.take().map_or_else(|| Rooms::take(state, &store, args.wait, printer), Ok)
     }
 }
 
@@ -144,6 +172,8 @@ struct Made {
     finished: Finished,
     finder: Arc<Finder>,
     state: StateFolder,
+    /// Whether tasks failed, and all of them for inputs that were not what had been filed.
+    only_damage: bool,
 }
 
 /// What a run has besides its work: where its record lies, what git is asked, and who records it.
@@ -162,7 +192,8 @@ fn make(
     let finder = with_given(&project, &workshop, clock.machine.now(), printer)?;
     let state = workshop.local.state.clone();
     let progress = Arc::new(Progress::new(&project.plan, &beside.tasks, state.clone(), printer, args.verbose));
-    let hears = progress.clone();
+    let (hears, damage) = (progress.clone(), Arc::new(Damage::default()));
+    let watches = damage.clone();
     let recipe = project.recipe.clone();
     let setup = Setup {
         plan: project.plan.clone(),
@@ -175,14 +206,16 @@ fn make(
         journal: workshop.journal,
         finder: finder.clone(),
         local: workshop.local,
+        shared: workshop.shared,
         elsewhere: workshop.elsewhere,
         left: workshop.left,
-        limits: machine::limits(args.cpu, &project.plan),
+        limits: machine::limits(args.cpu, &project.store_here()),
         gpus: machine::gpus(),
         fail_fast: args.fail_fast,
         beside,
         listener: Arc::new(move |event: &RunEvent| {
             hears.hear(event);
+            watches.hear(event);
             trace.iter().for_each(|trace| trace.hear(event));
         }),
     };
@@ -195,7 +228,26 @@ fn make(
         place.iter().for_each(|place| place.keep(record.take(), &ended));
     }
     drop(workshop.locks);
-    Ok(Made { finished, finder, state })
+    let only_damage = damage.is_all_of(&finished);
+    Ok(Made { finished, finder, state, only_damage })
+}
+
+/// Counts the tasks that failed because a result was not what had been filed.
+#[derive(Default)]
+struct Damage(AtomicU64);
+
+impl Damage {
+    fn hear(&self, event: &RunEvent) {
+        if matches!(&event.body, Body::TaskFailed { failure } if failure.code == DAMAGED) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn is_all_of(&self, finished: &Finished) -> bool {
+        let damaged = self.0.load(Ordering::Relaxed);
+        let is_cut_short = finished.interrupted || finished.limit.is_some();
+        damaged > 0 && damaged == finished.counts.failed && !is_cut_short
+    }
 }
 
 /// Where the spec stands in git, as far as that is known.

@@ -31,6 +31,8 @@ mod reference_page;
 mod refusing;
 mod room;
 mod running;
+#[cfg(feature = "cloud")]
+mod s3;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod sample;
 mod scale;

@@ -1,10 +1,12 @@
-//! The results of a bucket: listed once, since each question costs a round trip there, and opened many at once.
+//! The results of a bucket: listed once, since each question costs a round trip there, and opened many at once. A run also
+//! asks for what was not listed, before it makes it: others may have, in the meantime.
 
 use super::lock;
 use super::shelf::Shelf;
 use crate::failure::Failure;
 use crate::ids::Fingerprint;
-use crate::manifest::{Artifact, Manifest, place};
+use crate::manifest::{Artifact, FileEntry, Manifest, place};
+use crate::shared::Shared;
 use crate::stamp::Stamp;
 use crate::state::Hints;
 use crate::store::{Stat, Store, StoreError, blocking};
@@ -12,6 +14,7 @@ use crate::work::store_failed;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashMap;
+use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// How many questions are under way at a time.
@@ -30,6 +33,8 @@ pub(super) struct InBucket {
     listed: OnceLock<Result<Mutex<Listed>, Failure>>,
     /// Manifests that were asked for.
     ahead: Mutex<HashMap<Fingerprint, Option<Manifest>>>,
+    /// For a run: the bucket with its copy.
+    shared: Option<Arc<Shared>>,
 }
 
 /// Fingerprints with what tells whether their manifests are the same as before. Those that turned out not to be results
@@ -38,7 +43,12 @@ type Listed = HashMap<Fingerprint, Stamp>;
 
 impl InBucket {
     pub(super) fn new(name: &str, store: Arc<dyn Store>, hints: Arc<Mutex<Hints>>) -> Self {
-        Self { name: name.to_owned(), store, hints, listed: OnceLock::new(), ahead: Mutex::default() }
+        Self { name: name.to_owned(), store, hints, listed: OnceLock::new(), ahead: Mutex::default(), shared: None }
+    }
+
+    /// The same, for a run.
+    pub(super) fn of_run(shared: &Arc<Shared>, hints: Arc<Mutex<Hints>>) -> Self {
+        Self { shared: Some(shared.clone()), ..Self::new(shared.uri(), shared.bucket().clone(), hints) }
     }
 
     /// What there is. The bucket is asked at the first time only.
@@ -129,6 +139,14 @@ impl Shelf for InBucket {
                 None => self.forget(fingerprint)?,
             }
         }
+        for fingerprint in fingerprints.iter().copied() {
+            if !known.contains_key(fingerprint)
+                && let Some(shared) = &self.shared
+                && let Some(found) = shared.find(fingerprint)?
+            {
+                known.insert(fingerprint.clone(), found.into());
+            }
+        }
         Ok(fingerprints.iter().map(|fingerprint| known.get(*fingerprint).cloned()).collect())
     }
 
@@ -137,6 +155,11 @@ impl Shelf for InBucket {
             return Ok(manifest.clone());
         }
         self.ask(&[fingerprint])?;
+        if let Some(shared) = &self.shared
+            && !lock(&self.ahead).contains_key(fingerprint)
+        {
+            return shared.find(fingerprint);
+        }
         Ok(lock(&self.ahead).get(fingerprint).cloned().flatten())
     }
 
@@ -147,15 +170,17 @@ impl Shelf for InBucket {
     }
 
     /// What is missing shows when it is read, here as in a run.
-    fn bytes(&self, at: &str) -> Result<Vec<u8>, Failure> {
-        blocking(self.store.get(at)).map_err(store_failed)
+    fn bytes(&self, file: &FileEntry) -> Result<Vec<u8>, Failure> {
+        let Some(shared) = &self.shared else { return blocking(self.store.get(&file.at)).map_err(store_failed) };
+        let path = shared.brought(file)?;
+        fs::read(&path).map_err(|error| Failure::io("read the rows", &path, &error))
     }
 
     fn reach(&self) -> Result<(), Failure> {
         self.listed().map(drop)
     }
 
-    /// Nothing runs while a bucket is looked at.
+    /// The next run learns of it from the listing, with what tells it from others.
     fn remember(&self, _: Arc<Artifact>) {}
 }
 

@@ -12,6 +12,7 @@ use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Fields, Key, KeyWriter, completed, reason};
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
+use crate::shared::Shared;
 use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::stamp::{Stamp, companion};
@@ -102,6 +103,13 @@ impl Finder {
         let hints = Arc::new(Mutex::new(hints));
         let shelf = InBucket::new(name, store, hints.clone());
         Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
+    }
+
+    /// As [`Finder::new`], for a run whose results are shared through a bucket.
+    pub fn of_shared(plan: Arc<Plan>, shared: &Arc<Shared>, hints: Hints, world: World) -> Self {
+        let hints = Arc::new(Mutex::new(hints));
+        let shelf = InBucket::of_run(shared, hints.clone());
+        Self::with(plan, Arc::new(shelf), hints, Sources::of(world))
     }
 
     /// Makes sure that the store answers, before it is asked for each of a hundred thousand tasks.

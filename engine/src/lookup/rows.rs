@@ -21,7 +21,7 @@ pub(super) fn read(shelf: &dyn Shelf, names: &[&str], artifact: &Artifact) -> Re
     if file.size > LARGEST {
         return Err(wrong(file, format!("it has {} bytes, and at most {LARGEST} are read", file.size)));
     }
-    let text = shelf.bytes(&file.at)?;
+    let text = shelf.bytes(file)?;
     if blake3::hash(&text).to_hex().as_str() != file.blake3 {
         return Err(Failure::failed("result_damaged", "the file with the rows is not what was filed")
             .on(file.at.clone())

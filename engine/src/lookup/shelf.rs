@@ -3,7 +3,7 @@
 use super::lock;
 use crate::failure::Failure;
 use crate::ids::Fingerprint;
-use crate::manifest::{Artifact, FilePlace, Manifest, place};
+use crate::manifest::{Artifact, FileEntry, FilePlace, Manifest, place};
 use crate::stamp::Stamp;
 use crate::state::{Hints, Seen};
 use crate::store::lineage::{self, Removed};
@@ -35,7 +35,7 @@ pub(super) trait Shelf: Send + Sync {
     fn ask_ahead(&self, fingerprints: &[&Fingerprint]) -> Result<(), Failure>;
 
     /// The bytes of a file of a result.
-    fn bytes(&self, at: &str) -> Result<Vec<u8>, Failure>;
+    fn bytes(&self, file: &FileEntry) -> Result<Vec<u8>, Failure>;
 
     /// Takes note of a result that was just published.
     fn remember(&self, artifact: Arc<Artifact>);
@@ -159,8 +159,8 @@ impl Shelf for InFolder {
         Ok(())
     }
 
-    fn bytes(&self, at: &str) -> Result<Vec<u8>, Failure> {
-        let path = self.store.path(at);
+    fn bytes(&self, file: &FileEntry) -> Result<Vec<u8>, Failure> {
+        let path = self.store.path(&file.at);
         fs::read(&path).map_err(|error| Failure::io("read the rows", &path, &error))
     }
 

@@ -8,6 +8,7 @@ use crate::ids::Fingerprint;
 use crate::lookup::Looked;
 use crate::manifest::{FileEntry, Manifest};
 use crate::plan::Task;
+use crate::shared::{DAMAGED, Shared};
 use crate::stamp::FileStamp;
 use crate::state::StateFolder;
 use crate::store::{Folder, Results};
@@ -20,15 +21,14 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The code of a failure that tells that a result is not what was filed.
-const DAMAGED: &str = "result_damaged";
-
 /// Bytes that are copied at once.
 const BUFFER: usize = 1 << 18;
 
 /// Copies results into the project. Shared by the threads that do.
 pub(super) struct Copies {
     store: Arc<Folder>,
+    /// Where the results are, when they are not in that folder.
+    shared: Option<Arc<Shared>>,
     state: StateFolder,
     book: OnceLock<Mutex<Book>>,
 }
@@ -58,8 +58,8 @@ struct Line {
 
 impl Copies {
     /// Copies from this store; the book lies in this state folder.
-    pub(super) fn new(store: Arc<Folder>, state: StateFolder) -> Self {
-        Self { store, state, book: OnceLock::new() }
+    pub(super) fn new(store: Arc<Folder>, shared: Option<Arc<Shared>>, state: StateFolder) -> Self {
+        Self { store, shared, state, book: OnceLock::new() }
     }
 
     /// A task that was looked up, and what it publishes of the result that was found. A result that is not as it was filed
@@ -93,7 +93,15 @@ impl Copies {
     }
 
     fn distrust(&self, fingerprint: &Fingerprint) -> Result<(), Failure> {
-        Results::of(self.store.as_ref()).quarantine(fingerprint).map_err(store_failed)
+        match &self.shared {
+            Some(shared) => shared.distrust(fingerprint),
+            None => Results::of(self.store.as_ref()).quarantine(fingerprint).map_err(store_failed),
+        }
+    }
+
+    /// The file of a result, on this machine.
+    fn source(&self, entry: &FileEntry) -> Result<PathBuf, Failure> {
+        self.shared.as_ref().map_or_else(|| Ok(self.store.path(&entry.at)), |shared| shared.brought(entry))
     }
 
     /// Copies what a task publishes of its result.
@@ -144,7 +152,7 @@ impl Copies {
         }
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let staged = folder.join(format!(".{name}.pipe-new"));
-        let source = self.store.path(&entry.at);
+        let source = self.source(entry)?;
         let blake3 = copy(&source, &staged).map_err(|e| Failure::io("write", &staged, &e))?;
         if blake3 != entry.blake3 {
             let _ = fs::remove_file(&staged);

@@ -1,6 +1,7 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
 mod afar;
+mod sharing;
 mod spans;
 
 use super::copies::Copies;
@@ -27,6 +28,7 @@ use crate::units::Bytes;
 use crate::world::Timestamp;
 use afar::Afar;
 use serde_json::Value as Json;
+use sharing::{copied, share};
 use spans::Spans;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -107,7 +109,7 @@ impl Dispatcher {
         let (outbox, inbox) = unbounded_channel();
         Self {
             sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),
-            copies: Arc::new(Copies::new(setup.local.store.clone(), setup.local.state.clone())),
+            copies: Arc::new(Copies::new(setup.local.store.clone(), setup.shared.clone(), setup.local.state.clone())),
             known: vec![None; setup.plan.len()],
             run,
             state,
@@ -430,10 +432,17 @@ impl Dispatcher {
         let gpus = plan.settings(spec).takes().gpus.min(self.setup.limits.gpus);
         env.extend(self.devices.give(task, gpus as usize).map(|gpus| (local::GPUS.to_owned(), gpus)));
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
+        let shared = self.setup.shared.clone().map(|shared| (shared, self.needs(task)));
         tokio::task::spawn_blocking(move || {
             let wanted = &plan.settings(plan.task(task)).secrets;
             let secrets = secret::fetch_all(wanted, |name| plan.variable(name));
-            let prepared = secrets.and_then(|secrets| local::prepare(&local, attempt, launch, env, secrets));
+            let prepared = secrets.and_then(|secrets| {
+                let attempt = match shared {
+                    Some((shared, needs)) => shared.ready(attempt, &needs)?,
+                    None => attempt,
+                };
+                local::prepare(&local, attempt, launch, env, secrets)
+            });
             let _ = outbox.send(Message::Prepared(task, number, Box::new(prepared)));
         });
     }
@@ -500,16 +509,20 @@ impl Dispatcher {
         self.publishing = true;
         let group = std::mem::take(&mut self.finishing);
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
+        let shared = self.setup.shared.clone();
         let (copies, plan, state) = (self.copies.clone(), self.setup.plan.clone(), self.setup.local.state.clone());
         tokio::task::spawn_blocking(move || {
             let filed = publish::publish(&store, group);
             reach("group.filed");
             let done = filed.iter().filter_map(|(task, made)| Some((&made.as_ref().ok()?.fingerprint, &plan.task(*task).id)));
             local::forget_checkpoints(&state, done);
-            let of_made =
-                |(task, filed): (_, Result<_, _>)| (task, filed.and_then(|made| copies.of_made(plan.task(task), made)));
-            let copied = filed.into_iter().map(of_made);
-            let _ = outbox.send(Message::Published(copied.collect()));
+            match shared {
+                Some(shared) => share(&shared, filed, (&copies, &plan), &outbox),
+                None => {
+                    let copied = filed.into_iter().map(|filed| copied(&copies, &plan, filed));
+                    let _ = outbox.send(Message::Published(copied.collect()));
+                }
+            }
         });
     }
 
@@ -550,6 +563,12 @@ impl Dispatcher {
             memory: Bytes(memory),
             disk: stage.settings.disk,
         }
+    }
+
+    /// The results that a task takes, as far as there are any.
+    fn needs(&self, task: TaskIndex) -> Vec<Arc<Artifact>> {
+        let inputs = self.setup.plan.task(task).inputs.iter();
+        inputs.flat_map(|input| input.tasks.iter()).filter_map(|need| self.known[need.index()].clone()).collect()
     }
 
     /// The input artifacts of a task, those of them that there are: a task may run after a failure.

@@ -23,6 +23,7 @@ use crate::manifest::Artifact;
 use crate::plan::{Plan, Rows};
 use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
+use crate::shared::Shared;
 use crate::state::{Journal, JournalError, OpenJob};
 use crate::world::{Timestamp, World};
 use std::collections::HashMap;
@@ -55,6 +56,8 @@ pub struct Setup {
     pub finder: Arc<Finder>,
     /// Runs attempts.
     pub local: Local,
+    /// The bucket that results go to, when they do not stay in the folder that attempts write to.
+    pub shared: Option<Arc<Shared>>,
     /// The places elsewhere that its tasks run at, by their names in the spec.
     pub elsewhere: HashMap<String, Arc<dyn Backend>>,
     /// Jobs elsewhere that earlier runs have left.

@@ -48,6 +48,12 @@ impl StateFolder {
         self.root.join("hints.db")
     }
 
+    /// The copy of a bucket: what was made here, and what was needed of it.
+    pub fn copy_of(&self, uri: &str) -> PathBuf {
+        let digest = blake3::hash(uri.trim_end_matches('/').as_bytes()).to_hex();
+        self.root.join("copies").join(&digest[..16])
+    }
+
     /// The folder of one local attempt.
     pub fn attempt(&self, id: &AttemptId) -> PathBuf {
         self.root.join("attempts").join(&id.0)

@@ -302,6 +302,7 @@ impl Project {
                 oom_kills: OomKills::counted_in(&self.path("oom")),
                 grace: Duration::from_millis(300),
             },
+            shared: None,
             limits: Limits { cpu: 4, memory: 8 << 30, disk: 1 << 40, gpus: 0 },
             gpus: Vec::new(),
             elsewhere: self.places.clone(),
