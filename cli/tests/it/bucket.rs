@@ -325,6 +325,39 @@ fn a_large_file_goes_in_parts_and_comes_back_whole() {
     assert_eq!(remote.results("last", "last"), ["3000000\n"]);
 }
 
+/// A stage that lists games, and one with a task for each.
+const GAMES: &str = r#"
+    version = 1
+    name = "sum"
+    [params]
+    suffix = ""
+    [stages.games]
+    kind = "command"
+    argv = ["sh", "-c", "echo '[{\"id\": \"g1\"}, {\"id\": \"g2\"}]' > $PIPE_OUTPUT/rows.json"]
+    [stages.clips]
+    kind = "command"
+    foreach = { stage = "games", key = "id" }
+    argv = ["sh", "-c", "echo clip of {{ id }}{{ params.suffix }} > $PIPE_OUTPUT/clip"]
+    outputs = ["clip"]
+"#;
+
+#[test]
+fn rows_are_read_out_of_the_bucket_and_made_anew_where_they_were_spoilt() {
+    let remote = Remote::empty(GAMES);
+    assert_eq!(remote.run("here"), (3, 0));
+    assert_eq!(remote.run("there"), (0, 3));
+    let rows = remote.objects("data/sum/games").pop().unwrap();
+    fs::write(&rows, fs::read_to_string(&rows).unwrap().replace("g2", "g3")).unwrap();
+    let said = remote.pipe(&["run", "spec.toml", "--state", "third"]);
+    assert!(said.stderr.contains("`rows.json` is not what was filed"), "{said:?}");
+    assert_eq!((said.code, said.stderr.matches("running again").count()), (Some(0), 1), "{said:?}");
+    assert_eq!(remote.objects("quarantine").len(), 1);
+    assert_eq!(remote.run("third"), (0, 3));
+    let mut clips = remote.results("clips", "clip");
+    clips.sort();
+    assert_eq!(clips, ["clip of g1\n", "clip of g2\n"], "nothing is made of what was spoilt");
+}
+
 #[test]
 fn what_is_published_comes_out_of_the_bucket() {
     let spec = SUM.replace("[stages.sum]", "[stages.sum]\npublish = { all = \"all.txt\" }");

@@ -180,6 +180,10 @@ impl Shelf for InBucket {
         self.listed().map(drop)
     }
 
+    fn distrust(&self, fingerprint: &Fingerprint) -> Result<(), Failure> {
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.distrust(fingerprint))
+    }
+
     /// The next run learns of it from the listing, with what tells it from others.
     fn remember(&self, _: Arc<Artifact>) {}
 }

@@ -12,7 +12,7 @@ use crate::ids::{Cell, Fingerprint, RunId};
 use crate::key::{Fields, Key, KeyWriter, completed, reason};
 use crate::manifest::{Artifact, Manifest};
 use crate::plan::{Part, Plan, Row, Settings, Task, TaskInput, Told, When};
-use crate::shared::Shared;
+use crate::shared::{DAMAGED, Shared};
 use crate::spec::template::Templates;
 use crate::stage::Mark;
 use crate::stamp::{Stamp, companion};
@@ -200,7 +200,11 @@ impl Finder {
     /// When its kind makes none, there is no file with rows, or it holds something else.
     pub fn rows(&self, index: usize, artifact: &Artifact) -> Result<Vec<Row>, Failure> {
         let task = self.plan.task(index);
-        rows::read(self.shelf.as_ref(), self.plan.stages[task.stage].kind.rows(), artifact)
+        let rows = rows::read(self.shelf.as_ref(), self.plan.stages[task.stage].kind.rows(), artifact);
+        if rows.as_ref().is_err_and(|failure| failure.code == DAMAGED) {
+            self.shelf.distrust(&artifact.fingerprint)?;
+        }
+        rows
     }
 
     /// Looks a task up. `inputs` are its input artifacts, by field; of an input without a result there is none.

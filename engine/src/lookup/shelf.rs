@@ -37,6 +37,11 @@ pub(super) trait Shelf: Send + Sync {
     /// The bytes of a file of a result.
     fn bytes(&self, file: &FileEntry) -> Result<Vec<u8>, Failure>;
 
+    /// Puts a result aside of which a file was not what was filed, where that is for us to do.
+    fn distrust(&self, _: &Fingerprint) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Takes note of a result that was just published.
     fn remember(&self, artifact: Arc<Artifact>);
 }
