@@ -325,6 +325,32 @@ fn a_large_file_goes_in_parts_and_comes_back_whole() {
     assert_eq!(remote.results("last", "last"), ["3000000\n"]);
 }
 
+#[test]
+fn stages_of_our_own_write_into_the_copy_and_read_what_another_machine_made() {
+    let spec = r#"
+        version = 1
+        name = "sum"
+        [stages.clips]
+        kind = "command"
+        argv = ["sh", "-c", "cp clips.jsonl $PIPE_OUTPUT; echo > $PIPE_OUTPUT/1.mp4"]
+        files = ["clips.jsonl"]
+        [stages.dataset]
+        kind = "format-jsonl"
+        from = ["clips"]
+        template = "play.jinja"
+    "#;
+    let remote = Remote::empty(spec);
+    remote.bench.write("play.jinja", "{\"text\": {{ row.label | json }}}");
+    let clip = r#"{"id":"1","play":"1","cell":{},"path":"1.mp4","start_ms":0,"end_ms":9,"frames":1,"mode":"copied","row":{"label":"a goal"}}"#;
+    remote.bench.write("clips.jsonl", clip);
+    let said = remote.pipe(&["run", "spec.toml", "--state", "here", "--until", "clips"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(remote.run("there"), (1, 1));
+    let records: Vec<String> =
+        remote.objects("data/sum/dataset").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    assert!(records.iter().any(|text| text.contains("a goal")), "{records:?}");
+}
+
 /// A stage that lists games, and one with a task for each.
 const GAMES: &str = r#"
     version = 1
