@@ -80,16 +80,28 @@ impl Shared {
         if is_same {
             make_room(&place)?;
             match fs::hard_link(made, &place) {
-                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(Failure::io("link", &place, &e)),
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => self.copied(made, &place)?,
                 _ => {}
             }
         }
         Ok(is_same)
     }
 
-    async fn fetch(&self, file: &FileEntry, place: &Path) -> Result<(), Failure> {
+    /// For file systems without links.
+    fn copied(&self, made: &Path, place: &Path) -> Result<(), Failure> {
+        let aside = self.aside();
+        let copied = fs::copy(made, &aside).and_then(|_| fs::rename(&aside, place));
+        copied.map_err(|e| Failure::io("copy", place, &e))
+    }
+
+    /// A name for a file that is on its way to its place.
+    fn aside(&self) -> PathBuf {
         let number = self.brought.fetch_add(1, Ordering::Relaxed);
-        let aside = self.copy.path(&format!("tmp/{ON_ITS_WAY}{number}"));
+        self.copy.path(&format!("tmp/{ON_ITS_WAY}{number}"))
+    }
+
+    async fn fetch(&self, file: &FileEntry, place: &Path) -> Result<(), Failure> {
+        let aside = self.aside();
         let fetched = self.fetch_aside(file, &aside).await.and_then(|()| {
             seal(&aside)?;
             make_room(place)?;

@@ -25,14 +25,21 @@ impl Shared {
         let turn = blocking(Box::pin(self.pushes.acquire()));
         let there = patiently(|| self.try_to_push(&ours, replaces)).map_err(|failure| self.kept(failure))?;
         drop(turn);
+        // Whatever becomes of the copy, the bucket has it.
+        if let Err(failure) = self.settle(&ours, &there) {
+            tracing::debug!(%failure, "what is in the bucket is not kept here");
+        }
+        Ok(there)
+    }
+
+    /// Keeps what was made here and is in the bucket, so that it is not brought, nor put there again.
+    fn settle(&self, ours: &Manifest, there: &Manifest) -> Result<(), Failure> {
         if there.digest == ours.digest {
             for (made, file) in ours.files.iter().zip(&there.files) {
                 self.keep(file, &self.copy.path(&made.at))?;
             }
         }
-        // From here on the bucket knows of it, or of another.
-        blocking(self.copy.delete(&place(&ours.fingerprint))).map_err(store_failed)?;
-        Ok(there)
+        blocking(self.copy.delete(&place(&ours.fingerprint))).map_err(store_failed)
     }
 
     /// The result under a fingerprint that was made here and did not get as far as the bucket.
