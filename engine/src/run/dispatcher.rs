@@ -514,7 +514,8 @@ impl Dispatcher {
         tokio::task::spawn_blocking(move || {
             let filed = publish::publish(&store, group);
             reach("group.filed");
-            let done = filed.iter().filter_map(|(task, made)| Some((&made.as_ref().ok()?.fingerprint, &plan.task(*task).id)));
+            let done =
+                filed.iter().filter_map(|(task, made)| Some((&made.as_ref().ok()?.fingerprint, &plan.task(*task).id)));
             local::forget_checkpoints(&state, done);
             match shared {
                 Some(shared) => share(&shared, filed, (&copies, &plan), &outbox),

@@ -52,8 +52,7 @@ impl Decided {
         let roots = roots(store, &project.state)?;
         let plan = plan(store, &rules(&args.keeping, project, &World::real()), &roots)?;
         let runs = runs::old(&project.state, runs_kept(&args.keeping, project))?;
-        let checkpoints =
-            checkpoints::old(&project.state, &plan, &roots, checkpoints_kept(&args.keeping, project))?;
+        let checkpoints = checkpoints::old(&project.state, &plan, &roots, checkpoints_kept(&args.keeping, project))?;
         Ok(Self { plan, runs, checkpoints })
     }
 
