@@ -1,7 +1,7 @@
 //! `checkpoints/` of a state folder -> those that nobody goes on from: of work that has a result by now, and of work that
 //! nobody has gone on with for long.
 
-use super::data::{DataFile, Found};
+use super::data::Found;
 use super::{Plan, Roots};
 use crate::failure::Failure;
 use crate::ids::Fingerprint;
@@ -29,26 +29,36 @@ pub struct Old {
 /// # Errors
 /// When the folder cannot be looked through.
 pub fn old(state: &StateFolder, plan: &Plan, roots: &Roots, keep: Duration) -> Result<Old, Failure> {
-    let found = Found::under(&Folder::for_looking(state.root()), "checkpoints")?;
+    let Found { files, folders } = Found::under(&Folder::for_looking(state.root()), "checkpoints")?;
     let done: HashSet<&Fingerprint> = plan.results.iter().map(|(entry, _)| &entry.fingerprint).collect();
-    let mut of_key: BTreeMap<&str, Vec<&DataFile>> = BTreeMap::new();
-    for file in found.files.iter().chain(&found.folders) {
-        of_key.entry(file.at.split('/').nth(1).unwrap_or_default()).or_default().push(file);
+    let mut of_key: BTreeMap<&str, OfKey> = BTreeMap::new();
+    for (file, is_file) in files.iter().map(|file| (file, true)).chain(folders.iter().map(|folder| (folder, false))) {
+        let key = of_key.entry(file.at.split('/').nth(1).unwrap_or_default()).or_default();
+        key.touched = key.touched.max(file.touched.0);
+        key.files += u64::from(is_file);
+        key.bytes += if is_file { file.size } else { 0 };
     }
-    let mut old = Old::default();
-    for (key, files) in of_key {
+    let since = plan.now.0.saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
+    let goes = |key: &str, of: &OfKey| {
         let fingerprint = Fingerprint(key.to_owned());
-        let is_young = || files.iter().any(|file| file.touched > plan.now || plan.now.since(file.touched) < keep);
-        if done.contains(&fingerprint) || !(roots.is_open(&fingerprint) || is_young()) {
-            old.folders.push(state.all_checkpoints().join(key));
-            let gone = found.files.iter().filter(|file| file.at.split('/').nth(1) == Some(key));
-            gone.for_each(|file| {
-                old.files += 1;
-                old.bytes += file.size;
-            });
-        }
+        done.contains(&fingerprint) || !(roots.is_open(&fingerprint) || of.touched > since)
+    };
+    let mut old = Old::default();
+    for (key, of) in of_key.into_iter().filter(|(key, of)| goes(key, of)) {
+        old.folders.push(state.all_checkpoints().join(key));
+        old.files += of.files;
+        old.bytes += of.bytes;
     }
     Ok(old)
+}
+
+/// What lies in the folder of one key.
+#[derive(Default)]
+struct OfKey {
+    /// When the last of it was written, in milliseconds since 1970.
+    touched: u64,
+    files: u64,
+    bytes: u64,
 }
 
 /// Removes them. A folder that cannot be removed stays, and is no error.
