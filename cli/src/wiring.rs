@@ -36,9 +36,12 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
-/// The stage kinds of this build.
+/// The stage kinds of this build, and what opens their sources elsewhere.
 pub(crate) fn kinds() -> Registry {
-    pipe_stages::all()
+    let kinds = pipe_stages::all();
+    #[cfg(feature = "cloud")]
+    let kinds = kinds.with_remotes(Arc::new(pipe_stores::WebAndBuckets::default()));
+    kinds
 }
 
 /// The places to run of this build, besides this machine.

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use crate::key::Fields;
 use crate::manifest::FileEntry;
+use crate::remote::RemoteStat;
 use crate::secret::Redactor;
 use crate::stamp::{FileStamp, companion};
 use crate::units::Bytes;
@@ -80,11 +81,23 @@ pub struct SourceFile {
     pub written: String,
     /// Bytes.
     pub size: u64,
-    /// BLAKE3 of the bytes.
+    /// BLAKE3 of the bytes; of what lies elsewhere, that of its URI and of what it was.
     pub blake3: String,
+    /// Where it lies elsewhere, and what it was when it was looked at. `path` is no path of this machine then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteSource>,
     /// What the file, and those beside it that belong to it, looked like when they were hashed, by suffix.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stamps: BTreeMap<String, FileStamp>,
+}
+
+/// Something that lies elsewhere and is read there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoteSource {
+    /// Its URI, with all that lets one in.
+    pub uri: String,
+    /// What it was when the task's key was made.
+    pub stat: RemoteStat,
 }
 
 impl SourceFile {

@@ -18,6 +18,7 @@ pub mod stamp;
 // Names, keys and what a task asks for.
 pub mod ids;
 pub mod key;
+pub mod remote;
 pub mod resources;
 pub mod retry;
 

@@ -1,13 +1,14 @@
 //! What a stage's code sees of the engine while it works: settings, inputs, a folder for its output, items that may
 //! be finished already, and a way to say how far it is. Knows nothing of plans, runs or other tasks.
 
-use crate::attempt::{Attempt, Input, ItemCount, SourceFile};
+use crate::attempt::{Attempt, Input, ItemCount, RemoteSource, SourceFile};
 use crate::event::Body;
 use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::Cell;
 use crate::key::Key;
 use crate::manifest::{FileEntry, Manifest, Of, Provenance, VERSION, digest};
+use crate::remote::{RemoteBytes, Remotes};
 use crate::store::{Filed, Folder, Results, StoreError};
 use crate::world::World;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One attempt, from inside. Shared by the threads of a stage.
 pub struct Work<'a> {
@@ -24,6 +25,7 @@ pub struct Work<'a> {
     store: &'a Folder,
     world: &'a World,
     say: &'a (dyn Fn(Body) + Sync),
+    remotes: Option<&'a dyn Remotes>,
     made: Mutex<Made>,
 }
 
@@ -52,7 +54,13 @@ pub struct Item {
 impl<'a> Work<'a> {
     /// The inside of `attempt`. `say` carries passing events out.
     pub fn new(attempt: &'a Attempt, store: &'a Folder, world: &'a World, say: &'a (dyn Fn(Body) + Sync)) -> Self {
-        Self { attempt, store, world, say, made: Mutex::default() }
+        Self { attempt, store, world, say, remotes: None, made: Mutex::default() }
+    }
+
+    /// The same, with what opens sources elsewhere.
+    #[must_use]
+    pub fn with_remotes(self, remotes: Option<&'a dyn Remotes>) -> Self {
+        Self { remotes, ..self }
     }
 
     /// The stage's settings.
@@ -114,6 +122,15 @@ impl<'a> Work<'a> {
             .files
             .get(field)
             .ok_or_else(|| Failure::failed("no_file", "the attempt has no such file").on(field))
+    }
+
+    /// Opens a source that lies elsewhere, as it was when the task's key was made.
+    ///
+    /// # Errors
+    /// When this worker reads nothing elsewhere, or it cannot be spoken to by what the environment says.
+    pub fn open(&self, source: &RemoteSource) -> Result<Arc<dyn RemoteBytes>, Failure> {
+        let none = || Failure::failed("source_not_read", "this worker reads files of its machine only");
+        self.remotes.ok_or_else(none)?.open(&source.uri, &source.stat)
     }
 
     /// Where to write a file of the artifact. Call [`Work::finished`] when it is whole.

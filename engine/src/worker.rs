@@ -88,7 +88,7 @@ fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(
         Ok(store) => store,
         Err(failure) => return Outcome { failure: Some(failure), ..empty },
     };
-    let work = Work::new(attempt, &store, world, say);
+    let work = Work::new(attempt, &store, world, say).with_remotes(kinds.remotes().map(AsRef::as_ref));
     let result = run_kind(attempt, kinds, &work).and_then(|result| work.seal_all().map(|()| result));
     if result.is_err() {
         work.discard();

@@ -9,7 +9,7 @@ use opendal_http_transport_reqwest::ReqwestTransport;
 use pipe_engine::store::StoreError;
 use std::io;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 
 /// The schemes that can be opened.
 pub const SCHEMES: [&str; 2] = ["gs", "s3"];
@@ -26,10 +26,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 const ANY_REGION: &str = "us-east-1";
 
 /// A bucket, and the folder in it that is the store's root.
-struct Place<'a> {
-    scheme: &'a str,
-    bucket: &'a str,
-    root: &'a str,
+pub(crate) struct Place<'a> {
+    pub(crate) scheme: &'a str,
+    pub(crate) bucket: &'a str,
+    pub(crate) root: &'a str,
 }
 
 /// Opens the store at `gs://BUCKET/PREFIX` or `s3://BUCKET/PREFIX`. Credentials, region and endpoint come from where the
@@ -41,11 +41,11 @@ pub fn open(uri: &str) -> Result<ObjectStore, StoreError> {
     let failed = |source| StoreError::Failed { doing: "open", at: uri.to_owned(), source };
     let place = place(uri).map_err(failed)?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
-    let operator = operator(&place, &runtime).map_err(failed)?;
+    let operator = operator(&place, runtime.handle()).map_err(failed)?;
     ObjectStore::on(operator, runtime)
 }
 
-fn place(uri: &str) -> io::Result<Place<'_>> {
+pub(crate) fn place(uri: &str) -> io::Result<Place<'_>> {
     let wrong = |problem: String| Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
     let Some((scheme, rest)) = uri.split_once("://") else { return wrong("it is no URI".to_owned()) };
     if !SCHEMES.contains(&scheme) {
@@ -58,23 +58,30 @@ fn place(uri: &str) -> io::Result<Place<'_>> {
     Ok(Place { scheme, bucket, root })
 }
 
-fn operator(place: &Place<'_>, runtime: &Runtime) -> io::Result<Operator> {
-    let transport = HttpTransporter::new(ReqwestTransport::new(client()?));
+fn operator(place: &Place<'_>, runtime: &Handle) -> io::Result<Operator> {
+    let retry = RetryLayer::new().with_max_times(AGAIN).with_min_delay(PAUSE).with_jitter();
+    Ok(reading(place, runtime, client(|builder| builder)?)?.layer(retry))
+}
+
+/// As a store is opened, for those who try again by themselves.
+pub(crate) fn reading(place: &Place<'_>, runtime: &Handle, client: reqwest::Client) -> io::Result<Operator> {
+    let transport = HttpTransporter::new(ReqwestTransport::new(client));
     let operator = if place.scheme == "gs" { gs(place) } else { s3(place, runtime, &transport) }?;
     let context = OperationContext::default().with_http_transport(transport);
     let timeout = TimeoutLayer::new().with_timeout(ANSWER).with_io_timeout(ANSWER);
-    let retry = RetryLayer::new().with_max_times(AGAIN).with_min_delay(PAUSE).with_jitter();
-    Ok(operator.with_context(context).layer(timeout).layer(retry))
+    Ok(operator.with_context(context).layer(timeout))
 }
 
 /// A client of our own: the default one panics where a machine has no certificates.
-fn client() -> io::Result<reqwest::Client> {
+pub(crate) fn client(
+    with: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> io::Result<reqwest::Client> {
     // Somebody in this process may have chosen one before, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(io::Error::other)
+    with(reqwest::Client::builder().connect_timeout(CONNECT)).build().map_err(io::Error::other)
 }
 
-fn s3(place: &Place<'_>, runtime: &Runtime, transport: &HttpTransporter) -> io::Result<Operator> {
+fn s3(place: &Place<'_>, runtime: &Handle, transport: &HttpTransporter) -> io::Result<Operator> {
     let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().any(|name| variable(name).is_some());
     let elsewhere = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_S3_ENDPOINT"];
     let endpoint = elsewhere.into_iter().find_map(variable);
@@ -90,7 +97,7 @@ fn s3(place: &Place<'_>, runtime: &Runtime, transport: &HttpTransporter) -> io::
 }
 
 /// The region a bucket says it is in.
-fn region(bucket: &str, runtime: &Runtime, transport: &HttpTransporter) -> Option<String> {
+fn region(bucket: &str, runtime: &Handle, transport: &HttpTransporter) -> Option<String> {
     HttpTransporter::install_default(transport.clone());
     runtime.block_on(S3::detect_region("https://s3.amazonaws.com", bucket))
 }

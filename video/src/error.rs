@@ -23,6 +23,8 @@ pub enum VideoErrorKind {
     Changed,
     /// Reading or writing a file failed.
     Io,
+    /// The way to the video broke again and again.
+    Unreachable,
     /// There was no room for what was to be written.
     NoSpace,
     /// The encoder or the muxer refused.
@@ -74,6 +76,11 @@ impl VideoError {
         }
         let help = "check the free space of the output's disk and the encoding options";
         Self::new(VideoErrorKind::Encoder, path, format!("{doing} failed: {error}"), help)
+    }
+
+    pub(crate) fn unreachable(path: &Path, message: impl fmt::Display) -> Self {
+        let help = "check the network and who gives the video, and run this again";
+        Self::new(VideoErrorKind::Unreachable, path, format!("reading failed: {message}"), help)
     }
 
     pub(crate) fn io(path: &Path, doing: &str, error: impl fmt::Display) -> Self {

@@ -5,6 +5,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,11 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// Whether another try is worth while, and that the source is another one by now.
     fn read_at(&self, identity: &str, at: u64, into: &mut [u8]) -> Result<usize, ReadFailure>;
+
+    /// Whether each read costs a way there and back, so that the next one is worth beginning before it is asked for.
+    fn is_far(&self) -> bool {
+        false
+    }
 
     /// Waits before the next try, after so many failures in a row.
     fn pause(&self, failures: u32) {
@@ -63,6 +69,7 @@ pub struct Media {
     pinned: Arc<OnceLock<Stat>>,
     /// What was read to find out what is in the video. Every thread opens it, and one reads.
     opening: Arc<Mutex<Vec<Block>>>,
+    read: Arc<AtomicU64>,
 }
 
 /// Bytes of the source from a place on.
@@ -88,7 +95,16 @@ impl Media {
 
     /// Bytes from elsewhere. `name`: what messages call it; its ending may tell what it is.
     pub fn of(name: &Path, bytes: Arc<dyn ReadAt>) -> Self {
-        Media { name: name.to_owned(), bytes, pinned: Arc::default(), opening: Arc::default() }
+        Media { name: name.to_owned(), bytes, pinned: Arc::default(), opening: Arc::default(), read: Arc::default() }
+    }
+
+    /// How many bytes of it were read, by all who have opened it.
+    pub fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn path(&self) -> &Path {

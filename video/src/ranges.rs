@@ -1,10 +1,12 @@
-//! Turns the steps a demuxer reads in into few large reads of ranges, of what will be needed and of little else.
+//! Turns the steps a demuxer reads in into few large reads of ranges, of what will be needed and of little else. Of what is
+//! far the next read is under way while the last one is worked on.
 //! Knows offsets; knows nothing of media, but that an MP4's boxes tell where its index lies.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::error::{VideoError, VideoErrorKind};
 use crate::media::{Block, Media, ReadFailure, Stat};
@@ -34,6 +36,7 @@ pub(crate) struct Route {
 #[derive(Clone)]
 enum Failure {
     Changed,
+    Unreachable(String),
     Other(String),
 }
 
@@ -58,6 +61,7 @@ impl Guide {
                 let help = "let whoever writes it finish, and run this again";
                 VideoError::new(VideoErrorKind::Changed, path, "the video changed while it was read", help)
             }
+            Failure::Unreachable(message) => VideoError::unreachable(path, message),
             Failure::Other(message) => VideoError::io(path, "reading", message),
         })
     }
@@ -68,7 +72,7 @@ impl Guide {
 }
 
 /// Ranges in order, those that lie close together as one.
-fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+pub(crate) fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<u64>> = Vec::new();
     for range in ranges {
@@ -89,6 +93,14 @@ pub(crate) struct RangeReader {
     blocks: VecDeque<Block>,
     /// Where the last read of something nobody announced ended, and how much it was.
     ahead: (u64, usize),
+    /// The read that is under way before anybody asked for it.
+    early: Option<Early>,
+}
+
+/// A read on a thread of its own.
+struct Early {
+    range: Range<u64>,
+    read: JoinHandle<Result<Block, Failure>>,
 }
 
 impl RangeReader {
@@ -97,7 +109,8 @@ impl RangeReader {
         let guide = Guide(Arc::default());
         guide.lock().is_opening = true;
         let blocks = VecDeque::new();
-        let mut reader = RangeReader { media: media.clone(), stat, guide: guide.clone(), at: 0, blocks, ahead: (0, 0) };
+        let (media, ahead, early) = (media.clone(), (0, 0), None);
+        let mut reader = RangeReader { media, stat, guide: guide.clone(), at: 0, blocks, ahead, early };
         if let Some(index) = reader.index_of_mp4() {
             guide.lock().wanted = vec![index];
         }
@@ -136,29 +149,39 @@ impl RangeReader {
         None
     }
 
-    /// Reads the block that begins at a place.
+    /// Reads the block that begins at a place, or takes it from what was read early.
     fn fetch(&mut self, at: u64) -> io::Result<Block> {
-        let left = usize::try_from(self.stat.len - at).unwrap_or(usize::MAX);
-        let size = self.size_of_read(at).min(left);
-        let mut bytes = vec![0; size];
-        let (mut filled, mut failures) = (0, 0);
-        while filled < size {
-            let place = at + filled as u64;
-            match self.media.bytes().read_at(&self.stat.identity, place, &mut bytes[filled..]) {
-                Ok(read) if read > 0 => filled += read.min(size - filled),
-                Ok(_) => return Err(self.fail(Failure::Other("the source is shorter than it said".into()))),
-                Err(ReadFailure::Changed) => return Err(self.fail(Failure::Changed)),
-                Err(ReadFailure::Lost(error)) => return Err(self.fail(Failure::Other(error.to_string()))),
-                Err(ReadFailure::Broken(error)) if failures + 1 == TRIES => {
-                    return Err(self.fail(Failure::Other(format!("{error}, {TRIES} times"))));
-                }
-                Err(ReadFailure::Broken(_)) => {
-                    self.media.bytes().pause(failures);
-                    failures += 1;
-                }
-            }
+        let size = self.size_of_read(at);
+        let read = match self.early.take_if(|early| early.range.contains(&at)) {
+            // Who panicked has read nothing.
+            Some(early) => early.read.join().unwrap_or_else(|_| Err(Failure::Other("reading ahead ended".into()))),
+            None => read(&self.media, &self.stat, at, size),
+        };
+        let block = read.map_err(|failure| self.fail(failure))?;
+        if self.media.bytes().is_far() {
+            self.begin_next(block.at + block.bytes.len() as u64);
         }
-        Ok(Block { at, bytes: Arc::new(bytes) })
+        Ok(block)
+    }
+
+    /// Begins to read what is needed next, behind a place.
+    fn begin_next(&mut self, behind: u64) {
+        let range = {
+            let route = self.guide.lock();
+            let next = route.wanted.partition_point(|range| range.end <= behind);
+            let Some(wanted) = route.wanted.get(next) else { return };
+            let begin = wanted.start.max(behind);
+            begin..wanted.end.min(begin + MOST as u64).min(self.stat.len)
+        };
+        let is_known = self.media.opening_block(range.start).is_some();
+        if range.is_empty() || is_known || self.early.as_ref().is_some_and(|early| early.range == range) {
+            return;
+        }
+        let (media, stat) = (self.media.clone(), self.stat.clone());
+        let (at, size) = (range.start, usize::try_from(range.end - range.start).unwrap_or(MOST));
+        let read = std::thread::Builder::new().name("ahead".into()).spawn(move || read(&media, &stat, at, size));
+        // Without a thread it is read when it is asked for.
+        self.early = read.ok().map(|read| Early { range, read });
     }
 
     fn fail(&self, failure: Failure) -> io::Error {
@@ -198,6 +221,33 @@ impl RangeReader {
         self.blocks.push_front(block.clone());
         Ok(block)
     }
+}
+
+/// Reads a block, and goes on where it broke a few times.
+fn read(media: &Media, stat: &Stat, at: u64, size: usize) -> Result<Block, Failure> {
+    let size = size.min(usize::try_from(stat.len.saturating_sub(at)).unwrap_or(usize::MAX));
+    let mut bytes = vec![0; size];
+    let (mut filled, mut failures) = (0, 0);
+    while filled < size {
+        let place = at + filled as u64;
+        match media.bytes().read_at(&stat.identity, place, &mut bytes[filled..]) {
+            Ok(read) if read > 0 => {
+                media.was_read(read);
+                filled += read.min(size - filled);
+            }
+            Ok(_) => return Err(Failure::Other("the source is shorter than it said".into())),
+            Err(ReadFailure::Changed) => return Err(Failure::Changed),
+            Err(ReadFailure::Lost(error)) => return Err(Failure::Other(error.to_string())),
+            Err(ReadFailure::Broken(error)) if failures + 1 == TRIES => {
+                return Err(Failure::Unreachable(format!("{error}, {TRIES} times")));
+            }
+            Err(ReadFailure::Broken(_)) => {
+                media.bytes().pause(failures);
+                failures += 1;
+            }
+        }
+    }
+    Ok(Block { at, bytes: Arc::new(bytes) })
 }
 
 impl Read for RangeReader {

@@ -85,7 +85,8 @@ impl Finder {
     pub fn new(plan: Arc<Plan>, store: Arc<Folder>, hints: Hints, world: World) -> Self {
         let hints = Arc::new(Mutex::new(hints));
         let shelf = InFolder { store, hints: hints.clone(), repairs: true, is_empty: false, remembers: true };
-        Self::with(plan, Arc::new(shelf), hints, Sources::of(world))
+        let sources = Sources::of(world, plan.remotes.clone());
+        Self::with(plan, Arc::new(shelf), hints, sources)
     }
 
     /// A finder for a moment in which nothing runs. It leaves the store as it is: results that cannot be trusted count
@@ -95,21 +96,24 @@ impl Finder {
         let hints = Arc::new(Mutex::new(hints));
         let is_empty = !store.path("results").exists();
         let shelf = InFolder { store, hints: hints.clone(), repairs: false, is_empty, remembers };
-        Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
+        let sources = Sources::of(world, plan.remotes.clone()).looked_at_once();
+        Self::with(plan, Arc::new(shelf), hints, sources)
     }
 
     /// As [`Finder::for_looking`], in a bucket, which is listed once. `name` tells it from all other stores.
     pub fn in_bucket(plan: Arc<Plan>, (name, store): (&str, Arc<dyn Store>), hints: Hints, world: World) -> Self {
         let hints = Arc::new(Mutex::new(hints));
         let shelf = InBucket::new(name, store, hints.clone());
-        Self::with(plan, Arc::new(shelf), hints, Sources::of(world).looked_at_once())
+        let sources = Sources::of(world, plan.remotes.clone()).looked_at_once();
+        Self::with(plan, Arc::new(shelf), hints, sources)
     }
 
     /// As [`Finder::new`], for a run whose results are shared through a bucket.
     pub fn of_shared(plan: Arc<Plan>, shared: &Arc<Shared>, hints: Hints, world: World) -> Self {
         let hints = Arc::new(Mutex::new(hints));
         let shelf = InBucket::of_run(shared, hints.clone());
-        Self::with(plan, Arc::new(shelf), hints, Sources::of(world))
+        let sources = Sources::of(world, plan.remotes.clone());
+        Self::with(plan, Arc::new(shelf), hints, sources)
     }
 
     /// Makes sure that the store answers, before it is asked for each of a hundred thousand tasks.

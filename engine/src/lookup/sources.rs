@@ -1,9 +1,10 @@
 //! The files outside the store that tasks name -> their digests, reading only what is not remembered.
 
 use super::lock;
-use crate::attempt::SourceFile;
+use crate::attempt::{RemoteSource, SourceFile};
 use crate::failure::Failure;
 use crate::plan::TaskFile;
+use crate::remote::{self, Remotes};
 use crate::stamp::{FileStamp, Stamp, companion};
 use crate::state::{Hints, Known};
 use crate::world::World;
@@ -22,12 +23,14 @@ pub(super) struct Sources {
     world: World,
     /// What was seen of each file, while nothing runs that could change it.
     seen: Option<Arc<Mutex<HashMap<Named, SourceFile>>>>,
+    /// What tells of sources elsewhere.
+    remotes: Option<Arc<dyn Remotes>>,
 }
 
 impl Sources {
     /// Hashes files as they are whenever it is asked.
-    pub(super) fn of(world: World) -> Self {
-        Self { world, seen: None }
+    pub(super) fn of(world: World, remotes: Option<Arc<dyn Remotes>>) -> Self {
+        Self { world, seen: None, remotes }
     }
 
     /// Looks at each file once.
@@ -47,10 +50,15 @@ impl Sources {
         reading: &dyn Fn(),
     ) -> Result<SourceFile, Failure> {
         let Some(seen) = &self.seen else { return self.look(file, companions, hints, reading) };
-        let named = (file.path.clone(), companions);
+        // A URI is more than what is shown of it.
+        let named = (file.uri().map_or_else(|| file.path.clone(), PathBuf::from), companions);
         let known = lock(seen).get(&named).cloned();
         if let Some(known) = known {
-            return Ok(SourceFile { written: file.written.clone(), ..known });
+            return Ok(if known.remote.is_some() {
+                known
+            } else {
+                SourceFile { written: file.written.clone(), ..known }
+            });
         }
         let source = self.look(file, companions, hints, reading)?;
         lock(seen).insert(named, source.clone());
@@ -66,6 +74,10 @@ impl Sources {
         hints: &Mutex<Hints>,
         reading: &dyn Fn(),
     ) -> Result<SourceFile, Failure> {
+        if let Some(uri) = file.uri() {
+            reading();
+            return self.elsewhere(uri);
+        }
         let failed = |e: io::Error| unreadable(file, &e);
         let path = file.path.canonicalize().map_err(failed)?;
         if companions.is_empty()
@@ -89,9 +101,26 @@ impl Sources {
                 Err(e) => return Err(unreadable(file, &e)),
             }
         }
-        let source = SourceFile { path, written: file.written.clone(), size, blake3, stamps: before };
+        let source = SourceFile { path, written: file.written.clone(), size, blake3, stamps: before, remote: None };
         source.check_unchanged()?;
         Ok(source)
+    }
+
+    /// What lies at a URI. It is asked each time: nothing else tells that it has changed.
+    fn elsewhere(&self, uri: &str) -> Result<SourceFile, Failure> {
+        let written = remote::shown(uri);
+        let Some(remotes) = &self.remotes else {
+            return Err(Failure::failed("source_not_asked", "what lies elsewhere is not looked at offline").on(written));
+        };
+        let stat = remotes.look(uri)?;
+        Ok(SourceFile {
+            path: PathBuf::from(&written),
+            written,
+            size: stat.size,
+            blake3: remote::digest(uri, &stat),
+            stamps: BTreeMap::new(),
+            remote: Some(RemoteSource { uri: uri.to_owned(), stat }),
+        })
     }
 
     /// The digest of a file, remembered unless it was written so shortly before that its times cannot tell.
@@ -125,6 +154,7 @@ fn remembered(file: &TaskFile, path: &Path, hints: &Mutex<Hints>) -> io::Result<
         size: meta.len(),
         blake3,
         stamps: BTreeMap::from([(String::new(), stamp)]),
+        remote: None,
     }))
 }
 
@@ -151,7 +181,7 @@ mod tests {
 
     /// Hashes files at a moment after the epoch.
     fn at(millis: u64) -> Sources {
-        Sources::of(World::with(move || Timestamp(millis), || 4))
+        Sources::of(World::with(move || Timestamp(millis), || 4), None)
     }
 
     fn changed(path: &Path) -> u64 {

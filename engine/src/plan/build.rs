@@ -86,10 +86,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         places: Vec::new(),
         project: Project::around(request.base),
     };
-    if let Some(node) = &request.spec.defaults {
-        let schema = &request.schema.root["properties"]["defaults"];
-        ground.defaults = read(&ground, node, schema, &mut problems).unwrap_or_default();
-    }
+    ground.defaults = defaults(&ground, &mut problems);
     let around = around(&ground, &mut problems);
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
     let mut builder = Builder {
@@ -126,6 +123,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         opens: bucket.as_deref().is_some_and(|uri| places::opens(request, uri)),
         bucket,
         around,
+        remotes: request.kinds.remotes().filter(|_| !request.offline).cloned(),
         places: ground.places,
         stages,
         pools: pools.into_sizes(),
@@ -134,6 +132,13 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         parts: Parts::default(),
     };
     (Some(plan), problems)
+}
+
+/// What all stages have in common, with what is wrong with it.
+fn defaults(ground: &Ground<'_>, problems: &mut Vec<Diagnostic>) -> Defaults {
+    let Some(node) = &ground.request.spec.defaults else { return Defaults::default() };
+    let schema = &ground.request.schema.root["properties"]["defaults"];
+    read(ground, node, schema, problems).unwrap_or_default()
 }
 
 /// What happens around a run, with what is wrong with it.

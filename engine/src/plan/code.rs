@@ -24,6 +24,8 @@ pub const TOO_BIG: &str = "P0207";
 pub const BAD_SETTING: &str = "P0301";
 /// A file that is not there.
 pub const MISSING_FILE: &str = "P0302";
+/// A URI at which nothing is read.
+pub const UNREAD_SOURCE: &str = "P0309";
 /// What a stage would make fails on a sample of what it gets.
 pub const BAD_SAMPLE: &str = "P0305";
 /// A condition that is neither true nor false.

@@ -2,11 +2,12 @@
 
 use super::making::Ground;
 use super::{Request, Task, TaskFile, code};
+use crate::remote::{has_user, scheme, shown};
 use crate::spec::model::path_parts;
 use crate::spec::node::Value;
 use crate::spec::template::{Context, Prepared};
 use crate::spec::{StageSpec, replace_text};
-use crate::stage::{Marked, StageKind};
+use crate::stage::{Mark, Marked, StageKind};
 use crate::text::{Diagnostic, Span, closest};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
@@ -47,6 +48,12 @@ impl<'a> Paths<'a> {
                 problems.extend(more);
                 continue;
             }
+            if marked.mark == Mark::InputSource && scheme(&marked.text).is_some() {
+                problems.extend(unread(&marked.text, request, &place.span));
+                let (field, written, path) = (marked.field.clone(), marked.text.clone(), shown(&marked.text).into());
+                files.push(TaskFile { field, mark: marked.mark, written, path });
+                continue;
+            }
             let path = place.folder.join(&marked.text);
             let (field, written) = (marked.field.clone(), marked.text.clone());
             if marked.mark.is_of_project()
@@ -85,11 +92,30 @@ impl<'a> Paths<'a> {
     }
 }
 
+/// Why nothing is read at a URI, if so. What lies there is asked when the task is looked up.
+fn unread(uri: &str, request: &Request<'_>, span: &Span) -> Option<Diagnostic> {
+    let (name, asked) = (shown(uri), scheme(uri)?);
+    let schemes = request.kinds.remotes().map_or(&[][..], |remotes| remotes.schemes());
+    let (message, help) = if has_user(uri) {
+        let help = "leave the user out; a bucket's credentials come from the environment, and a signed URI has its own";
+        (format!("`{name}` is written with a user, whom everybody who sees the spec would know"), help.to_owned())
+    } else if schemes.is_empty() {
+        let help = "copy it into a folder, or take a build with the feature `cloud`";
+        (format!("this build reads files of this machine only, and not `{name}`"), help.to_owned())
+    } else if !schemes.contains(&asked) {
+        (format!("nothing is read at `{asked}://`"), format!("it can be a path, or a URI of {}", schemes.join(", ")))
+    } else {
+        return None;
+    };
+    Some(Diagnostic::error(code::UNREAD_SOURCE, message, span.clone(), "named here").help(help))
+}
+
 /// The files of all tasks of a stage that are not there: one problem for each field, however many cells miss it.
 pub(super) fn missing<'a>(stage: &StageSpec, files: impl Iterator<Item = &'a TaskFile>) -> Vec<Diagnostic> {
     let mut by_field: BTreeMap<&str, Vec<(&TaskFile, &'static str)>> = BTreeMap::new();
     let mut seen = HashSet::new();
-    for file in files.filter(|file| seen.insert((&file.field, &file.path))) {
+    let here = files.filter(|file| file.uri().is_none());
+    for file in here.filter(|file| seen.insert((&file.field, &file.path))) {
         if let Some(wrong) = wrong(&file.path) {
             by_field.entry(&file.field).or_default().push((file, wrong));
         }

@@ -43,6 +43,7 @@ pub use selection::{Part, SelectError, Selection, not_asked_for};
 pub use settings::{Follow, Settings};
 
 use crate::ids::{Cell, TaskId};
+use crate::remote::{Remotes, scheme};
 use crate::spec::{Around, Environment};
 use crate::stage::{Launch, Mark, StageKind};
 use indexmap::IndexMap;
@@ -76,6 +77,8 @@ pub struct Plan {
     pub opens: bool,
     /// What happens around a run.
     pub around: Around,
+    /// What opens sources elsewhere; `None` where nobody is to be asked.
+    pub remotes: Option<Arc<dyn Remotes>>,
     /// The places where tasks run; the first is this machine.
     pub places: Vec<Place>,
     /// The stages, inputs first.
@@ -175,6 +178,13 @@ pub struct TaskFile {
     pub written: String,
     /// Where it lies.
     pub path: PathBuf,
+}
+
+impl TaskFile {
+    /// The URI it is read at, when it is no file of this machine.
+    pub fn uri(&self) -> Option<&str> {
+        (self.mark == Mark::InputSource && scheme(&self.written).is_some()).then_some(self.written.as_str())
+    }
 }
 
 impl Plan {

@@ -22,7 +22,8 @@ impl Samples {
         task: &Task,
         made: &Made,
     ) -> Vec<Diagnostic> {
-        let files = task.files.iter().map(|file| (file.field.clone(), file.path.clone())).collect();
+        let here = task.files.iter().filter(|file| file.uri().is_none());
+        let files = here.map(|file| (file.field.clone(), file.path.clone())).collect();
         let stage_of = |input: &TaskInput| Some(&made.graph[*input.tasks.first()?].id.stage);
         let sample = |input: &TaskInput| Some((input.field.clone(), self.0.get(stage_of(input)?)?.clone()));
         let inputs = task.inputs.iter().filter_map(sample).collect();

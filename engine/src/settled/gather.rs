@@ -20,14 +20,15 @@ pub struct Gathering<'a> {
 }
 
 /// Whether what a plan's tasks stand on can be told by looking at files. It cannot where a program or a variable is asked, where
-/// tasks come and go with rows, run each time or not at all, or leave something outside the store.
+/// tasks come and go with rows, run each time or not at all, read something elsewhere, or leave something outside the store.
 pub fn can_settle(plan: &Plan) -> bool {
     let is_plain = |stage: &plan::Stage| {
         let settings = &stage.settings;
         let asks = !settings.secrets.is_empty() || !settings.tools.is_empty();
         settings.cache && !asks && stage.waits_for.is_none() && stage.rows_of.is_none()
     };
-    let is_sure = |task: &plan::Task| matches!(task.when, When::Yes) && task.publish.is_empty();
+    let is_here = |task: &plan::Task| task.files.iter().all(|file| file.uri().is_none());
+    let is_sure = |task: &plan::Task| matches!(task.when, When::Yes) && task.publish.is_empty() && is_here(task);
     let hooks = &plan.around.hooks;
     plan.bucket.is_none()
         && plan.places.len() == 1

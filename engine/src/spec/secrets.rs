@@ -1,9 +1,10 @@
 //! The `secrets` of stages, before templates are resolved: whatever is no reference may be the secret itself, so it is an
-//! error, and nothing that shows the text shows it.
+//! error, and nothing that shows the text shows it. Nor does anything show an address that lets in whoever has it.
 
 use super::load::extent;
 use super::node::{Node, Value};
 use super::template::is_template;
+use crate::remote::has_credentials;
 use crate::secret::Source;
 use crate::text::{Diagnostic, Sources, Span, code};
 use std::path::Path;
@@ -26,6 +27,15 @@ pub(super) fn check(root: &Node, sources: &mut Sources, problems: &mut Vec<Diagn
             }),
         }
         sources.hide(&extent(node));
+    }
+    hide_addresses(root, sources);
+}
+
+fn hide_addresses(node: &Node, sources: &mut Sources) {
+    match &node.value {
+        Value::String(text) if has_credentials(text) => sources.hide(&extent(node)),
+        Value::List(items) => items.iter().for_each(|item| hide_addresses(item, sources)),
+        _ => node.entries().iter().for_each(|(_, inner)| hide_addresses(inner, sources)),
     }
 }
 

@@ -40,6 +40,11 @@ marked_text! {
     InputFile, "input-file"
 }
 marked_text! {
+    /// As [`InputFile`], or the URI of something that is read where it lies: then what its server tells of it is part of the
+    /// key.
+    InputSource, "input-source"
+}
+marked_text! {
     /// A template that the project keeps beside its specs. Its bytes are part of the key, its path is not.
     TemplateFile, "template-file"
 }
@@ -59,6 +64,8 @@ pub enum Mark {
     AllResults,
     /// See [`InputFile`].
     InputFile,
+    /// See [`InputSource`].
+    InputSource,
     /// See [`TemplateFile`].
     TemplateFile,
     /// See [`ProjectFile`].
@@ -71,6 +78,7 @@ impl Mark {
             "one-result" => Some(Self::OneResult),
             "results" => Some(Self::Results),
             "input-file" => Some(Self::InputFile),
+            "input-source" => Some(Self::InputSource),
             "template-file" => Some(Self::TemplateFile),
             "project-file" => Some(Self::ProjectFile),
             _ => None,

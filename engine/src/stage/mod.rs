@@ -6,12 +6,13 @@ mod format;
 mod marks;
 
 pub use classes::{ClassRule, Exits};
-pub use fields::{InputFile, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile};
+pub use fields::{InputFile, InputSource, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile};
 pub use format::Format;
 pub use marks::Marks;
 
 use crate::failure::Failure;
 use crate::ids::Cell;
+use crate::remote::Remotes;
 use crate::work::Work;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value as Json;
@@ -168,25 +169,39 @@ pub enum Launch {
     },
 }
 
-/// The stage kinds of a build.
+/// The stage kinds of a build, and what opens sources elsewhere for them.
 #[derive(Clone, Default)]
-pub struct Registry(BTreeMap<&'static str, Arc<dyn StageKind>>);
+pub struct Registry {
+    kinds: BTreeMap<&'static str, Arc<dyn StageKind>>,
+    remotes: Option<Arc<dyn Remotes>>,
+}
 
 impl Registry {
     /// Adds a kind.
     #[must_use]
     pub fn with(mut self, kind: impl StageKind + 'static) -> Self {
-        self.0.insert(kind.name(), Arc::new(kind));
+        self.kinds.insert(kind.name(), Arc::new(kind));
         self
+    }
+
+    /// The same, with what opens sources elsewhere.
+    #[must_use]
+    pub fn with_remotes(self, remotes: Arc<dyn Remotes>) -> Self {
+        Self { remotes: Some(remotes), ..self }
+    }
+
+    /// What opens sources elsewhere; `None` in a build that reads files of this machine only.
+    pub fn remotes(&self) -> Option<&Arc<dyn Remotes>> {
+        self.remotes.as_ref()
     }
 
     /// The kind of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn StageKind>> {
-        self.0.get(name)
+        self.kinds.get(name)
     }
 
     /// All kinds, by name.
     pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn StageKind>> {
-        self.0.values()
+        self.kinds.values()
     }
 }

@@ -6,6 +6,7 @@ mod plays;
 mod progress;
 mod seconds;
 mod sheet;
+mod source;
 mod thumbs;
 mod times;
 
@@ -14,23 +15,23 @@ use crate::records::{CLIPS, ClipRecord, ClipStatus, Ends, PLAYS, Ticks};
 use crate::side_by_side;
 use outcomes::{Outcome, Trouble, judged};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use pipe_engine::attempt::SourceFile;
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::{Cell, scalar};
 use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::manifest::FileEntry;
-use pipe_engine::stage::{ConfigProblem, Format, InputFile, OneResult, Probe, Probed, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, InputSource, OneResult, Probe, Probed, StageKind, read_config};
 use pipe_engine::units::Millis;
 use pipe_engine::work::{Item, Work};
 use pipe_video::{
-    Counting, CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Media, Pixels, Preset, Ratio, VideoError,
-    VideoErrorKind, counting, versions,
+    Counting, CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Pixels, Preset, Ratio, VideoError, VideoErrorKind,
+    counting, versions,
 };
 use plays::{Asking, Part, Play, Shift, Sync, ends, play, plays};
 use progress::Progress;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use source::{Provenance, Source};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
@@ -53,13 +54,14 @@ struct Config {
     /// The stage that gives the plays, with columns `id`, `start_ms` and `end_ms`, or what `times` says instead of these.
     #[expect(dead_code, reason = "the engine finds the stage by its mark")]
     plays: OneResult,
-    /// The video they are cut out of.
+    /// The video they are cut out of: a path, or the address of one that is read where it lies, which begins with `https://`,
+    /// `http://`, `s3://` or `gs://`.
     #[serde(default)]
-    video: Option<InputFile>,
-    /// Instead of `video` several of the same plays, by the camera angle: `{ FAR_LEFT = "a.mp4", NEAR_LEFT = "b.mp4" }`. They
-    /// are cut one after another.
+    video: Option<InputSource>,
+    /// Instead of `video` several of the same plays, by the camera angle: `{ FAR_LEFT = "a.mp4", NEAR_LEFT = "b.mp4" }`, each
+    /// a path or an address. They are cut one after another.
     #[serde(default)]
-    videos: BTreeMap<String, InputFile>,
+    videos: BTreeMap<String, InputSource>,
     /// What the plays' times are: `ms`, `timecode` or `frame`. Default: `ms`.
     #[serde(default)]
     times: TimesName,
@@ -291,8 +293,11 @@ impl StageKind for ExtractClips {
             progress: Progress::new(work, plays.len() * angles.len()),
         };
         let mut outcomes = Vec::with_capacity(plays.len() * angles.len());
+        let mut bytes_read = 0;
         for angle in angles {
-            outcomes.extend(job.cut_video(angle)?);
+            let (of_angle, read) = job.cut_video(angle)?;
+            outcomes.extend(of_angle);
+            bytes_read += read;
         }
         let lost = judged(&outcomes, config.min_success)?;
         for (outcome, failure) in outcomes.iter().filter(|outcome| !outcome.record.is_cut()).zip(&lost) {
@@ -303,8 +308,8 @@ impl StageKind for ExtractClips {
         }
         let clips: Vec<ClipRecord> = outcomes.into_iter().map(|outcome| outcome.record).collect();
         work.write(CLIPS, &jsonl::write(&clips))?;
-        let mut told =
-            json!({ "clips": clips.len() - lost.len(), "frames": clips.iter().map(|c| c.frames).sum::<u64>() });
+        let frames = clips.iter().map(|c| c.frames).sum::<u64>();
+        let mut told = json!({ "clips": clips.len() - lost.len(), "frames": frames, "bytes_read": bytes_read });
         if !lost.is_empty() {
             told["failed"] = json!(lost.len());
             told["failures"] = json!(outcomes::told(&lost));
@@ -369,10 +374,13 @@ struct Facts {
     frames_encoded: u64,
     shown: Ends,
     ticks: Ticks,
+    /// Clips of before were not told where they are from.
+    #[serde(default)]
+    source: Option<Provenance>,
 }
 
 impl Facts {
-    fn of(report: &CutReport) -> Self {
+    fn of(report: &CutReport, video: &Source) -> Self {
         Facts {
             codec: report.codec.clone(),
             mode: report.mode.name().to_owned(),
@@ -386,6 +394,7 @@ impl Facts {
                 end: report.end_ticks,
                 base: [report.time_base.num, report.time_base.den],
             },
+            source: Some(video.provenance(report)),
         }
     }
 }
@@ -401,26 +410,26 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// What becomes of the plays in the video of one angle.
-    fn cut_video(&self, angle: Option<String>) -> Result<Vec<Outcome>, Failure> {
+    /// What becomes of the plays in the video of one angle, and how many bytes of it were read.
+    fn cut_video(&self, angle: Option<String>) -> Result<(Vec<Outcome>, u64), Failure> {
         let field = match &angle {
             Some(angle) if !self.config.videos.is_empty() => format!("videos.{angle}"),
             _ => "video".to_owned(),
         };
         let shift = self.config.sync.as_ref().map(|sync| sync.shift(angle.as_deref())).transpose();
         let shift = shift.map_err(|problem| Failure::failed("no_offset", problem).on("sync"))?;
-        let video = self.work.file(&field)?;
-        let media = Media::file(&video.path);
+        let video = Source::open(self.work, &field)?;
         let asking = self.config.asking();
         let counting = match asking.times != TimesName::Ms || asking.after > Millis(0) {
-            true => counting(&media).map(Some),
+            true => counting(&video.media).map(Some),
             false => Ok(None),
         };
         let mut clips: Vec<Clip<'_>> =
             self.plays.iter().map(|play| self.clip(play, angle.clone(), shift, counting.as_ref(), &asking)).collect();
         // The video is read from front to back; what has no place in it stands at the end.
         clips.sort_by(|a, b| (a.part.is_err(), a.start(), &a.play.id).cmp(&(b.part.is_err(), b.start(), &b.play.id)));
-        Cutting { job: self, video, clips: &clips }.cut_all(media)
+        let outcomes = Cutting { job: self, video: &video, clips: &clips }.cut_all()?;
+        Ok((outcomes, video.media.bytes_read()))
     }
 
     fn clip<'p>(
@@ -498,15 +507,15 @@ impl Clip<'_> {
 /// it takes and no byte.
 struct Cutting<'a> {
     job: &'a Job<'a>,
-    video: &'a SourceFile,
+    video: &'a Source,
     clips: &'a [Clip<'a>],
 }
 
 impl Cutting<'_> {
     /// Finds the clips that are there and cuts the others. Every clip that can be cut is, whatever became of others.
-    fn cut_all(&self, media: Media) -> Result<Vec<Outcome>, Failure> {
-        let (work, video) = (self.job.work, &self.video.blake3);
-        let mut plan = CutPlan::new(media, self.job.options.clone());
+    fn cut_all(&self) -> Result<Vec<Outcome>, Failure> {
+        let work = self.job.work;
+        let mut plan = CutPlan::new(self.video.media.clone(), self.job.options.clone());
         let (mut found, mut missing, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         for (number, clip) in self.clips.iter().enumerate() {
             let part = match &clip.part {
@@ -518,7 +527,7 @@ impl Cutting<'_> {
                 }
                 Err(Trouble::Task(failure)) => return Err(failure.clone()),
             };
-            if let Some(item) = work.find_item(&self.key(part, video), &clip.path)? {
+            if let Some(item) = work.find_item(&self.key(part), &clip.path)? {
                 found.push((number, Mutex::new(Some(item))));
             } else {
                 plan.add(part.stretch(), &work.output(&clip.path)?);
@@ -561,8 +570,8 @@ impl Cutting<'_> {
     /// Files a clip that was cut as an item.
     fn file(&self, clip: &Clip<'_>, part: &Part, report: &CutReport) -> Result<Item, Failure> {
         let work = self.job.work;
-        let item = work.item(&self.key(part, &self.video.blake3), &clip.path, |_| {
-            serde_json::to_value(Facts::of(report)).map_err(|e| Failure::failed("bad_item", e.to_string()))
+        let item = work.item(&self.key(part), &clip.path, |_| {
+            serde_json::to_value(Facts::of(report, self.video)).map_err(|e| Failure::failed("bad_item", e.to_string()))
         })?;
         let ours = work.output(&clip.path)?;
         if work.path(&item.file) != ours {
@@ -573,12 +582,12 @@ impl Cutting<'_> {
     }
 
     /// What decides a clip's bytes. Neither the play's id nor its label is part of it, nor how its times were written.
-    fn key(&self, part: &Part, video: &str) -> Key {
+    fn key(&self, part: &Part) -> Key {
         let options = &self.job.options;
         KeyWriter::default()
             .field("kind", "extract-clips/clip")
             .field("code", &self.job.code)
-            .field("video", video)
+            .field("video", &self.video.key)
             .field("start", part.cut[0])
             .field("end", part.cut[1])
             .field("mode", options.mode)
@@ -606,6 +615,7 @@ fn trouble(error: &VideoError) -> Trouble {
         VideoErrorKind::BadOption
         | VideoErrorKind::Changed
         | VideoErrorKind::Io
+        | VideoErrorKind::Unreachable
         | VideoErrorKind::NoSpace
         | VideoErrorKind::Encoder => Trouble::Task(failure),
     }
@@ -623,6 +633,7 @@ pub(crate) fn video_failure(error: &VideoError) -> Failure {
         VideoErrorKind::BadOption => (Class::Failed, "bad_option"),
         VideoErrorKind::NoSpace => (Class::OutOfDisk, "disk_full"),
         VideoErrorKind::Io => (Class::Failed, "io"),
+        VideoErrorKind::Unreachable => (Class::Transient, "source_unreachable"),
         VideoErrorKind::Encoder => (Class::Failed, "encoder"),
     };
     Failure::of(class, code, error.message.clone()).on(error.path.display().to_string()).help(error.help.clone())

@@ -143,5 +143,6 @@ fn source(path: &Path) -> SourceFile {
         size: bytes.len() as u64,
         blake3: blake3::hash(&bytes).to_hex().to_string(),
         stamps: BTreeMap::new(),
+        remote: None,
     }
 }

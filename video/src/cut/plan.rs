@@ -4,6 +4,7 @@
 use std::cmp;
 use std::collections::VecDeque;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,6 +16,7 @@ use crate::cut::feed::{Fed, Feeder, Share, Unit, Want};
 use crate::cut::gate::{Joinable, examine};
 use crate::cut::join::{Assembly, Codecs, Joined, Made, Setting, Trouble};
 use crate::cut::report::CutReport;
+use crate::cut::route::ranges;
 use crate::cut::ticks::{Clock, check_inside};
 use crate::cut::whole::{Way, cut_whole};
 use crate::cut::{CutMode, CutOptions};
@@ -96,6 +98,8 @@ struct Run<'a> {
     plan: &'a CutPlan,
     told: &'a Told<'a>,
     clock: Clock,
+    /// The bytes of the source that each clip is made from, as far as its index tells.
+    ranges: Vec<Vec<Range<u64>>>,
     /// `None`: nothing is copied.
     smart: Option<Smart>,
     /// Whether only reading all of the source tells where its pictures are.
@@ -122,7 +126,7 @@ impl<'a> Run<'a> {
         let clock = Clock::of(&source, &plan.options);
         let (survey, whole) = (OnceLock::new(), Mutex::default());
         let is_blind = source.needs_survey();
-        let mut run = Run { plan, told, clock, smart: None, is_blind, survey, whole };
+        let mut run = Run { plan, told, clock, ranges: Vec::new(), smart: None, is_blind, survey, whole };
         let survey = if is_blind { Some(run.survey()?) } else { None };
         let mut inside = Vec::new();
         for (clip, (span, _)) in plan.clips.iter().enumerate() {
@@ -131,6 +135,7 @@ impl<'a> Run<'a> {
                 Err(error) => told(clip, Err(error)),
             }
         }
+        run.ranges = ranges(&source, &run.clock, &plan.clips, &inside);
         let why = match plan.options.mode {
             CutMode::Encode => String::new(),
             mode => match examine(&source, mode, plan.options.encode.crf) {
@@ -175,10 +180,11 @@ impl<'a> Run<'a> {
             Some(source) => source,
             none => none.insert(self.plan.media.open()?),
         };
+        source.want(self.ranges[clip].clone());
         let mut way = if self.is_blind { Way::Survey(self.survey()?) } else { Way::Seek };
         loop {
             match cut_whole(source, &self.clock, &self.plan.options, (*span, &way), out) {
-                Ok(report) => return Ok(CutReport { why, ..report }),
+                Ok(report) => return Ok(CutReport { why, ranges: self.ranges[clip].clone(), ..report }),
                 Err(error) => way = self.surer(&way, source, *span, &error).ok_or(error)?,
             }
         }
@@ -285,7 +291,7 @@ impl<'a> Run<'a> {
             }
             smart.proven.store(true, Ordering::Relaxed);
         }
-        (self.told)(clip, Ok(joined.report));
+        (self.told)(clip, Ok(CutReport { ranges: self.ranges[clip].clone(), ..joined.report }));
     }
 
     /// Decodes a joined clip and compares the times of its frames with those that were put in.

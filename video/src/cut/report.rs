@@ -1,5 +1,7 @@
 //! What became of a clip: its true ends, and what of it was copied.
 
+use std::ops::Range;
+
 use crate::cut::CutMode;
 use crate::time::{Exact, Ratio};
 
@@ -40,4 +42,6 @@ pub struct CutReport {
     pub duration_ms: u64,
     /// How many packets of sound were copied; 0 without sound, or when MP4 cannot hold its codec.
     pub audio_packets: u64,
+    /// The bytes of the source that it was made from, besides the index; none where the source has no table of samples.
+    pub ranges: Vec<Range<u64>>,
 }

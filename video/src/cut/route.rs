@@ -1,14 +1,41 @@
 //! Says which bytes of a source clips will need, from the samples its index lists.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use crate::cut::feed::{MOST_REORDERED, Want};
 use crate::cut::ticks::Clock;
 use crate::libav::raw::{self, Sample};
+use crate::ranges::merged;
 use crate::source::Source;
+use crate::time::Stretch;
 
 /// The bytes of every clip's pictures, from its key frame on, and of its sound.
 pub(super) fn route(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Range<u64>> {
+    routes(source, clock, wants).into_iter().flatten().collect()
+}
+
+/// The bytes of each of these clips of all by itself, those that lie close together as one. None where the index does not list
+/// every picture.
+pub(super) fn ranges(
+    source: &Source,
+    clock: &Clock,
+    clips: &[(Stretch, PathBuf)],
+    inside: &[usize],
+) -> Vec<Vec<Range<u64>>> {
+    let mut ranges = vec![Vec::new(); clips.len()];
+    let listed = raw::samples(&source.stream()).len();
+    if usize::try_from(source.stream().frames()).is_ok_and(|frames| frames > 0 && frames == listed) {
+        let wants: Vec<Want> = inside.iter().map(|&clip| Want::of(clip, clips[clip].0, clock)).collect();
+        for (clip, found) in inside.iter().zip(routes(source, clock, &wants)) {
+            ranges[*clip] = merged(found);
+        }
+    }
+    ranges
+}
+
+/// As `route`, for each clip by itself.
+fn routes(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Vec<Range<u64>>> {
     let pictures = raw::samples(&source.stream());
     let sound: Vec<Vec<Sample>> = clock
         .audio
@@ -16,8 +43,8 @@ pub(super) fn route(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Range
         .map(|track| source.input().stream(track.index).map_or_else(Vec::new, |stream| raw::samples(&stream)))
         .collect();
     let slack = clock.frame_ticks.saturating_mul(MOST_REORDERED);
-    let mut ranges = Vec::new();
-    for want in wants {
+    let of_clip = |want: &Want| {
+        let mut ranges = Vec::new();
         // A key frame that is decoded just before the clip's start may be shown after it; then it is the one before.
         let sure = want.ticks.start.saturating_sub(slack);
         let decoded = pictures.partition_point(|sample| sample.dts <= sure);
@@ -27,8 +54,9 @@ pub(super) fn route(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Range
         for ((track, samples), asked) in clock.audio.iter().zip(&sound).zip(&want.audio) {
             add(&mut ranges, samples, clock.tick_in(begins, track.base)..asked.end);
         }
-    }
-    ranges
+        ranges
+    };
+    wants.iter().map(of_clip).collect()
 }
 
 /// Adds the samples from the last one that begins by the range's start to the first one behind its end: that one is

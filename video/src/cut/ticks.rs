@@ -73,6 +73,7 @@ impl Clock {
             last_frame_ms: self.moment(last).to_ms(),
             duration_ms: end.minus(start).to_ms(),
             audio_packets: 0,
+            ranges: Vec::new(),
         }
     }
 }

@@ -79,7 +79,8 @@ impl<'s> Checker<'s> {
         let takes = |checker: &mut Self, schema: &'s Json| !checker.is_anything(schema) && checker.fits(node, schema);
         let file = |schema: &'s Json| {
             let schemas = self.flattened(&[schema]);
-            schemas.iter().any(|schema| Shape::of(self.root, schema).text("format") == Some("input-file"))
+            let format = |schema: &&'s Json| Shape::of(self.root, schema).text("format");
+            schemas.iter().any(|schema| matches!(format(schema), Some("input-file" | "input-source")))
         };
         let named = properties.iter().find(|(_, schema)| is_path && file(schema)).copied();
         let (key, _) = named.or_else(|| properties.iter().copied().find(|(_, schema)| takes(self, schema)))?;

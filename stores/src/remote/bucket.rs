@@ -1,0 +1,58 @@
+//! What lies in a bucket, by requests for ranges.
+
+use super::trouble::{Trouble, cause};
+use futures::StreamExt;
+use opendal::{Error, ErrorKind, Metadata, Operator};
+use pipe_engine::remote::RemoteStat;
+
+pub(super) async fn look(operator: &Operator, path: &str) -> Result<RemoteStat, Trouble> {
+    let meta = operator.stat(path).await.map_err(trouble)?;
+    let identity = identity(&meta).ok_or_else(Trouble::without_identity)?;
+    Ok(RemoteStat { size: meta.content_length(), identity })
+}
+
+/// Adds bytes from `at` on, `most` at most. Those that came before a failure are good.
+pub(super) async fn read(
+    operator: &Operator,
+    path: &str,
+    stat: &RemoteStat,
+    at: u64,
+    most: usize,
+    into: &mut Vec<u8>,
+) -> Result<(), Trouble> {
+    let tag = stat.identity.strip_prefix("etag ");
+    let reader = match tag {
+        Some(tag) => operator.reader_with(path).if_match(tag).await,
+        None => operator.reader(path).await,
+    };
+    let reader = reader.map_err(trouble)?;
+    let mut stream = reader.into_stream(at..at + most as u64).await.map_err(trouble)?;
+    // Not every service that speaks S3 keeps to the condition.
+    let meta = stream.metadata().await.map_err(trouble)?;
+    if identity(&meta).is_some_and(|found| found != stat.identity) {
+        return Err(Trouble::Changed);
+    }
+    while let Some(chunk) = stream.next().await {
+        into.extend_from_slice(&chunk.map_err(trouble)?.to_vec());
+    }
+    into.truncate(most);
+    if into.is_empty() { Err(Trouble::Broken("the service gave nothing".into())) } else { Ok(()) }
+}
+
+/// What tells whether it is still the same.
+fn identity(meta: &Metadata) -> Option<String> {
+    let tag = meta.etag().map(|tag| format!("etag {tag}"));
+    tag.or_else(|| meta.last_modified().map(|time| format!("modified {time}")))
+}
+
+fn trouble(error: Error) -> Trouble {
+    tracing::debug!(?error, "the service failed");
+    match error.kind() {
+        ErrorKind::NotFound => Trouble::missing(),
+        ErrorKind::ConditionNotMatch | ErrorKind::RangeNotSatisfied => Trouble::Changed,
+        ErrorKind::PermissionDenied => Trouble::refused("the service refuses it"),
+        ErrorKind::ConfigInvalid | ErrorKind::Unsupported => Trouble::odd(error.message().to_owned()),
+        _ if error.is_temporary() || std::error::Error::source(&error).is_some() => Trouble::Broken(cause(&error)),
+        _ => Trouble::odd(error.message().to_owned()),
+    }
+}
