@@ -4,7 +4,7 @@
 const PARTS: [(bool, &[&str]); 3] = [
     (cfg!(feature = "video"), &["extract-clips", "preprocess"]),
     (cfg!(feature = "trainer"), &["\"train\""]),
-    (cfg!(feature = "cloud"), &["cloud-run", "\"vertex\""]),
+    (cfg!(feature = "cloud"), &["cloud-run", "\"vertex\"", "https://videos."]),
 ];
 
 /// Whether nothing of a spec is left out of this build.

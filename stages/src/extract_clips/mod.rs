@@ -23,8 +23,8 @@ use pipe_engine::stage::{ConfigProblem, Format, InputSource, OneResult, Probe, P
 use pipe_engine::units::Millis;
 use pipe_engine::work::{Item, Work};
 use pipe_video::{
-    Counting, CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Pixels, Preset, Ratio, VideoError, VideoErrorKind,
-    counting, versions,
+    Counting, CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Pixels, Preset, Ratio, VideoError,
+    VideoErrorKind, counting, versions,
 };
 use plays::{Asking, Part, Play, Shift, Sync, ends, play, plays};
 use progress::Progress;

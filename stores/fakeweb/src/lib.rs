@@ -1,7 +1,12 @@
 //! A web server for tests: gives one file at every path on loopback, counts what it gives, and misbehaves on command.
 //! Bytes of a file may be made when they are asked for, so a file can be longer than any disk here.
 
+mod mp4;
 mod request;
+mod stretched;
+
+pub use mp4::groups;
+pub use stretched::Stretched;
 
 use request::Request;
 use std::collections::VecDeque;
@@ -66,6 +71,8 @@ impl Default for Manner {
 struct State {
     manner: Manner,
     faults: VecDeque<Fault>,
+    /// How many requests come before the first of them.
+    faults_wait: usize,
     /// After so many more requests the manner is this one.
     later: Option<(usize, Manner)>,
     given: Vec<Range<u64>>,
@@ -121,6 +128,18 @@ impl Web {
     /// What is done to the next requests, one after another.
     pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state().faults.extend(faults);
+    }
+
+    /// What is done to requests after so many more.
+    pub fn fail_later(&self, after: usize, faults: impl IntoIterator<Item = Fault>) {
+        let mut state = self.state();
+        state.faults_wait = after;
+        state.faults.extend(faults);
+    }
+
+    /// Nothing is done to requests any more.
+    pub fn recover(&self) {
+        self.state().faults.clear();
     }
 
     /// How many faults are still to come.
@@ -200,7 +219,10 @@ impl Shared {
             Some((0, manner)) => state.manner = manner,
             later => state.later = later.map(|(left, manner)| (left - 1, manner)),
         }
-        (state.manner.clone(), state.faults.pop_front())
+        let waits = state.faults_wait > 0;
+        state.faults_wait = state.faults_wait.saturating_sub(1);
+        let fault = if waits { None } else { state.faults.pop_front() };
+        (state.manner.clone(), fault)
     }
 
     fn body(&self, range: Range<u64>, fault: Option<Fault>, mut connection: &TcpStream) -> io::Result<bool> {

@@ -2,6 +2,7 @@
 //! so that part of the suite waits for a real bucket.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod bucket;
 mod remote;
 
 use opendal::layers::CapabilityOverrideLayer;
