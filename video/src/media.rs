@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::error::VideoError;
+use crate::ranges::Failure;
 use crate::source::Source;
 
 /// What is kept for other openings of the same video, at most.
@@ -70,6 +71,8 @@ pub struct Media {
     /// What was read to find out what is in the video. Every thread opens it, and one reads.
     opening: Arc<Mutex<Vec<Block>>>,
     read: Arc<AtomicU64>,
+    /// Why nothing more is read: whoever comes later need not find out by waiting again.
+    gone: Arc<OnceLock<Failure>>,
 }
 
 /// Bytes of the source from a place on.
@@ -95,7 +98,8 @@ impl Media {
 
     /// Bytes from elsewhere. `name`: what messages call it; its ending may tell what it is.
     pub fn of(name: &Path, bytes: Arc<dyn ReadAt>) -> Self {
-        Media { name: name.to_owned(), bytes, pinned: Arc::default(), opening: Arc::default(), read: Arc::default() }
+        let (pinned, opening, read, gone) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Media { name: name.to_owned(), bytes, pinned, opening, read, gone }
     }
 
     /// How many bytes of it were read, by all who have opened it.
@@ -105,6 +109,15 @@ impl Media {
 
     pub(crate) fn was_read(&self, bytes: usize) {
         self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Why it cannot be read any more, by whoever found out first.
+    pub(crate) fn gone(&self) -> Option<Failure> {
+        self.gone.get().cloned()
+    }
+
+    pub(crate) fn is_gone(&self, failure: Failure) -> Failure {
+        self.gone.get_or_init(|| failure).clone()
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -33,8 +33,9 @@ pub(crate) struct Route {
     failure: Option<Failure>,
 }
 
+/// Why a video cannot be read.
 #[derive(Clone)]
-enum Failure {
+pub(crate) enum Failure {
     Changed,
     Unreachable(String),
     Other(String),
@@ -225,6 +226,9 @@ impl RangeReader {
 
 /// Reads a block, and goes on where it broke a few times.
 fn read(media: &Media, stat: &Stat, at: u64, size: usize) -> Result<Block, Failure> {
+    if let Some(failure) = media.gone() {
+        return Err(failure);
+    }
     let size = size.min(usize::try_from(stat.len.saturating_sub(at)).unwrap_or(usize::MAX));
     let mut bytes = vec![0; size];
     let (mut filled, mut failures) = (0, 0);
@@ -236,10 +240,10 @@ fn read(media: &Media, stat: &Stat, at: u64, size: usize) -> Result<Block, Failu
                 filled += read.min(size - filled);
             }
             Ok(_) => return Err(Failure::Other("the source is shorter than it said".into())),
-            Err(ReadFailure::Changed) => return Err(Failure::Changed),
+            Err(ReadFailure::Changed) => return Err(media.is_gone(Failure::Changed)),
             Err(ReadFailure::Lost(error)) => return Err(Failure::Other(error.to_string())),
             Err(ReadFailure::Broken(error)) if failures + 1 == TRIES => {
-                return Err(Failure::Unreachable(format!("{error}, {TRIES} times")));
+                return Err(media.is_gone(Failure::Unreachable(format!("{error}, {TRIES} times"))));
             }
             Err(ReadFailure::Broken(_)) => {
                 media.bytes().pause(failures);

@@ -1,11 +1,13 @@
 //! A store, and attempts made by hand.
 
 use crate::formats;
-use pipe_engine::attempt::{Attempt, Input, Outcome, SourceFile, VERSION};
+use pipe_engine::attempt::{Attempt, Input, Outcome, RemoteSource, SourceFile, VERSION};
 use pipe_engine::event::Body;
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use pipe_engine::key::KeyWriter;
+use pipe_engine::remote;
+use pipe_engine::stage::Registry;
 use pipe_engine::units::Bytes;
 use pipe_engine::worker::{OUTCOME, run_attempt};
 use pipe_engine::world::World;
@@ -14,7 +16,8 @@ use std::cell::Cell as Counter;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A store in a temporary folder.
 pub(crate) struct Bench {
@@ -31,12 +34,19 @@ pub(crate) struct Given {
     pub(crate) cell: Vec<(&'static str, &'static str)>,
     pub(crate) inputs: Vec<(&'static str, Vec<Input>)>,
     pub(crate) files: Vec<(&'static str, PathBuf)>,
+    /// Files elsewhere, by their addresses.
+    pub(crate) elsewhere: Vec<(&'static str, String)>,
     pub(crate) cpu: u32,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), attempts: Counter::new(0), said: Mutex::default() }
+    }
+
+    /// A path in the store.
+    pub(crate) fn stored(&self, path: &str) -> PathBuf {
+        self.path("store").join(path)
     }
 
     /// A path outside the store.
@@ -56,7 +66,7 @@ impl Bench {
         self.said.lock().unwrap().clear();
         let said = &self.said;
         let hear = |body| said.lock().unwrap().push(body);
-        run_attempt(&folder, &pipe_stages::all(), &World::real(), &hear).unwrap();
+        run_attempt(&folder, &kinds(), &World::real(), &hear).unwrap();
         let outcome: Outcome = serde_json::from_slice(&fs::read(folder.join(OUTCOME)).unwrap()).unwrap();
         if outcome.failure.is_none() {
             self.check_formats(kind, &outcome);
@@ -100,7 +110,7 @@ impl Bench {
     /// Where a file of an artifact lies.
     pub(crate) fn file(&self, outcome: &Outcome, path: &str) -> PathBuf {
         let entry = outcome.files.iter().find(|f| f.path == path).unwrap_or_else(|| panic!("{path}: {outcome:?}"));
-        self.path("store").join(&entry.at)
+        self.stored(&entry.at)
     }
 
     fn attempt(&self, kind: &str, given: Given, number: u32) -> Attempt {
@@ -108,6 +118,7 @@ impl Bench {
         let key = KeyWriter::default().field("test", number).finish();
         let inputs = given.inputs.into_iter().map(|(field, inputs)| (field.to_owned(), inputs));
         let files = given.files.into_iter().map(|(field, path)| (field.to_owned(), source(&path)));
+        let elsewhere = given.elsewhere.iter().map(|(field, uri)| ((*field).to_owned(), found(uri)));
         Attempt {
             version: VERSION,
             id: AttemptId(format!("test-{number}")),
@@ -120,8 +131,8 @@ impl Bench {
             key: key.fields,
             config: given.config,
             inputs: inputs.collect(),
-            files: files.collect(),
-            store: self.path("store"),
+            files: files.chain(elsewhere).collect(),
+            store: self.stored(""),
             output: format!("data/test/{kind}/all@{number}"),
             anew: false,
             cpu: given.cpu.max(1),
@@ -133,6 +144,26 @@ impl Bench {
 
 fn cell_of(pairs: &[(&str, &str)]) -> Cell {
     pairs.iter().map(|(k, v)| (*k, Json::from(*v))).collect()
+}
+
+/// The kinds of a build, with what opens sources elsewhere for those who do not wait long.
+fn kinds() -> Registry {
+    let remotes = pipe_stores::WebAndBuckets::patient(Duration::from_secs(2), Duration::from_millis(1));
+    pipe_stages::all().with_remotes(Arc::new(remotes))
+}
+
+/// What lies at an address, as the engine finds it when it makes a key.
+fn found(uri: &str) -> SourceFile {
+    let stat = kinds().remotes().unwrap().look(uri).unwrap();
+    let written = remote::shown(uri);
+    SourceFile {
+        path: PathBuf::from(&written),
+        written,
+        size: stat.size,
+        blake3: remote::digest(uri, &stat),
+        stamps: BTreeMap::new(),
+        remote: Some(RemoteSource { uri: uri.to_owned(), stat }),
+    }
 }
 
 fn source(path: &Path) -> SourceFile {

@@ -9,10 +9,10 @@ use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CELL: [(&str, &str); 2] = [("angle", "FAR_LEFT"), ("game", "g1")];
+pub(crate) const CELL: [(&str, &str); 2] = [("angle", "FAR_LEFT"), ("game", "g1")];
 
 /// One video of ten seconds at 15 frames a second.
-fn video(bench: &Bench) -> PathBuf {
+pub(crate) fn video(bench: &Bench) -> PathBuf {
     let recipe = Recipe { games: 1, angles: vec![Angle::ALL[0]], plays: 3, seconds: 10, ..Recipe::default() };
     generate(&bench.path("sample"), &recipe).unwrap();
     let videos = fs::read_dir(bench.path("sample/videos/g1")).unwrap();
@@ -20,7 +20,7 @@ fn video(bench: &Bench) -> PathBuf {
 }
 
 /// Plays as an export would give them.
-fn plays(bench: &Bench, rows: &[Json]) -> Input {
+pub(crate) fn plays(bench: &Bench, rows: &[Json]) -> Input {
     let database = bench.path("plays.db");
     let selects: Vec<String> = rows
         .iter()
@@ -41,7 +41,7 @@ fn sql(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), |text| format!("'{text}'"))
 }
 
-fn play(id: &str, start_ms: u64, end_ms: u64) -> Json {
+pub(crate) fn play(id: &str, start_ms: u64, end_ms: u64) -> Json {
     json!({ "id": id, "label": "RUN", "start_ms": start_ms, "end_ms": end_ms })
 }
 
@@ -56,7 +56,14 @@ fn cut_with(bench: &Bench, video: &Path, rows: &[Json], cpu: u32, mut config: Js
     config["video"] = json!("v.mp4");
     bench.run(
         "extract-clips",
-        Given { config, cell: CELL.to_vec(), inputs, files: vec![("video", video.to_owned())], cpu },
+        Given {
+            config,
+            cell: CELL.to_vec(),
+            inputs,
+            files: vec![("video", video.to_owned())],
+            cpu,
+            ..Given::default()
+        },
     )
 }
 
@@ -283,6 +290,7 @@ fn several_angles_are_cut_in_one_task_each_in_a_folder_of_its_own() {
             inputs: vec![("plays", vec![plays(&bench, &[play("a", 1000, 2000), play("b", 4000, 5000)])])],
             files: vec![("videos.FAR_LEFT", files[0].1.clone()), ("videos.NEAR_LEFT", files[1].1.clone())],
             cpu: 2,
+            ..Given::default()
         },
     );
     assert_eq!(outcome.items, ItemCount { made: 4, reused: 0, failed: 0 }, "{:?}", outcome.failure);

@@ -7,4 +7,6 @@ mod bench;
 mod clips;
 mod dataset;
 mod export;
+#[cfg(feature = "video")]
+mod far;
 mod formats;

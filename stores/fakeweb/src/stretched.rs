@@ -87,7 +87,11 @@ impl Content for Stretched {
 
 /// Where the chunks of all tracks lie.
 fn offsets(bytes: &[u8], part: Range<usize>, is_parent: bool, found: &mut Vec<usize>) {
-    for atom in atoms(bytes, part).into_iter().filter(|_| is_parent) {
+    // What holds no boxes cannot be read as boxes.
+    if !is_parent {
+        return;
+    }
+    for atom in atoms(bytes, part) {
         if atom.name == *b"stco" {
             found.extend(table(bytes, atom.content.start + 4).into_iter().map(|offset| offset as usize));
         }
