@@ -236,8 +236,9 @@ impl Shared {
             let step = (end - at).min(64 << 10);
             let mut bytes = vec![0; usize::try_from(step).expect("it is small")];
             self.content.read(at, &mut bytes);
-            connection.write_all(&bytes)?;
+            // Counted first: who has the last byte may ask at once how many there were.
             self.gave(at..at + step);
+            connection.write_all(&bytes)?;
             at += step;
         }
         if matches!(fault, Some(Fault::Silence(_))) {

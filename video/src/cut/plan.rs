@@ -84,8 +84,11 @@ impl CutPlan {
     }
 
     /// Cuts all clips on so many threads, and tells of each what became of it. The number of threads changes how long
-    /// it takes and no byte. Files are replaced, and removed where there was an error.
+    /// it takes and no byte. Files are replaced, and removed where there was an error. Without clips the source is not opened.
     pub fn run(&self, threads: usize, told: &Told<'_>) {
+        if self.clips.is_empty() {
+            return;
+        }
         match Run::begin(self, told) {
             Ok(run) => run.work(threads.clamp(1, self.clips.len().max(1))),
             Err(error) => (0..self.clips.len()).for_each(|clip| told(clip, Err(error.clone()))),

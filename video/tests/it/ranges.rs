@@ -112,6 +112,14 @@ fn little_more_is_read_than_the_groups_of_the_clips_and_the_index() {
     }
 }
 
+#[test]
+fn nothing_is_read_where_there_is_nothing_to_cut() {
+    let folder = folder();
+    let counted = counted(&small(&folder).0);
+    assert!(run(&counted, &[], folder.path()).is_empty());
+    assert_eq!(*counted.reads.lock().unwrap(), []);
+}
+
 fn small(folder: &tempfile::TempDir) -> (PathBuf, Made) {
     let made = Made { frames: 300, ..Made::default() };
     (made_in(folder, "source.mp4", &made), made)
