@@ -29,7 +29,7 @@ const LONGEST_GROUP_MS: u64 = 20_000;
 const MOST_BYTES: usize = 96 << 20;
 
 /// Pictures by which one may be shown later than it is decoded.
-pub(super) const MOST_REORDERED: i64 = 20;
+const MOST_REORDERED: i64 = 20;
 
 const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
 

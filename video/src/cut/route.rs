@@ -3,12 +3,15 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::cut::feed::{MOST_REORDERED, Want};
+use crate::cut::feed::Want;
 use crate::cut::ticks::Clock;
 use crate::libav::raw::{self, Sample};
 use crate::ranges::merged;
 use crate::source::Source;
 use crate::time::Stretch;
+
+/// Pictures by which one is taken to be shown later than it is decoded, at most, whatever the stream says of itself.
+const MOST_REORDERED: usize = 20;
 
 /// The bytes of every clip's pictures, from its key frame on, and of its sound.
 pub(super) fn route(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Range<u64>> {
@@ -42,13 +45,14 @@ fn routes(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Vec<Range<u64>>
         .iter()
         .map(|track| source.input().stream(track.index).map_or_else(Vec::new, |stream| raw::samples(&stream)))
         .collect();
-    let slack = clock.frame_ticks.saturating_mul(MOST_REORDERED);
+    let late = raw::reordered(&source.stream()).min(MOST_REORDERED);
     let of_clip = |want: &Want| {
         let mut ranges = Vec::new();
-        // A key frame that is decoded just before the clip's start may be shown after it; then it is the one before.
-        let sure = want.ticks.start.saturating_sub(slack);
-        let decoded = pictures.partition_point(|sample| sample.dts <= sure);
-        let key = pictures[..decoded].iter().rposition(|sample| sample.is_key).unwrap_or(0);
+        // A key frame that is decoded just before the clip's start may be shown after it; then it is the one before. It is
+        // shown when so many more pictures are decoded, at the latest.
+        let decoded = pictures.partition_point(|sample| sample.dts <= want.ticks.start);
+        let shown = decoded.saturating_sub(late);
+        let key = pictures[..shown].iter().rposition(|sample| sample.is_key).unwrap_or(0);
         let begins = pictures.get(key).map_or(want.ticks.start, |sample| sample.dts);
         add(&mut ranges, &pictures, begins..want.ticks.end);
         for ((track, samples), asked) in clock.audio.iter().zip(&sound).zip(&want.audio) {

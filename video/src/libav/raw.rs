@@ -77,6 +77,13 @@ pub(crate) fn is_hidden(packet: &Packet) -> bool {
     unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
 }
 
+/// How many pictures a stream says are decoded before one is shown. Too few where it does not know.
+pub(crate) fn reordered(stream: &Stream<'_>) -> usize {
+    // SAFETY: a stream of an open input always has codec parameters; one integer is read.
+    let delay = unsafe { (*(*stream.as_ptr()).codecpar).video_delay };
+    usize::try_from(delay).unwrap_or(0)
+}
+
 /// The size of pictures a stream's index states, before anything is decoded: width, height.
 pub(crate) fn coded_size(stream: &Stream<'_>) -> (u32, u32) {
     // SAFETY: a stream of an open input always has codec parameters; two integers are read.
