@@ -22,6 +22,8 @@ use std::time::Duration;
 /// A store in a temporary folder.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
+    /// Where the store lies when it is not in this folder.
+    store: Option<PathBuf>,
     attempts: Counter<u32>,
     /// What the last attempt said on its way.
     pub(crate) said: Mutex<Vec<Body>>,
@@ -41,12 +43,20 @@ pub(crate) struct Given {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), attempts: Counter::new(0), said: Mutex::default() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, store: None, attempts: Counter::new(0), said: Mutex::default() }
+    }
+
+    /// A bench in this folder whose store lies elsewhere.
+    #[cfg(feature = "video")]
+    pub(crate) fn within(folder: &Path, store: PathBuf) -> Self {
+        let folder = tempfile::tempdir_in(folder).unwrap();
+        Self { folder, store: Some(store), attempts: Counter::new(0), said: Mutex::default() }
     }
 
     /// A path in the store.
     pub(crate) fn stored(&self, path: &str) -> PathBuf {
-        self.path("store").join(path)
+        self.store.clone().unwrap_or_else(|| self.path("store")).join(path)
     }
 
     /// A path outside the store.

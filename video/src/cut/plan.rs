@@ -84,7 +84,8 @@ impl CutPlan {
     }
 
     /// Cuts all clips on so many threads, and tells of each what became of it. The number of threads changes how long
-    /// it takes and no byte. Files are replaced, and removed where there was an error. Without clips the source is not opened.
+    /// it takes and no byte. Files are replaced, and removed where there was an error. Without clips the
+    /// source is not opened.
     pub fn run(&self, threads: usize, told: &Told<'_>) {
         if self.clips.is_empty() {
             return;

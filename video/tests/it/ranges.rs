@@ -4,12 +4,15 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ffmpeg_next::{format, media};
-use pipe_video::{CutOptions, CutPlan, CutReport, Media, ReadAt, ReadFailure, Span, Stat, VideoError, VideoErrorKind};
+use pipe_video::{
+    CutOptions, CutPlan, CutReport, Cutter, Media, ReadAt, ReadFailure, Span, Stat, VideoError, VideoErrorKind,
+};
 
+use crate::corpus::input;
 use crate::film::{Film, remuxed};
 use crate::made::{Made, folder, made_in, numbers};
 
@@ -20,6 +23,8 @@ struct Counted {
     reads: Mutex<Vec<Range<u64>>>,
     /// How many reads to come are broken, each after some bytes or none.
     broken: AtomicU32,
+    /// Every read from here on is broken; 0: none is.
+    gone_from: AtomicU64,
     changed: AtomicBool,
 }
 
@@ -32,6 +37,10 @@ impl ReadAt for Counted {
         assert_eq!(identity, "generation 1");
         if self.changed.load(Ordering::Relaxed) {
             return Err(ReadFailure::Changed);
+        }
+        let gone_from = self.gone_from.load(Ordering::Relaxed);
+        if gone_from > 0 && at + into.len() as u64 > gone_from {
+            return Err(ReadFailure::Broken(io::ErrorKind::ConnectionReset.into()));
         }
         let left = self.broken.load(Ordering::Relaxed);
         if left > 0 {
@@ -152,6 +161,47 @@ fn a_source_that_stays_away_is_an_error_and_no_shorter_clip() {
     assert!(tries <= 20, "{tries} tries");
 }
 
+/// A transport stream that is longer than what FFmpeg looks at to know it for one, and spans of it.
+fn stream(folder: &tempfile::TempDir) -> (PathBuf, Vec<Span>) {
+    let hard = input::all().into_iter().find(|hard| hard.name == "plain.ts").unwrap();
+    let path = folder.path().join("long.ts");
+    fs::write(&path, fs::read(hard.path).unwrap().repeat(40)).unwrap();
+    (path, hard.spans)
+}
+
+#[test]
+fn a_stream_without_an_index_is_read_whole_and_its_clips_are_those_of_the_file() {
+    let folder = folder();
+    let (source, spans) = stream(&folder);
+    let counted = counted(&source);
+    counted.broken.store(4, Ordering::Relaxed);
+    let reports = run(&counted, &spans, folder.path());
+    let mut here = Cutter::open(&source, CutOptions::default()).unwrap();
+    for (clip, (report, span)) in reports.into_iter().zip(&spans).enumerate() {
+        assert_eq!(report.unwrap().ranges, []);
+        let near = folder.path().join("near.mp4");
+        here.cut(*span, &near).unwrap();
+        assert!(fs::read(folder.path().join(format!("{clip}.mp4"))).unwrap() == fs::read(near).unwrap(), "{clip}");
+    }
+    let mut reads = counted.reads.lock().unwrap().clone();
+    reads.sort_by_key(|range| range.start);
+    let read_to = reads.iter().fold(0, |to, range| if range.start <= to { range.end.max(to) } else { to });
+    assert_eq!(read_to, counted.bytes.len() as u64);
+}
+
+/// FFmpeg takes a failed read for the end of the file, and a shorter stream is a stream too.
+#[test]
+fn a_stream_that_breaks_off_on_the_way_is_no_shorter_stream() {
+    let folder = folder();
+    let (source, spans) = stream(&folder);
+    let counted = counted(&source);
+    counted.gone_from.store(counted.bytes.len() as u64 / 3 * 2, Ordering::Relaxed);
+    for error in run(&counted, &spans, folder.path()).into_iter().map(Result::unwrap_err) {
+        assert_eq!(error.kind, VideoErrorKind::Unreachable, "{error}");
+    }
+    assert!((0..spans.len()).all(|clip| !folder.path().join(format!("{clip}.mp4")).exists()));
+}
+
 #[test]
 fn a_source_that_changes_while_it_is_read_is_an_error() {
     let folder = folder();
@@ -166,7 +216,7 @@ fn a_source_that_changes_while_it_is_read_is_an_error() {
 fn a_file_that_is_written_to_between_two_looks_is_another_one() {
     let folder = folder();
     let (source, _) = small(&folder);
-    let mut cutter = pipe_video::Cutter::open(&source, CutOptions::default()).unwrap();
+    let mut cutter = Cutter::open(&source, CutOptions::default()).unwrap();
     let clip = folder.path().join("clip.mp4");
     cutter.cut(SPAN, &clip).unwrap();
     let mut longer = fs::OpenOptions::new().append(true).open(&source).unwrap();
