@@ -185,7 +185,6 @@ fn of_ten_gigabytes_the_groups_of_the_clips_and_the_index_are_read() {
     let rows: Vec<Json> = named.map(|((from, to), id)| play(id, *from, *to)).collect();
     assert_eq!(digests(&cut_far(&bench, &web, &rows)).len(), 4);
     let (groups, read) = (needed(&groups, &plays), web.bytes());
-    println!("read {read} of {size}: groups {groups}, index {index}, {} requests", web.requests());
     assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
 }
 
@@ -214,6 +213,7 @@ fn clips_that_are_whole_stay_when_the_video_goes_away() {
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
+    #[expect(clippy::print_stderr, reason = "whoever reads the tests' output is to see what they did not try")]
     fn mount(folder: PathBuf, bytes: u64) -> Option<Self> {
         fs::create_dir_all(&folder).unwrap();
         let size = format!("size={bytes}");
@@ -221,7 +221,7 @@ impl SmallDisk {
         if mounted.as_ref().is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
-        println!("skipped: a small disk can be mounted by root only: {mounted:?}");
+        eprintln!("skipped: a small disk can be mounted by root only: {mounted:?}");
         None
     }
 }
@@ -250,6 +250,5 @@ fn more_is_cut_than_the_disk_of_the_attempt_has_room_for() {
     assert_eq!(outcome.failure, None);
     assert_eq!(outcome.items, ItemCount { made: count, reused: 0, failed: 0 });
     let made: u64 = outcome.files.iter().filter(|file| file.path.ends_with(".mp4")).map(|file| file.size).sum();
-    println!("{count} clips of {made} bytes; {} bytes read of {}", web.bytes(), 10_000_000_000_u64);
     assert!(made > megabytes << 20, "{made}");
 }

@@ -82,6 +82,7 @@ fn an_object_is_read_by_ranges_until_it_is_another_one() {
 
 /// A test for the runner and, with the variable set, the child of the one above.
 #[test]
+#[expect(clippy::print_stdout, reason = "whoever started it is to see that it did anything")]
 fn a_reader_sees_that_an_object_changed() {
     let Some(folder) = folder() else { return };
     let (remotes, uri) = (remotes(), "s3://videos/games/g1.mp4");
@@ -109,6 +110,7 @@ fn who_is_not_let_in_is_told_so_without_the_secret() {
 
 /// A test for the runner and, with the variable set, the child of the one above.
 #[test]
+#[expect(clippy::print_stdout, reason = "whoever started it is to see that it did anything")]
 fn a_reader_with_another_secret_is_refused() {
     if folder().is_none() {
         return;
