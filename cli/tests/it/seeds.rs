@@ -60,6 +60,8 @@ impl Kit {
     pub(crate) fn new() -> Self {
         let kinds = pipe_stages::all();
         #[cfg(feature = "cloud")]
+        let kinds = kinds.with_remotes(std::sync::Arc::new(pipe_stores::WebAndBuckets::default()));
+        #[cfg(feature = "cloud")]
         let backends = pipe_backends::all();
         #[cfg(not(feature = "cloud"))]
         let backends = Backends::default();
