@@ -137,9 +137,11 @@ fn a_run_that_fails_fast_finishes_what_runs_and_starts_no_more() {
     let bench = Bench::with(&spec.replace("numbers = [1, 2]", "numbers = [1, 2, 3, 4, 5, 6]"));
     let failed = run(&bench, &["--fail-fast", "--cpu", "2", "--json"]);
     assert_eq!(failed.code, Some(1));
-    // Which two of those that are ready begin is not promised, so the failing one may be in the second pair.
+    // Which two of those that are ready begin is not promised, so the failing one may be in the second pair; and the other
+    // of its pair, sent off with it, may tell of its start after the failure is told.
     let after: Vec<_> = failed.events().into_iter().skip_while(|event| event["type"] != "task_failed").collect();
-    assert!(!after.is_empty() && after.iter().all(|event| event["type"] != "attempt_started"), "{after:?}");
+    let begun = after.iter().filter(|event| event["type"] == "attempt_started").count();
+    assert!(!after.is_empty() && begun <= 1, "{after:?}");
     let end = after.last().unwrap();
     let made = ran(&bench).len();
     assert_eq!((&end["failed"], &end["succeeded"]), (&1.into(), &made.into()), "{end}");
