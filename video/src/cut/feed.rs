@@ -10,7 +10,7 @@ use ffmpeg_next::Packet;
 use crate::cut::CutMode;
 use crate::cut::gate::Joinable;
 use crate::cut::part::{Part, hides, part_of};
-use crate::cut::route::route;
+use crate::cut::route::{most_reordered, route};
 use crate::cut::ticks::Clock;
 use crate::h264::Units;
 use crate::libav::raw;
@@ -27,9 +27,6 @@ const PATIENCE_MS: u64 = 2000;
 const LONGEST_GROUP_MS: u64 = 20_000;
 /// A group is held as a whole. More than this is given to the decoder picture by picture instead.
 const MOST_BYTES: usize = 96 << 20;
-
-/// Pictures by which one may be shown later than it is decoded.
-const MOST_REORDERED: i64 = 20;
 
 const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
 
@@ -106,6 +103,8 @@ pub(super) struct Feeder {
     /// In the order of their starts.
     wants: Vec<Want>,
     states: Vec<State>,
+    /// Ticks by which a picture may be shown later than it is decoded.
+    late: i64,
     /// The first want that no group was read for.
     next: usize,
     /// Wants that a group was read for and that are not complete.
@@ -138,7 +137,8 @@ impl Feeder {
         mut wants: Vec<Want>,
     ) -> Self {
         wants.sort_by_key(|want| (want.ticks.start, want.ticks.end, want.clip));
-        source.want(route(&source, &clock, &wants));
+        let pictures = i64::try_from(most_reordered(&source)).unwrap_or(i64::MAX);
+        let late = clock.frame_ticks.saturating_mul(pictures);
         let states = wants.iter().map(|_| State::default()).collect();
         let heard = vec![i64::MIN; clock.audio.len()];
         let mut feeder = Feeder {
@@ -148,6 +148,7 @@ impl Feeder {
             mode,
             wants,
             states,
+            late,
             next: 0,
             open: Vec::new(),
             pending: None,
@@ -157,6 +158,9 @@ impl Feeder {
             ready: VecDeque::new(),
         };
         feeder.want_only_what_is_read();
+        // What is encoded whole is read by whoever does that.
+        let wants = feeder.wants.iter().filter(|want| feeder.is_fed(want));
+        feeder.source.want(route(&feeder.source, &feeder.clock, wants));
         feeder
     }
 
@@ -188,7 +192,7 @@ impl Feeder {
         }
         self.pending = None;
         let Some(want) = self.wants.get(self.next) else { return false };
-        if self.mode == CutMode::Smart && !self.may_copy(want) {
+        if !self.is_fed(want) {
             self.pass_over(1, NOTHING_TO_COPY);
             return true;
         }
@@ -199,11 +203,15 @@ impl Feeder {
         true
     }
 
+    /// Whether groups are read for a clip at all.
+    fn is_fed(&self, want: &Want) -> bool {
+        self.mode != CutMode::Smart || self.may_copy(want)
+    }
+
     /// Whether a key frame may lie inside a clip, as far as the index tells: it says when pictures are decoded.
     fn may_copy(&self, want: &Want) -> bool {
-        let slack = self.clock.frame_ticks.saturating_mul(MOST_REORDERED);
         let keys = &self.joinable.keys;
-        let from = keys.partition_point(|&key| key < want.ticks.start.saturating_sub(slack));
+        let from = keys.partition_point(|&key| key < want.ticks.start.saturating_sub(self.late));
         keys.get(from).is_some_and(|&key| key < want.ticks.end)
     }
 

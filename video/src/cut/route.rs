@@ -14,7 +14,7 @@ use crate::time::Stretch;
 const MOST_REORDERED: usize = 20;
 
 /// The bytes of every clip's pictures, from its key frame on, and of its sound.
-pub(super) fn route(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Range<u64>> {
+pub(super) fn route<'a>(source: &Source, clock: &Clock, wants: impl Iterator<Item = &'a Want>) -> Vec<Range<u64>> {
     routes(source, clock, wants).into_iter().flatten().collect()
 }
 
@@ -30,7 +30,7 @@ pub(super) fn ranges(
     let listed = raw::samples(&source.stream()).len();
     if usize::try_from(source.stream().frames()).is_ok_and(|frames| frames > 0 && frames == listed) {
         let wants: Vec<Want> = inside.iter().map(|&clip| Want::of(clip, clips[clip].0, clock)).collect();
-        for (clip, found) in inside.iter().zip(routes(source, clock, &wants)) {
+        for (clip, found) in inside.iter().zip(routes(source, clock, wants.iter())) {
             ranges[*clip] = merged(found);
         }
     }
@@ -38,14 +38,14 @@ pub(super) fn ranges(
 }
 
 /// As `route`, for each clip by itself.
-fn routes(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Vec<Range<u64>>> {
+fn routes<'a>(source: &Source, clock: &Clock, wants: impl Iterator<Item = &'a Want>) -> Vec<Vec<Range<u64>>> {
     let pictures = raw::samples(&source.stream());
     let sound: Vec<Vec<Sample>> = clock
         .audio
         .iter()
         .map(|track| source.input().stream(track.index).map_or_else(Vec::new, |stream| raw::samples(&stream)))
         .collect();
-    let late = raw::reordered(&source.stream()).min(MOST_REORDERED);
+    let late = most_reordered(source);
     let of_clip = |want: &Want| {
         let mut ranges = Vec::new();
         // A key frame that is decoded just before the clip's start may be shown after it; then it is the one before. It is
@@ -60,7 +60,12 @@ fn routes(source: &Source, clock: &Clock, wants: &[Want]) -> Vec<Vec<Range<u64>>
         }
         ranges
     };
-    wants.iter().map(of_clip).collect()
+    wants.map(of_clip).collect()
+}
+
+/// Pictures by which one is shown later than it is decoded, at most.
+pub(super) fn most_reordered(source: &Source) -> usize {
+    raw::reordered(&source.stream()).min(MOST_REORDERED)
 }
 
 /// Adds the samples from the last one that begins by the range's start to the first one behind its end: that one is
