@@ -96,6 +96,13 @@ impl From<JournalError> for Refusal {
             JournalError::TooNew { .. } => {
                 "results are in the store, and any version finds them: `--state DIR` names another folder"
             }
+            JournalError::Damaged(_) => {
+                "only the history of runs is in it; results are in the store. Move `journal.db`, `journal.db-wal` and \
+                 `journal.db-shm` out of the state folder (`.pipe` beside the spec, or `--state DIR`) and run again"
+            }
+            JournalError::NoLog { .. } => {
+                "its disk failed a write or a flush: look at it (`dmesg`, `df`), or use another one with `--state DIR`"
+            }
             JournalError::Stopped { .. } => {
                 "nothing more was written down or begun, and what ran was ended. Results are in the store: the next run \
                  finds them and does the rest. Look at the disk first (`dmesg`, `df`)"

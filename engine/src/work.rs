@@ -408,6 +408,9 @@ fn flush(full: &Path) -> Result<(), Failure> {
 /// A store's trouble as a failure of the attempt. A full disk keeps its own class.
 pub fn store_failed(error: StoreError) -> Failure {
     match &error {
+        StoreError::Failed { doing: "flush", at, source } => Failure::io("flush", at, source).help(
+            "nothing more is begun, since nobody knows what the disk has. Look at it (`dmesg`, `df`); the next run does the rest",
+        ),
         StoreError::Failed { doing, at, source } => Failure::io(doing, at, source),
         StoreError::Away { doing, at, class, source } => {
             Failure::of(*class, "store", format!("cannot {doing}")).on(at.clone()).source(source)

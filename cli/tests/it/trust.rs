@@ -136,3 +136,66 @@ fn a_program_that_never_stops_talking_does_not_fill_the_memory() {
     assert_eq!(started.wait().code, Some(0));
     assert!(highest < 100_000, "{highest} kB");
 }
+
+/// A stage that makes `x`, and one that takes it; both by these shell lines.
+fn two(first: &str, second: &str) -> String {
+    let stage = |name: &str, rest: &str, shell: &str| {
+        format!("[stages.{name}]\nkind = \"command\"\noutputs = [\"x\"]\n{rest}shell = '''{shell}'''\n")
+    };
+    let takes = "inputs = { a = { stage = \"a\" } }\n";
+    format!("version = 1\nname = \"two\"\n{}{}", stage("a", "", first), stage("b", takes, second))
+}
+
+const MAKE: &str = "echo aaaa > $PIPE_OUTPUT/x";
+const COPY: &str = "cat $PIPE_INPUT_A/x > $PIPE_OUTPUT/x";
+
+#[test]
+fn a_program_that_changes_what_it_is_given_has_failed_and_what_it_changed_is_made_anew() {
+    // Whoever owns a file can write to it, however read-only it is.
+    let changes = "f=$(readlink -f $PIPE_INPUT_A/x); chmod u+w $f; echo bbbb > $f; cat $f > $PIPE_OUTPUT/x";
+    let bench = Bench::with(&two(MAKE, changes));
+    let said = bench.pipe(&["run", "spec.toml"]);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(said.stderr.contains("was changed while it ran: it was put in quarantine"), "{}", said.stderr);
+    assert!(said.stderr.contains("let the task change a copy of it"), "{}", said.stderr);
+    bench.write("spec.toml", &format!("{}publish = {{ x = \"x.txt\" }}\n", two(MAKE, COPY)));
+    let again = bench.pipe(&["run", "spec.toml", "--json"]);
+    assert_eq!((again.code, again.count("task_succeeded")), (Some(0), 2), "{}", again.stderr);
+    assert_eq!(fs::read_to_string(bench.path("x.txt")).unwrap(), "aaaa\n");
+}
+
+#[test]
+fn a_result_that_was_changed_in_the_store_is_given_to_no_task() {
+    let bench = Bench::with(&two(MAKE, COPY));
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(0));
+    // The same number of bytes, as a disk that is dying leaves it.
+    shell(&bench, "find out/data/two/a -name x -exec chmod u+w {} + -exec sh -c 'echo bbbb > $1' sh {} \\;");
+    bench.write("spec.toml", &two(MAKE, "sed s/a/A/ $PIPE_INPUT_A/x > $PIPE_OUTPUT/x"));
+    let said = bench.pipe(&["run", "spec.toml"]);
+    assert!(said.stderr.contains("is not what was filed: it was put in quarantine"), "{}", said.stderr);
+    assert!(said.stderr.contains("running again: what was put in quarantine is made anew"), "{}", said.stderr);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert_eq!(shell(&bench, "cat $(find out/data/two/b -name x | sort | tail -n 1)"), "Aaaa\n");
+}
+
+/// What these shell lines say in the folder of a bench.
+fn shell(bench: &Bench, lines: &str) -> String {
+    let ended = std::process::Command::new("sh").args(["-c", lines]).current_dir(bench.path("")).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[test]
+fn a_result_that_was_only_touched_is_as_good_as_before() {
+    let bench = Bench::with(&two(MAKE, COPY));
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(0));
+    shell(&bench, "find out/data -name x -exec touch {} +");
+    bench.write("spec.toml", &two(MAKE, "sed s/a/A/ $PIPE_INPUT_A/x > $PIPE_OUTPUT/x"));
+    let again = bench.pipe(&["run", "spec.toml", "--json"]);
+    assert_eq!(
+        (again.code, again.count("task_succeeded"), again.count("tasks_cached")),
+        (Some(0), 1, 1),
+        "{}",
+        again.stderr
+    );
+}

@@ -10,6 +10,7 @@ use super::grow::Replanning;
 use super::missed::Missed;
 use super::publish::{self, Finish};
 use super::say::{AttemptEnd, Sayer};
+use super::trust::Trust;
 use super::{Finished, Setup};
 use crate::attempt::{Attempt, Input as Given, Outcome, SourceFile, VERSION};
 use crate::event::{Body, Counts};
@@ -78,6 +79,7 @@ pub(super) struct Dispatcher {
     outbox: UnboundedSender<Message>,
     /// Copies results into the project.
     copies: Arc<Copies>,
+    trust: Arc<Trust>,
     /// The rows that are known of stages which others are spread over.
     rows: Rows,
     /// Results by task, once they are there.
@@ -96,6 +98,8 @@ pub(super) struct Dispatcher {
     /// Lines of children that are on their way here.
     unheard: Arc<AtomicUsize>,
     interrupted: bool,
+    /// Whether the store can no longer be trusted, and nothing more is begun.
+    gave_up: bool,
     finished: Option<Counts>,
 }
 
@@ -110,6 +114,7 @@ impl Dispatcher {
         Self {
             sayer: Sayer::new(run.clone(), setup.world.clone(), setup.listener.clone()),
             copies: Arc::new(Copies::new(setup.local.store.clone(), setup.shared.clone(), setup.local.state.clone())),
+            trust: Arc::new(Trust::new(setup.local.store.clone())),
             known: vec![None; setup.plan.len()],
             run,
             state,
@@ -127,6 +132,7 @@ impl Dispatcher {
             wake_at: BTreeSet::new(),
             unheard: Arc::default(),
             interrupted: false,
+            gave_up: false,
             finished: None,
             setup,
         }
@@ -273,6 +279,7 @@ impl Dispatcher {
             Message::Ended(task, number, outcome) => self.attempt_ended(task, number, *outcome),
             Message::Published(answers) => {
                 self.publishing = false;
+                self.stop_if_broken();
                 answers.into_iter().for_each(|(task, result)| self.published(task, result));
             }
             Message::Grown(question, answer) => self.grown(question, *answer),
@@ -432,14 +439,14 @@ impl Dispatcher {
         let gpus = plan.settings(spec).takes().gpus.min(self.setup.limits.gpus);
         env.extend(self.devices.give(task, gpus as usize).map(|gpus| (local::GPUS.to_owned(), gpus)));
         let (local, outbox) = (self.setup.local.clone(), self.outbox.clone());
-        let shared = self.setup.shared.clone().map(|shared| (shared, self.needs(task)));
+        let (shared, trust, needs) = (self.setup.shared.clone(), self.trust.clone(), self.needs(task));
         tokio::task::spawn_blocking(move || {
             let wanted = &plan.settings(plan.task(task)).secrets;
             let secrets = secret::fetch_all(wanted, |name| plan.variable(name));
             let prepared = secrets.and_then(|secrets| {
                 let attempt = match shared {
-                    Some((shared, needs)) => shared.ready(attempt, &needs)?,
-                    None => attempt,
+                    Some(shared) => shared.ready(attempt, &needs)?,
+                    None => trust.before(&needs).map(|()| attempt)?,
                 };
                 local::prepare(&local, attempt, launch, env, secrets)
             });
@@ -494,7 +501,9 @@ impl Dispatcher {
             let (plan, now) = (&self.setup.plan, self.setup.world.now());
             let manifest = publish::manifest(&self.run, &plan.name, plan.task(task), missed, outcome, now);
             let replaces = self.setup.plan.is_forced(task);
-            self.finishing.push(Finish { task, manifest, replaces });
+            // What came out of a bucket was hashed on its way.
+            let needs = if self.setup.shared.is_none() { self.needs(task) } else { Vec::new() };
+            self.finishing.push(Finish { task, manifest, replaces, needs });
         }
         self.feed(Input::Ended(task, number, result));
     }
@@ -509,10 +518,10 @@ impl Dispatcher {
         self.publishing = true;
         let group = std::mem::take(&mut self.finishing);
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
-        let shared = self.setup.shared.clone();
+        let (shared, trust) = (self.setup.shared.clone(), self.trust.clone());
         let (copies, plan, state) = (self.copies.clone(), self.setup.plan.clone(), self.setup.local.state.clone());
         tokio::task::spawn_blocking(move || {
-            let filed = publish::publish(&store, group);
+            let filed = publish::publish(&store, &trust, group);
             reach("group.filed");
             let done =
                 filed.iter().filter_map(|(task, made)| Some((&made.as_ref().ok()?.fingerprint, &plan.task(*task).id)));
@@ -525,6 +534,17 @@ impl Dispatcher {
                 }
             }
         });
+    }
+
+    /// Nothing more is begun whose result could not be published.
+    fn stop_if_broken(&mut self) {
+        if let Some(why) = self.setup.local.store.broken()
+            && !self.gave_up
+        {
+            tracing::error!(why, "the disk of the store failed a flush: nothing more is begun");
+            self.gave_up = true;
+            self.feed(Input::Cancel(Stop::Now));
+        }
     }
 
     fn published(&mut self, task: TaskIndex, result: Result<Manifest, Failure>) {

@@ -8,6 +8,7 @@ mod grow;
 mod missed;
 mod publish;
 mod say;
+mod trust;
 mod unchanged;
 
 pub use unchanged::{Unchanged, unchanged};

@@ -1,18 +1,20 @@
 //! Finished attempts -> results in the store. Bytes are flushed first, then the manifests that promise them.
 
 use super::missed::Missed;
+use super::trust::Trust;
 use crate::attempt::Outcome;
 use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::key::incomplete;
-use crate::manifest::{Manifest, Of, Provenance, VERSION, digest, place};
+use crate::manifest::{Artifact, Manifest, Of, Provenance, VERSION, digest, place};
 use crate::plan::Task;
 use crate::scheduler::TaskIndex;
 use crate::store::{Filed, Folder, Results, Staged, StoreError, bytes_of};
 use crate::work::{files_are_there, store_failed, warn_of_difference};
 use crate::world::Timestamp;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A task whose work is done.
 pub(super) struct Finish {
@@ -20,6 +22,8 @@ pub(super) struct Finish {
     pub(super) manifest: Manifest,
     /// Whether it takes the place of the result that is there: somebody asked for it to be made anew.
     pub(super) replaces: bool,
+    /// What it was given. Whatever was made of something that changed meanwhile is not published.
+    pub(super) needs: Vec<Arc<Artifact>>,
 }
 
 /// The manifest of a task that ended well.
@@ -57,8 +61,13 @@ pub(super) fn manifest(
 
 /// Publishes a group: its bytes and those of its manifests are flushed in one go, then the manifests get the names under
 /// which they promise the others, and one more flush makes these last. A flush of each costs more than a small task.
-pub(super) fn publish(store: &Folder, group: Vec<Finish>) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
+pub(super) fn publish(
+    store: &Folder,
+    trust: &Trust,
+    group: Vec<Finish>,
+) -> Vec<(TaskIndex, Result<Manifest, Failure>)> {
     let stage = |finish: &Finish| {
+        trust.after(&finish.needs)?;
         let ours = &finish.manifest;
         store.stage(&place(&ours.fingerprint), &bytes_of(ours)).map_err(store_failed)
     };

@@ -14,6 +14,7 @@ use crate::event::RunEvent;
 use crate::failpoint::{breaks, reach};
 use crate::ids::RunId;
 use ballast::Ballast;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params};
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
@@ -37,6 +38,15 @@ pub enum JournalError {
     /// There is no room for more. What could not be written was not written at all.
     #[error("the disk of the state folder is full: {0}")]
     Full(rusqlite::Error),
+    /// Its file holds something else, or parts of it are spoilt.
+    #[error("the journal is damaged: {0}")]
+    Damaged(rusqlite::Error),
+    /// SQLite could not begin a write-ahead log, which it tells by going on without.
+    #[error("the journal has no write-ahead log: SQLite could not begin one and would go on in its mode `{mode}`")]
+    NoLog {
+        /// What SQLite would do instead.
+        mode: String,
+    },
     /// A row is not an event.
     #[error("the journal has a row that cannot be read: {0}")]
     Row(#[from] serde_json::Error),
@@ -56,7 +66,11 @@ pub enum JournalError {
 
 impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> Self {
-        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full(error) } else { Self::Sqlite(error) }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged(error),
+            _ => Self::Sqlite(error),
+        }
     }
 }
 
@@ -89,7 +103,7 @@ impl Journal {
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        begin_log(&connection)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         layout::bring_up(&mut connection)?;
@@ -156,6 +170,12 @@ impl Journal {
     }
 }
 
+/// Turns the write-ahead log on. SQLite answers with the mode it is in, which after an error is the one it was in before.
+fn begin_log(connection: &Connection) -> Result<(), JournalError> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode == "wal" { Ok(()) } else { Err(JournalError::NoLog { mode }) }
+}
+
 impl Drop for Journal {
     fn drop(&mut self) {
         self.orders = None;
@@ -197,6 +217,12 @@ impl Sink for Database {
 
     fn left(&self) -> u64 {
         self.ballast.left().unwrap_or(0)
+    }
+
+    fn abandon(&mut self) {
+        // Closing would bring the log into the journal and remove it, though nobody knows what of either is on the disk. The
+        // option cannot fail on an open connection.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 }
 
@@ -320,6 +346,46 @@ mod tests {
             attempt: None,
             body: Body::TaskCancelled,
         }
+    }
+
+    /// The journal of a folder with one event in its log, and the length of that log.
+    fn one_event(folder: &Path) -> (Database, u64) {
+        let mut connection = Connection::open(folder.join("journal.db")).unwrap();
+        begin_log(&connection).unwrap();
+        layout::bring_up(&mut connection).unwrap();
+        let mut database = Database { connection, ballast: Ballast::lay(folder.to_owned()) };
+        database.write(&[event("a", 1)]).unwrap();
+        let length = folder.join("journal.db-wal").metadata().unwrap().len();
+        (database, length)
+    }
+
+    #[test]
+    fn a_journal_that_was_abandoned_is_not_written_when_it_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut database, length) = one_event(folder.path());
+        let before = std::fs::read(folder.path().join("journal.db")).unwrap();
+        database.abandon();
+        drop(database);
+        assert_eq!(folder.path().join("journal.db-wal").metadata().unwrap().len(), length);
+        assert_eq!(std::fs::read(folder.path().join("journal.db")).unwrap(), before);
+        // What the disk does have of it is read by whoever comes next.
+        let runs = read_only::runs(&folder.path().join("journal.db")).unwrap();
+        assert_eq!(runs, [RunId("a".into())]);
+    }
+
+    #[test]
+    fn a_journal_that_cannot_have_a_log_is_refused() {
+        // SQLite keeps no log of what is in memory, and says so the way it does after an error.
+        let error = begin_log(&Connection::open_in_memory().unwrap()).unwrap_err();
+        assert!(matches!(&error, JournalError::NoLog { mode } if mode == "memory"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_is_told_from_a_disk_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        std::fs::write(&path, "a shopping list, and long enough to be looked at").unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Damaged(_))));
     }
 
     #[tokio::test]

@@ -4,13 +4,15 @@
 
 use crate::failpoint;
 use rustix::fs::syncfs;
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// A group is flushed in milliseconds; what takes this long waits for somebody else's gigabytes.
@@ -25,29 +27,48 @@ pub(super) struct Flusher {
     patience: Duration,
     /// Whether a flush of the whole is under way.
     is_busy: Arc<AtomicBool>,
+    /// What the disk said when it failed a flush. What it has is not known from then on, and it tells each error once.
+    broken: OnceLock<String>,
 }
 
 impl Flusher {
-    /// Flushes by the system's own calls.
-    pub(super) fn new() -> Self {
-        let whole = |root: &Path| {
+    /// Flushes what is written below a folder from now on, by the system's own calls.
+    pub(super) fn new(root: &Path) -> Self {
+        // A folder that cannot be opened yet is opened at the first flush, which tells why when it still cannot be.
+        let held = Mutex::new(File::open(root).ok().map(Arc::new));
+        let whole = move |root: &Path| {
             failpoint::stall();
-            Ok(syncfs(File::open(root)?)?)
+            if failpoint::breaks("store.flush") {
+                return Err(Errno::IO.into());
+            }
+            Ok(syncfs(&*hold(&held, root)?)?)
         };
         Self::by(Arc::new(whole), PATIENCE)
     }
 
     fn by(whole: Arc<Whole>, patience: Duration) -> Self {
-        Self { whole, patience, is_busy: Arc::default() }
+        Self { whole, patience, is_busy: Arc::default(), broken: OnceLock::new() }
+    }
+
+    /// What the disk said when it failed a flush.
+    pub(super) fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
     }
 
     /// Makes these files last, and that they are where they are. Of a file that is not there it is made to last that it is
     /// not.
+    ///
+    /// # Errors
+    /// The disk's own, and after one the same for good.
     pub(super) fn flush(&self, root: &Path, files: &[PathBuf]) -> io::Result<()> {
-        self.flush_whole(root).unwrap_or_else(|| singly(root, files))
+        if let Some(why) = self.broken() {
+            return Err(io::Error::other(format!("a flush has failed before: {why}")));
+        }
+        let flushed = self.flush_whole(root).unwrap_or_else(|| singly(root, files));
+        flushed.inspect_err(|error| drop(self.broken.set(error.to_string())))
     }
 
-    /// `None` when it takes too long, or an earlier one still does.
+    /// `None` when it takes too long, an earlier one still does, or it cannot be done here.
     fn flush_whole(&self, root: &Path) -> Option<io::Result<()>> {
         if self.is_busy.swap(true, Ordering::AcqRel) {
             return None;
@@ -64,11 +85,34 @@ impl Flusher {
             return None;
         }
         let flushed = done.recv_timeout(self.patience).ok();
-        if flushed.is_none() {
-            tracing::debug!("the disk of the store is busy: files are flushed one by one");
+        match flushed {
+            None => tracing::debug!("the disk of the store is busy: files are flushed one by one"),
+            Some(Err(error)) if is_not_there(&error) => {
+                tracing::debug!(%error, "a file system cannot be flushed whole here: files are flushed one by one");
+                return None;
+            }
+            Some(_) => {}
         }
         flushed
     }
+}
+
+/// A folder that stays open from the first flush on: the kernel tells that something was lost to those who had the file system
+/// open by then, and to each of them once. Whoever opens it later hears that all is well.
+fn hold(held: &Mutex<Option<Arc<File>>>, root: &Path) -> io::Result<Arc<File>> {
+    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = root.metadata()?.dev();
+    if let Some(open) = &*held
+        && open.metadata()?.dev() == device
+    {
+        return Ok(open.clone());
+    }
+    Ok(held.insert(Arc::new(File::open(root)?)).clone())
+}
+
+/// Whether the system has no such call, or lets nobody make it, as some sandboxes do.
+fn is_not_there(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
 }
 
 /// Each file, and each folder on the way to it.
@@ -101,7 +145,6 @@ fn singly(root: &Path, files: &[PathBuf]) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::sync::Mutex;
     use std::sync::atomic::AtomicUsize;
     use std::sync::mpsc::{Receiver, Sender};
 
@@ -152,10 +195,45 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_whole_is_not_tried_again() {
-        let whole = |_: &Path| Err(io::Error::other("it is broken"));
+    fn where_a_whole_file_system_cannot_be_flushed_its_files_are() {
+        let folder = tempfile::tempdir().unwrap();
+        for code in [Errno::NOSYS, Errno::PERM] {
+            let flusher = Flusher::by(Arc::new(move |_: &Path| Err(code.into())), PATIENCE);
+            fs::write(folder.path().join("a"), "a").unwrap();
+            flusher.flush(folder.path(), &[folder.path().join("a")]).unwrap();
+            let through_a_file = folder.path().join("a/b");
+            assert!(
+                flusher.flush(folder.path(), &[through_a_file]).is_err(),
+                "they are flushed, and not believed to be"
+            );
+        }
+    }
+
+    #[test]
+    fn the_folder_that_was_open_before_the_writes_is_the_one_that_is_flushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Mutex::new(None);
+        let first = hold(&held, folder.path()).unwrap();
+        assert!(Arc::ptr_eq(&first, &hold(&held, folder.path()).unwrap()));
+        // Another file system now lies there.
+        assert!(!Arc::ptr_eq(&first, &hold(&held, Path::new("/proc")).unwrap()));
+    }
+
+    #[test]
+    fn after_an_error_of_the_disk_nothing_is_flushed_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counts = tries.clone();
+        // The kernel tells an error once; whoever asks again hears that all is well.
+        let whole = move |_: &Path| match counts.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(io::Error::other("it is broken")),
+            _ => Ok(()),
+        };
         let flusher = Flusher::by(Arc::new(whole), PATIENCE);
-        let error = flusher.flush(Path::new("/"), &[]).unwrap_err();
+        let error = flusher.flush(folder.path(), &[]).unwrap_err();
         assert_eq!(error.to_string(), "it is broken");
+        let again = flusher.flush(folder.path(), &[]).unwrap_err();
+        assert_eq!(again.to_string(), "a flush has failed before: it is broken");
+        assert_eq!((tries.load(Ordering::SeqCst), flusher.broken()), (1, Some("it is broken")));
     }
 }

@@ -53,7 +53,8 @@ impl Folder {
             |source| StoreError::Failed { doing: "write to the store", at: root.display().to_string(), source };
         fs::create_dir_all(root.join("tmp")).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
-        let store = Self { root, writes: AtomicU64::new(0), flusher: Flusher::new() };
+        let flusher = Flusher::new(&root);
+        let store = Self { root, writes: AtomicU64::new(0), flusher };
         store.temporary().and_then(|(probe, _)| fs::remove_file(probe)).map_err(|source| StoreError::Failed {
             doing: "write to the store",
             at: store.root.display().to_string(),
@@ -65,7 +66,9 @@ impl Folder {
     /// The folder as it is, for looking only: nothing is made and nothing is proved. When it is not there, it has
     /// no results.
     pub fn for_looking(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), writes: AtomicU64::new(0), flusher: Flusher::new() }
+        let root = root.into();
+        let flusher = Flusher::new(&root);
+        Self { root, writes: AtomicU64::new(0), flusher }
     }
 
     /// The folder itself, absolute when it was opened.
@@ -88,6 +91,11 @@ impl Folder {
         }
         let files: Vec<PathBuf> = objects.map(|at| self.root.join(at)).collect();
         self.flusher.flush(&self.root, &files).map_err(|e| self.failed("flush", "", e))
+    }
+
+    /// What the disk said when it failed a flush. Nothing more can be published after that.
+    pub fn broken(&self) -> Option<&str> {
+        self.flusher.broken()
     }
 
     /// A new file of our own. Its name may be taken: by a second store in this process, by a container that has the

@@ -75,14 +75,35 @@ pub(crate) fn broken(bench: &Bench) -> Ending {
         watch.look();
         wrong.extend(unfiled(&watch.project, &ended));
     }
+    wrong.extend(broken_store(bench, &mut watch));
     let ended = watch.start(&bench.pipe, &[]).wait();
     watch.done(&ended, &bench.control);
     wrong.extend(watch.wrong.all().map(|(kind, what)| format!("{kind}: {what}")));
     if wrong.is_empty() {
-        Ending::Held("exit code 3 and the reason, twice; no child lived on; the next run did the rest".to_owned())
+        let held = "exit code 3 and the reason, twice; of the store's disk exit code 1 and nothing more begun; \
+                    no child lived on; the next run did the rest";
+        Ending::Held(held.to_owned())
     } else {
         Ending::Failed(wrong)
     }
+}
+
+/// A disk that does not take what the store flushes: nothing more is begun, since nothing could be published.
+fn broken_store(bench: &Bench, watch: &mut Watch) -> Vec<String> {
+    let before = watch.project.manifests().0.len();
+    let ended = watch.start(&bench.pipe, &[("PIPE_FAILPOINT_BREAK", "store.flush:3".to_owned())]).wait();
+    let mut wrong = Vec::new();
+    if ended.code() != Some(1) || !ended.stderr.contains("Input/output error") {
+        wrong.push(format!("the store's disk: it is not told: {}", ended.told()));
+    }
+    if !ended.children.is_empty() {
+        wrong.push(format!("the store's disk: {} processes of tasks live on", ended.children.len()));
+    }
+    watch.look();
+    if watch.project.manifests().0.len() >= bench.tasks {
+        wrong.push(format!("the store's disk: all was published, {before} of it before: this proves nothing"));
+    }
+    wrong
 }
 
 /// A store that cannot be written is refused before anything runs; so is a state folder.

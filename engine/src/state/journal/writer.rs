@@ -41,6 +41,9 @@ pub trait Sink: Send + 'static {
 
     /// Bytes that are left.
     fn left(&self) -> u64;
+
+    /// Nothing it says can be trusted any more: it is not to be written again, not even when it is closed.
+    fn abandon(&mut self);
 }
 
 /// What waits to be written.
@@ -107,7 +110,10 @@ pub(super) fn work(mut sink: impl Sink, inbox: &Receiver<Order>, health: &watch:
             Ok(()) if was_full => !sink.has_room(),
             Ok(()) => sink.is_low(),
             Err(JournalError::Full(_)) => true,
-            Err(error) => return give_up(queue, health, &error),
+            Err(error) => {
+                sink.abandon();
+                return give_up(queue, health, &error);
+            }
         };
         match (was_full, is_full) {
             (false, true) => drop(health.send_replace(Health::Full { left: sink.left() })),
@@ -145,6 +151,7 @@ mod tests {
         room: usize,
         ballast: usize,
         breaks: bool,
+        is_abandoned: bool,
     }
 
     impl Sink for Disk {
@@ -181,6 +188,9 @@ mod tests {
         fn left(&self) -> u64 {
             self.0.lock().unwrap().room as u64
         }
+        fn abandon(&mut self) {
+            self.0.lock().unwrap().is_abandoned = true;
+        }
     }
 
     /// A disk that is held up until it is let go.
@@ -203,6 +213,7 @@ mod tests {
         fn left(&self) -> u64 {
             0
         }
+        fn abandon(&mut self) {}
     }
 
     #[tokio::test]
@@ -286,5 +297,6 @@ mod tests {
         assert!(matches!(&*journal.health().borrow(), Health::Broken(why) if why.contains("disk I/O error")));
         let state = disk.0.lock().unwrap();
         assert_eq!((state.written.as_slice(), state.tries, state.ballast), ([1].as_slice(), 2, 3));
+        assert!(state.is_abandoned, "closing it would write to it");
     }
 }

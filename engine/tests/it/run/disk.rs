@@ -49,6 +49,7 @@ impl Sink for Shared {
     fn left(&self) -> u64 {
         4321
     }
+    fn abandon(&mut self) {}
 }
 
 #[test]
