@@ -12,6 +12,7 @@ mod libav;
 mod counting;
 mod h264;
 mod media;
+mod opening;
 mod probe;
 mod ranges;
 mod showing;

@@ -5,6 +5,7 @@ mod outcomes;
 mod plays;
 mod progress;
 mod seconds;
+mod settings;
 mod sheet;
 mod source;
 mod thumbs;
@@ -16,23 +17,20 @@ use crate::side_by_side;
 use outcomes::{Outcome, Trouble, judged};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
-use pipe_engine::ids::{Cell, scalar};
+use pipe_engine::ids::Cell;
 use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::manifest::FileEntry;
-use pipe_engine::stage::{ConfigProblem, Format, InputSource, OneResult, Probe, Probed, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Format, Probe, Probed, StageKind, read_config};
 use pipe_engine::units::Millis;
 use pipe_engine::work::{Item, Work};
-use pipe_video::{
-    Counting, CutMode, CutOptions, CutPlan, CutReport, EncodeOptions, Pixels, Preset, Ratio, VideoError,
-    VideoErrorKind, counting, versions,
-};
-use plays::{Asking, Part, Play, Shift, Sync, ends, play, plays};
+use pipe_video::{Counting, CutOptions, CutPlan, CutReport, VideoError, VideoErrorKind, counting, versions};
+use plays::{Asking, Part, Play, Shift, ends, play, plays};
 use progress::Progress;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use settings::Config;
 use source::{Provenance, Source};
-use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 use times::TimesName;
@@ -45,171 +43,6 @@ const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 const FOLDER: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 pub(crate) struct ExtractClips;
-
-/// Cuts the clip of each play out of a video, exact to the frame: a clip holds the frames that are shown from
-/// its start up to, and without, its end. Writes `clips.jsonl`, one MP4 and one small JPEG a play, and a contact sheet.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// The stage that gives the plays, with columns `id`, `start_ms` and `end_ms`, or what `times` says instead of these.
-    #[expect(dead_code, reason = "the engine finds the stage by its mark")]
-    plays: OneResult,
-    /// The video they are cut out of: a path, or the address of one that is read where it lies, which begins with `https://`,
-    /// `http://`, `s3://` or `gs://`.
-    #[serde(default)]
-    video: Option<InputSource>,
-    /// Instead of `video` several of the same plays, by the camera angle: `{ FAR_LEFT = "a.mp4", NEAR_LEFT = "b.mp4" }`, each
-    /// a path or an address. They are cut one after another.
-    #[serde(default)]
-    videos: BTreeMap<String, InputSource>,
-    /// What the plays' times are: `ms`, `timecode` or `frame`. Default: `ms`.
-    #[serde(default)]
-    times: TimesName,
-    /// What is added to the plays' times to get those of the video, since cameras do not start together: `"-1.5s"`, or one for
-    /// each angle, as in `{ FAR_LEFT = "0s", NEAR_LEFT = "-1.5s" }`. Instead of an offset, `{ column = "offset_ms" }` takes
-    /// that of a column. Default: nothing.
-    #[serde(default)]
-    sync: Option<Sync>,
-    /// How much earlier each clip begins, as far as the video reaches. Default: nothing.
-    #[serde(default)]
-    pad_before: Millis,
-    /// How much later each clip ends, as far as the video reaches. Default: nothing.
-    #[serde(default)]
-    pad_after: Millis,
-    /// The share of clips that must be cut for the task to succeed, from 0 to 1. Clips that cannot be cut are told in
-    /// `clips.jsonl` and tried again by the next run. Default: 1, all of them.
-    #[serde(default = "default_min_success")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    min_success: f64,
-    /// Whether each clip gets a small picture, and all of them a contact sheet. Default: `true`.
-    #[serde(default = "default_thumbnails")]
-    thumbnails: bool,
-    /// What of the video is copied and what is encoded. Default: `smart`.
-    #[serde(default)]
-    mode: ModeName,
-    /// Whether clips have the video's sound. It is copied. Default: `true`.
-    #[serde(default = "default_audio")]
-    audio: bool,
-    /// Width and height of the clips, both even. Only where every frame is encoded, as `fps` and `pixels`. Default: the
-    /// video's own.
-    #[serde(default)]
-    size: Option<[u32; 2]>,
-    /// Frames a second: at each moment the one that is on screen. Default: the video's own times.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 1000))]
-    fps: Option<u32>,
-    /// How finely colour is stored. Default: as in the video, in 8 bits.
-    #[serde(default)]
-    pixels: Option<PixelsName>,
-    /// FFmpeg's name of the encoder for clips that are encoded whole, such as `h264_nvenc` where there is one. Default:
-    /// `libx264`.
-    #[serde(default = "default_encoder")]
-    encoder: String,
-    /// Quality, from 0 (lossless) to 51 (worst). Default: 18, hard to tell from the source.
-    #[serde(default = "default_crf")]
-    #[schemars(range(min = 0, max = 51))]
-    crf: u8,
-    /// How hard the encoder works; slower gives smaller files. Default: `veryfast`.
-    #[serde(default)]
-    preset: PresetName,
-}
-
-/// How clips are cut. However it is, a clip that cannot be proven right otherwise is encoded whole, and the manifest
-/// says so.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum ModeName {
-    /// Copies whole groups of pictures and encodes the frames at the edges: exact, and near the speed of copying.
-    #[default]
-    Smart,
-    /// Copies everything: from the key frame at or before the start to the first frame at or behind the end where
-    /// copied frames can end. The manifest tells where that was.
-    Copy,
-    /// Encodes every frame.
-    Encode,
-}
-
-fn default_audio() -> bool {
-    true
-}
-
-fn default_thumbnails() -> bool {
-    true
-}
-
-fn default_min_success() -> f64 {
-    1.0
-}
-
-fn default_encoder() -> String {
-    CutOptions::default().encoder
-}
-
-/// How finely colour is stored, as FFmpeg calls it.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum PixelsName {
-    Yuv420p,
-    Yuv422p,
-    Yuv444p,
-}
-
-/// x264's own names.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum PresetName {
-    Ultrafast,
-    Superfast,
-    #[default]
-    Veryfast,
-    Faster,
-    Fast,
-    Medium,
-    Slow,
-}
-
-fn default_crf() -> u8 {
-    EncodeOptions::default().crf
-}
-
-impl Config {
-    fn asking(&self) -> Asking {
-        Asking { times: self.times, before: self.pad_before, after: self.pad_after }
-    }
-
-    /// The angles of a task, and what is known of them: those of `videos`, or the one of its cell.
-    fn angles(&self, cell: &Cell) -> Vec<Option<String>> {
-        match self.videos.is_empty() {
-            true => vec![cell.get("angle").map(scalar)],
-            false => self.videos.keys().cloned().map(Some).collect(),
-        }
-    }
-
-    /// Says which angle of a task has no offset.
-    fn check_sync(&self, cell: &Cell) -> Result<(), ConfigProblem> {
-        let Some(sync) = &self.sync else { return Ok(()) };
-        self.angles(cell).iter().try_for_each(|angle| sync.shift(angle.as_deref()).map(drop)).map_err(|problem| {
-            ConfigProblem::new("sync", problem).help("give one for each angle: `sync = { FAR_LEFT = \"0s\", ... }`")
-        })
-    }
-
-    fn options(&self) -> CutOptions {
-        let encode = EncodeOptions { crf: self.crf, preset: Preset::ALL[self.preset as usize] };
-        CutOptions {
-            mode: CutMode::ALL[self.mode as usize],
-            encode,
-            audio: self.audio,
-            encoder: self.encoder.clone(),
-            size: self.size.map(|[width, height]| (width, height)),
-            frame_rate: self.fps.map(|num| Ratio { num, den: 1 }),
-            pixels: self.pixels.map(|pixels| match pixels {
-                PixelsName::Yuv420p => Pixels::Yuv420,
-                PixelsName::Yuv422p => Pixels::Yuv422,
-                PixelsName::Yuv444p => Pixels::Yuv444,
-            }),
-        }
-    }
-}
 
 impl StageKind for ExtractClips {
     fn name(&self) -> &'static str {
@@ -238,26 +71,7 @@ impl StageKind for ExtractClips {
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
-        let config: Config = read_config(config)?;
-        let help = "write `video = \"a.mp4\"`, or `videos = { FAR_LEFT = \"a.mp4\", NEAR_LEFT = \"b.mp4\" }`";
-        match (&config.video, config.videos.is_empty()) {
-            (None, true) => return Err(ConfigProblem::new("video", "there is no video to cut out of").help(help)),
-            (Some(_), false) => return Err(ConfigProblem::new("videos", "`video` is given, too").help(help)),
-            _ => {}
-        }
-        if !(0.0..=1.0).contains(&config.min_success) {
-            let message = format!("{} is no share of the clips", config.min_success);
-            return Err(ConfigProblem::new("min_success", message).help("0.9 lets one clip of ten fail"));
-        }
-        let shaped =
-            [("size", config.size.is_some()), ("fps", config.fps.is_some()), ("pixels", config.pixels.is_some())];
-        match shaped.iter().find(|(_, given)| *given && !matches!(config.mode, ModeName::Encode)) {
-            Some((field, _)) => {
-                let message = format!("`{field}` cannot be changed where frames are copied");
-                Err(ConfigProblem::new(*field, message).help("add `mode = \"encode\"`"))
-            }
-            None => Ok(()),
-        }
+        read_config::<Config>(config)?.check()
     }
 
     /// A sample play must have the columns that clips are cut by.

@@ -7,7 +7,8 @@ use ffmpeg_next::{Rational, codec, format};
 use crate::cut::report::CutReport;
 use crate::cut::{CutMode, CutOptions};
 use crate::error::{VideoError, VideoErrorKind};
-use crate::source::{Source, Track};
+use crate::opening::Track;
+use crate::source::Source;
 use crate::survey::Survey;
 use crate::time::{Exact, Moment, Ratio, Stretch};
 

@@ -8,7 +8,8 @@ use ffmpeg_next::Packet;
 use super::choose::FrameTimes;
 use crate::error::VideoError;
 use crate::libav::raw;
-use crate::source::{Source, open_input};
+use crate::opening::open_input;
+use crate::source::Source;
 
 /// The frames of a clip as its container states them.
 pub(super) struct Index {

@@ -1,0 +1,122 @@
+//! A file, or a video that is read by ranges -> its container, its best streams, and a decoder of its pictures.
+
+use std::fs;
+use std::path::Path;
+
+use ffmpeg_next::codec::{self, decoder, threading};
+use ffmpeg_next::format::context::{Input, StreamIo};
+use ffmpeg_next::{Dictionary, Error as AvError, Rational, ffi, format, media};
+
+use crate::error::{VideoError, VideoErrorKind};
+use crate::libav;
+use crate::media::Media;
+use crate::ranges::{Guide, RangeReader};
+use crate::time::Moment;
+
+/// Containers that hold videos. Play lists, text art and image series are media files to FFmpeg too; a text file that
+/// was named `.mp4` by mistake would come out as a video of letters, and a play list could name any other file.
+const CONTAINERS: &str = "mov,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ivf,h264,hevc,m4v,mxf,nut,ogg,obu";
+
+/// One stream of the file that is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Track {
+    pub(crate) index: usize,
+    pub(crate) base: Rational,
+}
+
+/// Opens a container and reads as much as tells what is in it.
+pub(crate) fn open_input(path: &Path) -> Result<Input, VideoError> {
+    libav::prepare();
+    let size = fs::metadata(path).map_err(|e| VideoError::io(path, "opening", e))?.len();
+    if size == 0 {
+        return Err(not_a_video(path, "the file is empty".into()));
+    }
+    told(format::input_with_dictionary(&libav::file_url(path)?, containers()), path)
+}
+
+/// As `open_input`, of bytes that are read by ranges.
+pub(crate) fn open_ranges(media: &Media) -> Result<(Input, Guide), VideoError> {
+    let (input, guide) = open_stream(media, false)?;
+    // An index without a picture is that of a file in fragments: it does not say when pictures and sound begin.
+    let is_index = input.streams().any(|stream| stream.frames() > 0);
+    let is_mp4 = input.format().name().split(',').any(|name| name == "mp4");
+    let (input, guide) = if is_mp4 && !is_index { open_stream(media, true)? } else { (input, guide) };
+    guide.want(Vec::new());
+    Ok((input, guide))
+}
+
+/// `thorough`: whether packets are looked at even if there is an index.
+fn open_stream(media: &Media, thorough: bool) -> Result<(Input, Guide), VideoError> {
+    libav::prepare();
+    let path = media.path();
+    if media.pin()?.len == 0 {
+        return Err(not_a_video(path, "the file is empty".into()));
+    }
+    let (reader, guide) = RangeReader::open(media)?;
+    let mut options = containers();
+    if reader.has_index() && !thorough {
+        // The index says what there is. Otherwise twenty pictures are decoded to guess how late pictures are shown.
+        options.set("analyzeduration", "1");
+    }
+    let io = StreamIo::from_read_seek(reader).map_err(|e| VideoError::io(path, "opening", e))?;
+    let opened = told(format::input_from_stream(io, path.to_str(), Some(options)), path);
+    // Whatever FFmpeg made of it, bytes that could not be read come first.
+    if let Some(failure) = guide.failure(media) { Err(failure) } else { Ok((opened?, guide)) }
+}
+
+fn containers() -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    options.set("format_whitelist", CONTAINERS);
+    options.set("protocol_whitelist", "file");
+    options
+}
+
+fn told(opened: Result<Input, AvError>, path: &Path) -> Result<Input, VideoError> {
+    match opened {
+        Ok(input) => Ok(input),
+        Err(AvError::Other { errno }) if errno != ffmpeg_next::error::EINVAL => {
+            Err(VideoError::io(path, "opening", AvError::Other { errno }))
+        }
+        Err(error) => Err(not_a_video(path, format!("the file cannot be read as a video: {error}"))),
+    }
+}
+
+pub(crate) fn not_a_video(path: &Path, message: String) -> VideoError {
+    let help = "check that the file was copied whole and is a video such as MP4, MOV, MKV or TS";
+    VideoError::new(VideoErrorKind::NotAVideo, path, message, help)
+}
+
+pub(crate) fn no_video_stream(path: &Path) -> VideoError {
+    let help = "name a file with pictures; this one may be the sound alone";
+    VideoError::new(VideoErrorKind::NoVideoStream, path, "there is no video stream in the file", help)
+}
+
+pub(crate) fn best_track(input: &Input, kind: media::Type) -> Option<Track> {
+    let stream = input.streams().best(kind)?;
+    Some(Track { index: stream.index(), base: stream.time_base() })
+}
+
+/// Opens a decoder for the pictures of a file. Every thread that decodes has its own.
+pub(crate) fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<decoder::Video, VideoError> {
+    let stream = input.stream(video.index).expect("best_track took the index from this input");
+    let refuse = |e: AvError| VideoError::unsupported(path, format!("the video stream has no working decoder: {e}"));
+    let mut decoder = codec::Context::from_parameters(stream.parameters()).map_err(refuse)?.decoder();
+    decoder.set_packet_time_base(video.base);
+    // One thread a decoder: clips are cut side by side, and an error belongs to the packet that was just sent.
+    decoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
+    // Without this, damaged pictures are painted over and handed out as if they were whole.
+    decoder.check(decoder::Check::EXPLODE);
+    decoder.video().map_err(refuse)
+}
+
+/// Viewers count from the first stream that begins. It may begin before zero, where players hide it; but a transport
+/// stream has no zero, and one whose clock is about to wrap begins before it.
+pub(crate) fn origin_of(input: &Input, video: Track, audio: Option<Track>) -> Moment {
+    let starts = [Some(video), audio].into_iter().flatten().filter_map(|track| {
+        let start = input.stream(track.index)?.start_time();
+        (start != ffi::AV_NOPTS_VALUE).then(|| Moment::from_ticks(start, track.base))
+    });
+    let first = starts.reduce(|a, b| if b < a { b } else { a }).unwrap_or(Moment::ZERO);
+    let has_zero = input.format().name() != "mpegts";
+    if has_zero && first < Moment::ZERO { Moment::ZERO } else { first }
+}
