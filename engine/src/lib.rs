@@ -27,6 +27,7 @@ pub mod manifest;
 
 pub mod asked;
 pub mod attempt;
+pub mod confine;
 pub mod revision;
 
 pub mod event;

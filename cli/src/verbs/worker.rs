@@ -4,10 +4,12 @@
 use crate::args::WorkerArgs;
 use crate::exit::{Exit, Refusal};
 use crate::wiring;
+use pipe_engine::confine::confine;
 use pipe_engine::event::Body;
-use pipe_engine::worker::run_attempt;
+use pipe_engine::worker::{read_attempt, run_attempt};
 use pipe_engine::world::World;
 use std::io::{self, Read, Stdout, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 pub(crate) fn run(args: &WorkerArgs) -> Result<Exit, Refusal> {
@@ -15,6 +17,10 @@ pub(crate) fn run(args: &WorkerArgs) -> Result<Exit, Refusal> {
     drop(std::panic::take_hook());
     if !args.alone {
         end_with_the_engine();
+    }
+    // An attempt that cannot be read is told below.
+    if let Ok(attempt) = read_attempt(&args.folder) {
+        confine(&attempt, may_use_a_gpu());
     }
     let out = Mutex::new(io::stdout());
     let succeeded = run_attempt(&args.folder, &wiring::kinds(), &World::real(), &|body| say(&out, &body))?;
@@ -28,6 +34,12 @@ fn end_with_the_engine() {
         std::process::exit(Exit::Bug as i32);
     };
     std::thread::Builder::new().name("watch-engine".to_owned()).spawn(watch).expect("the system can start one thread");
+}
+
+/// Whether there is a GPU of NVIDIA's that is not hidden from us.
+fn may_use_a_gpu() -> bool {
+    let are_hidden = std::env::var_os("CUDA_VISIBLE_DEVICES").is_some_and(|gpus| gpus.is_empty());
+    !are_hidden && Path::new("/dev/nvidiactl").exists()
 }
 
 fn say(out: &Mutex<Stdout>, body: &Body) {

@@ -12,6 +12,7 @@ mod bucket;
 mod cache;
 mod choosing;
 mod ci;
+mod confined;
 mod corpus;
 mod deadline;
 mod diff;

@@ -24,6 +24,10 @@ const QUOTED_CHARS: usize = 2000;
 /// How programs end that were killed, or that gave up by themselves: 128 and the number of the signal.
 const KILLED: i32 = 128 + 9;
 const ABORTED: i32 = 128 + 6;
+/// A file grew larger than the limit that a worker sets itself.
+const FILE_TOO_LARGE: i32 = 128 + 25;
+/// How a process ends that reads or writes what is not its own, or does what the machine cannot: Linux's numbers.
+const CRASHES: [(i32, &str); 4] = [(4, "SIGILL"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
 
 /// The outcome of an attempt whose process ended, also written into its folder. What a failed attempt left half
 /// written is removed.
@@ -161,6 +165,18 @@ fn classed(store: &Folder, prepared: &Prepared, end: &End, classes: &[ClassRule]
         let message = format!("{}: memory ran out", failure.message);
         return Failure { class: Class::OutOfMemory, code: "out_of_memory".to_owned(), message, ..failure }
             .help(format!("ask for more memory than {reserved} with `resources.memory`, or give it less to do"));
+    }
+    if prepared.launch == Launch::Worker && code == Some(FILE_TOO_LARGE) {
+        let message = format!("{}: a file grew larger than all the disk that was asked for", failure.message);
+        return Failure { class: Class::OutOfDisk, code: "file_too_large".to_owned(), message, ..failure };
+    }
+    let crash = CRASHES.iter().find(|(signal, _)| prepared.launch == Launch::Worker && code == Some(128 + signal));
+    if let Some((_, name)) = crash {
+        let message = format!("the worker {} ({name}): it crashed", failure.message);
+        return Failure { code: "crashed".to_owned(), message, ..failure }.help(
+            "a damaged or hostile file can do that to what decodes it: look at the input, or leave it out; what was \
+             finished is kept",
+        );
     }
     let places = [store.path(&prepared.attempt.output), prepared.folder.clone()];
     if let Some((folder, room)) = cause::full(places.iter().map(PathBuf::as_path)) {

@@ -238,3 +238,24 @@ fn a_failure_is_no_full_disk_when_there_is_room() {
     let failure = failure_of(&Project::new(), "echo No space left on device >&2; exit 1", "");
     assert_eq!(failure.class, Class::Failed);
 }
+
+#[test]
+fn a_worker_that_writes_more_than_the_disk_it_asked_for_is_out_of_disk() {
+    let project = Project::new();
+    project.worker("kill -XFSZ $$");
+    let failure = &project.run(&stage(BY_WORKER, "resources.disk = \"5 GB\"\n")).failures()[0];
+    assert_eq!((failure.class, failure.code.as_str()), (Class::OutOfDisk, "file_too_large"));
+    assert!(failure.message.contains("larger than all the disk that was asked for, "), "{failure:?}");
+    assert!(failure.message.ends_with("`resources.disk` asked for 5 GB"), "{failure:?}");
+}
+
+#[test]
+fn a_worker_that_crashes_says_so_and_what_to_look_at() {
+    let project = Project::new();
+    project.worker("echo at clip 7 >&2; kill -SEGV $$");
+    let failure = &project.run(&stage(BY_WORKER, "")).failures()[0];
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Failed, "crashed"));
+    assert_eq!(failure.message, "the worker was killed by signal 11 (SIGSEGV): it crashed");
+    assert!(failure.help.as_deref().unwrap().contains("look at the input"), "{failure:?}");
+    assert_eq!(failure.source.as_deref(), Some("at clip 7"));
+}
