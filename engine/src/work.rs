@@ -26,8 +26,12 @@ pub struct Work<'a> {
     world: &'a World,
     say: &'a (dyn Fn(Body) + Sync),
     remotes: Option<&'a dyn Remotes>,
+    last_word: Option<&'a LastWord<'a>>,
     made: Mutex<Made>,
 }
+
+/// Leaves a failure as the attempt's outcome, with the items that were made until then, and ends the process.
+pub type LastWord<'a> = dyn Fn(Failure, ItemCount) + Sync + 'a;
 
 #[derive(Default)]
 struct Made {
@@ -54,13 +58,27 @@ pub struct Item {
 impl<'a> Work<'a> {
     /// The inside of `attempt`. `say` carries passing events out.
     pub fn new(attempt: &'a Attempt, store: &'a Folder, world: &'a World, say: &'a (dyn Fn(Body) + Sync)) -> Self {
-        Self { attempt, store, world, say, remotes: None, made: Mutex::default() }
+        Self { attempt, store, world, say, remotes: None, last_word: None, made: Mutex::default() }
     }
 
     /// The same, with what opens sources elsewhere.
     #[must_use]
     pub fn with_remotes(self, remotes: Option<&'a dyn Remotes>) -> Self {
         Self { remotes, ..self }
+    }
+
+    /// The same, with what ends the process.
+    #[must_use]
+    pub fn with_last_word(self, last_word: &'a LastWord<'a>) -> Self {
+        Self { last_word: Some(last_word), ..self }
+    }
+
+    /// Ends the attempt while some of its threads are lost, such as in a decoder that hangs: nothing else gets a thread back.
+    /// Items stay, everything else is worth nothing. Returns only where there is no process to end.
+    pub fn give_up(&self, failure: Failure) {
+        self.discard();
+        let items = self.lock().items;
+        self.last_word.iter().for_each(|last_word| last_word(failure.clone(), items));
     }
 
     /// The stage's settings.

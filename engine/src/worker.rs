@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::secret::{self, Redactor};
 use crate::stage::Registry;
 use crate::store::Folder;
-use crate::work::{Work, store_failed};
+use crate::work::{LastWord, Work, store_failed};
 use crate::world::World;
 use serde_json::Value as Json;
 use std::fs;
@@ -19,6 +19,9 @@ use std::path::Path;
 pub const ATTEMPT: &str = "attempt.json";
 /// The name of the worker's last word inside the attempt's folder.
 pub const OUTCOME: &str = "outcome.json";
+
+/// How the process ends that was given up: as one whose attempt failed.
+const GIVEN_UP: i32 = 1;
 
 /// Runs the attempt described in `folder` and writes its outcome there. `say` carries passing events out.
 /// Returns whether the attempt succeeded.
@@ -32,10 +35,17 @@ pub fn run_attempt(
     say: &(dyn Fn(Body) + Sync),
 ) -> Result<bool, Failure> {
     let attempt = read_attempt(folder)?;
-    let outcome = outcome_of(&attempt, kinds, world, say).redacted(&Redactor::of(&secret::given()));
-    let succeeded = outcome.failure.is_none();
-    write_whole(&folder.join(OUTCOME), &outcome)?;
-    Ok(succeeded)
+    let leave = |outcome: Outcome| {
+        let outcome = outcome.redacted(&Redactor::of(&secret::given()));
+        write_whole(&folder.join(OUTCOME), &outcome).map(|()| outcome.failure.is_none())
+    };
+    let last_word = |failure: Failure, items| {
+        tracing::error!(%failure, "the attempt is given up");
+        // Without an outcome the engine says how the process ended.
+        let _ = leave(Outcome { failure: Some(failure), items, ..empty(&attempt) });
+        std::process::exit(GIVEN_UP);
+    };
+    leave(outcome_of(&attempt, kinds, world, say, &last_word))
 }
 
 /// Reads an attempt's description.
@@ -74,8 +84,8 @@ pub fn write_whole(path: &Path, value: &impl serde::Serialize) -> Result<(), Fai
     write().map_err(|e| Failure::io("write", path, &e))
 }
 
-fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(Body) + Sync)) -> Outcome {
-    let empty = Outcome {
+fn empty(attempt: &Attempt) -> Outcome {
+    Outcome {
         version: VERSION,
         id: attempt.id.clone(),
         failure: None,
@@ -83,12 +93,24 @@ fn outcome_of(attempt: &Attempt, kinds: &Registry, world: &World, say: &(dyn Fn(
         result: Json::Null,
         items: crate::attempt::ItemCount::default(),
         usage: None,
-    };
+    }
+}
+
+fn outcome_of(
+    attempt: &Attempt,
+    kinds: &Registry,
+    world: &World,
+    say: &(dyn Fn(Body) + Sync),
+    last_word: &LastWord<'_>,
+) -> Outcome {
+    let empty = empty(attempt);
     let store = match Folder::open(&attempt.store).map_err(store_failed) {
         Ok(store) => store,
         Err(failure) => return Outcome { failure: Some(failure), ..empty },
     };
-    let work = Work::new(attempt, &store, world, say).with_remotes(kinds.remotes().map(AsRef::as_ref));
+    let work = Work::new(attempt, &store, world, say)
+        .with_remotes(kinds.remotes().map(AsRef::as_ref))
+        .with_last_word(last_word);
     let result = run_kind(attempt, kinds, &work).and_then(|result| work.seal_all().map(|()| result));
     if result.is_err() {
         work.discard();

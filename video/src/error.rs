@@ -27,6 +27,8 @@ pub enum VideoErrorKind {
     Unreachable,
     /// There was no room for what was to be written.
     NoSpace,
+    /// There was no memory to be had for what was to be done.
+    OutOfMemory,
     /// The encoder or the muxer refused.
     Encoder,
 }
@@ -69,7 +71,24 @@ impl VideoError {
         Self::new(VideoErrorKind::BadOption, path, message, help)
     }
 
+    /// FFmpeg could not decode something, which is the video's fault unless memory was out.
+    pub(crate) fn decoding(path: &Path, what: &str, error: ffmpeg_next::Error) -> Self {
+        if is_out_of_memory(error) {
+            Self::out_of_memory(path, what)
+        } else {
+            Self::corrupt(path, format!("{what}: {error}"))
+        }
+    }
+
+    pub(crate) fn out_of_memory(path: &Path, doing: &str) -> Self {
+        let help = "ask for more memory, or see that the video is not one made to use it up";
+        Self::new(VideoErrorKind::OutOfMemory, path, format!("{doing}: memory ran out"), help)
+    }
+
     pub(crate) fn encoder(path: &Path, doing: &str, error: ffmpeg_next::Error) -> Self {
+        if is_out_of_memory(error) {
+            return Self::out_of_memory(path, &format!("{doing} failed"));
+        }
         if matches!(error, ffmpeg_next::Error::Other { errno } if errno == ffmpeg_next::error::ENOSPC) {
             let help = "free some space, or put the store on a larger disk";
             return Self::new(VideoErrorKind::NoSpace, path, format!("{doing} failed: the disk is full"), help);
@@ -87,4 +106,9 @@ impl VideoError {
         let help = "check that the path is right and that this user may use it";
         Self::new(VideoErrorKind::Io, path, format!("{doing} failed: {error}"), help)
     }
+}
+
+/// Whether FFmpeg got no memory: there was none, or more was asked for at once than `libav::prepare` allows.
+pub(crate) fn is_out_of_memory(error: ffmpeg_next::Error) -> bool {
+    matches!(error, ffmpeg_next::Error::Other { errno } if errno == ffmpeg_next::error::ENOMEM)
 }

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use ffmpeg_next::codec::decoder::Opened;
 use ffmpeg_next::codec::{self, decoder, threading};
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::{Dictionary, Error as AvError, Rational, ffi, format, media};
 
-use crate::error::{VideoError, VideoErrorKind};
-use crate::libav;
+use crate::error::{VideoError, VideoErrorKind, is_out_of_memory};
+use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::ranges::{Guide, RangeReader};
 use crate::time::Moment;
@@ -16,6 +17,16 @@ use crate::time::Moment;
 /// Containers that hold videos. Play lists, text art and image series are media files to FFmpeg too; a text file that
 /// was named `.mp4` by mistake would come out as a video of letters, and a play list could name any other file.
 const CONTAINERS: &str = "mov,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ivf,h264,hevc,m4v,mxf,nut,ogg,obu";
+
+/// Tracks of one file. Each costs a parser and perhaps a decoder when the file is opened; a transport stream of a whole
+/// television channel has some dozens.
+const MOST_STREAMS: &str = "256";
+/// Bytes that are looked at to find out what is in a file that has no index. FFmpeg's own number, said here so that another
+/// version does not read more of a file that never says what it is.
+const PROBED_BYTES: &str = "5000000";
+/// The largest picture that is decoded: 16384x8704, the most that any level of H.265 (7.2) and AV1 (7.3) allows. A few bytes can
+/// claim any size, and a decoder makes room for a picture before it looks at the next byte.
+const MOST_PIXELS: u64 = 16_384 * 8_704;
 
 /// One stream of the file that is read.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +47,27 @@ pub(crate) fn open_input(path: &Path) -> Result<Input, VideoError> {
 
 /// As `open_input`, of bytes that are read by ranges.
 pub(crate) fn open_ranges(media: &Media) -> Result<(Input, Guide), VideoError> {
+    let (input, guide) = open_and_look(media)?;
+    check_index(&input, media.pin()?.len, media.path())?;
+    Ok((input, guide))
+}
+
+/// Refuses an index that lists more samples than the file has bytes. A line of it takes no room in the file when all samples
+/// have one size, and some hundred bytes here.
+fn check_index(input: &Input, size: u64, path: &Path) -> Result<(), VideoError> {
+    let listed = input.streams().map(|stream| {
+        let is_video = stream.parameters().medium() == media::Type::Video;
+        let stated = u64::try_from(stream.frames()).ok().filter(|_| is_video).unwrap_or(0);
+        stated.max(raw::count_of_samples(&stream))
+    });
+    let most = listed.max().unwrap_or(0);
+    if most <= size {
+        return Ok(());
+    }
+    Err(not_a_video(path, format!("the index lists {most} samples, and the file has {size} bytes")))
+}
+
+fn open_and_look(media: &Media) -> Result<(Input, Guide), VideoError> {
     let (input, guide) = open_stream(media, false)?;
     // An index without a picture is that of a file in fragments: it does not say when pictures and sound begin.
     let is_index = input.streams().any(|stream| stream.frames() > 0);
@@ -68,12 +100,15 @@ fn containers() -> Dictionary<'static> {
     let mut options = Dictionary::new();
     options.set("format_whitelist", CONTAINERS);
     options.set("protocol_whitelist", "file");
+    options.set("max_streams", MOST_STREAMS);
+    options.set("probesize", PROBED_BYTES);
     options
 }
 
 fn told(opened: Result<Input, AvError>, path: &Path) -> Result<Input, VideoError> {
     match opened {
         Ok(input) => Ok(input),
+        Err(error) if is_out_of_memory(error) => Err(VideoError::out_of_memory(path, "opening failed")),
         Err(AvError::Other { errno }) if errno != ffmpeg_next::error::EINVAL => {
             Err(VideoError::io(path, "opening", AvError::Other { errno }))
         }
@@ -99,14 +134,37 @@ pub(crate) fn best_track(input: &Input, kind: media::Type) -> Option<Track> {
 /// Opens a decoder for the pictures of a file. Every thread that decodes has its own.
 pub(crate) fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<decoder::Video, VideoError> {
     let stream = input.stream(video.index).expect("best_track took the index from this input");
-    let refuse = |e: AvError| VideoError::unsupported(path, format!("the video stream has no working decoder: {e}"));
+    check_size(raw::coded_size(&stream), path)?;
+    let refuse = |e: AvError| match is_out_of_memory(e) {
+        true => VideoError::out_of_memory(path, "opening the decoder failed"),
+        false => VideoError::unsupported(path, format!("the video stream has no working decoder: {e}")),
+    };
     let mut decoder = codec::Context::from_parameters(stream.parameters()).map_err(refuse)?.decoder();
     decoder.set_packet_time_base(video.base);
     // One thread a decoder: clips are cut side by side, and an error belongs to the packet that was just sent.
     decoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
     // Without this, damaged pictures are painted over and handed out as if they were whole.
     decoder.check(decoder::Check::EXPLODE);
-    decoder.video().map_err(refuse)
+    let codec = decoder::find(decoder.id()).ok_or_else(|| refuse(AvError::DecoderNotFound))?;
+    let mut options = Dictionary::new();
+    options.set("max_pixels", &MOST_PIXELS.to_string());
+    decoder.open_as_with(codec, options).and_then(Opened::video).map_err(refuse)
+}
+
+/// Refuses a file whose index claims pictures that no decoder is given. What the pictures themselves claim, the decoder is
+/// told to refuse.
+fn check_size((width, height): (u32, u32), path: &Path) -> Result<(), VideoError> {
+    if u64::from(width) * u64::from(height) <= MOST_PIXELS {
+        return Ok(());
+    }
+    let message =
+        format!("the file says that its pictures are {width}x{height}, and {MOST_PIXELS} pixels are the most");
+    Err(VideoError::new(
+        VideoErrorKind::Unsupported,
+        path,
+        message,
+        "check where the file is from: no camera makes such pictures",
+    ))
 }
 
 /// Viewers count from the first stream that begins. It may begin before zero, where players hide it; but a transport

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 
 use crate::error::{VideoError, VideoErrorKind};
 use crate::media::{Block, Media, ReadFailure, Stat};
+use crate::pulse;
 
 /// The most that is read at once.
 const MOST: usize = 1 << 20;
@@ -180,7 +181,11 @@ impl RangeReader {
         }
         let (media, stat) = (self.media.clone(), self.stat.clone());
         let (at, size) = (range.start, usize::try_from(range.end - range.start).unwrap_or(MOST));
-        let read = std::thread::Builder::new().name("ahead".into()).spawn(move || read(&media, &stat, at, size));
+        let theirs = pulse::mine();
+        let read = std::thread::Builder::new().name("ahead".into()).spawn(move || {
+            pulse::work_for(theirs);
+            read(&media, &stat, at, size)
+        });
         // Without a thread it is read when it is asked for.
         self.early = read.ok().map(|read| Early { range, read });
     }
@@ -234,6 +239,7 @@ fn read(media: &Media, stat: &Stat, at: u64, size: usize) -> Result<Block, Failu
     let (mut filled, mut failures) = (0, 0);
     while filled < size {
         let place = at + filled as u64;
+        pulse::beat();
         match media.bytes().read_at(&stat.identity, place, &mut bytes[filled..]) {
             Ok(read) if read > 0 => {
                 media.was_read(read);

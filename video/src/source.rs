@@ -10,13 +10,14 @@ use ffmpeg_next::codec::{self, decoder};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Discard, Error as AvError, Packet, Rational, ffi, format, frame, media};
 
-use crate::error::{VideoError, VideoErrorKind};
+use crate::error::{VideoError, VideoErrorKind, is_out_of_memory};
 use crate::h264;
 use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::opening::{
     Track, best_track, no_video_stream, not_a_video, open_decoder, open_input, open_ranges, origin_of,
 };
+use crate::pulse;
 use crate::ranges::Guide;
 use crate::steady::Steady;
 use crate::sure::{Place, Sure};
@@ -388,10 +389,13 @@ impl Source {
     fn decode_next(&mut self, frame: &mut frame::Video) -> Result<bool, VideoError> {
         loop {
             match self.decoder.receive_frame(frame) {
-                Ok(()) => return self.without_trouble(frame.timestamp()).map(|()| true),
+                Ok(()) => {
+                    pulse::beat();
+                    return self.without_trouble(frame.timestamp()).map(|()| true);
+                }
                 Err(AvError::Eof) => return self.without_trouble(None).map(|()| false),
                 Err(error) if libav::is_again(&error) => self.feed()?,
-                Err(error) => return Err(VideoError::corrupt(&self.path, format!("decoding failed: {error}"))),
+                Err(error) => return Err(VideoError::decoding(&self.path, "decoding failed", error)),
             }
         }
     }
@@ -472,7 +476,7 @@ impl Source {
         self.draining = true;
         match self.decoder.send_eof() {
             Ok(()) | Err(AvError::Eof) => Ok(()),
-            Err(error) => Err(VideoError::corrupt(&self.path, format!("decoding failed: {error}"))),
+            Err(error) => Err(VideoError::decoding(&self.path, "decoding failed", error)),
         }
     }
 
@@ -519,7 +523,7 @@ impl Source {
             && self.sure.as_ref().is_none_or(Sure::is_wanted)
         {
             let at = packet.pts().map_or(String::new(), |pts| format!(" at {} ms", self.ms(pts)));
-            let error = VideoError::corrupt(&self.path, format!("the picture{at} cannot be decoded: {error}"));
+            let error = VideoError::decoding(&self.path, &format!("the picture{at} cannot be decoded"), error);
             self.trouble.get_or_insert(error);
         }
         Ok(())
@@ -549,6 +553,7 @@ impl Source {
         let mut packet = Packet::empty();
         let complaints = libav::complaints();
         let read = packet.read(&mut self.input);
+        pulse::beat();
         if self.is_wary && self.sure.is_none() && libav::complaints() > complaints {
             let error = VideoError::corrupt(&self.path, "the container is damaged in the part that was read");
             self.trouble.get_or_insert(error);
@@ -568,6 +573,7 @@ impl Source {
             Err(AvError::InvalidData) => {
                 Err(VideoError::corrupt(&self.path, "the container is damaged in the part that was read"))
             }
+            Err(error) if is_out_of_memory(error) => Err(VideoError::out_of_memory(&self.path, "reading failed")),
             Err(error) => Err(VideoError::io(&self.path, "reading", error)),
         }
     }

@@ -10,6 +10,7 @@ mod sheet;
 mod source;
 mod thumbs;
 mod times;
+mod watch;
 
 use crate::jsonl;
 use crate::records::{CLIPS, ClipRecord, ClipStatus, Ends, PLAYS, Ticks};
@@ -23,7 +24,7 @@ use pipe_engine::manifest::FileEntry;
 use pipe_engine::stage::{ConfigProblem, Format, Probe, Probed, StageKind, read_config};
 use pipe_engine::units::Millis;
 use pipe_engine::work::{Item, Work};
-use pipe_video::{Counting, CutOptions, CutPlan, CutReport, VideoError, VideoErrorKind, counting, versions};
+use pipe_video::{At, Counting, CutOptions, CutPlan, CutReport, VideoError, VideoErrorKind, counting, versions};
 use plays::{Asking, Part, Play, Shift, ends, play, plays};
 use progress::Progress;
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
@@ -350,12 +351,20 @@ impl Cutting<'_> {
         }
         outcomes.extend(self.taken(&found)?);
         let outcomes = Mutex::new(outcomes);
-        plan.run(work.cpu(), &|place, report| {
-            let (number, part) = missing[place];
+        let told = |place: usize, report| {
+            let (number, part): (usize, _) = missing[place];
             let outcome = self.cut(&self.clips[number], part, report);
             self.job.progress.one_more(outcome.record.size);
             outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
-        });
+        };
+        let give_up = |at| {
+            let play = match at {
+                At::Clip(place) => missing.get(place).map(|(number, _)| self.clips[*number].play.id.as_str()),
+                At::Source => None,
+            };
+            work.give_up(watch::hanging(play, self.video.uri()));
+        };
+        watch::watched(&plan.pulse(), watch::PATIENCE, &give_up, || plan.run(work.cpu(), &told));
         let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_by_key(|(number, _)| *number);
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
@@ -431,6 +440,7 @@ fn trouble(error: &VideoError) -> Trouble {
         | VideoErrorKind::Io
         | VideoErrorKind::Unreachable
         | VideoErrorKind::NoSpace
+        | VideoErrorKind::OutOfMemory
         | VideoErrorKind::Encoder => Trouble::Task(failure),
     }
 }
@@ -446,6 +456,7 @@ pub(crate) fn video_failure(error: &VideoError) -> Failure {
         VideoErrorKind::Changed => (Class::Failed, "video_changed"),
         VideoErrorKind::BadOption => (Class::Failed, "bad_option"),
         VideoErrorKind::NoSpace => (Class::OutOfDisk, "disk_full"),
+        VideoErrorKind::OutOfMemory => (Class::OutOfMemory, "out_of_memory"),
         VideoErrorKind::Io => (Class::Failed, "io"),
         VideoErrorKind::Unreachable => (Class::Transient, "source_unreachable"),
         VideoErrorKind::Encoder => (Class::Failed, "encoder"),

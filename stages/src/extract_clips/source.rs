@@ -50,6 +50,11 @@ impl Source {
         Ok(Self { media, key: blake3, uri: written, size, identity })
     }
 
+    /// What the spec names.
+    pub(super) fn uri(&self) -> &str {
+        &self.uri
+    }
+
     /// Where a clip of it is from.
     pub(super) fn provenance(&self, report: &CutReport) -> Provenance {
         Provenance {

@@ -13,6 +13,7 @@ use crate::encode::open_edge;
 use crate::error::VideoError;
 use crate::h264::{AvcC, annex_b, is_picture};
 use crate::libav::{self, raw};
+use crate::pulse;
 use crate::source::Source;
 
 /// Encoders that are open at once; for more clips the group is decoded again.
@@ -98,6 +99,7 @@ impl EdgeMaker {
 
 impl Edge {
     fn push(&mut self, frame: &mut frame::Video, joinable: &Joinable) -> Result<(), String> {
+        pulse::beat();
         let time = frame.timestamp().filter(|time| self.times.contains(time));
         let Some(time) = time else { return Ok(()) };
         if self.expected.get(self.seen) != Some(&time) {

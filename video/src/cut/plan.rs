@@ -22,6 +22,7 @@ use crate::cut::whole::{Way, cut_whole};
 use crate::cut::{CutMode, CutOptions};
 use crate::error::{VideoError, VideoErrorKind};
 use crate::media::Media;
+use crate::pulse::{At, Pulse};
 use crate::source::Source;
 use crate::survey::Survey;
 use crate::time::{Moment, Stretch};
@@ -34,6 +35,7 @@ pub struct CutPlan {
     media: Media,
     options: CutOptions,
     clips: Vec<(Stretch, PathBuf)>,
+    pulse: Pulse,
 }
 
 /// A video that clips are cut out of, one at a time.
@@ -74,13 +76,18 @@ impl Cutter {
 impl CutPlan {
     /// A plan without clips.
     pub fn new(media: Media, options: CutOptions) -> Self {
-        CutPlan { media, options, clips: Vec::new() }
+        CutPlan { media, options, clips: Vec::new(), pulse: Pulse::default() }
     }
 
     /// Adds a clip of the frames whose time lies in `[start_ms, end_ms)`, to be written to `out`. Returns its number.
     pub fn add(&mut self, span: impl Into<Stretch>, out: &Path) -> usize {
         self.clips.push((span.into(), out.to_owned()));
         self.clips.len() - 1
+    }
+
+    /// Tells whether the threads that cut get on, while they do.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Cuts all clips on so many threads, and tells of each what became of it. The number of threads changes how long
@@ -126,6 +133,7 @@ struct Smart {
 impl<'a> Run<'a> {
     fn begin(plan: &'a CutPlan, told: &'a Told<'a>) -> Result<Self, VideoError> {
         plan.options.check(plan.media.path())?;
+        let _at = plan.pulse.begin(At::Source);
         let source = plan.media.open()?;
         let clock = Clock::of(&source, &plan.options);
         let (survey, whole) = (OnceLock::new(), Mutex::default());
@@ -179,6 +187,7 @@ impl<'a> Run<'a> {
     }
 
     fn encode_whole(&self, clip: usize, why: String, open: &mut Option<Source>) -> Result<CutReport, VideoError> {
+        let _at = self.plan.pulse.begin(At::Clip(clip));
         let (span, out) = &self.plan.clips[clip];
         let source = match open {
             Some(source) => source,
@@ -213,7 +222,11 @@ impl<'a> Run<'a> {
 
     /// What reading all of the source tells. It is done once.
     fn survey(&self) -> Result<Arc<Survey>, VideoError> {
-        let read = || Survey::of(&mut self.plan.media.open()?, self.clock.frame_ticks).map(Arc::new);
+        let read = || {
+            let _at = self.plan.pulse.begin(At::Source);
+            Survey::of(&mut self.plan.media.open()?, self.clock.frame_ticks).map(Arc::new)
+        };
+        let _resting = self.plan.pulse.rest();
         self.survey.get_or_init(read).clone()
     }
 
@@ -227,8 +240,7 @@ impl<'a> Run<'a> {
             Err(error) => return self.give_up(smart, &error.message),
         };
         loop {
-            let fed = lock(&smart.feeder).next();
-            match fed {
+            match self.next(smart) {
                 None => return,
                 Some(Fed::Refused { clip, why }) => self.refuse(smart, clip, why),
                 Some(Fed::Unit(unit)) => self.deliver(smart, unit, &mut maker),
@@ -236,7 +248,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn next(&self, smart: &Smart) -> Option<Fed> {
+        let mut feeder = lock(&smart.feeder);
+        let _at = self.plan.pulse.begin(At::Source);
+        feeder.next()
+    }
+
     fn deliver(&self, smart: &Smart, unit: Unit, maker: &mut EdgeMaker) {
+        let _at = unit.shares.first().map(|share| self.plan.pulse.begin(At::Clip(share.clip)));
         let parts = unit.shares.iter().filter_map(|share| share.part.as_ref());
         let has_edge = |times: &std::ops::Range<i64>| unit.group.times().any(|time| times.contains(&time));
         let ranges: Vec<_> = parts.map(|part| part.encoded.clone()).filter(has_edge).collect();

@@ -1,5 +1,6 @@
 //! Brings decoded frames into the form a clip asks for: size, pixels, and how many of them a second.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::software::scaling;
@@ -28,6 +29,13 @@ pub(super) struct Shaper {
     on_screen: Option<frame::Video>,
     next: i64,
     out: PathBuf,
+}
+
+/// A frame, and the ticks of the clip at each of which it is encoded. It may be many: a picture that stands for a minute is one
+/// frame of the source.
+pub(super) struct Shown {
+    pub(super) frame: frame::Video,
+    pub(super) ticks: Range<i64>,
 }
 
 /// The pictures an encoder is told of, when the source's are `pictures`.
@@ -91,8 +99,8 @@ impl Shaper {
         })
     }
 
-    /// Takes a frame that is shown `ticks` after the clip's first, and gives those that can be encoded now.
-    pub(super) fn push(&mut self, frame: &mut frame::Video, ticks: i64) -> Result<Vec<frame::Video>, VideoError> {
+    /// Takes a frame that is shown `ticks` after the clip's first, and gives what can be encoded now.
+    pub(super) fn push(&mut self, frame: &mut frame::Video, ticks: i64) -> Result<Option<Shown>, VideoError> {
         if form_of(frame) != self.form {
             self.scaler = scaler(frame, self.asked, &self.from)?;
             self.form = form_of(frame);
@@ -104,35 +112,28 @@ impl Shaper {
                 scaler.run(frame, &mut ready).map_err(|e| VideoError::encoder(&self.out, "converting", e))?;
             }
         }
-        ready.set_pts(Some(ticks));
         // The decoder's word for how the picture was coded would be an order to the encoder.
         ready.set_kind(picture::Type::None);
         if self.grid.is_none() {
-            return Ok(vec![ready]);
+            return Ok(Some(Shown { frame: ready, ticks: ticks..ticks + 1 }));
         }
         let shown = self.show_until(ticks);
         self.on_screen = Some(ready);
         Ok(shown)
     }
 
-    /// The frames that remain when the last one is shown until `ticks`.
-    pub(super) fn finish(&mut self, ticks: i64) -> Vec<frame::Video> {
+    /// What remains when the last frame is shown until `ticks`.
+    pub(super) fn finish(&mut self, ticks: i64) -> Option<Shown> {
         self.show_until(ticks)
     }
 
-    /// The frame on screen, at every tick of the grid before a moment.
-    fn show_until(&mut self, ticks: i64) -> Vec<frame::Video> {
-        let (Some(grid), Some(frame)) = (self.grid, &self.on_screen) else { return Vec::new() };
+    /// The frame on screen, which another one follows at a moment.
+    fn show_until(&mut self, ticks: i64) -> Option<Shown> {
+        let (grid, frame) = (self.grid?, self.on_screen.take()?);
         let until = Moment::from_ticks(ticks, self.base).first_tick(grid);
-        let shown = (self.next..until).map(|tick| {
-            let mut copy = frame.clone();
-            copy.set_pts(Some(tick));
-            copy.set_kind(picture::Type::None);
-            copy
-        });
-        let shown = shown.collect();
+        let ticks = self.next..until;
         self.next = self.next.max(until);
-        shown
+        Some(Shown { frame, ticks })
     }
 }
 

@@ -10,11 +10,12 @@ use crate::cut::join::first_heard;
 use crate::cut::report::CutReport;
 use crate::cut::shape::{Shaper, asked};
 use crate::cut::ticks::{Clock, out_of_range};
-use crate::cut::{CutMode, CutOptions};
+use crate::cut::{CutMode, CutOptions, shape};
 use crate::encode::{ColorTags, Pictures, open_named};
 use crate::error::VideoError;
 use crate::libav::{self, raw};
 use crate::mux::Mp4;
+use crate::pulse;
 use crate::source::{Source, TickSpan};
 use crate::survey::Survey;
 use crate::time::Stretch;
@@ -240,8 +241,11 @@ impl ClipWriter {
         self.encode(ready)
     }
 
-    fn encode(&mut self, ready: Vec<frame::Video>) -> Result<(), VideoError> {
-        for frame in ready {
+    fn encode(&mut self, ready: Option<shape::Shown>) -> Result<(), VideoError> {
+        let Some(shape::Shown { mut frame, ticks }) = ready else { return Ok(()) };
+        for tick in ticks {
+            frame.set_pts(Some(tick));
+            pulse::beat();
             self.encoder.send_frame(&frame).map_err(|e| VideoError::encoder(&self.out, "encoding", e))?;
             self.frames += 1;
             self.write_encoded()?;

@@ -30,6 +30,12 @@ unsafe extern "C" fn complain<Rest>(_: *mut c_void, level: c_int, _: *const c_ch
     }
 }
 
+/// Has FFmpeg refuse itself more memory at once than so much.
+pub(crate) fn limit_allocations(most: usize) {
+    // SAFETY: the function stores one number that FFmpeg reads before it allocates.
+    unsafe { ffi::av_max_alloc(most) }
+}
+
 /// Goes to a byte of the file. `false`: the container cannot be read from there.
 pub(crate) fn seek_byte(input: &mut Input, at: i64) -> bool {
     // SAFETY: the context is that of an open input, and `&mut` makes this the only access.
@@ -181,6 +187,13 @@ pub(crate) struct Sample {
     /// When it is decoded, in ticks of the stream.
     pub(crate) dts: i64,
     pub(crate) is_key: bool,
+}
+
+/// How many samples the container's index lists of a stream.
+pub(crate) fn count_of_samples(stream: &Stream<'_>) -> u64 {
+    // SAFETY: the call reads one number of a stream of an open input.
+    let count = unsafe { ffi::avformat_index_get_entries_count(stream.as_ptr()) };
+    u64::try_from(count).unwrap_or(0)
 }
 
 /// A stream's samples as the container's index lists them, in the order they are decoded.

@@ -9,6 +9,7 @@ mod cutting;
 mod devices;
 mod film;
 mod golden;
+mod hostile;
 mod made;
 mod pictures;
 mod ranges;
