@@ -90,6 +90,10 @@ pub(crate) struct ClipRecord {
     /// How many of its frames were encoded.
     #[serde(default)]
     pub(crate) frames_encoded: u64,
+    /// The timecode of the video's first frame, from which the play's timecodes were counted. Absent when it has none, or the
+    /// play's times are no timecodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start_timecode: Option<String>,
     /// Asked for, with its padding, in exact seconds on the video's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) asked: Option<Ends>,

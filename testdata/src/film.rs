@@ -47,6 +47,7 @@ fn options(recipe: &Recipe) -> WriterOptions {
         encode: EncodeOptions { crf: 26, preset: Preset::Superfast },
         audio_rate: Some(sound::RATE),
         matrix: Some(Matrix::Bt709),
+        timecode: None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::libav::raw;
 use crate::media::Media;
 use crate::source::Source;
 use crate::time::{Exact, Moment, Ratio};
+use crate::timecode::Timecode;
 
 use ffmpeg_next::{Rational, ffi};
 
@@ -17,6 +18,8 @@ pub struct Counting {
     pub rate: Option<Ratio>,
     /// When the last frame is over, as the index states it. `None`: it states nothing.
     pub end: Option<Exact>,
+    /// The timecode of the first frame. `None`: the video carries none.
+    pub timecode: Option<Timecode>,
 }
 
 /// Reads from a video's index how its frames can be counted. The pictures themselves are not read.
@@ -28,7 +31,20 @@ pub fn counting(media: &Media) -> Result<Counting, VideoError> {
     let start = source.stream().start_time();
     let start = if start == ffi::AV_NOPTS_VALUE { 0 } else { start };
     let first = Moment::from_ticks(start, source.video().base).minus(source.origin());
-    Ok(Counting { first: Exact::of(first), rate: rate_of(&source), end: source.stated_end().map(Exact::of) })
+    Ok(Counting {
+        first: Exact::of(first),
+        rate: rate_of(&source),
+        end: source.stated_end().map(Exact::of),
+        timecode: timecode_of(&source),
+    })
+}
+
+/// The timecode that the video starts with: that of its pictures, which FFmpeg takes from the timecode track of an MP4 or MOV, or
+/// that of the whole file, as in MXF.
+fn timecode_of(source: &Source) -> Option<Timecode> {
+    let of_pictures = source.stream().metadata().get("timecode").map(str::to_owned);
+    let told = of_pictures.or_else(|| source.input().metadata().get("timecode").map(str::to_owned));
+    told?.parse().ok()
 }
 
 /// The rate that every frame of the index keeps to within a tick; without an index, the one that the container states

@@ -6,6 +6,7 @@
 
 mod error;
 mod time;
+mod timecode;
 
 mod libav;
 
@@ -53,5 +54,6 @@ pub use probe::{VideoInfo, probe};
 pub use pulse::{At, Pulse};
 pub use sheet::{contact_sheet, tensor_sheet};
 pub use time::{Exact, Ratio, Span, Stretch};
+pub use timecode::Timecode;
 pub use versions::versions;
 pub use writer::{Matrix, Writer, WriterOptions};

@@ -10,6 +10,7 @@ use ffmpeg_next::{Dictionary, Error as AvError, Packet, Rational};
 
 use crate::error::VideoError;
 use crate::libav::{self, raw};
+use crate::timecode::Timecode;
 
 /// An MP4 that is being written. Dropped unfinished, it removes its file.
 pub(crate) struct Mp4 {
@@ -82,6 +83,13 @@ impl Mp4 {
             raw::set_display_matrix(&mut stream, matrix);
         }
         Ok(number)
+    }
+
+    /// Has the file carry the timecode of its first frame, in a track of its own.
+    pub(crate) fn set_timecode(&mut self, timecode: Timecode) {
+        let mut metadata = Dictionary::new();
+        metadata.set("timecode", &timecode.to_string());
+        self.output.set_metadata(metadata);
     }
 
     /// Writes the header; from here on, packets are taken.

@@ -12,6 +12,7 @@ use crate::error::VideoError;
 use crate::libav;
 use crate::mux::Mp4;
 use crate::time::Ratio;
+use crate::timecode::Timecode;
 
 /// What a written video is to be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct WriterOptions {
     pub audio_rate: Option<u32>,
     /// The matrix that the YUV values are tagged with. Limited range.
     pub matrix: Option<Matrix>,
+    /// The timecode of the first frame. `None`: the video carries none.
+    pub timecode: Option<Timecode>,
 }
 
 /// A tag for the matrix between RGB and YUV.
@@ -89,6 +92,7 @@ impl Writer {
         let mut mp4 = Mp4::create(path)?;
         mp4.add_encoded(&video, Some(rate), None)?;
         let audio = options.audio_rate.map(|rate| AudioTrack::open(rate, &mut mp4, path)).transpose()?;
+        options.timecode.iter().for_each(|timecode| mp4.set_timecode(*timecode));
         mp4.start()?;
         let picture = frame::Video::new(Pixel::YUV420P, options.width, options.height);
         Ok(Writer { path: path.to_owned(), mp4, video, picture, frames: 0, audio })

@@ -36,8 +36,8 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 use times::TimesName;
 
-/// Raised whenever the same play of the same video would give other bytes. 3: records tell what became of each clip.
-const CODE: u32 = 3;
+/// Raised whenever the same play of the same video would give other bytes. 4: timecodes are counted from the video's own.
+const CODE: u32 = 4;
 /// What of a play's id may stand in a file's name as it is.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 /// What of an angle's name may stand in a folder's name as it is: a dot may not, since two of them lead upwards.
@@ -156,6 +156,7 @@ fn record(play: &Play, cell: &Cell, angle: Option<String>, several: bool) -> Cli
         why: String::new(),
         frames_copied: 0,
         frames_encoded: 0,
+        start_timecode: None,
         asked: None,
         unpadded: None,
         clamped: None,
@@ -171,6 +172,7 @@ fn placed(record: ClipRecord, part: &Part) -> ClipRecord {
         start_ms: part.cut[0].ms(),
         end_ms: part.cut[1].ms(),
         asked: Some(ends(part.asked)),
+        start_timecode: part.start_timecode.map(|timecode| timecode.to_string()),
         unpadded: (part.play != part.asked).then(|| ends(part.play)),
         clamped: part.clamped(),
         ..record

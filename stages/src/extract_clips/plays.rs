@@ -1,12 +1,12 @@
 //! Rows of plays -> which part of a video each one asks for: times, the camera's clock, padding, and where the video ends.
 
 use super::seconds::Seconds;
-use super::times::{Mark, TimesName};
+use super::times::{Mark, StartTimecode, TimesName};
 use crate::columns::{no_column, text, wrong};
 use crate::records::{Clamped, Ends, Row};
 use pipe_engine::failure::Failure;
 use pipe_engine::units::Millis;
-use pipe_video::{Counting, Stretch};
+use pipe_video::{Counting, Stretch, Timecode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value as Json;
@@ -114,6 +114,8 @@ impl Shift {
 /// What is asked of every play.
 pub(super) struct Asking {
     pub(super) times: TimesName,
+    /// Which timecode the video's first frame has.
+    pub(super) start: StartTimecode,
     pub(super) before: Millis,
     pub(super) after: Millis,
 }
@@ -165,6 +167,8 @@ pub(super) fn play(row: Row, times: TimesName) -> Result<Play, Failure> {
 /// The part of a video that a play asks for.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
+    /// The timecode of the video's first frame, where times were counted from it.
+    pub(super) start_timecode: Option<Timecode>,
     /// Where the play itself lies, and what was asked for with padding.
     pub(super) play: [Seconds; 2],
     pub(super) asked: [Seconds; 2],
@@ -203,11 +207,12 @@ impl Play {
     ) -> Result<Part, Failure> {
         let marks = self.marks.clone()?;
         let on_row = || Json::Object(self.row.clone()).to_string();
+        let start_timecode = asking.start.of(asking.times, counting);
         let moment = |mark: Mark, column: &str| {
             let told = |(message, help): (String, &str)| {
                 Failure::failed("bad_time", format!("column `{column}`: {message}")).on(on_row()).help(help)
             };
-            mark.moment(counting).map_err(told)
+            mark.moment(counting, start_timecode).map_err(told)
         };
         let [from, to] = asking.times.columns();
         let shift = shift.map_or(Ok(Seconds::ZERO), |shift| shift.of(&self.row))?;
@@ -228,6 +233,6 @@ impl Play {
         let padding = |Millis(ms): Millis| Seconds::from_ms(i64::try_from(ms).unwrap_or(i64::MAX / 2));
         let asked = [start - padding(asking.before), end + padding(asking.after)];
         let last = counting.and_then(|counting| counting.end).map_or(asked[1], |last| end.max(last.into()));
-        Ok(Part { play: [start, end], asked, cut: [asked[0].max(Seconds::ZERO), asked[1].min(last)] })
+        Ok(Part { start_timecode, play: [start, end], asked, cut: [asked[0].max(Seconds::ZERO), asked[1].min(last)] })
     }
 }

@@ -1,7 +1,7 @@
 //! What a spec says of a stage that cuts clips -> which angles, which parts of them, and how they are cut.
 
 use super::plays::{Asking, Sync};
-use super::times::TimesName;
+use super::times::{StartTimecode, TimesName};
 use pipe_engine::ids::{Cell, scalar};
 use pipe_engine::stage::{ConfigProblem, InputSource, OneResult};
 use pipe_engine::units::Millis;
@@ -29,6 +29,10 @@ pub(super) struct Config {
     /// What the plays' times are: `ms`, `timecode` or `frame`. Default: `ms`.
     #[serde(default)]
     pub(super) times: TimesName,
+    /// The timecode of the video's first frame, from which timecodes are counted: `video`, or one such as `10:00:00:00`. Only with
+    /// `times = "timecode"`. Default: `video`, that is the one that the video carries, or `00:00:00:00` if it carries none.
+    #[serde(default)]
+    pub(super) start_timecode: Option<StartTimecode>,
     /// What is added to the plays' times to get those of the video, since cameras do not start together: `"-1.5s"`, or one for
     /// each angle, as in `{ FAR_LEFT = "0s", NEAR_LEFT = "-1.5s" }`. Instead of an offset, `{ column = "offset_ms" }` takes
     /// that of a column. Default: nothing.
@@ -149,6 +153,10 @@ impl Config {
             let message = format!("{} is no share of the clips", self.min_success);
             return Err(ConfigProblem::new("min_success", message).help("0.9 lets one clip of ten fail"));
         }
+        if self.start_timecode.is_some() && self.times != TimesName::Timecode {
+            let message = "the plays' times are no timecodes";
+            return Err(ConfigProblem::new("start_timecode", message).help("add `times = \"timecode\"`, or use `sync`"));
+        }
         let shaped = [("size", self.size.is_some()), ("fps", self.fps.is_some()), ("pixels", self.pixels.is_some())];
         match shaped.iter().find(|(_, given)| *given && !matches!(self.mode, ModeName::Encode)) {
             Some((field, _)) => {
@@ -160,7 +168,12 @@ impl Config {
     }
 
     pub(super) fn asking(&self) -> Asking {
-        Asking { times: self.times, before: self.pad_before, after: self.pad_after }
+        Asking {
+            times: self.times,
+            start: self.start_timecode.unwrap_or_default(),
+            before: self.pad_before,
+            after: self.pad_after,
+        }
     }
 
     /// The angles of a task, and what is known of them: those of `videos`, or the one of its cell.

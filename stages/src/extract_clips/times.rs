@@ -4,10 +4,11 @@ use super::seconds::Seconds;
 use crate::columns::{no_column, wrong};
 use crate::records::Row;
 use pipe_engine::failure::Failure;
-use pipe_video::{Counting, Ratio};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use pipe_video::{Counting, Ratio, Timecode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 
 /// What the plays' columns hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -17,7 +18,8 @@ pub(super) enum TimesName {
     #[default]
     Ms,
     /// Columns `start` and `end`: `00:12:34.567`, or `00:12:34:15` and `00:12:34;15`, of which the last number counts frames
-    /// and `;` says that the count drops numbers, as it does at 29.97 and 59.94 frames a second. The video's first frame is 0.
+    /// and `;` says that the count drops numbers, as it does at 29.97 and 59.94 frames a second. The video's first frame has the
+    /// timecode that `start_timecode` says.
     Timecode,
     /// Columns `start_frame` and `end_frame`: numbers of frames, of which the video's first is 0.
     Frame,
@@ -58,6 +60,47 @@ impl TimesName {
     }
 }
 
+/// Which timecode the first frame of a video has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum StartTimecode {
+    /// The one that the video carries, or `00:00:00:00`.
+    #[default]
+    Video,
+    At(Timecode),
+}
+
+impl StartTimecode {
+    /// The timecode that times of a video are counted from. `None`: they are counted from 0.
+    pub(super) fn of(self, times: TimesName, counting: Option<&Counting>) -> Option<Timecode> {
+        match (times, self) {
+            (TimesName::Ms | TimesName::Frame, _) => None,
+            (TimesName::Timecode, Self::Video) => counting?.timecode,
+            (TimesName::Timecode, Self::At(timecode)) => Some(timecode),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StartTimecode {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match String::deserialize(from)?.as_str() {
+            "video" => Ok(Self::Video),
+            text => text.parse().map(Self::At).map_err(|e| de::Error::custom(format!("{e}, or `video`"))),
+        }
+    }
+}
+
+impl JsonSchema for StartTimecode {
+    fn schema_name() -> Cow<'static, str> {
+        "StartTimecode".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "examples": ["video", "10:00:00:00", "10:00:00;00"] })
+    }
+}
+
 /// A moment as a row writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -71,22 +114,72 @@ pub(super) enum Mark {
 
 impl Mark {
     /// The moment in a video whose frames are counted so. `Err` says why there is none, and what to do.
-    pub(super) fn moment(self, counting: Option<&Counting>) -> Result<Seconds, (String, &'static str)> {
+    pub(super) fn moment(
+        self,
+        counting: Option<&Counting>,
+        start: Option<Timecode>,
+    ) -> Result<Seconds, (String, &'static str)> {
+        if let Some(start) = start {
+            return self.moment_after(start, counting);
+        }
         let number = match self {
             Self::At(moment) => return Ok(moment),
             Self::Frame(number) => Ok(number),
             Self::Counted { .. } => Err(()),
         };
-        let rate = counting.and_then(|counting| counting.rate).ok_or((
-            "the frames of the video do not come at one rate, so that a number of frames is no time".to_owned(),
-            "give milliseconds: `times = \"ms\"`",
-        ))?;
+        let rate = rate_of(counting)?;
         let number = match number {
             Ok(number) => number,
             Err(()) => self.frame(rate)?,
         };
-        let first = counting.map_or(Seconds::ZERO, |counting| counting.first.into());
-        Ok(first + Seconds::ratio(i128::from(number) * i128::from(rate.den), rate.num.into()))
+        Ok(first_of(counting) + length(number, rate))
+    }
+
+    /// The moment in a video whose first frame has a timecode. The count begins anew at midnight, and so may the video.
+    fn moment_after(self, start: Timecode, counting: Option<&Counting>) -> Result<Seconds, (String, &'static str)> {
+        let (passed, day) = match self {
+            // What has a fraction of a second was read from a clock; so much has passed on it since the start.
+            Self::At(moment) => (moment - clock(start, counting)?, Seconds::ratio(24 * 3600, 1)),
+            mark => mark.counted_after(start, rate_of(counting)?)?,
+        };
+        let end = counting.and_then(|counting| counting.end).map(Seconds::from);
+        let found = [passed, passed + day].into_iter().find(|passed| *passed >= Seconds::ZERO);
+        let is_inside = |moment: &Seconds| passed >= Seconds::ZERO || end.is_none_or(|end| *moment <= end);
+        found.map(|passed| first_of(counting) + passed).filter(is_inside).ok_or_else(|| {
+            let message = format!("it lies before the first frame of the video, which is {start}");
+            (message, "check that the play belongs to this video, or set `start_timecode`")
+        })
+    }
+
+    /// How much later than a timecode it is counted, perhaps less than nothing, and how long a day is by the count.
+    fn counted_after(self, start: Timecode, rate: Ratio) -> Result<(Seconds, Seconds), (String, &'static str)> {
+        let began = Self::from(start);
+        began.check_same_count(self)?;
+        let drops = matches!(self, Self::Counted { drops: true, .. });
+        let day = Self::Counted { minutes: 24 * 60, seconds: 0, frames: 0, drops };
+        let [mark, day] = [self.frame(rate)?, day.frame(rate)?].map(|number| length(number, rate));
+        let began = began.frame(rate).map_err(|(message, _)| {
+            let help = "set `start_timecode` to that of the video's first frame";
+            (format!("the video is said to start at {start}: {message}"), help)
+        })?;
+        Ok((mark - length(began, rate), day))
+    }
+
+    /// Two counts go together when both drop numbers or neither does. At the very start there is nothing to count yet.
+    fn check_same_count(self, other: Self) -> Result<(), (String, &'static str)> {
+        let (Self::Counted { minutes, seconds, frames, drops }, Self::Counted { drops: others, .. }) = (self, other)
+        else {
+            return Ok(());
+        };
+        if drops == others || (minutes, seconds, frames) == (0, 0, 0) {
+            return Ok(());
+        }
+        let (message, help) = if drops {
+            ("the video's timecode drops numbers, and this one does not", "write `;` before the number of frames")
+        } else {
+            ("the video's timecode drops no numbers, and this one does", "write `:` before the number of frames")
+        };
+        Err((message.to_owned(), help))
     }
 
     /// The number of the frame that is counted so, by the rules of SMPTE ST 12-1: frames are counted at the whole rate next to
@@ -119,6 +212,44 @@ impl Mark {
         }
         Ok((minutes * 60 + seconds) * whole + frames - dropped * (minutes - minutes / 10))
     }
+}
+
+impl From<Timecode> for Mark {
+    fn from(timecode: Timecode) -> Self {
+        Self::Counted {
+            minutes: u64::from(timecode.hours) * 60 + u64::from(timecode.minutes),
+            seconds: timecode.seconds.into(),
+            frames: timecode.frames.into(),
+            drops: timecode.drops,
+        }
+    }
+}
+
+/// What a clock shows at a timecode.
+fn clock(timecode: Timecode, counting: Option<&Counting>) -> Result<Seconds, (String, &'static str)> {
+    let minutes = i128::from(timecode.hours) * 60 + i128::from(timecode.minutes);
+    let whole = Seconds::ratio(minutes * 60 + i128::from(timecode.seconds), 1);
+    match timecode.frames {
+        0 => Ok(whole),
+        frames => Ok(whole + length(frames.into(), rate_of(counting)?)),
+    }
+}
+
+fn rate_of(counting: Option<&Counting>) -> Result<Ratio, (String, &'static str)> {
+    counting.and_then(|counting| counting.rate).ok_or((
+        "the frames of the video do not come at one rate, so that a number of frames is no time".to_owned(),
+        "give milliseconds: `times = \"ms\"`",
+    ))
+}
+
+/// When the video's first frame is shown.
+fn first_of(counting: Option<&Counting>) -> Seconds {
+    counting.map_or(Seconds::ZERO, |counting| counting.first.into())
+}
+
+/// How long so many frames are shown.
+fn length(frames: u64, rate: Ratio) -> Seconds {
+    Seconds::ratio(i128::from(frames) * i128::from(rate.den), rate.num.into())
 }
 
 /// `HH:MM:SS`, `HH:MM:SS.mmm`, `HH:MM:SS:FF` or `HH:MM:SS;FF`.
@@ -157,7 +288,7 @@ mod tests {
     const TWICE: Ratio = Ratio { num: 60_000, den: 1001 };
 
     fn counting(rate: Ratio) -> Counting {
-        Counting { first: Exact { num: 0, den: 1 }, rate: Some(rate), end: None }
+        Counting { first: Exact { num: 0, den: 1 }, rate: Some(rate), end: None, timecode: None }
     }
 
     fn frame(text: &str, rate: Ratio) -> Result<u64, String> {
@@ -189,9 +320,62 @@ mod tests {
     #[test]
     fn a_count_that_drops_keeps_to_the_clock_on_the_wall() {
         // After an hour of drop-frame count, an hour has passed but for 3.6 ms.
-        let moment = timecode("01:00:00;00").unwrap().moment(Some(&counting(NTSC))).unwrap();
+        let moment = timecode("01:00:00;00").unwrap().moment(Some(&counting(NTSC)), None).unwrap();
         assert_eq!(moment, Seconds::ratio(107_892 * 1001, 30_000));
         assert_eq!(moment.ms(), 3_599_996);
+    }
+
+    /// How far into a video that starts at one timecode another one lies.
+    fn after(text: &str, start: &str, rate: Ratio, end: Option<i64>) -> Result<Seconds, String> {
+        let counting = Counting { end: end.map(|seconds| Exact { num: seconds, den: 1 }), ..counting(rate) };
+        let mark = timecode(text).unwrap();
+        mark.moment(Some(&counting), Some(start.parse().unwrap())).map_err(|(message, _)| message)
+    }
+
+    #[test]
+    fn timecodes_are_counted_from_that_of_the_first_frame() {
+        // By hand, with ST 12-1: from 10:00:00;00 to 10:01:00;02 the numbers ;00 and ;01 of a minute are left out, so that 1800
+        // frames lie between; in ten minutes 17,982 do.
+        let pal = Ratio { num: 25, den: 1 };
+        let cases = [
+            ("10:00:05:00", "10:00:00:00", pal, 125),
+            ("10:00:05:03", "10:00:00:24", pal, 104),
+            ("10:00:00;00", "10:00:00;00", NTSC, 0),
+            ("10:01:00;02", "10:00:00;00", NTSC, 1800),
+            ("10:10:00;00", "10:00:00;00", NTSC, 17_982),
+            ("11:00:00;00", "10:00:00;00", NTSC, 107_892),
+            ("11:00:00:00", "10:00:00:00", NTSC, 108_000),
+            ("10:01:00;04", "10:00:00;00", TWICE, 3600),
+            // Over midnight: the last second of the day has its thirty numbers, and the first of the next day, too.
+            ("00:00:01;00", "23:59:59;00", NTSC, 60),
+            ("00:00:01:00", "23:59:59:00", NTSC, 60),
+            ("00:00:00;02", "00:00:00:00", NTSC, 2),
+        ];
+        for (text, start, rate, number) in cases {
+            let moment = Seconds::ratio(number * i128::from(rate.den), rate.num.into());
+            assert_eq!(after(text, start, rate, Some(9000)), Ok(moment), "{text} from {start}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_fraction_is_as_much_later_as_a_clock_says() {
+        let pal = Ratio { num: 25, den: 1 };
+        assert_eq!(after("10:00:05.5", "10:00:00:00", pal, None), Ok(Seconds::ratio(11, 2)));
+        assert_eq!(after("10:00:05", "10:00:00:05", pal, None), Ok(Seconds::ratio(24, 5)));
+        assert_eq!(after("00:00:01.5", "23:59:59:00", pal, Some(60)), Ok(Seconds::ratio(5, 2)));
+    }
+
+    #[test]
+    fn a_timecode_before_the_first_frame_is_refused_and_so_is_one_that_is_counted_otherwise() {
+        let message = after("00:00:05:00", "10:00:00:00", NTSC, Some(60)).unwrap_err();
+        assert_eq!(message, "it lies before the first frame of the video, which is 10:00:00:00");
+        assert!(after("09:59:59.9", "10:00:00:00", NTSC, Some(60)).is_err());
+        assert!(after("10:00:05:00", "10:00:00;00", NTSC, None).unwrap_err().contains("drops numbers, and this one"));
+        assert!(
+            after("10:00:05;00", "10:00:00:00", NTSC, None).unwrap_err().contains("drops no numbers, and this one")
+        );
+        let message = after("10:00:05:00", "10:00:00:29", Ratio { num: 25, den: 1 }, None).unwrap_err();
+        assert!(message.starts_with("the video is said to start at 10:00:00:29: frame 29 of a second"), "{message}");
     }
 
     #[test]
@@ -228,9 +412,12 @@ mod tests {
     #[test]
     fn frames_are_counted_from_the_first_one() {
         let counting = Counting { first: Exact { num: 1, den: 2 }, ..counting(NTSC) };
-        assert_eq!(Mark::Frame(30).moment(Some(&counting)), Ok(Seconds::ratio(1, 2) + Seconds::ratio(1001, 1000)));
+        assert_eq!(
+            Mark::Frame(30).moment(Some(&counting), None),
+            Ok(Seconds::ratio(1, 2) + Seconds::ratio(1001, 1000))
+        );
         let uneven = Counting { rate: None, ..counting };
-        assert!(Mark::Frame(30).moment(Some(&uneven)).unwrap_err().0.contains("one rate"));
+        assert!(Mark::Frame(30).moment(Some(&uneven), None).unwrap_err().0.contains("one rate"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use pipe_engine::attempt::{Input, ItemCount, Outcome};
 use pipe_engine::event::Body;
 use pipe_engine::manifest::digest;
 use pipe_testdata::{Angle, Recipe, generate};
+use pipe_video::{EncodeOptions, Preset, Ratio, Writer, WriterOptions};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,6 +125,63 @@ fn what_becomes_of_one_clip_is_nothing_to_the_others() {
     let failure = cut(&bench, &video, &rows, 2).failure.unwrap();
     assert!(failure.message.contains("play `b`") && failure.message.contains("and 1 more of 4"), "{failure:?}");
     assert_eq!(cut(&bench, &video, &good, 2).items, ItemCount { made: 0, reused: 2, failed: 0 });
+}
+
+/// Three seconds of 30 frames each, of which the first has a timecode.
+fn film(path: &Path, timecode: Option<&str>) {
+    let options = WriterOptions {
+        width: 64,
+        height: 64,
+        frame_rate: Ratio { num: 30, den: 1 },
+        gop: 30,
+        b_frames: 2,
+        encode: EncodeOptions { crf: 30, preset: Preset::Ultrafast },
+        audio_rate: None,
+        matrix: None,
+        timecode: timecode.map(|timecode| timecode.parse().unwrap()),
+    };
+    let mut writer = Writer::create(path, options).unwrap();
+    for number in 0..90 {
+        writer.push_yuv420(&[number * 2 + 16; 64 * 64], &[128; 32 * 32], &[128; 32 * 32]).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn timecodes_are_counted_from_the_one_that_the_video_starts_with() {
+    let bench = Bench::new();
+    let [carries, none] = [("tc.mp4", Some("10:00:00:00")), ("none.mp4", None)].map(|(name, timecode)| {
+        film(&bench.path(name), timecode);
+        bench.path(name)
+    });
+    let rows = |start: &str, end: &str| [json!({ "id": "a", "start": start, "end": end })];
+    let at_one = rows("10:00:01:00", "10:00:02:15");
+    let cases = [
+        (&carries, &at_one, json!({}), Some("10:00:00:00"), 1000),
+        (&carries, &at_one, json!({ "start_timecode": "video" }), Some("10:00:00:00"), 1000),
+        (&carries, &at_one, json!({ "start_timecode": "10:00:00:15" }), Some("10:00:00:15"), 500),
+        (&none, &at_one, json!({ "start_timecode": "10:00:00:00" }), Some("10:00:00:00"), 1000),
+        (&none, &rows("00:00:01:00", "00:00:02:15"), json!({}), None, 1000),
+        (
+            &carries,
+            &rows("00:00:01:00", "00:00:02:15"),
+            json!({ "start_timecode": "00:00:00:00" }),
+            Some("00:00:00:00"),
+            1000,
+        ),
+    ];
+    for (video, rows, mut config, start_timecode, start_ms) in cases {
+        config["times"] = json!("timecode");
+        let outcome = cut_with(&bench, video, rows, 1, config.clone());
+        assert_eq!(outcome.failure, None, "{config}");
+        let record = records(&bench, &outcome).remove(0);
+        assert_eq!((record["start_ms"].as_u64(), record["frames"].as_u64()), (Some(start_ms), Some(45)), "{config}");
+        assert_eq!(record["start_timecode"].as_str(), start_timecode, "{config}");
+    }
+    let config = json!({ "times": "timecode" });
+    let failure = cut_with(&bench, &carries, &rows("00:00:01:00", "00:00:02:00"), 1, config).failure.unwrap();
+    let told = "play `a`: column `start`: it lies before the first frame of the video, which is 10:00:00:00";
+    assert_eq!((failure.message.as_str(), failure.help.is_some()), (told, true));
 }
 
 #[test]

@@ -144,6 +144,7 @@ fn noise(path: &Path, seconds: u64) -> Vec<u8> {
         encode: EncodeOptions { crf: 26, preset: Preset::Ultrafast },
         audio_rate: None,
         matrix: None,
+        timecode: None,
     };
     let mut writer = Writer::create(path, options).unwrap();
     let mut state = 1_u64;

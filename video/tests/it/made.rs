@@ -50,6 +50,7 @@ pub(crate) fn options(made: &Made) -> WriterOptions {
         encode: EncodeOptions { crf: 20, preset: Preset::Veryfast },
         audio_rate: made.audio_rate,
         matrix: Some(Matrix::Bt709),
+        timecode: None,
     }
 }
 

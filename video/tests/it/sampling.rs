@@ -55,6 +55,7 @@ fn plain(folder: &tempfile::TempDir, yuv: [u8; 3], size: (u32, u32), matrix: Opt
         encode: EncodeOptions { crf: 4, preset: Preset::Ultrafast },
         audio_rate: None,
         matrix,
+        timecode: None,
     };
     let mut writer = Writer::create(&path, options).unwrap();
     let pixels = (width * height) as usize;
