@@ -42,7 +42,7 @@ mod device;
 pub mod cuda;
 
 pub use counting::{Counting, counting};
-pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Pixels, Told};
+pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Pixels, Sound, Told};
 pub use device::Device;
 pub use encode::{EncodeOptions, Preset};
 pub use error::{VideoError, VideoErrorKind};

@@ -41,15 +41,23 @@ const MOST_ERRORS: usize = 1000;
 /// How far back the second, third, ... search for a key frame begins when the first one landed too late.
 const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
 
-/// A part of the file in ticks: of the video stream, and of the audio stream.
+/// A part of the file in ticks of the video stream.
 #[derive(Debug, Clone)]
 pub(crate) struct TickSpan {
     pub(crate) video: Range<i64>,
-    pub(crate) audio: Range<i64>,
 }
 
 impl TickSpan {
-    pub(crate) const WHOLE: TickSpan = TickSpan { video: i64::MIN..i64::MAX, audio: 0..0 };
+    pub(crate) const WHOLE: TickSpan = TickSpan { video: i64::MIN..i64::MAX };
+}
+
+/// A track of sound that is laid aside while pictures are read.
+struct Heard {
+    index: usize,
+    base: Rational,
+    ticks: Range<i64>,
+    /// Whether it was read to the end of that.
+    is_done: bool,
 }
 
 /// An opened video and the decoder of its pictures.
@@ -74,7 +82,8 @@ pub(crate) struct Source {
     /// A frame that was decoded to see where a seek had landed, and is still to be handed out.
     first: Option<frame::Video>,
     laid_aside: VecDeque<Packet>,
-    audio_done: bool,
+    /// The sound that is wanted.
+    heard: Vec<Heard>,
     /// The only pictures that are wanted, by their times.
     only: Option<HashSet<i64>>,
     /// A failure that counts if what is wanted comes out of the decoder behind it, and not if a key frame goes in before.
@@ -131,7 +140,7 @@ impl Source {
             promised: 0,
             first: None,
             laid_aside: VecDeque::new(),
-            audio_done: false,
+            heard: Vec::new(),
             only: None,
             trouble: None,
             is_wary: false,
@@ -346,7 +355,8 @@ impl Source {
         self.decoder.flush();
         self.laid_aside.clear();
         (self.key_pts, self.draining, self.promised) = (None, false, 0);
-        (self.first, self.audio_done, self.trouble) = (None, false, None);
+        (self.first, self.trouble) = (None, None);
+        self.heard.iter_mut().for_each(|heard| heard.is_done = heard.ticks.is_empty());
         (self.is_at_end, self.latest) = (false, i64::MIN);
     }
 
@@ -433,24 +443,35 @@ impl Source {
         Err(VideoError::corrupt(&self.path, format!("{lost} of {all} pictures cannot be decoded")))
     }
 
-    /// The next audio packet of the span that has been read so far.
+    /// Says which sound is wanted from now on: ticks of tracks, by their numbers.
+    pub(crate) fn hear(&mut self, tracks: Vec<(usize, Range<i64>)>) {
+        let base = |index: usize| self.input.stream(index).map_or(self.video.base, |stream| stream.time_base());
+        let heard = tracks.into_iter().map(|(index, ticks)| Heard {
+            index,
+            base: base(index),
+            is_done: ticks.is_empty(),
+            ticks,
+        });
+        self.heard = heard.collect();
+    }
+
+    /// The next packet of wanted sound that has been read so far.
     pub(crate) fn take_audio(&mut self) -> Option<Packet> {
         self.laid_aside.pop_front()
     }
 
-    /// Reads the rest of the span's audio. Files whose audio lies far behind its pictures are not read to their end.
+    /// Reads the rest of the wanted sound. Files whose sound lies far behind their pictures are not read to their end.
     pub(crate) fn finish_audio(&mut self) -> Result<(), VideoError> {
-        let Some(audio) = self.audio else { return Ok(()) };
-        if self.span.audio.is_empty() {
-            return Ok(());
-        }
-        let patience = Moment::from_ticks(self.span.audio.end, audio.base).plus(Moment::from_ms(2000));
-        let give_up = patience.first_tick(self.video.base);
-        while !self.audio_done {
+        let patience = |heard: &Heard| {
+            let end = Moment::from_ticks(heard.ticks.end, heard.base);
+            end.plus(Moment::from_ms(2000)).first_tick(self.video.base)
+        };
+        let Some(give_up) = self.heard.iter().map(patience).max() else { return Ok(()) };
+        while self.heard.iter().any(|heard| !heard.is_done) {
             let Some(packet) = self.read_on()? else { return Ok(()) };
-            if packet.stream() == audio.index {
+            if packet.stream() != self.video.index {
                 self.lay_aside(packet);
-            } else if packet.stream() == self.video.index && packet.dts().is_some_and(|dts| dts > give_up) {
+            } else if packet.dts().is_some_and(|dts| dts > give_up) {
                 return Ok(());
             }
         }
@@ -580,12 +601,10 @@ impl Source {
 
     fn lay_aside(&mut self, packet: Packet) {
         let Some(pts) = packet.pts() else { return };
-        if self.audio.is_none_or(|audio| audio.index != packet.stream()) {
-            return;
-        }
-        if self.span.audio.contains(&pts) {
+        let Some(heard) = self.heard.iter_mut().find(|heard| heard.index == packet.stream()) else { return };
+        heard.is_done |= pts >= heard.ticks.end;
+        if heard.ticks.contains(&pts) {
             self.laid_aside.push_back(packet);
         }
-        self.audio_done |= pts >= self.span.audio.end;
     }
 }

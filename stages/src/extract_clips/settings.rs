@@ -5,7 +5,7 @@ use super::times::{StartTimecode, TimesName};
 use pipe_engine::ids::{Cell, scalar};
 use pipe_engine::stage::{ConfigProblem, InputSource, OneResult};
 use pipe_engine::units::Millis;
-use pipe_video::{CutMode, CutOptions, EncodeOptions, Pixels, Preset, Ratio};
+use pipe_video::{CutMode, CutOptions, EncodeOptions, Pixels, Preset, Ratio, Sound};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -55,9 +55,10 @@ pub(super) struct Config {
     /// What of the video is copied and what is encoded. Default: `smart`.
     #[serde(default)]
     pub(super) mode: ModeName,
-    /// Whether clips have the video's sound. It is copied. Default: `true`.
-    #[serde(default = "default_audio")]
-    pub(super) audio: bool,
+    /// Which of the video's tracks of sound clips get: `best`, the one that players choose; `all`; `none`; or the number of one,
+    /// from 0. What MP4 can hold is copied, anything else is encoded as AAC. Default: `best`.
+    #[serde(default)]
+    pub(super) audio: Audio,
     /// Width and height of the clips, both even. Only where every frame is encoded, as `fps` and `pixels`. Default: the
     /// video's own.
     #[serde(default)]
@@ -97,10 +98,6 @@ pub(super) enum ModeName {
     Encode,
 }
 
-fn default_audio() -> bool {
-    true
-}
-
 fn default_thumbnails() -> bool {
     true
 }
@@ -111,6 +108,43 @@ fn default_min_success() -> f64 {
 
 fn default_encoder() -> String {
     CutOptions::default().encoder
+}
+
+/// Which tracks of sound clips get.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Audio {
+    /// `true` is `best`, and `false` is `none`.
+    Any(bool),
+    /// The one of this number, from 0.
+    Track(u32),
+    Named(AudioName),
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AudioName {
+    /// The one that players choose.
+    Best,
+    All,
+    None,
+}
+
+impl Default for Audio {
+    fn default() -> Self {
+        Self::Named(AudioName::Best)
+    }
+}
+
+impl Audio {
+    fn sound(self) -> Sound {
+        match self {
+            Self::Any(true) | Self::Named(AudioName::Best) => Sound::Best,
+            Self::Any(false) | Self::Named(AudioName::None) => Sound::None,
+            Self::Named(AudioName::All) => Sound::All,
+            Self::Track(number) => Sound::Track(number),
+        }
+    }
 }
 
 /// How finely colour is stored, as FFmpeg calls it.
@@ -197,7 +231,7 @@ impl Config {
         CutOptions {
             mode: CutMode::ALL[self.mode as usize],
             encode,
-            audio: self.audio,
+            audio: self.audio.sound(),
             encoder: self.encoder.clone(),
             size: self.size.map(|[width, height]| (width, height)),
             frame_rate: self.fps.map(|num| Ratio { num, den: 1 }),

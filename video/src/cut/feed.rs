@@ -42,7 +42,7 @@ pub(super) struct Want {
 
 impl Want {
     pub(super) fn of(clip: usize, span: Stretch, clock: &Clock) -> Self {
-        let audio = clock.audio.iter().map(|track| clock.ticks(span, track.base)).collect();
+        let audio = clock.audio.iter().map(|track| clock.heard(span, track)).collect();
         Want { clip, ticks: clock.ticks(span, clock.video.base), audio }
     }
 }
@@ -172,7 +172,8 @@ impl Feeder {
 
     /// Streams nobody asked for are stepped over.
     fn want_only_what_is_read(&mut self) {
-        let kept: Vec<usize> = self.clock.audio.iter().chain([&self.clock.video]).map(|track| track.index).collect();
+        let sound = self.clock.audio.iter().map(|track| track.index);
+        let kept: Vec<usize> = sound.chain([self.clock.video.index]).collect();
         let count = self.source.input().streams().count();
         (0..count).for_each(|index| raw::set_wanted(self.source.input_mut(), index, kept.contains(&index)));
     }

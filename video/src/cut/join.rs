@@ -10,11 +10,12 @@ use ffmpeg_next::{Packet, codec};
 
 use crate::cut::gate::Joinable;
 use crate::cut::report::CutReport;
+use crate::cut::sound::Voice;
 use crate::cut::ticks::Clock;
-use crate::cut::{CutMode, report};
+use crate::cut::{CutMode, report, sound};
 use crate::error::VideoError;
 use crate::mux::Mp4;
-use crate::time::Moment;
+use crate::time::{Moment, Stretch};
 
 /// Pictures that are looked at before the first of them gets its time of decoding. H.264 shows a picture at most 16
 /// pictures late.
@@ -61,6 +62,7 @@ pub(super) struct Setting {
 
 /// A clip whose shares come from several threads, in any order.
 pub(super) struct Assembly {
+    span: Stretch,
     out: PathBuf,
     turn: u64,
     waiting: BTreeMap<u64, Made>,
@@ -68,8 +70,8 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    pub(super) fn new(out: &Path) -> Self {
-        Assembly { out: out.to_owned(), turn: 0, waiting: BTreeMap::new(), writer: None }
+    pub(super) fn new(span: Stretch, out: &Path) -> Self {
+        Assembly { span, out: out.to_owned(), turn: 0, waiting: BTreeMap::new(), writer: None }
     }
 
     /// Takes a share, and writes what is in order. Returns the report when the clip is whole.
@@ -92,7 +94,7 @@ impl Assembly {
         if self.writer.is_none()
             && let Some(zero) = pictures.filter_map(Packet::pts).min()
         {
-            self.writer = Some(JoinWriter::create(setting, &self.out, zero)?);
+            self.writer = Some(JoinWriter::create(setting, self.span, &self.out, zero)?);
         }
         let Some(writer) = &mut self.writer else { return Ok(()) };
         writer.report.frames_copied += made.copied.len() as u64;
@@ -118,8 +120,8 @@ struct JoinWriter {
     mp4: Mp4,
     order: Order,
     zero: i64,
-    /// Per track of sound: its stream, the tick that is the clip's zero, and whether any came.
-    audio: Vec<(usize, i64, bool)>,
+    /// One for each track of sound.
+    audio: Vec<Voice>,
     last: Range<i64>,
     times: Vec<i64>,
     report: CutReport,
@@ -127,7 +129,7 @@ struct JoinWriter {
 }
 
 impl JoinWriter {
-    fn create(setting: &Setting, out: &Path, zero: i64) -> Result<Self, VideoError> {
+    fn create(setting: &Setting, span: Stretch, out: &Path, zero: i64) -> Result<Self, VideoError> {
         let clock = &setting.clock;
         let mut mp4 = Mp4::create(out)?;
         let mut audio = Vec::new();
@@ -135,7 +137,12 @@ impl JoinWriter {
             let codecs = setting.codecs.lock().unwrap_or_else(PoisonError::into_inner);
             mp4.add_joined(codecs.pictures.clone(), &setting.joinable.form)?;
             for (track, parameters) in clock.audio.iter().zip(&codecs.audio) {
-                audio.push((mp4.add_copied(parameters.clone(), track.base)?, clock.tick_in(zero, track.base), false));
+                audio.push(Voice::open(
+                    &mut mp4,
+                    (track, parameters.clone()),
+                    sound::ends(clock, zero, span.end),
+                    out,
+                )?);
             }
         }
         mp4.start()?;
@@ -170,16 +177,9 @@ impl JoinWriter {
         Ok(())
     }
 
-    /// Copies a packet of sound.
-    fn sound(&mut self, track: usize, mut packet: Packet) -> Result<(), Trouble> {
-        let (stream, zero, any) = &mut self.audio[track];
-        let Some(pts) = packet.pts().map(|pts| pts - *zero).filter(|pts| *pts >= 0) else { return Ok(()) };
-        let pts = if *any { pts } else { first_heard(pts, packet.duration()) };
-        *any = true;
-        packet.set_pts(Some(pts));
-        packet.set_dts(Some(pts));
-        self.report.audio_packets += 1;
-        Ok(self.mp4.write(*stream, packet)?)
+    fn sound(&mut self, track: usize, packet: Packet) -> Result<(), Trouble> {
+        self.report.audio_packets += self.audio[track].take(&mut self.mp4, packet)?;
+        Ok(())
     }
 
     fn finish(mut self, setting: &Setting) -> Result<Joined, Trouble> {
@@ -190,6 +190,9 @@ impl JoinWriter {
                 packet.set_duration(last.end - last.start);
             }
             self.mp4.write(0, packet)?;
+        }
+        for voice in &mut self.audio {
+            self.report.audio_packets += voice.finish(&mut self.mp4)?;
         }
         self.mp4.finish()?;
         let clock = &setting.clock;
@@ -206,13 +209,6 @@ impl JoinWriter {
         self.times.sort_unstable();
         Ok(Joined { report, times: self.times })
     }
-}
-
-/// When the first packet of sound is heard, that belongs `pts` ticks behind the clip's first frame. One that begins within
-/// a packet of it is heard from it on, and lasts until the second one's own time: so the track begins with the pictures.
-/// Sound that begins later keeps its time, which the file states as an edit that is empty.
-pub(super) fn first_heard(pts: i64, duration: i64) -> i64 {
-    if pts < duration { 0 } else { pts }
 }
 
 /// Gives packets times of decoding that rise with every packet: the times at which pictures are shown, in order, and

@@ -12,9 +12,10 @@ mod plan;
 mod report;
 mod route;
 mod shape;
+mod sound;
 mod ticks;
 mod whole;
 
-pub use options::{CutMode, CutOptions, Pixels};
+pub use options::{CutMode, CutOptions, Pixels, Sound};
 pub use plan::{CutPlan, Cutter, Told};
 pub use report::CutReport;

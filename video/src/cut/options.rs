@@ -62,8 +62,8 @@ pub struct CutOptions {
     pub mode: CutMode,
     /// Quality and effort of what is encoded. The edges of a smart clip have its quality and the least effort.
     pub encode: EncodeOptions,
-    /// Whether sound is taken along.
-    pub audio: bool,
+    /// Which sound is taken along.
+    pub audio: Sound,
     /// FFmpeg's name of the encoder for clips that are encoded whole.
     pub encoder: String,
     /// Width and height of the clips' pictures; both even. Of `Encode` only, like what follows.
@@ -72,6 +72,31 @@ pub struct CutOptions {
     pub frame_rate: Option<Ratio>,
     /// How finely colour is stored.
     pub pixels: Option<Pixels>,
+}
+
+/// Which tracks of sound a clip gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sound {
+    /// None.
+    None,
+    /// The one that players choose: FFmpeg's best.
+    #[default]
+    Best,
+    /// All, in their order.
+    All,
+    /// The one of this number among the tracks of sound, from 0.
+    Track(u32),
+}
+
+impl fmt::Display for Sound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sound::None => f.write_str("none"),
+            Sound::Best => f.write_str("best"),
+            Sound::All => f.write_str("all"),
+            Sound::Track(number) => write!(f, "{number}"),
+        }
+    }
 }
 
 /// How finely colour is stored, in eight bits.
@@ -128,7 +153,7 @@ impl Default for CutOptions {
         CutOptions {
             mode: CutMode::Smart,
             encode: EncodeOptions::default(),
-            audio: true,
+            audio: Sound::Best,
             encoder: X264.to_owned(),
             size: None,
             frame_rate: None,

@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
         plan.options.check(plan.media.path())?;
         let _at = plan.pulse.begin(At::Source);
         let source = plan.media.open()?;
-        let clock = Clock::of(&source, &plan.options);
+        let clock = Clock::of(&source, &plan.options)?;
         let (survey, whole) = (OnceLock::new(), Mutex::default());
         let is_blind = source.needs_survey();
         let mut run = Run { plan, told, clock, ranges: Vec::new(), smart: None, is_blind, survey, whole };
@@ -197,7 +197,11 @@ impl<'a> Run<'a> {
         let mut way = if self.is_blind { Way::Survey(self.survey()?) } else { Way::Seek };
         loop {
             match cut_whole(source, &self.clock, &self.plan.options, (*span, &way), out) {
-                Ok(report) => return Ok(CutReport { why, ranges: self.ranges[clip].clone(), ..report }),
+                Ok(report) => {
+                    let both = [&why, &report.why].into_iter().filter(|why| !why.is_empty());
+                    let why = both.cloned().collect::<Vec<_>>().join("; ");
+                    return Ok(CutReport { why, ranges: self.ranges[clip].clone(), ..report });
+                }
                 Err(error) => way = self.surer(&way, source, *span, &error).ok_or(error)?,
             }
         }
@@ -347,7 +351,7 @@ impl<'a> Run<'a> {
 impl Smart {
     fn new(plan: &CutPlan, source: Source, clock: &Clock, joinable: Joinable, inside: &[usize]) -> Self {
         let wants = inside.iter().map(|&clip| Want::of(clip, plan.clips[clip].0, clock)).collect();
-        let assemblies = plan.clips.iter().map(|(_, out)| Mutex::new(Some(Assembly::new(out)))).collect();
+        let assemblies = plan.clips.iter().map(|(span, out)| Mutex::new(Some(Assembly::new(*span, out)))).collect();
         let parameters = clock.audio.iter().filter_map(|track| source.input().stream(track.index));
         let audio = parameters.map(|stream| stream.parameters()).collect();
         let codecs = Mutex::new(Codecs { pictures: source.stream().parameters(), audio });

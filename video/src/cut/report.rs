@@ -40,7 +40,7 @@ pub struct CutReport {
     pub last_frame_ms: u64,
     /// Milliseconds from the first frame to the end of the last one, rounded to the nearest.
     pub duration_ms: u64,
-    /// How many packets of sound were copied; 0 without sound, or when MP4 cannot hold its codec.
+    /// How many packets of sound there are, copied or encoded, in all its tracks.
     pub audio_packets: u64,
     /// The bytes of the source that it was made from, besides the index; none where the source has no table of samples.
     pub ranges: Vec<Range<u64>>,

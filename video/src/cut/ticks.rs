@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use ffmpeg_next::{Rational, codec, format};
+use ffmpeg_next::{Rational, media};
 
 use crate::cut::report::CutReport;
-use crate::cut::{CutMode, CutOptions};
+use crate::cut::sound::becomes;
+use crate::cut::{CutMode, CutOptions, Sound};
 use crate::error::{VideoError, VideoErrorKind};
 use crate::opening::Track;
 use crate::source::Source;
@@ -17,23 +18,42 @@ use crate::time::{Exact, Moment, Ratio, Stretch};
 pub(super) struct Clock {
     pub(super) video: Track,
     /// The tracks of sound that clips take along.
-    pub(super) audio: Vec<Track>,
+    pub(super) audio: Vec<AudioTrack>,
+    /// What of the sound is not copied, and why. Empty when all is.
+    pub(super) sound: String,
     /// The moment on the file's own clock that viewers see as 0:00.
     pub(super) origin: Moment,
     /// Ticks of one frame, from the average frame rate: how far a span may reach past the end.
     pub(super) frame_ticks: i64,
 }
 
+/// A track of sound that clips take along.
+#[derive(Clone, Copy)]
+pub(super) struct AudioTrack {
+    pub(super) index: usize,
+    pub(super) base: Rational,
+    /// Whether MP4 can hold its packets as they are. Others are decoded and encoded.
+    pub(super) is_copied: bool,
+}
+
+/// Milliseconds of sound before a clip that are decoded for its first samples: codecs build a block on those before it.
+const BEFORE_MS: u64 = 200;
+
 impl Clock {
-    pub(super) fn of(source: &Source, options: &CutOptions) -> Self {
+    pub(super) fn of(source: &Source, options: &CutOptions) -> Result<Self, VideoError> {
         let stream = source.stream();
         let rate = stream.avg_frame_rate();
         // A file that states no frame rate is taken to have at least 10 frames a second.
         let frame = if rate.numerator() > 0 { rate.invert() } else { Rational(1, 10) };
         let frame_ticks = Moment::from_ticks(1, frame).first_tick(source.video().base).max(1);
-        let audio = source.audio().filter(|track| options.audio && fits_mp4(source.input(), track.index));
-        let audio = audio.into_iter().collect();
-        Clock { video: source.video(), audio, origin: source.origin(), frame_ticks }
+        let (audio, sound) = audio_of(source, options.audio)?;
+        Ok(Clock { video: source.video(), audio, sound, origin: source.origin(), frame_ticks })
+    }
+
+    /// The ticks of a track of sound that are read for a span.
+    pub(super) fn heard(&self, span: Stretch, track: &AudioTrack) -> Range<i64> {
+        let before = Moment::from_ms(if track.is_copied { 0 } else { BEFORE_MS });
+        self.ticks(Stretch { start: span.start.minus(before), end: span.end }, track.base)
     }
 
     /// The ticks of a stream that lie in a span.
@@ -58,7 +78,7 @@ impl Clock {
         let (start, end) = (self.moment(shown.start), self.moment(shown.end));
         CutReport {
             mode,
-            why: String::new(),
+            why: self.sound.clone(),
             codec: "h264".to_owned(),
             frames: 0,
             frames_copied: 0,
@@ -109,8 +129,33 @@ pub(super) fn out_of_range(source: &Source, span: Stretch, end: Option<Moment>, 
     VideoError::new(VideoErrorKind::OutOfRange, source.path(), message, help)
 }
 
-/// Whether MP4 can hold a stream's codec as it is.
-fn fits_mp4(input: &format::context::Input, index: usize) -> bool {
-    use codec::Id::{AAC, AC3, ALAC, EAC3, MP3, OPUS};
-    input.stream(index).is_some_and(|s| matches!(s.parameters().id(), AAC | AC3 | EAC3 | MP3 | OPUS | ALAC))
+/// The tracks of sound that are asked for, as far as they can be had, and what is to be said of the others.
+fn audio_of(source: &Source, wanted: Sound) -> Result<(Vec<AudioTrack>, String), VideoError> {
+    let all: Vec<_> =
+        source.input().streams().filter(|stream| stream.parameters().medium() == media::Type::Audio).collect();
+    let best = source.audio().map(|track| track.index);
+    let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    if let Sound::Track(number) = wanted
+        && place(number) >= all.len()
+    {
+        let message = format!("there is no track of sound {number}: the video has {}", all.len());
+        let help = "tracks are counted from 0; `best` takes the one that players choose";
+        return Err(VideoError::bad_option(source.path(), message, help));
+    }
+    let (mut audio, mut told) = (Vec::new(), Vec::new());
+    for (number, stream) in all.iter().enumerate() {
+        let is_wanted = match wanted {
+            Sound::None => false,
+            Sound::Best => best == Some(stream.index()),
+            Sound::All => true,
+            Sound::Track(wanted) => place(wanted) == number,
+        };
+        if is_wanted {
+            let (is_copied, what) = becomes(&stream.parameters());
+            let track = |is_copied| AudioTrack { index: stream.index(), base: stream.time_base(), is_copied };
+            audio.extend(is_copied.map(track));
+            told.extend(Some(what).filter(|what| !what.is_empty() && !told.contains(what)));
+        }
+    }
+    Ok((audio, told.join("; ")))
 }

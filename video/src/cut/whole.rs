@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ffmpeg_next::codec::encoder;
 use ffmpeg_next::{Error as AvError, Packet, format, frame};
 
-use crate::cut::join::first_heard;
 use crate::cut::report::CutReport;
 use crate::cut::shape::{Shaper, asked};
+use crate::cut::sound::Voice;
 use crate::cut::ticks::{Clock, out_of_range};
-use crate::cut::{CutMode, CutOptions, shape};
+use crate::cut::{CutMode, CutOptions, shape, sound};
 use crate::encode::{ColorTags, Pictures, open_named};
 use crate::error::VideoError;
 use crate::libav::{self, raw};
@@ -18,7 +18,7 @@ use crate::mux::Mp4;
 use crate::pulse;
 use crate::source::{Source, TickSpan};
 use crate::survey::Survey;
-use crate::time::Stretch;
+use crate::time::{Moment, Stretch};
 
 /// Writes the frames whose time lies in `[start_ms, end_ms)` to `out`, which is replaced, and removed on error.
 ///
@@ -61,15 +61,18 @@ struct Whole<'a> {
 impl Whole<'_> {
     fn cut(&mut self, out: &Path) -> Result<CutReport, VideoError> {
         let ticks = self.ticks();
+        self.source
+            .hear(self.clock.audio.iter().map(|track| (track.index, self.clock.heard(self.span, track))).collect());
         self.begin(ticks.clone())?;
         let mut frame = frame::Video::empty();
         let first = self.first_frame(&ticks, &mut frame)?.ok_or_else(|| self.no_frame())?;
-        let mut clip = ClipWriter::create(self.source, self.clock, &frame, first, self.options, out)?;
+        let mut clip = ClipWriter::create(self.source, self.clock, (&frame, first, self.span.end), self.options, out)?;
         let last = self.copy_pictures(&mut clip, frame, &ticks)?;
         let rest = clip.shaper.finish(last.pts + last.ticks - first);
         clip.encode(rest)?;
         self.source.finish_audio()?;
         clip.copy_audio(self.source)?;
+        clip.finish_audio()?;
         let mut report = self.clock.report(CutMode::Encode, first..last.pts + last.ticks, last.pts);
         (report.frames, report.frames_encoded, report.audio_packets) = (clip.frames, clip.frames, clip.audio_packets);
         (report.width, report.height) = clip.asked;
@@ -133,8 +136,7 @@ impl Whole<'_> {
     }
 
     fn ticks(&self) -> TickSpan {
-        let audio = self.clock.audio.first().map_or(0..0, |track| self.clock.ticks(self.span, track.base));
-        TickSpan { video: self.clock.ticks(self.span, self.clock.video.base), audio }
+        TickSpan { video: self.clock.ticks(self.span, self.clock.video.base) }
     }
 
     fn check_whole(&self, frame: &frame::Video) -> Result<(), VideoError> {
@@ -188,7 +190,8 @@ struct ClipWriter {
     shaper: Shaper,
     /// The source's tick that is the clip's zero, for pictures and for sound.
     zero: i64,
-    audio: Option<(usize, i64)>,
+    /// The tracks of sound, by their numbers in the source.
+    audio: Vec<(usize, Voice)>,
     /// Frames that were encoded, and frames that came from the source.
     frames: u64,
     taken: u64,
@@ -202,8 +205,7 @@ impl ClipWriter {
     fn create(
         source: &Source,
         clock: &Clock,
-        frame: &frame::Video,
-        zero: i64,
+        (frame, zero, end): (&frame::Video, i64, Moment),
         options: &CutOptions,
         out: &Path,
     ) -> Result<Self, VideoError> {
@@ -213,11 +215,11 @@ impl ClipWriter {
         let stream = source.stream();
         let mut mp4 = Mp4::create(out)?;
         mp4.add_encoded(&encoder, pictures.frame_rate, raw::display_matrix(&stream).as_deref())?;
-        let mut audio = None;
-        if let Some(track) = clock.audio.first() {
-            let from = source.input().stream(track.index).expect("the source was opened with this stream");
-            let number = mp4.add_copied(from.parameters(), track.base)?;
-            audio = Some((number, clock.tick_in(zero, track.base)));
+        let mut audio = Vec::new();
+        for track in &clock.audio {
+            let from = source.input().stream(track.index).expect("the track was found in this input");
+            let ends = sound::ends(clock, zero, end);
+            audio.push((track.index, Voice::open(&mut mp4, (track, from.parameters()), ends, out)?));
         }
         mp4.start()?;
         Ok(ClipWriter {
@@ -254,15 +256,18 @@ impl ClipWriter {
     }
 
     fn copy_audio(&mut self, source: &mut Source) -> Result<(), VideoError> {
-        let Some((stream, zero)) = self.audio else { return Ok(()) };
-        while let Some(mut packet) = source.take_audio() {
-            // A packet between the span's start and the first frame would need a time before the clip's zero.
-            let Some(pts) = packet.pts().map(|pts| pts - zero).filter(|pts| *pts >= 0) else { continue };
-            let pts = if self.audio_packets == 0 { first_heard(pts, packet.duration()) } else { pts };
-            packet.set_pts(Some(pts));
-            packet.set_dts(Some(pts));
-            self.mp4.write(stream, packet)?;
-            self.audio_packets += 1;
+        while let Some(packet) = source.take_audio() {
+            let voice = self.audio.iter_mut().find(|(index, _)| *index == packet.stream());
+            if let Some((_, voice)) = voice {
+                self.audio_packets += voice.take(&mut self.mp4, packet)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_audio(&mut self) -> Result<(), VideoError> {
+        for (_, voice) in &mut self.audio {
+            self.audio_packets += voice.finish(&mut self.mp4)?;
         }
         Ok(())
     }

@@ -156,7 +156,7 @@ impl Clip<'_> {
         let mut packer = Packer::new(self, device, wanted)?;
         let mut frame = frame::Video::empty();
         for span in spans {
-            source.begin(TickSpan { video: span.clone(), audio: 0..0 })?;
+            source.begin(TickSpan { video: span.clone() })?;
             while packer.next_in(times, span) && source.next_frame(&mut frame)? {
                 let Some(pts) = frame.timestamp().filter(|pts| span.contains(pts)) else { continue };
                 refuse_damage(self.path, &source, &frame, pts)?;

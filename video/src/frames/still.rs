@@ -35,7 +35,7 @@ pub fn still(path: &Path, height: u32) -> Result<Still, VideoError> {
     let mut source = Source::open(path)?;
     let turn = turn(path, &source)?;
     let tick = Index::read(path, &source)?.key_before_middle();
-    source.begin(tick.map_or(TickSpan::WHOLE, |tick| TickSpan { video: tick..tick + 1, audio: 0..0 }))?;
+    source.begin(tick.map_or(TickSpan::WHOLE, |tick| TickSpan { video: tick..tick + 1 }))?;
     let mut frame = frame::Video::empty();
     while source.next_frame(&mut frame)? {
         let pts = frame.timestamp().unwrap_or(i64::MAX);

@@ -18,4 +18,5 @@ mod sampling;
 mod shaping;
 mod sheets;
 mod smart;
+mod sound;
 mod stills;

@@ -1,7 +1,7 @@
 //! Clips that are encoded whole can have another size, another rate, other pixels, or no sound.
 
 use ffmpeg_next::{format, media};
-use pipe_video::{CutMode, CutOptions, Cutter, Pixels, Ratio, Span, VideoErrorKind, probe};
+use pipe_video::{CutMode, CutOptions, Cutter, Pixels, Ratio, Sound, Span, VideoErrorKind, probe};
 
 use crate::made::{Made, folder, made_in, numbers};
 
@@ -35,7 +35,7 @@ fn a_clip_of_another_size_keeps_its_shape_and_may_lose_its_sound() {
     let folder = folder();
     let source = made_in(&folder, "source.mp4", &Made::default());
     let clip = folder.path().join("clip.mp4");
-    let options = CutOptions { size: Some((128, 32)), pixels: Some(Pixels::Yuv444), audio: false, ..encode() };
+    let options = CutOptions { size: Some((128, 32)), pixels: Some(Pixels::Yuv444), audio: Sound::None, ..encode() };
     let report = Cutter::open(&source, options).unwrap().cut(SPAN, &clip).unwrap();
     let info = probe(&clip).unwrap();
     assert_eq!((info.width, info.height, info.has_audio), (128, 32, false));

@@ -12,7 +12,7 @@ use pipe_video::{CutMode, CutOptions, CutPlan, CutReport, Media, Span, VideoErro
 use super::expected::{Expected, expected, is_wanted};
 use super::input::{Hard, Refused};
 use super::pictures::{Film, Picture, film, minus, seconds, to_f64};
-use super::structure;
+use super::{alike, structure};
 
 /// All clips of a video take a few seconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -33,10 +33,19 @@ pub(crate) enum How {
     Whole(String),
 }
 
+/// What became of a clip's sound.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Heard {
+    /// So many packets are the source's own.
+    Copied(usize),
+    /// It was encoded, and is like the source's by so many dB.
+    Encoded(f64),
+}
+
 /// What came of one clip.
 pub(crate) enum Came {
     /// The right frames at the right times. `same`: how many of them are the source's to the bit.
-    Right { frames: usize, same: usize, least: f64, sound: usize, how: How },
+    Right { frames: usize, same: usize, least: f64, sound: Heard, how: How },
     /// Refused, and it may be.
     Refused(VideoErrorKind),
     /// Neither; in words.
@@ -115,8 +124,12 @@ fn hold(
         let (all, copied) = (report.frames, report.frames_copied);
         return Err(format!("the report tells of {all} frames, {copied} copied; {same} are the same to the bit"));
     }
-    let sound = same_sound(&hard.path, span, frames, out)?;
-    structure::check(out, frames.len(), sound)?;
+    let sound = match sound(&hard.path) {
+        Some(all) => Heard::Copied(same_sound(&all, &hard.path, span, frames, out)?),
+        None => alike::check(&hard.path, span, frames, out)?.map_or(Heard::Copied(0), Heard::Encoded),
+    };
+    let packets = if let Heard::Copied(packets) = sound { Some(packets) } else { None };
+    structure::check(out, frames.len(), packets)?;
     let how = if report.mode == CutMode::Encode { How::Whole(report.why.clone()) } else { How::Joined };
     Ok(Came::Right { frames: frames.len(), same, least, sound, how })
 }
@@ -207,12 +220,12 @@ fn likeness(wanted: &Picture, seen: &Picture) -> Option<f64> {
 }
 
 /// A packet of sound: what is in it, and when it is heard in seconds on the file's clock.
-struct Heard {
+struct SoundPacket {
     bytes: Vec<u8>,
     time: f64,
 }
 
-fn sound(path: &Path) -> Option<Vec<Heard>> {
+fn sound(path: &Path) -> Option<Vec<SoundPacket>> {
     use ffmpeg_next::codec::Id::{AAC, AC3, ALAC, EAC3, MP3, OPUS};
     let mut input = format::input(path).ok()?;
     let stream = input.streams().best(media::Type::Audio)?;
@@ -222,7 +235,7 @@ fn sound(path: &Path) -> Option<Vec<Heard>> {
     let (index, base): (usize, Rational) = (stream.index(), stream.time_base());
     let packets = input.packets().filter(|(stream, _)| stream.index() == index);
     let heard = packets.filter_map(|(_, packet)| {
-        Some(Heard { bytes: bare(packet.data()?).to_vec(), time: to_f64(seconds(packet.pts()?, base)) })
+        Some(SoundPacket { bytes: bare(packet.data()?).to_vec(), time: to_f64(seconds(packet.pts()?, base)) })
     });
     Some(heard.collect())
 }
@@ -237,8 +250,13 @@ fn bare(packet: &[u8]) -> &[u8] {
 
 /// Every packet of sound in the clip is one of the source, as far from the first frame as there; and at most one at
 /// either end is missing. Returns how many there are.
-fn same_sound(source: &Path, span: Span, frames: &[Expected<'_>], clip: &Path) -> Result<usize, String> {
-    let Some(all) = sound(source) else { return Ok(0) };
+fn same_sound(
+    all: &[SoundPacket],
+    source: &Path,
+    span: Span,
+    frames: &[Expected<'_>],
+    clip: &Path,
+) -> Result<usize, String> {
     let origin = film_origin(source)?;
     let first = to_f64(frames[0].time);
     let at: HashMap<&[u8], Vec<f64>> = all.iter().fold(HashMap::new(), |mut at, heard| {

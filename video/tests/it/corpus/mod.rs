@@ -3,6 +3,7 @@
 pub(crate) mod input;
 mod pictures;
 
+mod alike;
 mod expected;
 mod judge;
 mod structure;

@@ -5,7 +5,7 @@ use std::path::Path;
 use pipe_video::Span;
 
 use super::input::Hard;
-use super::judge::{Came, How};
+use super::judge::{Came, Heard, How};
 
 const HEAD: &str = "| input | what is hard | clips | how | what was checked |\n|---|---|---|---|---|\n";
 const MARKS: [&str; 2] = ["<!-- table: make clips-table -->\n", "<!-- end of the table -->\n"];
@@ -25,6 +25,8 @@ struct Right {
     frames: usize,
     same: usize,
     sound: usize,
+    /// The least that encoded sound is like its source, in dB.
+    alike: Option<f64>,
 }
 
 /// A line of the table.
@@ -38,7 +40,10 @@ pub(crate) fn line(hard: &Hard, clips: &[(Span, Came)]) -> String {
                 right.clips += 1;
                 right.frames += frames;
                 right.same += same;
-                right.sound += sound;
+                match sound {
+                    Heard::Copied(packets) => right.sound += packets,
+                    Heard::Encoded(alike) => right.alike = Some(right.alike.map_or(*alike, |least| least.min(*alike))),
+                }
                 least = least.min(*like);
             }
             Came::Refused(kind) => others.push((format!("{start_ms}..{end_ms}"), format!("refused: {kind:?}"))),
@@ -86,9 +91,10 @@ fn checked(right: &Right, least: f64) -> String {
     if right.clips == 0 {
         return String::new();
     }
-    let Right { frames, same, sound, .. } = right;
+    let Right { frames, same, sound, alike, .. } = right;
     let encoded = frames - same;
     let like = if encoded > 0 { format!(", {encoded} at {least:.1} dB or more") } else { String::new() };
     let sound = if *sound > 0 { format!("; {sound} packets of sound") } else { String::new() };
-    format!("{frames} frames: {same} to the bit{like}{sound}")
+    let alike = alike.map_or_else(String::new, |alike| format!("; sound encoded, at {alike:.0} dB or more"));
+    format!("{frames} frames: {same} to the bit{like}{sound}{alike}")
 }
