@@ -72,7 +72,9 @@ fn open_and_look(media: &Media) -> Result<(Input, Guide), VideoError> {
     // An index without a picture is that of a file in fragments: it does not say when pictures and sound begin.
     let is_index = input.streams().any(|stream| stream.frames() > 0);
     let is_mp4 = input.format().name().split(',').any(|name| name == "mp4");
-    let (input, guide) = if is_mp4 && !is_index { open_stream(media, true)? } else { (input, guide) };
+    // Where sound comes before the first picture, a quick look ends before one was decoded that tells their form.
+    let is_known = input.streams().best(media::Type::Video).is_none_or(|stream| raw::has_form(&stream));
+    let (input, guide) = if is_mp4 && !(is_index && is_known) { open_stream(media, true)? } else { (input, guide) };
     guide.want(Vec::new());
     Ok((input, guide))
 }

@@ -128,7 +128,7 @@ fn what_becomes_of_one_clip_is_nothing_to_the_others() {
 }
 
 /// Three seconds of 30 frames each, of which the first has a timecode.
-fn film(path: &Path, timecode: Option<&str>) {
+pub(crate) fn film(path: &Path, timecode: Option<&str>) {
     let options = WriterOptions {
         width: 64,
         height: 64,

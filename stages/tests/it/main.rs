@@ -10,3 +10,5 @@ mod export;
 #[cfg(feature = "video")]
 mod far;
 mod formats;
+#[cfg(feature = "video")]
+mod memory;

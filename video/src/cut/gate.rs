@@ -91,6 +91,9 @@ fn check_joins(sps: &Sps, source: &Source) -> Result<(), String> {
     if ![66, 77, 100].contains(&sps.profile) {
         return Err(format!("the profile is {}, and baseline, main and high are joined", sps.profile));
     }
+    if source.decoder().format() == format::Pixel::None {
+        return Err("the file does not tell the form of its pictures before they are decoded".into());
+    }
     if sps.chroma != 1 || sps.bit_depth != 8 || !matches!(source.decoder().format(), YUV420P | YUVJ420P) {
         return Err("the pictures are not 4:2:0 of 8 bits".into());
     }

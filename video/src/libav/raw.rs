@@ -100,6 +100,12 @@ pub(crate) fn coded_size(stream: &Stream<'_>) -> (u32, u32) {
     (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
 }
 
+/// Whether it is known how the values of a stream's pictures are stored. No index states it.
+pub(crate) fn has_form(stream: &Stream<'_>) -> bool {
+    // SAFETY: a stream of an open input always has codec parameters; one integer is read.
+    unsafe { (*(*stream.as_ptr()).codecpar).format >= 0 }
+}
+
 /// Out-of-band data of a stream's codec: for H.264 in MP4, the record with its parameter sets.
 pub(crate) fn extradata(stream: &Stream<'_>) -> Vec<u8> {
     // SAFETY: a stream of an open input always has codec parameters; `extradata` points to `extradata_size` bytes that
