@@ -1,6 +1,7 @@
 //! What stopped a verb -> text on stderr and an exit code. The one place that does either.
 
 use crate::printer::{Printer, Style};
+use crate::shown::shown;
 use pipe_clock::LedgerError;
 use pipe_engine::failure::Failure;
 use pipe_engine::state::{Holder, JournalError, LockError};
@@ -140,9 +141,9 @@ pub(crate) fn code_of(ended: Result<Exit, Refusal>, printer: &Printer) -> ExitCo
         if !text.is_empty() && !text.ends_with("\n\n") {
             text.push('\n');
         }
-        let _ = write!(text, "{} {}", printer.paint_err(Style::Error, "error:"), refusal.message);
+        let _ = write!(text, "{} {}", printer.paint_err(Style::Error, "error:"), shown(&refusal.message));
         if let Some(help) = refusal.help {
-            let _ = write!(text, "\n{} {help}", printer.paint_err(Style::Help, "help:"));
+            let _ = write!(text, "\n{} {}", printer.paint_err(Style::Help, "help:"), shown(&help));
         }
         printer.line(&text);
         refusal.exit

@@ -1,6 +1,7 @@
 //! A task's failure -> the block of text that helps to find its cause.
 
 use crate::printer::Style;
+use crate::shown::shown;
 use pipe_engine::failure::Failure;
 use std::fmt::Write;
 
@@ -11,14 +12,15 @@ pub(crate) fn block(
     failure: &Failure,
     log: Option<&String>,
 ) -> String {
-    let mut text = format!("{} {}: {}", paint(Style::Error, "error:"), paint(Style::Strong, task), failure.message);
+    let mut text =
+        format!("{} {}: {}", paint(Style::Error, "error:"), paint(Style::Strong, task), shown(&failure.message));
     let parts =
         [("on", failure.on.as_ref()), ("said", failure.source.as_ref()), ("help", failure.help.as_ref()), ("log", log)];
     for (name, value) in parts {
         let Some(value) = value else { continue };
         let blanks = " ".repeat(4 - name.len());
         // Several lines, such as the last words of a program, stand below each other.
-        let value = value.trim_end().replace('\n', "\n        ");
+        let value = shown(value.trim_end()).replace('\n', "\n        ");
         let _ = write!(text, "\n  {}{blanks} {value}", paint(Style::Help, &format!("{name}:")));
     }
     text

@@ -19,6 +19,7 @@ mod printer;
 mod progress;
 mod runs;
 mod settled;
+mod shown;
 mod summary;
 mod table;
 mod tail;

@@ -1,6 +1,8 @@
-//! Rows of styled text -> aligned lines. Widths are counted in characters, without the colours.
+//! Rows of styled text -> aligned lines. Widths are counted in characters, without the colours. Whatever the text is from,
+//! no control character of it comes through.
 
 use crate::printer::{Printer, Style};
+use crate::shown::shown;
 
 /// One entry of a row.
 #[derive(Clone, Debug)]
@@ -12,12 +14,12 @@ pub(crate) struct Entry {
 
 /// Text that begins at the column's left edge.
 pub(crate) fn left(style: Style, text: impl Into<String>) -> Entry {
-    Entry { text: text.into(), style, right: false }
+    Entry { text: shown(&text.into()).into_owned(), style, right: false }
 }
 
 /// A number, which ends at the column's right edge.
 pub(crate) fn right(style: Style, text: impl Into<String>) -> Entry {
-    Entry { text: text.into(), style, right: true }
+    Entry { text: shown(&text.into()).into_owned(), style, right: true }
 }
 
 /// The rows as lines, two blanks between the columns and none at the ends of lines.

@@ -10,6 +10,7 @@ use crate::given;
 use crate::machine;
 use crate::nearby;
 use crate::printer::{Printer, Style};
+use crate::shown::shown;
 use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
@@ -341,7 +342,8 @@ impl Project {
                 Ok(None) => return Ok((self, finder)),
                 Err(failure) => {
                     let title = printer.paint_err(Style::Warning, "warning:");
-                    printer.line(&format!("{title} a stage cannot be spread over the rows there are: {failure}"));
+                    let why = failure.to_string();
+                    printer.line(&format!("{title} a stage cannot be spread over the rows there are: {}", shown(&why)));
                     return Ok((self, finder));
                 }
             }

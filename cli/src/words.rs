@@ -1,5 +1,6 @@
 //! Numbers -> the words a person reads: durations, rates, plurals, results. Knows nothing of pipelines.
 
+use crate::shown::shown;
 use pipe_engine::event::{RunLimit, Skip};
 use pipe_engine::revision::Revision;
 use serde_json::Value as Json;
@@ -104,14 +105,14 @@ pub(crate) fn facts(result: &Json, at_most: usize) -> String {
             Json::String(s) if s.chars().count() <= 24 => s.clone(),
             _ => return None,
         };
-        Some(format!("{} {value}", key.replace('_', " ")))
+        Some(shown(&format!("{} {value}", key.replace('_', " "))).into_owned())
     });
     told.take(at_most).collect::<Vec<_>>().join(", ")
 }
 
 /// A text as one line of at most so many characters.
 pub(crate) fn cut(text: &str, most: usize) -> String {
-    let line = text.replace('\n', "\\n");
+    let line = shown(text).replace('\n', "\\n");
     if line.chars().count() <= most { line } else { line.chars().take(most - 1).chain(['…']).collect() }
 }
 

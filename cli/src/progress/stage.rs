@@ -1,6 +1,7 @@
 //! How far one stage of a run is, counted and in words.
 
 use crate::printer::{Printer, Style};
+use crate::shown::shown;
 use crate::words;
 use pipe_engine::event::{Body, RunEvent, Skip};
 use pipe_engine::world::Timestamp;
@@ -57,11 +58,11 @@ impl Stage {
                 self.lost += if failure.is_none() { items.failed } else { 0 };
             }
             Body::Progress { done, total, unit, bytes } => {
-                self.unit.clone_from(unit);
+                self.unit = shown(unit).into_owned();
                 self.bytes.extend(bytes.map(|bytes| (task.to_owned(), bytes)));
                 self.units.insert(task.to_owned(), (*done, *total));
             }
-            Body::Metric { name, value, .. } => drop(self.metrics.insert(name.clone(), *value)),
+            Body::Metric { name, value, .. } => drop(self.metrics.insert(shown(name).into_owned(), *value)),
             Body::TaskSucceeded { .. } => self.succeeded += 1,
             Body::TaskFailed { .. } => self.failed += 1,
             Body::TaskSkipped { why, .. } => {

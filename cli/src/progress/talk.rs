@@ -4,6 +4,7 @@
 use crate::failed;
 use crate::paths;
 use crate::printer::{Printer, Style};
+use crate::shown::shown;
 use crate::words;
 use pipe_engine::event::{Body, RunEvent, RunLimit};
 use pipe_engine::failure::Failure;
@@ -31,7 +32,7 @@ impl Talk {
                 self.failures.insert(task.to_owned(), failure.clone());
             }
             Body::RetryPlanned { at } => {
-                let what = self.failures.remove(task).map_or_else(String::new, |f| format!(" ({})", f.message));
+                let what = self.failures.remove(task).map_or_else(String::new, |f| format!(" ({})", shown(&f.message)));
                 let rest = words::duration(at.since(event.time));
                 let title = self.printer.paint_err(Style::Warning, "retry:");
                 self.printer.line(&format!("{title} {task} failed{what}; it is tried again in {rest}"));
@@ -57,7 +58,8 @@ impl Talk {
                 self.printer.line(&self.printer.paint_err(Style::Faint, &format!("{task}: started ({nth}{reason})")));
             }
             Body::Log { line } if self.verbose => {
-                self.printer.line(&format!("{} {line}", self.printer.paint_err(Style::Faint, &format!("{task} |"))));
+                let before = self.printer.paint_err(Style::Faint, &format!("{task} |"));
+                self.printer.line(&format!("{before} {}", shown(line)));
             }
             _ => {}
         }

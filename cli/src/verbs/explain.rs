@@ -7,6 +7,7 @@ use crate::exit::{Exit, Refusal};
 use crate::forecast::{Forecast, Forecasts};
 use crate::paths;
 use crate::printer::{Printer, Style};
+use crate::shown::shown;
 use crate::summary::folder_in_store;
 use crate::table::{self, left};
 use crate::wiring::Project;
@@ -116,10 +117,11 @@ impl<'a> Explained<'a> {
     fn block(&self, printer: &Printer, short: bool) -> String {
         let (style, verdict) = self.verdict();
         let name = self.plan.task(self.task).id.to_string();
-        let mut text = format!("{}: {}\n", printer.paint_out(Style::Strong, &name), printer.paint_out(style, &verdict));
+        let mut text =
+            format!("{}: {}\n", printer.paint_out(Style::Strong, &name), printer.paint_out(style, &shown(&verdict)));
         if let Some(past) = self.past {
             let other = matches!(self.forecast, Forecast::Hit(fingerprint) if *fingerprint != past.fingerprint);
-            text.push_str(&format!("  ran     {}\n", ran(past, other)));
+            text.push_str(&format!("  ran     {}\n", shown(&ran(past, other))));
             text.push_str(&past.usage.map_or_else(String::new, |usage| format!("  used    {}\n", used(usage))));
         }
         if let Some(newest) = &self.newest {
@@ -213,7 +215,7 @@ fn changed(change: &Change, printer: &Printer) -> String {
     };
     let (before, now) = (value(&change.before), value(&change.now));
     let title = printer.paint_out(Style::Warning, "changed");
-    format!("  {title} {}\n            from {before}\n            to   {now}\n", change.field)
+    format!("  {title} {}\n            from {before}\n            to   {now}\n", shown(&change.field))
 }
 
 fn field_lines(fields: &Fields, printer: &Printer) -> String {

@@ -76,6 +76,47 @@ fn a_pipe_gets_no_escape_codes_and_no_color_is_obeyed() {
     assert!(!on_terminal("1").contains('\x1b'));
 }
 
+/// A task that tries once to colour the terminal, to name its window and to hide what it says, in its words and its facts.
+const HOSTILE: &str = r#"
+version = 1
+name = "hostile"
+[stages.bad]
+kind = "command"
+argv = ["sh", "-c", "printf '\\033[31mred\\033]0;title\\007\\000end\\r\\302\\2332J\\n'; exit 3"]
+[stages.tells]
+kind = "command"
+argv = ["sh", "-c", "printf '{\"color\": \"\\\\u001b[31m\"}' > $PIPE_OUTPUT/result.json"]
+"#;
+
+#[test]
+fn what_a_program_wrote_cannot_steer_the_terminal_of_whoever_reads_of_its_failure() {
+    let bench = Bench::with(HOSTILE);
+    let ran = bench.pipe(&["run", "spec.toml", "--verbose"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    // Only line ends are left of what terminals obey, and the letters behind an escape are seen.
+    let is_safe = |text: &str| !text.contains(|c: char| c.is_control() && c != '\n');
+    let escaped = r"\x1b[31mred\x1b]0;title\x07\x00end\x0d\u{9b}2J";
+    assert!(is_safe(&ran.stderr) && is_safe(&ran.stdout), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("  said: {escaped}\n")), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("bad | {escaped}\n")), "{ran:?}");
+    for verb in [&["status", "spec.toml"][..], &["explain", "spec.toml", "tells"], &["explain", "spec.toml", "bad"]] {
+        let said = bench.pipe(verb);
+        assert!(said.code == Some(0) && is_safe(&said.stdout) && is_safe(&said.stderr), "{said:?}");
+        let shows = if verb[0] == "status" { escaped } else { "" };
+        assert!(said.stdout.contains(shows), "{said:?}");
+    }
+    assert!(bench.pipe(&["explain", "spec.toml", "tells"]).stdout.contains(r"color \x1b[31m"));
+    // A terminal is told the same; `script` gives the binary one.
+    let mut command = Command::new("script");
+    command.args(["-qec", &format!("{} status spec.toml --color never", env!("CARGO_BIN_EXE_pipe")), "/dev/null"]);
+    let output = command.current_dir(bench.path("")).stdin(Stdio::null()).output().unwrap();
+    let screen = String::from_utf8(output.stdout).unwrap();
+    assert!(is_safe(&screen.replace("\r\n", "\n")) && screen.contains(escaped), "{screen:?}");
+    // Whoever asks for the log gets what the program wrote.
+    let log = bench.pipe(&["logs", "spec.toml", "bad"]).stdout;
+    assert_eq!(log, "\x1b[31mred\x1b]0;title\x07\0end\r\u{9b}2J\n");
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let many: Vec<String> = (0..3000).map(|n| n.to_string()).collect();
