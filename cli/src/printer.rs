@@ -81,10 +81,18 @@ impl Printer {
     /// # Errors
     /// When stdout cannot be written for another reason, such as a full disk.
     pub(crate) fn data(&self, text: &str) -> io::Result<()> {
+        self.bytes(text.as_bytes()).map(drop)
+    }
+
+    /// As [`Printer::data`], of bytes that need not be text. Returns whether anybody still reads.
+    ///
+    /// # Errors
+    /// As [`Printer::data`].
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<bool> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            written => written.map(|()| true),
         }
     }
 

@@ -1,15 +1,18 @@
 //! `pipe logs --follow`: the logs of tasks of a run that goes on -> their lines as they come, until the tasks have ended.
 
-use super::logs::{self, Lines};
+use super::lines::Lines;
+use super::logs;
 use super::watch::Watched;
 use crate::args::LogsArgs;
 use crate::exit::{Exit, Refusal};
 use crate::life::Life;
+use crate::paths;
 use crate::tail::Tail;
 use pipe_engine::ids::{AttemptId, RunId, TaskId};
 use pipe_engine::report::{Standing, TaskView};
 use pipe_engine::state::StateFolder;
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
 /// How often it looks.
@@ -25,7 +28,8 @@ pub(super) struct Following<'a> {
 }
 
 impl Following<'_> {
-    /// Prints what the present attempts of the tasks have written, and what they and all after them write.
+    /// Prints what the present attempts of the tasks have written, and what they and all after them write; until nobody reads
+    /// it any more.
     pub(super) fn until_they_end(&self, run: &RunId) -> Result<Exit, Refusal> {
         let mut watched = Watched::new(run, self.state);
         let mut followed: BTreeMap<String, Followed> = BTreeMap::new();
@@ -36,7 +40,9 @@ impl Following<'_> {
             let tasks = &watched.view.tasks;
             for (name, task) in tasks.iter().filter(|(name, _)| TaskId::is_named(name, &self.args.task)) {
                 let known = followed.entry(name.clone()).or_insert_with(|| Followed::new(task, is_first_look));
-                self.print(name, task, known, goes_on)?;
+                if !self.print(run, name, task, known, goes_on)? {
+                    return Ok(Exit::Done);
+                }
             }
             let has_ended = |name: &String| tasks.get(name).is_some_and(has_ended);
             if !goes_on || self.tasks.as_ref().is_some_and(|names| names.iter().all(has_ended)) {
@@ -47,31 +53,60 @@ impl Following<'_> {
         }
     }
 
-    /// Prints what is new of a task.
-    fn print(&self, name: &str, task: &TaskView, followed: &mut Followed, goes_on: bool) -> Result<(), Refusal> {
+    /// Prints what is new of a task. Returns whether anybody still reads.
+    fn print(
+        &self,
+        run: &RunId,
+        name: &str,
+        task: &TaskView,
+        followed: &mut Followed,
+        goes_on: bool,
+    ) -> Result<bool, Refusal> {
         while let Some(attempt) = task.attempts.get(followed.attempt) {
-            let Some(id) = &attempt.id else { return Ok(()) };
-            let path = self.state.attempt(id).join("log");
-            if followed.open.is_none() {
-                self.lines.header(name, &path);
-            }
-            let (id, tail) = followed.open.get_or_insert_with(|| (id.clone(), Tail::new(path.clone())));
-            let is_old = std::mem::take(&mut followed.is_old);
-            let is_too_old = is_old && !logs::is_since(&path, self.args.since);
-            let mut new = tail.lines()?;
+            let Some(id) = &attempt.id else { return Ok(true) };
             let is_over = attempt.ended.is_some() || !goes_on;
-            if is_over {
-                new.extend(tail.rest());
+            let mut tail = match followed.open.take() {
+                Some(tail) => tail,
+                None => self.open(run, name, id, is_over, std::mem::take(&mut followed.is_old))?,
+            };
+            while let Some(lines) = tail.next()? {
+                if !self.lines(run, name, id, lines)? {
+                    return Ok(false);
+                }
             }
-            let most = if is_too_old { Some(0) } else { self.args.tail.filter(|_| is_old) };
-            new.drain(..most.map_or(0, |most| new.len().saturating_sub(most)));
-            new.iter().try_for_each(|line| self.lines.print(name, id, line))?;
             if !is_over {
-                return Ok(());
+                followed.open = Some(tail);
+                return Ok(true);
             }
-            (followed.attempt, followed.open) = (followed.attempt + 1, None);
+            let rest = tail.rest();
+            // What comes next is another line.
+            if !rest.is_empty() && !self.lines(run, name, id, &[rest, b"\n"].concat())? {
+                return Ok(false);
+            }
+            followed.attempt += 1;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    fn lines(&self, run: &RunId, task: &str, attempt: &AttemptId, lines: &[u8]) -> io::Result<bool> {
+        if self.lines.printer.json {
+            return self.lines.documents(task, attempt, run, lines);
+        }
+        self.lines.text(task, lines)
+    }
+
+    /// The log of an attempt, from where it is to be printed. `is_old`: it was there before anybody followed it.
+    fn open(&self, run: &RunId, task: &str, id: &AttemptId, is_over: bool, is_old: bool) -> io::Result<Tail> {
+        let path = self.state.attempt(id).join("log");
+        // Several tell it at the beginning of each line.
+        if !self.lines.are_several && !self.lines.printer.json {
+            self.lines.header(task, run, &paths::from_here(&path));
+        }
+        let is_too_old = is_old && !logs::is_since(&path, self.args.since);
+        let last = if is_too_old { Some(0) } else { self.args.tail.filter(|_| is_old) };
+        let mut tail = Tail::new(path);
+        last.map_or(Ok(()), |lines| tail.skip_to_last(lines, is_over))?;
+        Ok(tail)
     }
 }
 
@@ -79,7 +114,7 @@ impl Following<'_> {
 struct Followed {
     /// The place of the attempt among those of the task.
     attempt: usize,
-    open: Option<(AttemptId, Tail)>,
+    open: Option<Tail>,
     /// Whether what its log holds now was there before anybody followed it.
     is_old: bool,
 }

@@ -11,6 +11,7 @@ mod follow;
 pub(crate) mod gpu;
 pub(crate) mod graph;
 pub(crate) mod init;
+mod lines;
 pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod rerun;

@@ -1,8 +1,9 @@
 //! Runs that go on while somebody looks at them, follows what they write, or asks them to stop.
 
 use crate::again::WAITS;
-use crate::bench::{Bench, lives, wait_until};
+use crate::bench::{Bench, Said, lives, wait_until};
 use rustix::process::Signal;
+use std::process::Command;
 
 /// A task that says `one`, waits for the file `go`, says `two` and fails; then again, and succeeds.
 const TALKS: &str = r#"
@@ -224,4 +225,77 @@ argv = ["sh", "-c", "echo cut $0", "{{ row.id }}"]
     let mut lines: Vec<&str> = logs.stdout.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["clip[id=g1] | cut g1", "clip[id=g2] | cut g2"], "{logs:?}");
+}
+
+/// `pipe` with these arguments behind `limit`, as a shell says it, and before `more`.
+fn limited(bench: &Bench, limit: &str, arguments: &str, more: &str) -> Said {
+    let line = format!("{limit}; exec \"$0\" {arguments} {more}");
+    let line = if more.is_empty() { line } else { line.replace("exec ", "") };
+    let mut command = Command::new("sh");
+    bench.said(command.args(["-c", &line, env!("CARGO_BIN_EXE_pipe")]).current_dir(bench.path("")))
+}
+
+#[test]
+fn of_a_task_that_writes_a_million_lines_the_first_and_the_last_are_there_at_once() {
+    let bench = Bench::with(
+        r#"
+version = 1
+name = "talks"
+[stages.talk]
+kind = "command"
+argv = ["sh", "-c", "yes | head -n 1500000; echo last; echo > @/begun; while ! test -e @/go; do sleep 0.05; done"]
+"#,
+    );
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for_run("begun");
+    wait_until("all of it to be in the log", || {
+        bench.pipe(&["logs", "spec.toml", "talk", "--tail", "1"]).stdout == "last\n"
+    });
+    // Seconds of its own work, however busy the machine is; nobody reads the rest of it, so it ends.
+    let first = limited(&bench, "ulimit -t 5", "logs spec.toml talk -f", "| head -n 3");
+    assert_eq!(first.stdout, "y\ny\ny\n", "{first:?}");
+    let last = bench.start(&["logs", "spec.toml", "talk", "-f", "--tail", "2"]);
+    let whole = bench.start(&["logs", "spec.toml", "talk", "-f"]);
+    bench.write("go", "");
+    assert_eq!(engine.wait().code, Some(0));
+    assert_eq!(last.wait().stdout, "y\nlast\n");
+    assert_eq!(whole.wait().stdout.lines().count(), 1_500_001);
+}
+
+#[test]
+fn a_log_that_is_larger_than_the_memory_is_shown_as_it_is() {
+    let bench = Bench::with(&TALKS.replace("[1, 2]", "[1]"));
+    bench.write("go", "");
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(0));
+    let told = bench.pipe(&["logs", "spec.toml", "talk", "--json"]).json();
+    let log = bench.path(told[0]["path"].as_str().unwrap());
+    // 32 MiB in lines, of bytes that are no text, and the last line has no end.
+    let line = [&[0xff; 1023][..], b"\n"].concat();
+    let mut bytes = line.repeat(32 * 1024);
+    bytes.extend_from_slice(b"end");
+    std::fs::write(&log, &bytes).unwrap();
+    let digest = |more: &str| {
+        let said = limited(&bench, "ulimit -d 30000", &format!("logs spec.toml talk {more}"), "| cksum");
+        said.stdout.split_whitespace().nth(1).unwrap_or_default().parse::<usize>().unwrap()
+    };
+    assert_eq!(digest(""), bytes.len());
+    // Each byte that is no text is a mark of three in JSON.
+    assert!(digest("--json") > 3 * 1023 * 32 * 1024);
+    assert_eq!(limited(&bench, "ulimit -d 30000", "logs spec.toml talk --tail 1", "").stdout, "end");
+}
+
+#[test]
+fn the_attempt_whose_log_is_asked_for_is_found_in_the_journal() {
+    let bench = Bench::with(TALKS);
+    bench.write("go", "");
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(0));
+    for folder in std::fs::read_dir(bench.path(".pipe/attempts")).unwrap() {
+        std::fs::write(folder.unwrap().path().join("attempt.json"), "of another version").unwrap();
+    }
+    let newest = bench.pipe(&["logs", "spec.toml", "talk[n=1]"]);
+    assert_eq!(newest.stdout, "one 1\ntwo 1\nend\n", "{newest:?}");
+    let numbered = bench.pipe(&["logs", "spec.toml", "talk[n=2]", "--attempt", "1"]);
+    assert_eq!(numbered.stdout, "one 2\ntwo 2\n", "{numbered:?}");
+    let none = bench.pipe(&["logs", "spec.toml", "talk[n=2]", "--attempt", "7"]);
+    assert!(none.code == Some(2) && none.stderr.contains("there are 1, 2"), "{none:?}");
 }

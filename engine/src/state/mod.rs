@@ -10,6 +10,7 @@ mod lock;
 mod network;
 mod packed;
 pub mod prune;
+mod tried;
 
 pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Past};
@@ -17,6 +18,7 @@ pub use holder::Holder;
 pub use jobs::OpenJob;
 pub use journal::{Health, Journal, JournalError, Sink, read_only};
 pub use lock::{Lock, LockError};
+pub use tried::{Tried, tried};
 
 use crate::ids::{AttemptId, Fingerprint, TaskId};
 use std::path::{Path, PathBuf};
