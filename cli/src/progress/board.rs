@@ -36,6 +36,11 @@ impl Board {
     /// Takes an event and says which stage it changed.
     pub(super) fn take(&mut self, event: &RunEvent) -> Option<usize> {
         self.has_run |= matches!(event.body, Body::AttemptStarted { .. });
+        if let Body::DiskFull { .. } | Body::DiskFree = event.body {
+            let is_full = event.body != Body::DiskFree;
+            self.stages.iter_mut().for_each(|stage| stage.is_paused = is_full);
+            return None;
+        }
         if let Body::TasksCached { stage, cells, .. } = &event.body {
             let place = *self.places.get(stage)?;
             self.stages[place].cached += cells.len() as u64;

@@ -126,6 +126,10 @@ impl View {
 
     fn tick(&mut self, now: Timestamp) {
         self.note.keep(now);
+        if self.printer.json {
+            return;
+        }
+        self.talk.tick(now);
         for place in 0..self.board.stages.len() {
             if self.board.stages[place].is_active() {
                 self.show(place, now);

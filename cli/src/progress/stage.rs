@@ -33,6 +33,8 @@ pub(super) struct Stage {
     lost: u64,
     /// The newest value of each number a task reports.
     metrics: BTreeMap<String, f64>,
+    /// Whether nothing more of it is begun until there is room on the disk.
+    pub(super) is_paused: bool,
     /// When it was last mentioned in a pipe.
     pub(super) mentioned: Option<Timestamp>,
     /// Whether its end was told.
@@ -136,8 +138,13 @@ impl Stage {
         if spent.as_secs() == 0 {
             return Vec::new();
         }
+        let so_far = format!("{} so far", words::whole(spent));
+        // Nobody knows when there is room again, so no end is promised.
+        if self.is_paused {
+            return vec![so_far, "waits for room on the disk".to_owned()];
+        }
         if done == 0 || done >= total {
-            return vec![format!("{} so far", words::whole(spent))];
+            return vec![so_far];
         }
         let per_second = done as f64 / spent.as_secs_f64();
         let left = ((total - done) as f64 / per_second).ceil();
@@ -214,6 +221,16 @@ mod tests {
         stage.take("clips[g=1]", &at(10, progress(50, 100)));
         assert_eq!(stage.so_far(Timestamp(10_000)), "1/4 tasks  50/300 clips  5.0/s  50 s left");
         assert_eq!(stage.thousandths(), 166);
+    }
+
+    #[test]
+    fn a_stage_that_waits_for_room_on_the_disk_promises_no_end() {
+        let mut stage = Stage { tasks: 12, succeeded: 5, ..Stage::named("clips") };
+        stage.take("clips[g=1]", &at(0, started()));
+        assert_eq!(stage.so_far(Timestamp(10_000)), "5/12 tasks  0.5/s  14 s left");
+        stage.is_paused = true;
+        assert_eq!(stage.so_far(Timestamp(10_000)), "5/12 tasks  10 s so far  waits for room on the disk");
+        assert_eq!(Stage::named("none").so_far(Timestamp(10_000)), "", "what has not begun says nothing");
     }
 
     #[test]

@@ -6,11 +6,17 @@ use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::shown::shown;
 use crate::words;
+use pipe_engine::disk::Room;
 use pipe_engine::event::{Body, RunEvent, RunLimit};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::AttemptId;
 use pipe_engine::state::StateFolder;
+use pipe_engine::world::Timestamp;
 use std::collections::HashMap;
+use std::time::Duration;
+
+/// While a run waits for room it says so again, this often.
+const REMIND_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct Talk {
     printer: Printer,
@@ -18,11 +24,13 @@ pub(super) struct Talk {
     verbose: bool,
     /// The failure of the newest attempt of each task, until it is known what follows from it.
     failures: HashMap<String, Failure>,
+    /// When it was last said that the disk is full, while it is.
+    told_full: Option<Timestamp>,
 }
 
 impl Talk {
     pub(super) fn new(printer: Printer, state: StateFolder, verbose: bool) -> Self {
-        Self { printer, state, verbose, failures: HashMap::new() }
+        Self { printer, state, verbose, failures: HashMap::new(), told_full: None }
     }
 
     pub(super) fn hear(&mut self, event: &RunEvent) {
@@ -46,10 +54,13 @@ impl Talk {
                     .line("stopping: nothing more is started, what runs is asked to end; Ctrl-C again ends it now");
             }
             Body::DiskFull { left } => {
-                let title = self.printer.paint_err(Style::Warning, "disk full:");
-                self.printer.line(&format!("{title} {}", words::disk_full(self.state.root(), *left)));
+                self.told_full = Some(event.time);
+                self.disk_full(*left);
             }
-            Body::DiskFree => self.printer.line("there is room on the disk again: going on"),
+            Body::DiskFree => {
+                self.told_full = None;
+                self.printer.line("there is room on the disk again: going on");
+            }
             Body::LimitReached { limit: RunLimit::Time } => {
                 self.printer.line("stopping: the run's deadline is reached, so nothing more is started, and what runs is asked to end");
             }
@@ -63,6 +74,22 @@ impl Talk {
             }
             _ => {}
         }
+    }
+
+    /// Time went by.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        if self.told_full.is_none_or(|told| now.since(told) < REMIND_EVERY) {
+            return;
+        }
+        self.told_full = Some(now);
+        if let Some(room) = Room::at(self.state.root()) {
+            self.disk_full(room.free);
+        }
+    }
+
+    fn disk_full(&self, left: u64) {
+        let title = self.printer.paint_err(Style::Warning, "disk full:");
+        self.printer.line(&format!("{title} {}", words::disk_full(self.state.root(), left)));
     }
 
     /// A failure for good, with all that helps to find its cause.
