@@ -58,7 +58,7 @@ pub(crate) struct Keeping {
     /// Keep all results that are younger than this [default: the spec's, else 1d]
     #[arg(long, value_name = "AGE")]
     pub(crate) older_than: Option<Millis>,
-    /// Keep all bytes that were written less than this ago: somebody may be about to file them
+    /// Keep all bytes that no result names and that were written less than this ago: somebody may be about to file them
     #[arg(long, value_name = "AGE", default_value = "1d", hide = true)]
     pub(crate) min_age: Millis,
     /// Keep the events and logs of so many runs of each pipeline, the newest [default: the spec's, else 100]

@@ -128,6 +128,27 @@ fn what_is_younger_than_a_day_stays() {
 }
 
 #[test]
+fn a_result_that_may_go_goes_with_its_bytes_however_young_they_are() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    fs::create_dir_all(bench.path("out/data/sum/lost")).unwrap();
+    bench.write("out/data/sum/lost/half", "half");
+    let asked = ["cache", "gc", "spec.toml", "--keep", "0", "--older-than", "0s"];
+    let dry = bench.pipe(&[&asked[..], &["--dry-run", "--json"]].concat()).json();
+    assert_eq!((&dry["files"], &dry["young"]), (&3.into(), &serde_json::json!({ "files": 1, "bytes": 4 })));
+    let said = bench.pipe(&asked);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    // Two numbers and their list: two bytes, two bytes and four.
+    assert!(said.stdout.starts_with("removed 3 results, 0 items and 3 files: 8 B\n"), "{said:?}");
+    assert!(said.stdout.contains("kept 1 file of 4 B: written in the last day and of no result"), "{said:?}");
+    assert!(bench.path("out/data/sum/lost/half").exists());
+    for stage in ["number", "sum"] {
+        assert!(!bench.path(&format!("out/data/sum/{stage}")).exists(), "{stage} takes no room");
+    }
+    assert_eq!(bench.run().count("attempt_started"), 3);
+}
+
+#[test]
 fn nothing_is_removed_while_a_run_goes_on_here_or_with_another_state_folder() {
     let bench = Bench::with(
         "version = 1\nname = \"sum\"\n[stages.slow]\nkind = \"command\"\noutputs = [\"o\"]\n\

@@ -14,7 +14,7 @@ pub struct Rules {
     pub keep: usize,
     /// All results that are younger than this.
     pub older_than: Duration,
-    /// All bytes that were written or sealed less than this ago: somebody may be about to file them.
+    /// All bytes that were written or sealed less than this ago and that no result names: somebody may be about to file them.
     pub min_age: Duration,
     /// What is known of results that are gone, for this long.
     pub removed_for: Duration,

@@ -93,6 +93,11 @@ impl Decided {
             let damaged = words::count(plan.damaged.len() as u64, "manifest");
             text.push_str(&format!("{damaged} that cannot be read: put in quarantine\n"));
         }
+        if !plan.young.is_empty() {
+            let (files, bytes) = (words::count(plan.young.len() as u64, "file"), words::bytes(young(plan)));
+            let why = "written in the last day and of no result, so somebody may be about to file them";
+            text.push_str(&format!("kept {files} of {bytes}: {why}\n"));
+        }
         let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
         text + &format!("kept {kept}\n")
     }
@@ -109,9 +114,15 @@ impl Decided {
             "dry_run": dry_run, "removed": removed.collect::<Vec<_>>(), "files": plan.gone.len(),
             "half_written": plan.half_written.len(), "forgotten": plan.forgotten.len(), "bytes": plan.freed(), "kept": self.kept(),
             "quarantined": plan.damaged, "runs": runs.runs, "attempts": runs.attempts.len(),
+            "young": { "files": plan.young.len(), "bytes": young(plan) },
             "checkpoints": { "files": checkpoints.files, "bytes": checkpoints.bytes },
         })
     }
+}
+
+/// The bytes that stay for their age alone.
+fn young(plan: &Plan) -> u64 {
+    plan.young.iter().map(|file| file.size).sum()
 }
 
 fn word(why: Why) -> &'static str {
