@@ -110,6 +110,15 @@ pub(crate) fn facts(result: &Json, at_most: usize) -> String {
     told.take(at_most).collect::<Vec<_>>().join(", ")
 }
 
+/// A word as it is typed in a shell: as it is, or in quotes where the shell would take it for something else.
+pub(crate) fn typed(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// A text as one line of at most so many characters.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     let line = shown(text).replace('\n', "\\n");
@@ -157,6 +166,12 @@ mod tests {
     fn durations_read_as_people_say_them() {
         let said = [0.04, 0.998, 3.21, 45.9, 125.0, 3725.0].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(said, ["0.04 s", "1.0 s", "3.2 s", "45 s", "2m 05s", "1h 02m"]);
+    }
+
+    #[test]
+    fn what_a_shell_would_split_or_replace_is_typed_in_quotes() {
+        let said = ["specs/week-12.toml", "spéc.toml", "a b", "it's $HOME", "", "*"].map(typed);
+        assert_eq!(said, ["specs/week-12.toml", "spéc.toml", "'a b'", r"'it'\''s $HOME'", "''", "'*'"]);
     }
 
     #[test]

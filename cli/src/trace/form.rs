@@ -122,6 +122,7 @@ fn kind(span: &Span, backends: &BTreeMap<&str, usize>) -> (usize, &'static str) 
     match &span.what {
         What::Attempt(backend) => (backends[backend.as_str()], "attempt"),
         What::Room => (WAITING, "room"),
+        What::Beginning => (WAITING, "beginning"),
         What::Machine => (WAITING, "machine"),
         What::Rest => (WAITING, "rest"),
         What::Publishing => (PUBLISHING, "publishing"),
@@ -133,6 +134,7 @@ fn name(span: &Span) -> String {
     match span.what {
         What::Attempt(_) => task.clone(),
         What::Room => format!("{task} waits for room"),
+        What::Beginning => format!("{task} is looked up and begun"),
         What::Machine => format!("{task} waits for a machine"),
         What::Rest => format!("{task} rests"),
         What::Publishing => format!("{task} is put in the store"),

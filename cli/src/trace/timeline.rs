@@ -12,8 +12,10 @@ use std::collections::HashMap;
 pub(super) enum What {
     /// An attempt ran, at this backend.
     Attempt(String),
-    /// Its inputs were there, and it waited for room, its pools or its turn.
+    /// Its inputs were there, and it waited for room, its pools or its turn, until an attempt ended that had them.
     Room,
+    /// Its inputs were there, and it was looked up and begun: nothing ended meanwhile that it could have waited for.
+    Beginning,
     /// It was handed to a backend, which had no machine yet.
     Machine,
     /// It had failed and rested before the next try.
@@ -94,8 +96,23 @@ impl Timeline {
             timeline.last_inputs.extend(last.map(|(_, input)| (input, name.clone())));
             timeline.spans.extend(heard.spans(&name, ready, end));
         }
+        timeline.tell_who_had_the_room();
         timeline.spans.sort_by_key(|span| (span.begin, span.end));
         timeline
+    }
+
+    /// Who waits for room begins when somebody's attempt ends; the last one to end before is told as the one that made room.
+    fn tell_who_had_the_room(&mut self) {
+        let attempts = self.spans.iter().filter(|span| matches!(span.what, What::Attempt(_)));
+        let mut ends: Vec<(Timestamp, String)> = attempts.map(|span| (span.end, span.task.clone())).collect();
+        ends.sort();
+        for span in self.spans.iter_mut().filter(|span| span.what == What::Room) {
+            let before = ends.partition_point(|(end, _)| *end <= span.end);
+            match ends[..before].last().filter(|(end, _)| *end > span.begin) {
+                Some((_, task)) => span.facts = json!({ "until the end of": task }),
+                None => span.what = What::Beginning,
+            }
+        }
     }
 
     fn take(&mut self, event: &RunEvent, tasks: &mut HashMap<String, Heard>) {

@@ -4,6 +4,7 @@ use crate::args::{InitArgs, Template};
 use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
 use crate::wiring;
+use crate::words;
 use serde_json::json;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -138,7 +139,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 /// What to do next, as commands to type.
 fn next(template: Template, spec: &Path, printer: &Printer) -> String {
     let faint = |text: &str| printer.paint_err(Style::Faint, text);
-    let spec = spec.display();
+    let spec = words::typed(&spec.display().to_string());
     let mut text = "\nnext:\n".to_owned();
     if !matches!(template, Template::Command) {
         let data = "put plays.db and videos/GAME/ANGLE.mp4 into data/, or say where they are: -P data=DIR";

@@ -28,6 +28,7 @@ pub(crate) mod worker;
 use crate::args::SpecArgs;
 use crate::exit::Refusal;
 use crate::wiring::Project;
+use crate::words;
 use pipe_engine::plan::Plan;
 use std::path::{Path, PathBuf};
 
@@ -43,15 +44,16 @@ fn matching(project: &Project, pattern: &str) -> Result<Vec<usize>, Refusal> {
 
 /// The arguments that lead to the same state folder, for verbs that take a spec's name and no more of it.
 fn beside(spec: &Path, state: Option<&PathBuf>) -> String {
-    let state = state.map_or_else(String::new, |state| format!(" --state {}", state.display()));
-    format!("{}{state}", spec.display())
+    let typed = |path: &Path| words::typed(&path.display().to_string());
+    let state = state.map_or_else(String::new, |state| format!(" --state {}", typed(state)));
+    format!("{}{state}", typed(spec))
 }
 
 /// The arguments that lead to the same spec and state, for commands we tell people to type.
 fn again(args: &SpecArgs) -> String {
     let mut typed = beside(&args.spec, args.given.state.as_ref());
     if let Some(at) = &args.given.at {
-        typed.push_str(&format!(" --at {at}"));
+        typed.push_str(&format!(" --at {}", words::typed(at)));
     }
     typed
 }

@@ -17,7 +17,7 @@ const TOLD: usize = 5;
 
 pub(crate) fn run(args: &RerunArgs, printer: &Printer) -> Result<Exit, Refusal> {
     if !args.failed {
-        let spec = args.spec.display();
+        let spec = beside(&args.spec, args.state.as_ref());
         let message = "say what is to run again: `--failed`, the tasks that failed and what follows from them";
         return Err(Refusal::new(Exit::Wrong, message).help(format!(
             "all of a run is `pipe resume {spec}`; one task anew is `pipe run {spec} --only TASK --force`"

@@ -118,6 +118,20 @@ fn what_a_program_wrote_cannot_steer_the_terminal_of_whoever_reads_of_its_failur
 }
 
 #[test]
+fn a_command_that_is_told_can_be_typed_as_it_stands() {
+    let bench = Bench::new();
+    bench.write("spéc file.toml", SUM);
+    let said = bench.pipe(&["run", "spéc file.toml"]);
+    assert!(said.stderr.contains("(pipe logs 'spéc file.toml' TASK)"), "{said:?}");
+    let never = bench.pipe(&["logs", "spéc file.toml", "sum", "--state", "else where"]);
+    let told = never.stderr.rsplit('`').nth(1).unwrap().to_owned();
+    assert_eq!(told, "pipe explain 'spéc file.toml' --state 'else where' 'sum'", "{never:?}");
+    let line = told.replacen("pipe", env!("CARGO_BIN_EXE_pipe"), 1);
+    let typed = bench.said(Command::new("sh").args(["-c", &line]).current_dir(bench.path("")));
+    assert_eq!(typed.code, Some(0), "{typed:?}");
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let many: Vec<String> = (0..3000).map(|n| n.to_string()).collect();
     let bench = Bench::with(&SUM.replace("[1, 2]", &format!("[{}]", many.join(", "))));

@@ -52,6 +52,10 @@ fn a_trace_shows_what_ran_and_what_waited_for_what() {
     let room = spans(&events, "room");
     let waited = room.iter().find(|(name, ..)| name == "right waits for room").unwrap();
     assert!(waited.2 - waited.1 >= 300_000, "for the only slot: {room:?}");
+    // What had its room at once waited for nobody, and of what waited it is told who had the room.
+    assert_eq!(room.len(), 1, "{room:?}");
+    let waited = events.iter().find(|event| event["cat"] == "room").unwrap();
+    assert_eq!(waited["args"]["until the end of"], "left", "{waited}");
     let rest = spans(&events, "rest");
     assert!(rest.len() == 1 && rest[0].2 - rest[0].1 >= 100_000, "half of the backoff at least: {rest:?}");
 

@@ -50,10 +50,17 @@ fn parse(text: &[u8], is_list: bool) -> Result<Vec<Row>, String> {
     }
     let lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
     let read = |(i, line): (usize, &[u8])| {
-        let value = serde_json::from_slice(line).map_err(|error| format!("line {} is not JSON: {error}", i + 1))?;
+        let value = serde_json::from_slice(line).map_err(|error| in_line(i + 1, &error))?;
         row(i + 1, value)
     };
     lines.map(read).collect()
+}
+
+/// What is wrong with one of many lines. The parser saw that line alone, and would call it the first.
+fn in_line(line: usize, error: &serde_json::Error) -> String {
+    let (whole, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    let problem = whole.strip_suffix(&place).unwrap_or(&whole);
+    format!("line {line} is not JSON: {problem} at column {}", error.column())
 }
 
 fn kind_of(value: &Json) -> &'static str {
@@ -89,7 +96,8 @@ mod tests {
         assert_eq!(ids(r#"[{"id": 2}, 3]"#, true).unwrap_err(), "row 2 is a number, and not an object");
         assert_eq!(ids(r#"{"id": 2}"#, true).unwrap_err(), "it is an object, and not a list");
         assert_eq!(ids("{\"id\": 2}\n[1]", false).unwrap_err(), "row 2 is a list, and not an object");
-        assert!(ids("{\"id\": 2}\n{", false).unwrap_err().starts_with("line 2 is not JSON: "));
+        let told = ids("{\"id\": 2}\n{\"id\" 3}", false).unwrap_err();
+        assert_eq!(told, "line 2 is not JSON: expected `:` at column 7");
         assert!(ids("", true).unwrap_err().starts_with("it is not JSON: "));
     }
 }
