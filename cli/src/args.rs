@@ -23,6 +23,7 @@ Examples:
   pipe run specs/demo.toml                  make what the spec says; again: only what changed
   pipe run specs/demo.toml -P epochs=20     the same with another parameter
   pipe status specs/demo.toml               how the newest run stands
+  pipe report specs/demo.toml               a page about the newest run, to read and to send
   pipe logs specs/demo.toml model           what a task wrote
   pipe runs specs/demo.toml                 the runs there were, and how each ended
   pipe resume specs/demo.toml               go on with the newest run, as it was asked for
@@ -86,6 +87,8 @@ pub(crate) enum Verb {
     Runs(RunsArgs),
     /// Show how a run stands: the newest, or the one you name
     Status(StatusArgs),
+    /// Write a run down as one page to read, keep and send: what it did, why, and what came of it
+    Report(ReportArgs),
     /// Print what a task wrote while it ran
     Logs(LogsArgs),
     /// Ask a run that goes on to stop, as Ctrl-C does
@@ -208,6 +211,9 @@ pub(crate) struct RunArgs {
     /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write a page about the run when it has ended, however it has: see `pipe report`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
     /// Run for a slot of the schedule, such as 2026-11-22T02:00:00Z: does nothing when a run for it, or a later one, has begun
     #[arg(long, value_name = "TIME", value_parser = pipe_clock::parse)]
     pub(crate) slot: Option<Timestamp>,
@@ -350,6 +356,30 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, Group)]
 #[command(after_help = "\
 Examples:
+  pipe report specs/demo.toml                      the newest run, as report-RUN.html here
+  pipe report specs/demo.toml latest~1 -o night.html
+  pipe report specs/demo.toml --json | jq .chain
+
+The page is one file: it needs no other, no network and no JavaScript. Looks only: a run that goes on is not disturbed, \
+and is told of as far as it has come.")]
+pub(crate) struct ReportArgs {
+    /// The spec: a TOML or YAML file; it need not be sound any more
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The page [default: report-RUN.html here; none with --json]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The state folder [default: .pipe beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
   pipe runs specs/demo.toml
   pipe runs specs/demo.toml -n 100 --json | jq -r '.[] | select(.state == \"failed\") | .run'")]
 pub(crate) struct RunsArgs {
@@ -450,6 +480,9 @@ pub(crate) struct HowAgain {
     /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write a page about the run when it has ended, however it has: see `pipe report`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]

@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use crate::printer::Style;
 use crate::words;
+use pipe_engine::account::State;
 use pipe_engine::event::RunLimit;
 use pipe_engine::report::RunView;
 use pipe_engine::state::Holder;
@@ -30,6 +31,18 @@ impl Life {
             (Some(_), _) if view.interrupted => Self::Interrupted,
             (Some(counts), _) if counts.failed > 0 => Self::Failed,
             _ => Self::Done,
+        }
+    }
+
+    /// For accounts.
+    pub(crate) fn state(&self) -> State {
+        match self {
+            Self::Running(_) => State::Running,
+            Self::Died => State::Died,
+            Self::Stopped(_) => State::Stopped,
+            Self::Interrupted => State::Interrupted,
+            Self::Failed => State::Failed,
+            Self::Done => State::Done,
         }
     }
 

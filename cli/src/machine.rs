@@ -2,6 +2,7 @@
 
 use pipe_engine::backend::Capability;
 use pipe_engine::scheduler::Limits;
+use pipe_engine::site::Site;
 use pipe_engine::units::Bytes;
 use std::fs;
 use std::num::NonZeroU32;
@@ -20,12 +21,26 @@ pub(crate) fn capability() -> Capability {
     Capability { memory: Some(Bytes(memory())), gpus: Some(gpus), ..Capability::default() }
 }
 
+/// Where a run is started, and by whom.
+pub(crate) fn site() -> Site {
+    let name = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    Site {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        user: name("USER").or_else(|| name("LOGNAME")),
+        cpus: cpus(),
+        pipe: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn cpus() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX))
+}
+
 /// What this machine has for tasks: its CPUs, or as many as were asked for, most of its memory, its GPUs, and
 /// the disk that is free where results go.
 pub(crate) fn limits(cpu: Option<NonZeroU32>, store: &Path) -> Limits {
-    let here = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
     Limits {
-        cpu: cpu.map_or(here, NonZeroU32::get),
+        cpu: cpu.map_or_else(cpus, NonZeroU32::get),
         memory: memory() / 100 * MEMORY_SHARE,
         disk: free_disk(store),
         gpus: u32::try_from(gpus().len()).unwrap_or(u32::MAX),

@@ -9,6 +9,7 @@ mod forecast;
 mod git;
 mod given;
 mod hooks;
+mod lanes;
 mod life;
 mod machine;
 mod nearby;
@@ -17,14 +18,17 @@ mod outlook;
 mod paths;
 mod printer;
 mod progress;
+mod report;
 mod runs;
 mod settled;
 mod shown;
+mod standing;
 mod summary;
 mod table;
 mod tail;
 mod trace;
 mod verbs;
+mod whole;
 mod wiring;
 mod words;
 
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Plan(args) => verbs::plan::run(args, &printer),
         Verb::Validate(args) => verbs::validate::run(args, &printer),
         Verb::Runs(args) => verbs::runs::run(args, &printer),
+        Verb::Report(args) => verbs::report::run(args, &printer),
         Verb::Status(args) => verbs::status::run(args, &printer),
         Verb::Logs(args) => verbs::logs::run(args, &printer),
         Verb::Cancel(args) => verbs::cancel::run(args, &printer),

@@ -38,6 +38,8 @@ pub(crate) struct Unchanged {
     pub(crate) told: Vec<Body>,
     pub(crate) tasks: u64,
     pub(crate) rooms: Rooms,
+    /// The store's root.
+    pub(crate) store: PathBuf,
 }
 
 /// A run in which some of it does not.
@@ -81,7 +83,8 @@ impl Place {
             record.write(&self.state, &self.name);
         }
         let tasks = record.len() as u64;
-        Ok(Recalled::Nothing(Box::new(Unchanged { started, told: left.told, tasks, rooms })))
+        let store = PathBuf::from(record.store());
+        Ok(Recalled::Nothing(Box::new(Unchanged { started, told: left.told, tasks, rooms, store })))
     }
 
     fn part(&self, args: &RunArgs, record: Settled, left: Unsettled, rooms: Rooms) -> Result<Recalled, Refusal> {

@@ -5,7 +5,6 @@ use crate::printer::{Printer, Style};
 use crate::words;
 use pipe_engine::event::Counts;
 use pipe_engine::lookup::Finder;
-use pipe_engine::manifest::Manifest;
 use pipe_engine::plan::{Plan, Task};
 use pipe_engine::run::Finished;
 use pipe_engine::state::StateFolder;
@@ -85,7 +84,7 @@ impl Ended<'_> {
     /// The folder of one result and its numbers, or the folder of many and how many. `beside` are more of them.
     fn place(&self, tasks: &[&Task], beside: u64) -> Option<(String, String)> {
         let first = tasks.iter().find_map(|task| self.finder.newest(task))?;
-        let folder = folder_in_store(&first)?;
+        let folder = first.folder()?;
         let count = tasks.len() as u64 + beside;
         if count == 1 {
             return Some((self.told_place(folder), words::facts(&first.result, FACTS)));
@@ -130,17 +129,6 @@ pub(crate) fn nothing_to_do(counts: Counts, tasks: u64, took: Duration) -> Strin
     format!("nothing to do: {cached} of {tasks} {are} up to date{unwanted} ({took})")
 }
 
-/// The folder of a result from the store's root: that of the attempt itself where it made anything. Items may lie in
-/// folders of earlier attempts.
-pub(crate) fn folder_in_store(manifest: &Manifest) -> Option<&str> {
-    // An attempt's name begins as its key does, which need not be the one that its result was filed under.
-    let attempt = &manifest.provenance.attempt.0;
-    let own = attempt.get(..8).zip(attempt.rsplit_once('-')).map(|(key, (_, number))| format!("@{key}-{number}"));
-    let mut folders = manifest.files.iter().filter_map(|f| f.at.strip_suffix(&f.path)?.strip_suffix('/'));
-    let first = folders.clone().next();
-    folders.find(|folder| own.as_ref().is_some_and(|own| folder.ends_with(own))).or(first)
-}
-
 /// `3 ran, 72 up to date, 1 failed`.
 pub(crate) fn told(counts: &Counts) -> String {
     let all = [
@@ -152,32 +140,4 @@ pub(crate) fn told(counts: &Counts) -> String {
     ];
     let told: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if told.is_empty() { "no tasks".to_owned() } else { told.join(", ") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn filed(fingerprint: &str, attempt: &str, files: &[(&str, &str)]) -> Manifest {
-        let file = |(path, folder): &(&str, &str)| json!({ "path": path, "at": format!("{folder}/{path}"), "size": 1, "blake3": "ab" });
-        let manifest = json!({
-            "version": pipe_engine::manifest::VERSION, "of": "task", "fingerprint": fingerprint, "key": {}, "digest": "cd",
-            "files": files.iter().map(file).collect::<Vec<_>>(), "result": {},
-            "provenance": { "run": "r", "attempt": attempt, "task": { "stage": "clips" }, "published": 1, "sources": [] },
-        });
-        serde_json::from_value(manifest).unwrap()
-    }
-
-    #[test]
-    fn a_result_lies_where_its_last_attempt_wrote_and_its_items_may_lie_elsewhere() {
-        let (old, new) = ("data/p/clips/all@0123abcd-1", "data/p/clips/all@89ef4567-12");
-        let files = [("a.mp4", old), ("clips.jsonl", new), ("g1/b.mp4", new)];
-        // The key of a result that lacks items is not that of its attempt.
-        for fingerprint in ["89ef456789ef", "777777777777"] {
-            assert_eq!(folder_in_store(&filed(fingerprint, "89ef456789ef01234567-12", &files)), Some(new));
-        }
-        assert_eq!(folder_in_store(&filed("89ef456789ef", "89ef456789ef01234567-12", &files[..1])), Some(old));
-        assert_eq!(folder_in_store(&filed("89ef456789ef", "89ef456789ef01234567-12", &[])), None);
-    }
 }

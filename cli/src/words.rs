@@ -3,6 +3,7 @@
 use crate::shown::shown;
 use pipe_engine::event::{RunLimit, Skip};
 use pipe_engine::revision::Revision;
+use pipe_engine::site::Site;
 use serde_json::Value as Json;
 use std::path::Path;
 use std::time::Duration;
@@ -155,6 +156,12 @@ pub(crate) fn revision(revision: &Revision) -> String {
         _ => String::new(),
     };
     format!("{short}{names} of {}{changes}", revision.remote.as_deref().unwrap_or(&revision.folder))
+}
+
+/// `ann on nightly-3, 8 CPUs, pipe 0.3.0`.
+pub(crate) fn site(site: &Site) -> String {
+    let user = site.user.as_ref().map_or_else(String::new, |user| format!("{user} on "));
+    format!("{user}{}, {}, pipe {}", site.host, count(site.cpus.into(), "CPU"), site.pipe)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId};
 use crate::revision::Revision;
+use crate::site::Site;
 use crate::world::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,9 @@ pub enum Body {
         /// What it was asked for; absent in journals of older versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         asked: Option<Box<Asked>>,
+        /// Where and by whom it was started; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        site: Option<Box<Site>>,
     },
     /// Tasks of one stage whose results were found in the store.
     TasksCached {

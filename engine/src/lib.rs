@@ -29,6 +29,7 @@ pub mod asked;
 pub mod attempt;
 pub mod confine;
 pub mod revision;
+pub mod site;
 
 pub mod event;
 pub mod report;
@@ -71,3 +72,6 @@ pub mod gc;
 pub mod adopt;
 
 pub mod given;
+
+// All of that together, for people.
+pub mod account;

@@ -127,6 +127,17 @@ impl Manifest {
         let manifest = serde_json::from_slice::<Self>(bytes).ok()?;
         Some(manifest).filter(|manifest| manifest.version <= VERSION && manifest.fingerprint == *fingerprint)
     }
+
+    /// The folder of the result from the store's root: that of the attempt itself where it made anything. Items may lie in
+    /// folders of earlier attempts.
+    pub fn folder(&self) -> Option<&str> {
+        // An attempt's name begins as its key does, which need not be the one that its result was filed under.
+        let attempt = &self.provenance.attempt.0;
+        let own = attempt.get(..8).zip(attempt.rsplit_once('-')).map(|(key, (_, number))| format!("@{key}-{number}"));
+        let mut folders = self.files.iter().filter_map(|f| f.at.strip_suffix(&f.path)?.strip_suffix('/'));
+        let first = folders.clone().next();
+        folders.find(|folder| own.as_ref().is_some_and(|own| folder.ends_with(own))).or(first)
+    }
 }
 
 impl Artifact {
@@ -194,6 +205,7 @@ pub fn place(fingerprint: &Fingerprint) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn file(path: &str, at: &str) -> FileEntry {
         FileEntry { path: path.into(), size: 1, blake3: "00".into(), at: at.into() }
@@ -204,5 +216,27 @@ mod tests {
         let a = digest(&[file("a", "x"), file("b", "x")]);
         assert_eq!(a, digest(&[file("b", "y"), file("a", "z")]));
         assert_ne!(a, digest(&[file("a", "x"), file("c", "x")]));
+    }
+
+    fn filed(fingerprint: &str, attempt: &str, files: &[(&str, &str)]) -> Manifest {
+        let file = |(path, folder): &(&str, &str)| json!({ "path": path, "at": format!("{folder}/{path}"), "size": 1, "blake3": "ab" });
+        let manifest = json!({
+            "version": VERSION, "of": "task", "fingerprint": fingerprint, "key": {}, "digest": "cd",
+            "files": files.iter().map(file).collect::<Vec<_>>(), "result": {},
+            "provenance": { "run": "r", "attempt": attempt, "task": { "stage": "clips" }, "published": 1, "sources": [] },
+        });
+        serde_json::from_value(manifest).unwrap()
+    }
+
+    #[test]
+    fn a_result_lies_where_its_last_attempt_wrote_and_its_items_may_lie_elsewhere() {
+        let (old, new) = ("data/p/clips/all@0123abcd-1", "data/p/clips/all@89ef4567-12");
+        let files = [("a.mp4", old), ("clips.jsonl", new), ("g1/b.mp4", new)];
+        // The key of a result that lacks items is not that of its attempt.
+        for fingerprint in ["89ef456789ef", "777777777777"] {
+            assert_eq!(filed(fingerprint, "89ef456789ef01234567-12", &files).folder(), Some(new));
+        }
+        assert_eq!(filed("89ef456789ef", "89ef456789ef01234567-12", &files[..1]).folder(), Some(old));
+        assert_eq!(filed("89ef456789ef", "89ef456789ef01234567-12", &[]).folder(), None);
     }
 }

@@ -1,19 +1,25 @@
 //! The events of a run -> what people ask about it: how each task stands, how long it took, why it failed.
 //! A pure fold; nothing here opens a file.
 
+mod timeline;
+
+pub use timeline::{Span, Timeline, Tried, What};
+
 use crate::asked::Asked;
 use crate::attempt::{ItemCount, Usage};
 use crate::event::{Body, Counts, RunEvent, RunLimit, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::revision::Revision;
+use crate::site::Site;
 use crate::world::Timestamp;
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 /// A run as its journal tells it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct RunView {
     /// Its name.
     pub run: Option<RunId>,
@@ -34,6 +40,9 @@ pub struct RunView {
     /// What it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// Where and by whom it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<Site>,
     /// When it began.
     pub started: Timestamp,
     /// The newest event.
@@ -55,7 +64,7 @@ pub struct RunView {
 }
 
 /// How a task stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// An attempt runs.
@@ -78,7 +87,7 @@ pub enum Standing {
 }
 
 /// Whether the result of a task was in the store when its run looked it up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Lookup {
     /// It was.
@@ -88,7 +97,7 @@ pub enum Lookup {
 }
 
 /// One task as its run's journal tells it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct TaskView {
     /// How it stands.
     pub standing: Standing,
@@ -117,7 +126,7 @@ pub struct TaskView {
 }
 
 /// One attempt as its run's journal tells it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AttemptView {
     /// Its name.
     pub id: Option<AttemptId>,
@@ -150,7 +159,7 @@ impl RunView {
     pub fn take(&mut self, event: &RunEvent) {
         self.heard = event.time;
         match &event.body {
-            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision, slot, asked } => {
+            Body::RunStarted { pipeline, spec, spec_digest, params, tasks, revision, slot, asked, site } => {
                 self.run = Some(event.run.clone());
                 self.started = event.time;
                 self.pipeline.clone_from(pipeline);
@@ -160,6 +169,7 @@ impl RunView {
                 self.revision = revision.as_deref().cloned();
                 self.slot = *slot;
                 self.asked = asked.as_deref().cloned();
+                self.site = site.as_deref().cloned();
                 self.planned = *tasks;
             }
             Body::TasksCached { stage, cells, keys } => {

@@ -29,10 +29,19 @@ impl Timestamp {
 
     /// The local date and time, as `2026-11-21 23:04:05`.
     pub fn to_local(self) -> String {
+        self.told("%Y-%m-%d %H:%M:%S")
+    }
+
+    /// The same with its distance from UTC, for those who read it elsewhere: `2026-11-21 23:04:05 +01:00`.
+    pub fn to_zoned(self) -> String {
+        self.told("%Y-%m-%d %H:%M:%S %:z")
+    }
+
+    fn told(self, form: &str) -> String {
         let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
         jiff::Timestamp::from_millisecond(millis).map_or_else(
             |_| self.0.to_string(),
-            |t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            |time| time.to_zoned(jiff::tz::TimeZone::system()).strftime(form).to_string(),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! A timeline -> the lines of a trace file.
 
-use super::lanes::Lanes;
-use super::timeline::{Span, Timeline, What};
+use crate::lanes::Lanes;
+use pipe_engine::report::{Span, Timeline, Tried, What};
 use pipe_engine::world::Timestamp;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -42,7 +42,7 @@ fn about(timeline: &Timeline) -> Json {
 fn backends(timeline: &Timeline) -> BTreeMap<&str, usize> {
     let mut named: BTreeMap<&str, usize> = BTreeMap::new();
     for span in &timeline.spans {
-        if let What::Attempt(backend) = &span.what {
+        if let (What::Attempt, Some(backend)) = (span.what, &span.backend) {
             named.insert(backend, 0);
         }
     }
@@ -91,9 +91,9 @@ impl<W: Write> Lines<'_, W> {
             let lane = lanes.entry(process).or_default().take(span.begin.0, span.end.0.max(span.begin.0 + 1));
             self.put(&json!({
                 "name": name(span), "cat": category, "ph": "X", "pid": process, "tid": lane,
-                "ts": micros(self.begin, span.begin), "dur": micros(span.begin, span.end), "args": span.facts,
+                "ts": micros(self.begin, span.begin), "dur": micros(span.begin, span.end), "args": facts(span),
             }))?;
-            if matches!(span.what, What::Attempt(_)) {
+            if span.what == What::Attempt {
                 let first = (process, lane, span.begin);
                 let place = places.entry(&span.task).or_insert(Place { first, last: first });
                 place.last = (process, lane, span.end);
@@ -119,8 +119,8 @@ impl<W: Write> Lines<'_, W> {
 }
 
 fn kind(span: &Span, backends: &BTreeMap<&str, usize>) -> (usize, &'static str) {
-    match &span.what {
-        What::Attempt(backend) => (backends[backend.as_str()], "attempt"),
+    match span.what {
+        What::Attempt => (span.backend.as_deref().map_or(RUN, |backend| backends[backend]), "attempt"),
         What::Room => (WAITING, "room"),
         What::Beginning => (WAITING, "beginning"),
         What::Machine => (WAITING, "machine"),
@@ -132,12 +132,25 @@ fn kind(span: &Span, backends: &BTreeMap<&str, usize>) -> (usize, &'static str) 
 fn name(span: &Span) -> String {
     let task = &span.task;
     match span.what {
-        What::Attempt(_) => task.clone(),
+        What::Attempt => task.clone(),
         What::Room => format!("{task} waits for room"),
         What::Beginning => format!("{task} is looked up and begun"),
         What::Machine => format!("{task} waits for a machine"),
         What::Rest => format!("{task} rests"),
         What::Publishing => format!("{task} is put in the store"),
+    }
+}
+
+fn facts(span: &Span) -> Json {
+    match &span.attempt {
+        Some(Tried { id, number, reason, failure, .. }) => {
+            json!({ "attempt": id, "try": number, "because": reason, "failure": failure })
+        }
+        None => match (&span.backend, &span.until) {
+            (Some(backend), _) => json!({ "backend": backend }),
+            (None, Some(task)) => json!({ "until the end of": task }),
+            (None, None) => json!({}),
+        },
     }
 }
 

@@ -1,11 +1,11 @@
 //! The tasks of a run -> which of them were there already, and why the others ran: in short, and one by one.
 
-use super::status::word;
 use crate::printer::{Printer, Style};
+use crate::standing::{lookup, why, word};
 use crate::table::{self, Entry, left};
 use crate::words;
 use indexmap::IndexMap;
-use pipe_engine::report::{Lookup, RunView, TaskView};
+use pipe_engine::report::{RunView, TaskView};
 
 /// Reasons that are told in short; there is a list of all tasks.
 const MOST: usize = 12;
@@ -43,31 +43,14 @@ pub(super) fn in_short(view: &RunView, printer: &Printer) -> String {
 pub(super) fn one_by_one(view: &RunView, printer: &Printer) -> String {
     let head = ["task", "stands", "lookup", "why"].map(|name| left(Style::Strong, name)).to_vec();
     let row = |(name, task): (&String, &TaskView)| {
-        let lookup = match task.lookup {
-            Some(Lookup::Hit) => "hit",
-            Some(Lookup::Miss) => "miss",
-            None => "",
-        };
         let style = if task.failure.is_some() { Style::Error } else { Style::Plain };
         vec![
             left(Style::Plain, name),
             left(style, word(task.standing)),
-            left(Style::Plain, lookup),
+            left(Style::Plain, lookup(task)),
             left(Style::Faint, words::cut(&why(task), WIDEST)),
         ]
     };
     let rows: Vec<Vec<Entry>> = std::iter::once(head).chain(view.tasks.iter().map(row)).collect();
     format!("\n{}", table::lines(printer, &rows))
-}
-
-/// Why a task has ended as it did, as far as looking it up has to do with it.
-fn why(task: &TaskView) -> String {
-    if let Some(why) = &task.why {
-        return why.clone();
-    }
-    match (task.lookup, &task.fingerprint, &task.because) {
-        (Some(Lookup::Hit), Some(key), _) => format!("the same key, {}", key.get(..12).unwrap_or(key)),
-        (_, _, Some(because)) => format!("because of {because}"),
-        _ => task.skip.and_then(words::skip).map(str::to_owned).unwrap_or_default(),
-    }
 }

@@ -8,7 +8,6 @@ use crate::forecast::{Forecast, Forecasts};
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::shown::shown;
-use crate::summary::folder_in_store;
 use crate::table::{self, left};
 use crate::wiring::Project;
 use crate::words;
@@ -107,10 +106,10 @@ impl<'a> Explained<'a> {
     fn place(&self) -> Option<String> {
         let newest = self.newest.as_ref()?;
         if let Some(uri) = &self.plan.bucket {
-            return Some(format!("{}/{}", uri.trim_end_matches('/'), folder_in_store(newest)?));
+            return Some(format!("{}/{}", uri.trim_end_matches('/'), newest.folder()?));
         }
         let root = self.plan.store.canonicalize().unwrap_or_else(|_| self.plan.store.clone());
-        Some(paths::from_here(&root.join(folder_in_store(newest)?)))
+        Some(paths::from_here(&root.join(newest.folder()?)))
     }
 
     /// `short` leaves the fields out that did not change.

@@ -14,6 +14,7 @@ pub(crate) mod init;
 mod lines;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod rerun;
 pub(crate) mod resume;
 pub(crate) mod run;

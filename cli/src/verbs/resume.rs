@@ -129,6 +129,7 @@ pub(super) fn again(
         verbose: how.verbose,
         cpu: how.cpu,
         trace: how.trace.clone(),
+        report: how.report.clone(),
         // The slot of a schedule is claimed once.
         slot: None,
     }

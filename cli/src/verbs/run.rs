@@ -1,5 +1,6 @@
 //! `pipe run`: plans, runs and tells how it went. Signals end it gently, then at once.
 
+use super::report::{self, Around};
 use super::{again, beside as besides};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Refusal};
@@ -14,6 +15,7 @@ use crate::runs;
 use crate::settled::{self, Part, Place, Recalled, Unchanged};
 use crate::summary;
 use crate::trace::Recorder;
+use crate::whole::Whole;
 use crate::wiring::{self, Project, Rooms, Workshop};
 use pipe_clock::Claim;
 use pipe_engine::asked::Asked as Wishes;
@@ -77,16 +79,17 @@ fn once(args: &RunArgs, with: Option<&RunView>, before: u32, printer: &Printer) 
     let place = Place::of(args).filter(|_| with.is_none());
     let recalled = place.as_ref().map(|place| place.recall(args, clock.machine.now(), printer));
     let mut work = match recalled.transpose()?.unwrap_or(Recalled::All) {
-        Recalled::Nothing(run) => return unchanged(*run, asked, &clock, printer).map(Ended::As),
+        Recalled::Nothing(run) => return unchanged(args, *run, asked, &clock, printer).map(Ended::As),
         Recalled::Part(part) => Work::of(*part),
         Recalled::All => Work::whole(args, with, printer)?,
     };
     let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
+    let page = page(args)?;
     let rooms = work.rooms(args, printer)?;
     if before == 0 && !claims_its_slot(args, &rooms, printer)? {
         return Ok(Ended::As(Exit::Done));
     }
-    let beside = work.beside.tasks.clone();
+    let (beside, store) = (work.beside.tasks.clone(), work.project.store_here());
     let made = make(args, (work, rooms), (place, asked, trace.clone()), &clock, printer)?;
     let finished = &made.finished;
     if let Some(trace) = &trace {
@@ -101,12 +104,17 @@ fn once(args: &RunArgs, with: Option<&RunView>, before: u32, printer: &Printer) 
             finished,
             took: clock.took(),
             spec: again(&args.spec),
-            place: besides(&args.spec.spec, args.spec.given.state.as_ref()),
+            place: place_of(args),
         };
         ended.tell(printer);
     }
     if made.only_damage && before + 1 < AGAIN {
         return Ok(Ended::Damaged);
+    }
+    if let Some(page) = &page {
+        let around =
+            Around { state: &made.state, plan: Some(&finished.plan), store: Some(store), place: place_of(args) };
+        report::after(&finished.run, &around, page, printer);
     }
     hooks::after(&finished.plan.around.hooks, finished, args, printer);
     Ok(Ended::As(exit_of(finished)))
@@ -177,12 +185,12 @@ struct Made {
 }
 
 /// What a run has besides its work: where its record lies, what git is asked, and who records it.
-type Around = (Option<Place>, Option<git::Asked>, Option<Arc<Recorder>>);
+type Aside = (Option<Place>, Option<git::Asked>, Option<Arc<Recorder>>);
 
 fn make(
     args: &RunArgs,
     (work, rooms): (Work, Rooms),
-    (place, asked, trace): Around,
+    (place, asked, trace): Aside,
     clock: &Clock,
     printer: &Printer,
 ) -> Result<Made, Refusal> {
@@ -202,6 +210,7 @@ fn make(
         revision: revision(asked, &project),
         slot: args.slot,
         asked: Some(wishes(args, &project)),
+        site: Some(machine::site()),
         world: clock.world.clone(),
         journal: workshop.journal,
         finder: finder.clone(),
@@ -266,10 +275,18 @@ fn is_well(finished: &Finished) -> bool {
 }
 
 /// A run in which nothing is to be done.
-fn unchanged(run: Unchanged, asked: Option<git::Asked>, clock: &Clock, printer: &Printer) -> Result<Exit, Refusal> {
-    let Unchanged { mut started, told, tasks, rooms } = run;
-    if let Body::RunStarted { revision, .. } = &mut started {
+fn unchanged(
+    args: &RunArgs,
+    run: Unchanged,
+    asked: Option<git::Asked>,
+    clock: &Clock,
+    printer: &Printer,
+) -> Result<Exit, Refusal> {
+    let Unchanged { mut started, told, tasks, rooms, store } = run;
+    let page = page(args)?;
+    if let Body::RunStarted { revision, site, .. } = &mut started {
         *revision = asked.and_then(git::Asked::answer).map(Box::new);
+        *site = Some(Box::new(machine::site()));
     }
     let (passes_on, world) = (printer.clone(), clock.world.clone());
     let journal = Journal::open(&rooms.state.journal())?;
@@ -278,13 +295,17 @@ fn unchanged(run: Unchanged, asked: Option<git::Asked>, clock: &Clock, printer: 
             progress::pass_on(event, &passes_on);
         }
     });
-    run::unchanged(run::Unchanged { started, told, tasks, world, journal, listener })?;
+    let run = run::unchanged(run::Unchanged { started, told, tasks, world, journal, listener })?;
     if rooms.is_clean {
         left_clean(&rooms.state);
     }
     drop(rooms.locks);
     if !printer.json {
         printer.line(&summary::nothing_to_do(Counts { cached: tasks, ..Counts::default() }, tasks, clock.took()));
+    }
+    if let Some(page) = &page {
+        let around = Around { state: &rooms.state, plan: None, store: Some(store), place: place_of(args) };
+        report::after(&run, &around, page, printer);
     }
     Ok(Exit::Done)
 }
@@ -299,6 +320,16 @@ fn claims_its_slot(args: &RunArgs, rooms: &Rooms, printer: &Printer) -> Result<b
     let slot = pipe_clock::told(slot);
     printer.line(&format!("nothing to do for {slot}: a run for {} has begun before", pipe_clock::told(begun)));
     Ok(false)
+}
+
+/// The page that was asked for.
+fn page(args: &RunArgs) -> Result<Option<Whole>, Refusal> {
+    args.report.as_deref().map(|path| Whole::at(path, "report")).transpose()
+}
+
+/// The arguments that lead to what is known of the run.
+fn place_of(args: &RunArgs) -> String {
+    besides(&args.spec.spec, args.spec.given.state.as_ref())
 }
 
 /// The run is over and well; its trace alone may be missing.

@@ -118,7 +118,7 @@ fn is_dirty(revision: &Revision) -> bool {
 }
 
 /// What was said besides the spec's name, as it could be typed again; nothing when all of the spec was asked for.
-fn asked(asked: &Asked) -> String {
+pub(crate) fn asked(asked: &Asked) -> String {
     let many = |option: &str, values: &[String]| -> Vec<String> {
         values.iter().map(|value| format!("{option} {}", quoted(value))).collect()
     };

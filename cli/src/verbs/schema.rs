@@ -6,6 +6,7 @@ use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
 use crate::table::{self, left};
 use crate::wiring;
+use pipe_engine::account::Account;
 use pipe_engine::attempt::{Attempt, Outcome};
 use pipe_engine::event::RunEvent;
 use pipe_engine::manifest::Manifest;
@@ -66,6 +67,7 @@ fn formats() -> Vec<Format> {
         Format { name: "spec", place: "what you write".to_owned(), schema: spec },
         Format::of::<DiagnosticJson>("problem", "validate --json"),
         Format::of::<RunEvent>("run-event", "run --json"),
+        Format::of::<Account>("report", "report --json"),
         Format::of::<Manifest>("manifest", "the store"),
         Format::of::<Attempt>("attempt", "attempt.json"),
         Format::of::<Outcome>("outcome", "outcome.json"),

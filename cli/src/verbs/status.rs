@@ -9,11 +9,12 @@ use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::progress::note;
 use crate::runs;
+use crate::standing::word;
 use crate::table::{self, Entry, left, right};
 use crate::wiring::Project;
 use crate::words;
 use indexmap::IndexMap;
-use pipe_engine::report::{RunView, Standing, TaskView};
+use pipe_engine::report::{RunView, TaskView};
 use pipe_engine::state::{Lock, StateFolder};
 use pipe_engine::world::{Timestamp, World};
 use serde_json::json;
@@ -94,7 +95,7 @@ fn origin(view: &RunView, printer: &Printer) -> String {
         .collect()
 }
 
-fn advice(view: &RunView, life: &Life, spec: &str) -> String {
+pub(crate) fn advice(view: &RunView, life: &Life, spec: &str) -> String {
     let resume = format!("`pipe resume {spec}{}`", view.run.as_ref().map_or_else(String::new, |run| format!(" {run}")));
     match life {
         Life::Running(holder) => let_go_on(holder).map_or_else(String::new, |help| format!("\n{help}\n")),
@@ -131,19 +132,6 @@ impl Tally {
             self.began = Some(self.began.map_or(attempt.started, |began| began.min(attempt.started)));
             self.ended = self.ended.max(attempt.ended.unwrap_or(now));
         }
-    }
-}
-
-pub(super) fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Running => "running",
-        Standing::Submitted => "waiting for a machine",
-        Standing::Resting => "waiting to retry",
-        Standing::Succeeded => "done",
-        Standing::Cached => "up to date",
-        Standing::Failed => "failed",
-        Standing::Skipped => "skipped",
-        Standing::Cancelled => "stopped",
     }
 }
 

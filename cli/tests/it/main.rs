@@ -30,6 +30,7 @@ mod quickstart;
 mod reference;
 mod reference_page;
 mod refusing;
+mod report;
 mod room;
 mod running;
 #[cfg(feature = "cloud")]

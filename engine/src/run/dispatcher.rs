@@ -149,6 +149,7 @@ impl Dispatcher {
             revision: self.setup.revision.clone().map(Box::new),
             slot: self.setup.slot,
             asked: self.setup.asked.clone().map(Box::new),
+            site: self.setup.site.clone().map(Box::new),
         };
         self.sayer.durable(&self.setup.journal, None, None, started.clone());
         for told in &beside.told {

@@ -25,6 +25,7 @@ use crate::plan::{Plan, Rows};
 use crate::revision::Revision;
 use crate::scheduler::{Limits, Stop};
 use crate::shared::Shared;
+use crate::site::Site;
 use crate::state::{Journal, JournalError, OpenJob};
 use crate::world::{Timestamp, World};
 use std::collections::HashMap;
@@ -49,6 +50,8 @@ pub struct Setup {
     pub slot: Option<Timestamp>,
     /// What is asked for, for whoever runs it again.
     pub asked: Option<Asked>,
+    /// Where and by whom it is started.
+    pub site: Option<Site>,
     /// The clock and randomness.
     pub world: World,
     /// Where what happened is written down.

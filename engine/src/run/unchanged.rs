@@ -24,16 +24,18 @@ pub struct Unchanged {
     pub listener: Arc<dyn Fn(&RunEvent) + Send + Sync>,
 }
 
-/// Writes down that it began, and ended.
+/// Writes down that it began, and ended. Returns its name.
 ///
 /// # Errors
 /// When the journal fails.
-pub fn unchanged(run: Unchanged) -> Result<(), JournalError> {
+pub fn unchanged(run: Unchanged) -> Result<RunId, JournalError> {
     let Unchanged { started, told, tasks, world, journal, listener } = run;
-    let mut sayer = Sayer::new(RunId::new(&world), world, listener);
+    let run = RunId::new(&world);
+    let mut sayer = Sayer::new(run.clone(), world, listener);
     let counts = Counts { cached: tasks, ..Counts::default() };
     for body in std::iter::once(started).chain(told).chain([Body::RunFinished { counts }]) {
         sayer.durable(&journal, None, None, body);
     }
-    futures::executor::block_on(journal.flush())
+    futures::executor::block_on(journal.flush())?;
+    Ok(run)
 }

@@ -280,6 +280,7 @@ mod tests {
                 revision: None,
                 slot: None,
                 asked: None,
+                site: None,
             };
             let event = |seq: u64, time: u64, task: Option<String>, body: Body| RunEvent {
                 v: VERSION,

@@ -19,8 +19,13 @@ use std::path::{Path, PathBuf};
 
 const FINGERPRINT: &str = "6f1c0a52d9b84e37a1c2d3e4f5061728394a5b6c7d8e9f001122334455667788";
 /// Events as they first were, and with what was added since.
-const EVENTS: [&str; 4] =
-    ["run-events.jsonl", "run-events-revision.jsonl", "run-events-growth.jsonl", "run-events-asked.jsonl"];
+const EVENTS: [&str; 5] = [
+    "run-events.jsonl",
+    "run-events-revision.jsonl",
+    "run-events-growth.jsonl",
+    "run-events-asked.jsonl",
+    "run-events-site.jsonl",
+];
 const RUN: &str = "20261121-230405-9f3c";
 
 #[test]
@@ -106,6 +111,13 @@ fn the_events_of_version_1_load_and_tell_the_run() {
     assert_eq!(standing("report"), Standing::Skipped);
     assert_eq!(standing("extra"), Standing::Cancelled);
     assert!(view.interrupted && view.planned == 5);
+}
+
+#[test]
+fn where_a_run_was_started_loads() {
+    let site = RunView::of(&lines("run-events-site.jsonl")).site.unwrap();
+    assert_eq!((site.host.as_str(), site.user.as_deref()), ("nightly-3", Some("ann")));
+    assert_eq!((site.cpus, site.pipe.as_str()), (8, "0.3.0"));
 }
 
 #[test]

@@ -293,6 +293,7 @@ impl Project {
             revision: None,
             slot: None,
             asked: None,
+            site: None,
             world,
             journal,
             local: Local {

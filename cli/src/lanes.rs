@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 /// The rows that are taken until some time, and those that are free.
 #[derive(Default)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     taken: BinaryHeap<Reverse<(u64, usize)>>,
     free: BinaryHeap<Reverse<usize>>,
     count: usize,
@@ -13,7 +13,7 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// The row of a span, the uppermost that is free. Call it in the order in which spans begin.
-    pub(super) fn take(&mut self, begin: u64, end: u64) -> usize {
+    pub(crate) fn take(&mut self, begin: u64, end: u64) -> usize {
         while let Some(Reverse((until, lane))) =
             self.taken.peek().copied().filter(|Reverse((until, _))| *until <= begin)
         {
