@@ -21,7 +21,7 @@ use results::Looking;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -132,5 +132,5 @@ pub fn needs(plan: &Plan) -> impl Fn(&str) -> Option<Vec<String>> {
 fn store(run: &RunView, sources: &Sources<'_>) -> Option<PathBuf> {
     let attempts = run.tasks.values().flat_map(|task| &task.attempts).filter_map(|attempt| attempt.id.as_ref());
     let told = attempts.filter_map(|id| read_attempt(&sources.state.attempt(id)).ok()).map(|attempt| attempt.store);
-    told.take(1).chain(sources.store.clone()).find(|store| Path::is_dir(store))
+    told.take(1).chain(sources.store.clone()).find_map(|store| store.canonicalize().ok())
 }

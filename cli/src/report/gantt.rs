@@ -200,7 +200,7 @@ impl Scale {
 
 fn label(seconds: f64) -> String {
     match seconds {
-        s if s == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         s if s < 1.0 || s != s.trunc() => format!("{s:.1} s"),
         s => words::whole(Duration::from_secs_f64(s)),
     }

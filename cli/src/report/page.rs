@@ -185,7 +185,10 @@ fn notes(account: &Account, life: &Life) -> Vec<String> {
     }
     let has_run = account.run.tasks.values().any(|task| !task.attempts.is_empty());
     if has_run && !account.knows_needs {
-        notes.push("The spec is not what it was, so it is not told what waited for what.".to_owned());
+        notes.push(
+            "What waited for what is not told: the spec is not the one that it was, or cannot be planned any more."
+                .to_owned(),
+        );
     }
     notes
 }

@@ -2,6 +2,7 @@
 //! disturbed, and a spec that is wrong by now does no harm.
 
 use super::beside;
+use super::status::never_run;
 use crate::args::{Given, ReportArgs, SpecArgs};
 use crate::exit::{Exit, Refusal};
 use crate::paths;
@@ -19,8 +20,10 @@ use std::path::{Path, PathBuf};
 pub(crate) fn run(args: &ReportArgs, printer: &Printer) -> Result<Exit, Refusal> {
     let given = Given { state: args.state.clone(), ..Given::default() };
     let state = wiring::state_folder(&given, wiring::folder_of(&args.spec));
+    let place = beside(&args.spec, args.state.as_ref());
     let view = match args.run.as_deref() {
         Some(name) if runs::place(name).is_none() => runs::named(&state.journal(), None, name)?,
+        None if runs::outlines(&state.journal(), None)?.next().is_none() => return Err(never_run(&place)),
         name => runs::named_of_spec(&state.journal(), &args.spec, name.unwrap_or("latest"))?,
     };
     let Some(run) = &view.run else {
@@ -36,7 +39,6 @@ pub(crate) fn run(args: &ReportArgs, printer: &Printer) -> Result<Exit, Refusal>
     // What a plan of other texts says of this run may be wrong.
     let plan = project.as_ref().map(|project| &*project.plan).filter(|plan| plan.spec_digest == view.spec_digest);
     let store = project.as_ref().map(Project::store_here);
-    let place = beside(&args.spec, args.state.as_ref());
     let told = report::of((run, &state), (plan, store), place)?;
     if printer.json {
         printer.document(&told.account)?;

@@ -71,7 +71,7 @@ pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str,
     text
 }
 
-fn never_run(spec: &str) -> Refusal {
+pub(super) fn never_run(spec: &str) -> Refusal {
     Refusal::new(Exit::Wrong, format!("{spec} was never run")).help(format!("pipe run {spec}"))
 }
 

@@ -74,7 +74,8 @@ pub(super) struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     pub(super) fn into(run: &'a RunView, state: &'a StateFolder, store: Option<&'a Folder>) -> Self {
-        let is_copy = store.is_some_and(|store| store.root().starts_with(state.root().join("copies")));
+        let copies = state.root().join("copies").canonicalize();
+        let is_copy = store.zip(copies.ok()).is_some_and(|(store, copies)| store.root().starts_with(copies));
         let removed = store.and_then(|store| lineage::all(store).ok()).unwrap_or_default();
         let mut removed: Vec<String> = removed.into_iter().map(|fingerprint| fingerprint.0).collect();
         removed.sort_unstable();
