@@ -62,8 +62,8 @@ pub struct Account {
     pub timeline: Timeline,
     /// Whether it is known what its tasks needed of each other: the spec is the one that it was.
     pub knows_needs: bool,
-    /// The tasks that kept the run busy to its end, each with what it waited for last before it; empty where it is not
-    /// known what needs what.
+    /// The way to the end, first to last: the task that ended last, before it the input it got last, and so on as far as
+    /// these ran; empty where it is not known what needs what.
     pub chain: Vec<String>,
     /// Of each stage what decides its results, by the first of its tasks of which that is still known.
     pub settings: IndexMap<String, Settings>,

@@ -11,7 +11,7 @@ use crate::words;
 use pipe_engine::account::{Account, LogTail};
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Failure;
-use pipe_engine::report::{RunView, Standing, TaskView};
+use pipe_engine::report::{RunView, Standing, TaskView, What};
 use pipe_engine::world::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -45,6 +45,7 @@ pub(super) struct Page {
     /// How many more there are.
     more_problems: usize,
     losses: Vec<Loss>,
+    /// The way to the task that ended last.
     chain: Vec<Link>,
     /// Links before the first that is told.
     links_before: usize,
@@ -100,6 +101,8 @@ struct Loss {
 struct Link {
     task: String,
     took: String,
+    /// How much of that it waited for room, where it did for long.
+    waited: String,
 }
 
 #[derive(Serialize)]
@@ -300,19 +303,25 @@ fn losses(run: &RunView) -> Vec<Loss> {
     lost.collect()
 }
 
-/// What kept the run busy to its end, with the time each took from the end of the one before.
+/// The way to the end, with the time each task took from the end of the one before, and what of that it waited.
 fn chain(account: &Account) -> (Vec<Link>, usize) {
     let mut ends: HashMap<&str, Timestamp> = HashMap::new();
+    let mut waits: HashMap<&str, Duration> = HashMap::new();
     for span in &account.timeline.spans {
         let end = ends.entry(&span.task).or_default();
         *end = span.end.max(*end);
+        if span.what == What::Room {
+            *waits.entry(&span.task).or_default() += span.end.since(span.begin);
+        }
     }
     let mut before = account.timeline.begin;
     let links = account.chain.iter().map(|task| {
         let end = ends.get(task.as_str()).copied().unwrap_or(before);
         let took: Duration = end.since(before);
         before = end;
-        Link { task: task.clone(), took: words::duration(took) }
+        let waited = waits.get(task.as_str()).filter(|waited| **waited * 10 > took);
+        let waited = waited.map_or_else(String::new, |waited| words::duration(*waited));
+        Link { task: task.clone(), took: words::duration(took), waited }
     });
     let mut links: Vec<Link> = links.collect();
     let more = links.len().saturating_sub(LINKS);

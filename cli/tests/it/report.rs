@@ -256,6 +256,39 @@ fn a_page_that_cannot_be_written_is_told_before_anything_runs() {
 }
 
 #[test]
+fn a_page_tells_the_way_to_what_ended_last() {
+    // One slot: `short` waits for `long`, and `last` for both.
+    let bench = Bench::with(
+        "version = 1\nname = \"way\"\n[stages.long]\nkind = \"command\"\nshell = \"sleep 0.5\"\n\
+         [stages.short]\nkind = \"command\"\nshell = \"sleep 0.1\"\n[stages.last]\nkind = \"command\"\nargv = [\"true\"]\n\
+         inputs = { a = { stage = \"long\" }, b = { stage = \"short\" } }\n",
+    );
+    assert_eq!(bench.pipe(&["run", "spec.toml", "-j", "1"]).code, Some(0));
+    let told = data(&bench, &[]);
+    let ran = |task: &str| told["run"]["tasks"][task]["attempts"][0]["started"].as_u64().unwrap();
+    let second = if ran("long") < ran("short") { "short" } else { "long" };
+    assert_eq!(told["chain"], serde_json::json!([second, "last"]));
+    let text = text(&reported(&bench, &[]).0);
+    let way = text.split_once("The way to what ended last: ").unwrap().1;
+    assert!(way.starts_with(second) && way.contains("of it for room) → last "), "{way}");
+}
+
+#[test]
+fn an_interrupted_run_says_so_and_what_was_not_begun() {
+    let bench = Bench::with(
+        "version = 1\nname = \"night\"\n[stages.slow]\nkind = \"command\"\nshell = \"echo > @/mark; exec sleep 60\"\n\
+         [stages.next]\nkind = \"command\"\nargv = [\"true\"]\ninputs = { slow = { stage = \"slow\" } }\n",
+    );
+    let started = bench.start(&["run", "spec.toml", "--report", "night.html"]);
+    bench.wait_for_run("mark");
+    started.signal(Signal::INT);
+    assert_eq!(started.wait().code, Some(130));
+    let text = text(&bench.read("night.html"));
+    assert!(text.contains("night interrupted 2 stopped or not started, in"), "{text}");
+    assert!(text.contains("pipe resume spec.toml") && text.contains("Exit code 130"), "{text}");
+}
+
+#[test]
 fn a_page_of_hundreds_of_tasks_has_all_of_them_folded_by_stage() {
     let bench = Bench::with(
         "version = 1\nname = \"wide\"\n[stages.a]\nkind = \"command\"\nmatrix.n = \"{{ range(600) }}\"\n\

@@ -138,8 +138,8 @@ impl Timeline {
         }
     }
 
-    /// The tasks that kept the run busy to its end, first to last: the one that ended last, the input it got last, and so
-    /// on as far as these ran in it. Nothing where nobody knows what needs what.
+    /// The way to the end, first to last: the task that ended last, before it the input it got last, and so on as far as
+    /// these ran. Nothing where nobody knows what needs what.
     pub fn chain(&self) -> Vec<&str> {
         let before: HashMap<&str, &str> = self.last_inputs.iter().map(|(input, task)| (&**task, &**input)).collect();
         let ran: HashSet<&str> = self.spans.iter().map(|span| &*span.task).collect();
