@@ -27,12 +27,23 @@ run() { "$@" >> "$work/log" 2>&1 || { tail -n 40 "$work/log" >&2; say "'$*' fail
 
 # Source packages need a list of their own; the system's lists stay as they are.
 sources() {
-    sed -s 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources > "$work/parts/src.sources"
+    sed -s 's/^Types:.*/Types: deb deb-src/' /etc/apt/sources.list.d/debian.sources > "$work/parts/src.sources"
     apt="apt-get -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$work/parts -o Dir::State::lists=$work/lists"
     run $apt update
     cd "$work/src"
     rm -rf ffmpeg-*/ x264-*/ dav1d-*/
     run $apt source ffmpeg x264 dav1d
+    run $apt download libffmpeg-nvenc-dev
+}
+
+# Headers alone (60 kB): what NVIDIA's libraries are called with. FFmpeg looks for these at run time and needs none to run.
+nvidia() {
+    cd "$work/src"
+    rm -rf nvidia
+    run dpkg-deb -x libffmpeg-nvenc-dev_*.deb nvidia
+    mkdir -p "$root/include" "$root/lib/pkgconfig"
+    cp -r nvidia/usr/include/ffnvcodec "$root/include/"
+    sed "s|^prefix=.*|prefix=$root|" nvidia/usr/share/pkgconfig/ffnvcodec.pc > "$root/lib/pkgconfig/ffnvcodec.pc"
 }
 
 x264() {
@@ -51,7 +62,7 @@ dav1d() {
 }
 
 # Every decoder and demuxer is kept, since any video may come in. Of what writes, only what pipe writes is
-# kept: less to build, less to attack.
+# kept: less to build, less to attack. On a GPU only those codecs are decoded whose standards tell every bit of a picture.
 ffmpeg() {
     cd "$work"/src/ffmpeg-*/
     run env PKG_CONFIG_PATH="$root/lib/pkgconfig" ./configure --prefix="$root" \
@@ -62,14 +73,15 @@ ffmpeg() {
         --disable-encoders --enable-encoder=libx264,aac,png \
         --disable-muxers --enable-muxer=mp4,null,framehash \
         --disable-protocols --enable-protocol=file \
-        --disable-filters --disable-devices --disable-hwaccels
+        --disable-filters --disable-devices --disable-hwaccels \
+        --enable-ffnvcodec --enable-cuda --enable-nvdec --enable-hwaccel=h264_nvdec,hevc_nvdec,vp8_nvdec,vp9_nvdec
     run make -j"$jobs"
     run make install
 }
 
 say "building FFmpeg, x264 and dav1d (about 8 minutes on two cores, once on this machine) in $root"
 begun=$(date +%s)
-for part in sources x264 dav1d ffmpeg; do
+for part in sources nvidia x264 dav1d ffmpeg; do
     from=$(date +%s)
     ( "$part" )
     say "$part done in $(( $(date +%s) - from )) s"

@@ -35,7 +35,13 @@ fi
 
 # The libraries stay outside the clone; .cargo/config.toml finds them through this link.
 native=$(tools/native.sh)
-[ "$(readlink .native 2>/dev/null || true)" = "$native" ] || ln -sfn "$native" .native
+if [ "$(readlink .native 2>/dev/null || true)" != "$native" ]; then
+    ln -sfn "$native" .native
+    # Cargo sees the same path as before, and would go on with the libraries that it led to.
+    for profile in dev release; do
+        cargo clean --quiet --profile "$profile" -p ffmpeg-sys-next
+    done
+fi
 
 # Clones may share a build folder, so that a fresh one starts warm. Cargo tells sources by their times and would take
 # an older clone's for those it has just built, so the sources of a clone that takes over are given new times.
