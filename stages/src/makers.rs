@@ -39,6 +39,17 @@ impl Makers {
         }
     }
 
+    /// Has the GPU, if there is one, decode clips, too.
+    pub(crate) fn decoding(self) -> Self {
+        #[cfg(feature = "cuda")]
+        return Makers { gpus: self.gpus.decoding() };
+        #[cfg(not(feature = "cuda"))]
+        {
+            tracing::warn!("clips are decoded on the CPU: this `pipe` was built without the feature `cuda`");
+            self
+        }
+    }
+
     /// Lets one thread work with the task's device. `cpu` is the thread's own, for what no GPU does.
     pub(crate) fn lend<T>(&self, cpu: &mut dyn Preprocess, work: impl FnOnce(&mut dyn Preprocess) -> T) -> T {
         #[cfg(feature = "cuda")]

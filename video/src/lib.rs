@@ -1,8 +1,8 @@
 //! Cuts exact clips out of game video and turns frames into tensors.
 //!
 //! Everything here speaks of files, milliseconds, frames and pixels. It knows no plays, no stages and no engine.
-//! FFmpeg does the parsing and coding; where its safe binding has no word for what is needed, `libav/raw.rs` has one.
-//! Besides it, only `cuda/`, which speaks to a driver in C, has unsafe code.
+//! FFmpeg does the parsing and coding; where its safe binding has no word for what is needed, `libav/raw.rs` has one, and
+//! `libav/hardware.rs` for decoding on GPUs. Besides them, only `cuda/`, which speaks to a driver in C, has unsafe code.
 
 mod error;
 mod time;
@@ -49,6 +49,7 @@ pub use error::{VideoError, VideoErrorKind};
 pub use frames::{Fit, FrameSpec, Sampled, Sampling, Still, sample, sample_on, still};
 pub use gallery::{Tile, gallery};
 pub use jpeg::jpeg;
+pub use libav::hardware::Hardware;
 pub use media::{Media, ReadAt, ReadFailure, Stat};
 pub use probe::{VideoInfo, probe};
 pub use pulse::{At, Pulse};

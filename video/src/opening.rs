@@ -9,6 +9,7 @@ use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::{Dictionary, Error as AvError, Rational, ffi, format, media};
 
 use crate::error::{VideoError, VideoErrorKind, is_out_of_memory};
+use crate::libav::hardware::Hardware;
 use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::ranges::{Guide, RangeReader};
@@ -134,7 +135,12 @@ pub(crate) fn best_track(input: &Input, kind: media::Type) -> Option<Track> {
 }
 
 /// Opens a decoder for the pictures of a file. Every thread that decodes has its own.
-pub(crate) fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<decoder::Video, VideoError> {
+pub(crate) fn open_decoder(
+    input: &Input,
+    video: Track,
+    path: &Path,
+    hardware: Option<&Hardware>,
+) -> Result<decoder::Video, VideoError> {
     let stream = input.stream(video.index).expect("best_track took the index from this input");
     check_size(raw::coded_size(&stream), path)?;
     let refuse = |e: AvError| match is_out_of_memory(e) {
@@ -147,6 +153,7 @@ pub(crate) fn open_decoder(input: &Input, video: Track, path: &Path) -> Result<d
     decoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
     // Without this, damaged pictures are painted over and handed out as if they were whole.
     decoder.check(decoder::Check::EXPLODE);
+    hardware.into_iter().for_each(|hardware| hardware.lend(&mut decoder));
     let codec = decoder::find(decoder.id()).ok_or_else(|| refuse(AvError::DecoderNotFound))?;
     let mut options = Dictionary::new();
     options.set("max_pixels", &MOST_PIXELS.to_string());

@@ -12,6 +12,7 @@ use ffmpeg_next::{Discard, Error as AvError, Packet, Rational, ffi, format, fram
 
 use crate::error::{VideoError, VideoErrorKind, is_out_of_memory};
 use crate::h264;
+use crate::libav::hardware::Hardware;
 use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::opening::{
@@ -65,6 +66,8 @@ pub(crate) struct Source {
     path: PathBuf,
     /// How the bytes are read, when it is by ranges.
     ranges: Option<(Media, Guide)>,
+    /// What decodes, where it can.
+    hardware: Option<Arc<Hardware>>,
     input: Input,
     decoder: decoder::Video,
     video: Track,
@@ -99,13 +102,18 @@ pub(crate) struct Source {
 impl Source {
     /// Opens a file and the decoder of its best video stream.
     pub(crate) fn open(path: &Path) -> Result<Self, VideoError> {
-        Self::with(open_input(path)?, path)
+        Self::with(open_input(path)?, path, None)
+    }
+
+    /// As `open`, with the pictures decoded on a GPU if that takes them. They are left there.
+    pub(crate) fn open_beside(path: &Path, hardware: Option<Arc<Hardware>>) -> Result<Self, VideoError> {
+        Self::with(open_input(path)?, path, hardware)
     }
 
     /// Opens a video that is read by ranges.
     pub(crate) fn of(media: &Media) -> Result<Self, VideoError> {
         let (input, guide) = open_ranges(media)?;
-        let source = Self::with(input, media.path())?;
+        let source = Self::with(input, media.path(), None)?;
         Ok(Source { ranges: Some((media.clone(), guide)), ..source })
     }
 
@@ -116,17 +124,18 @@ impl Source {
         }
     }
 
-    fn with(input: Input, path: &Path) -> Result<Self, VideoError> {
+    fn with(input: Input, path: &Path, hardware: Option<Arc<Hardware>>) -> Result<Self, VideoError> {
         if input.streams().all(|stream| stream.parameters().id() == codec::Id::None) {
             return Err(not_a_video(path, "there is nothing in the file: its index is missing or cut off".into()));
         }
         let video = best_track(&input, media::Type::Video).ok_or_else(|| no_video_stream(path))?;
         let audio = best_track(&input, media::Type::Audio);
-        let decoder = open_decoder(&input, video, path)?;
+        let decoder = open_decoder(&input, video, path, hardware.as_deref())?;
         let origin = origin_of(&input, video, audio);
         Ok(Source {
             path: path.to_owned(),
             ranges: None,
+            hardware,
             input,
             decoder,
             video,
@@ -173,7 +182,7 @@ impl Source {
 
     /// A decoder of its own for another thread.
     pub(crate) fn another_decoder(&self) -> Result<decoder::Video, VideoError> {
-        open_decoder(&self.input, self.video, &self.path)
+        open_decoder(&self.input, self.video, &self.path, None)
     }
 
     pub(crate) fn video(&self) -> Track {
@@ -335,7 +344,7 @@ impl Source {
                 input
             }
         };
-        self.decoder = open_decoder(&self.input, self.video, &self.path)?;
+        self.decoder = open_decoder(&self.input, self.video, &self.path, self.hardware.as_deref())?;
         Ok(())
     }
 

@@ -67,6 +67,7 @@ impl StageKind for Preprocess {
         let mut clips: Vec<ClipRecord> = jsonl::read(&work.path_in(input, CLIPS)?)?;
         clips.retain(ClipRecord::is_cut);
         let makers = Makers::open(settings.device(), env::var_os(GIVEN).as_deref())?;
+        let makers = if settings.decodes_on_gpu() { makers.decoding() } else { makers };
         let job = Job { work, input, settings: &settings, makers: &makers, code: self.code(), clips: clips.len() };
         let mut index = Vec::with_capacity(clips.len());
         let mut first = None;
@@ -150,6 +151,9 @@ impl Job<'_> {
             .field("frames", format!("{spec:?}"))
             .field("sampling", format!("{:?} of {}", self.settings.sampling(), self.settings.count()))
             .field("format", shards::extension(self.settings.format));
+        if self.settings.decodes_on_gpu() {
+            key = key.field("decoder", "gpu");
+        }
         for (row, clip) in part.iter().enumerate() {
             let file = self.input.files.iter().find(|file| file.path == clip.path);
             let file = file.ok_or_else(|| Failure::failed("no_clip", format!("clip `{}` has no file", clip.id)))?;

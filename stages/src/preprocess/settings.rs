@@ -55,6 +55,21 @@ pub(super) struct Settings {
     /// Where frames are made: `auto`, `cpu`, or a GPU such as `cuda:0`. The bytes are the same. Default: `auto`, which is the
     /// first GPU that `resources.gpu` gave the task, and the CPU where it gave none.
     device: Option<String>,
+    /// What decodes clips. Default: `cpu`.
+    #[serde(default)]
+    decoder: DecoderName,
+}
+
+/// What decodes clips.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum DecoderName {
+    /// The CPU, which knows every codec and finds damage.
+    #[default]
+    Cpu,
+    /// The GPU that makes the frames, where it takes a clip: H.264, HEVC, VP8 and VP9 of 8 and 10 bits in 4:2:0. A whole clip
+    /// gives the same bytes. Of a damaged one a GPU may make pictures without a word, so this is in the key.
+    Gpu,
 }
 
 /// Which frames of a clip are taken. Where a clip has fewer than `frames`, its last one repeats.
@@ -233,6 +248,11 @@ impl Settings {
         self.named_device().unwrap_or_default()
     }
 
+    /// Whether the GPU that makes the frames decodes clips, too.
+    pub(super) fn decodes_on_gpu(&self) -> bool {
+        self.decoder == DecoderName::Gpu
+    }
+
     fn named_device(&self) -> Result<Device, String> {
         self.device.as_deref().map_or(Ok(Device::Auto), str::parse)
     }
@@ -246,6 +266,10 @@ impl Settings {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
         if let Err(problem) = self.named_device() {
             return Err(ConfigProblem::new("device", problem));
+        }
+        if self.decodes_on_gpu() && self.device() == Device::Cpu {
+            return Err(ConfigProblem::new("decoder", "`device` says that no GPU is used")
+                .help("leave `decoder` out, or let a GPU make the frames"));
         }
         if matches!(self.dtype, DtypeName::U8) && (self.mean.is_some() || self.std.is_some()) {
             let field = if self.mean.is_some() { "mean" } else { "std" };

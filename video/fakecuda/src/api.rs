@@ -3,7 +3,7 @@
 //! Handles are numbers. Each function counts its calls, may be told to fail, and refuses what a driver refuses.
 #![expect(unsafe_code, reason = "these are C functions with pointers, and are found by their names")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 use crate::driver::{Code, Driver, Event, code, driver, newest_ptx};
@@ -13,6 +13,8 @@ use crate::streams::{HostBytes, Operation, PendingLaunch};
 thread_local! {
     /// The context of this thread: a device's number and 1, or 0.
     static CURRENT: Cell<usize> = const { Cell::new(0) };
+    /// Those that come back when it is taken away.
+    static BEFORE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Functions whose bodies give `Result<(), Code>`. `with context` refuses threads that have none.
@@ -33,11 +35,13 @@ macro_rules! functions {
     )* };
 }
 
-fn code_of(body: impl FnOnce() -> Result<(), Code>) -> Code {
+pub(crate) use functions;
+
+pub(crate) fn code_of(body: impl FnOnce() -> Result<(), Code>) -> Code {
     body().err().unwrap_or(0)
 }
 
-fn context(driver: &mut Driver) -> Result<(), Code> {
+pub(crate) fn context(driver: &mut Driver) -> Result<(), Code> {
     let device = CURRENT.get() as i32 - 1;
     if driver.contexts.get(&device).is_some_and(|held| *held > 0) {
         return Ok(());
@@ -86,9 +90,10 @@ functions! {
     }
 
     fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_uint, _device: c_int) |d| {
-        // CUdevice_attribute: MAX_SHARED_MEMORY_PER_BLOCK, MULTIPROCESSOR_COUNT, COMPUTE_CAPABILITY_MAJOR and _MINOR.
+        // CUdevice_attribute: MAX_SHARED_MEMORY_PER_BLOCK, TEXTURE_ALIGNMENT, MULTIPROCESSOR_COUNT, COMPUTE_CAPABILITY_MAJOR and _MINOR.
         let known = match attribute {
             8 => 49152,
+            14 => 512,
             16 => 40,
             75 => d.settings.compute.0,
             76 => d.settings.compute.1,
@@ -110,6 +115,17 @@ functions! {
 
     fn cuCtxSetCurrent(context: usize) |_d| {
         CURRENT.set(context);
+        Ok(())
+    }
+
+    fn cuCtxPushCurrent_v2(context: usize) |_d| {
+        BEFORE.with_borrow_mut(|before| before.push(CURRENT.replace(context)));
+        Ok(())
+    }
+
+    fn cuCtxPopCurrent_v2(context: *mut usize) |_d| {
+        let before = BEFORE.with_borrow_mut(Vec::pop).unwrap_or(0);
+        unsafe { context.write(CURRENT.replace(before)) };
         Ok(())
     }
 

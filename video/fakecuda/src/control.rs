@@ -40,6 +40,11 @@ pub(crate) fn obey(driver: &mut Driver, command: &str) -> Result<String, String>
         ["fault-for-good", function, nth, code] => {
             driver.faults.plan(function, number(nth)?, true, number(code)? as u32);
         }
+        ["decodes", "nothing"] => driver.settings.decodes = false,
+        ["film", path] => {
+            let film = std::fs::read(path).map_err(|e| format!("{path}: {e}"))?;
+            driver.decoding.learn(&film).ok_or_else(|| format!("{path} ends too early"))?;
+        }
         ["calls"] => answer = driver.faults.table(),
         ["leaks"] => answer = driver.leaks(),
         ["used"] => answer = driver.memory.used.to_string(),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::decoding::Decoding;
 use crate::faults::Faults;
 use crate::memory::DeviceMemory;
 use crate::ptx::{self, Module, Order, Work};
@@ -21,6 +22,7 @@ pub(crate) mod code {
     pub(crate) const UNSUPPORTED_PTX_VERSION: u32 = 222;
     pub(crate) const INVALID_HANDLE: u32 = 400;
     pub(crate) const NOT_FOUND: u32 = 500;
+    pub(crate) const NOT_SUPPORTED: u32 = 801;
     pub(crate) const ILLEGAL_ADDRESS: u32 = 700;
 }
 
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) shorter_by: usize,
     /// What is written over the parameters of each launch: where, and a word.
     pub(crate) patch: Option<(usize, u32)>,
+    /// Whether decoders take anything.
+    pub(crate) decodes: bool,
 }
 
 impl Default for Settings {
@@ -63,6 +67,7 @@ impl Default for Settings {
             skips_waits: false,
             shorter_by: 0,
             patch: None,
+            decodes: true,
         }
     }
 }
@@ -79,6 +84,7 @@ pub(crate) struct Driver {
     pub(crate) modules: HashMap<usize, Module>,
     /// A function's handle: its module and its name.
     pub(crate) functions: HashMap<usize, (usize, String)>,
+    pub(crate) decoding: Decoding,
     /// How often each device's context is held.
     pub(crate) contexts: HashMap<i32, u32>,
     pub(crate) work: Work,
@@ -102,6 +108,7 @@ impl Driver {
             events: HashMap::new(),
             modules: HashMap::new(),
             functions: HashMap::new(),
+            decoding: Decoding::default(),
             contexts: HashMap::new(),
             work: Work::default(),
             broken: None,
@@ -227,6 +234,7 @@ impl Driver {
         self.streams = Streams::default();
         self.events.clear();
         self.modules.clear();
+        self.decoding.decoders.clear();
         Ok(())
     }
 
@@ -242,6 +250,7 @@ impl Driver {
             ("streams", self.streams.open_count()),
             ("events", self.events.len()),
             ("modules", self.modules.len()),
+            ("decoders", self.decoding.decoders.len()),
             ("contexts", self.contexts.values().map(|held| *held as usize).sum()),
         ];
         let left = kinds.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{count} {kind}"));

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
+use crate::alias;
+
 type Control = unsafe extern "C" fn(*const u8, usize, *mut u8, usize) -> usize;
 
 /// What kernels did since the last reset.
@@ -42,6 +44,16 @@ impl FakeDriver {
         let driver = FakeDriver { control: *control, _turn: turn };
         driver.tell("reset");
         driver
+    }
+
+    /// Has FFmpeg find it, by the names that FFmpeg asks for; and a decoder in it.
+    ///
+    /// # Panics
+    /// When the folder for temporary files cannot be written to.
+    pub fn with_decoder(self) -> FakeDriver {
+        static NAMES: OnceLock<Vec<Library>> = OnceLock::new();
+        NAMES.get_or_init(|| ["libcuda.so.1", "libnvcuvid.so.1"].map(named).into());
+        self
     }
 
     /// Where cargo puts the library.
@@ -99,4 +111,14 @@ impl FakeDriver {
         let numbers: Vec<u64> = answer.split(' ').map(|n| n.parse().expect("the driver tells numbers")).collect();
         Stats { instructions: numbers[0], loads: numbers[1], stores: numbers[2] }
     }
+}
+
+/// The driver under one more name.
+fn named(name: &str) -> Library {
+    let path = std::env::temp_dir().join(format!("pipe-fakecuda-{}-{name}", std::process::id()));
+    std::fs::write(&path, alias::library(name, "libcuda.so")).expect("the folder for temporary files takes a file");
+    // SAFETY: the library has no code.
+    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_GLOBAL) };
+    std::fs::remove_file(&path).expect("a file that was just written can be removed");
+    library.expect("the driver was loaded before under the name that this one needs")
 }

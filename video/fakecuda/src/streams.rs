@@ -60,9 +60,9 @@ impl Streams {
         self.0.insert(handle, Stream::default());
     }
 
-    /// Whether the program may use it.
+    /// Whether the program may use it. Stream 0 is always there.
     pub(crate) fn is_open(&self, handle: usize) -> bool {
-        self.0.get(&handle).is_some_and(|stream| !stream.is_destroyed)
+        handle == 0 || self.0.get(&handle).is_some_and(|stream| !stream.is_destroyed)
     }
 
     pub(crate) fn destroy(&mut self, handle: usize) {
@@ -72,7 +72,7 @@ impl Streams {
     }
 
     pub(crate) fn open_count(&self) -> usize {
-        self.0.values().filter(|stream| !stream.is_destroyed).count()
+        self.0.iter().filter(|(handle, stream)| **handle != 0 && !stream.is_destroyed).count()
     }
 
     pub(crate) fn handles(&self) -> Vec<usize> {

@@ -8,13 +8,17 @@ use super::lane::{Lane, PartTimes, Prepared};
 use super::raw::{self, Context, DeviceBytes, Kernel, Module, PinnedBytes, Stream};
 use super::tables::{DevicePicture, Tables};
 use super::{info, library};
-use crate::frames::{FrameError, Picture, Plan, Preprocess, check_buffers};
+use crate::frames::{FrameError, Picture, Plan, Preprocess, Surface, check_buffers};
+use crate::libav::hardware::Hardware;
 
 /// The kernels, made by `tools/ptx.sh`.
 pub(super) const PTX: &str = include_str!("../../kernels/frames.ptx");
 
 /// Pictures of a batch, at most: enough that a launch's own cost of some microseconds is nothing beside it.
 const MOST_PICTURES: usize = 16;
+
+/// Pictures of a call that keep both lanes busy.
+pub(super) const AT_ONCE: usize = 2 * MOST_PICTURES;
 
 /// Bytes of a batch's pictures, at most. Beyond it, larger batches are no faster.
 const MOST_BYTES: usize = 64 << 20;
@@ -28,6 +32,7 @@ pub struct Gpu {
     is_measured: bool,
     times: PartTimes,
     failed: Option<GpuError>,
+    hardware: Option<Arc<Hardware>>,
 }
 
 /// What a plan needs.
@@ -64,11 +69,25 @@ impl Gpu {
     /// The same GPU once more, with streams and buffers of its own, for another thread.
     #[must_use]
     pub fn another(&self) -> Gpu {
-        Gpu::of(Arc::clone(&self.context), Arc::clone(&self.module))
+        Gpu { hardware: self.hardware.clone(), ..Gpu::of(Arc::clone(&self.context), Arc::clone(&self.module)) }
     }
 
     fn of(context: Arc<Context>, module: Arc<Module>) -> Gpu {
-        Gpu { ready: None, module, context, is_measured: false, times: PartTimes::default(), failed: None }
+        let times = PartTimes::default();
+        Gpu { ready: None, module, context, is_measured: false, times, failed: None, hardware: None }
+    }
+
+    /// Has it decode clips, too. Their pictures stay on it.
+    ///
+    /// # Errors
+    /// `Unavailable` when FFmpeg does not take its driver.
+    pub fn decode(&mut self) -> Result<(), GpuError> {
+        let held = Box::new(Arc::clone(&self.context));
+        #[expect(unsafe_code, reason = "a context is handed over")]
+        // SAFETY: the context is there as long as what is given beside it.
+        let hardware = unsafe { Hardware::beside(self.context.raw(), held) }.map_err(GpuError::Unavailable)?;
+        self.hardware = Some(Arc::new(hardware));
+        Ok(())
     }
 
     /// As `Preprocess::run`, with errors that say whether another device is worth trying.
@@ -101,6 +120,32 @@ impl Gpu {
             return Err(FrameError::new(message, "give as many bytes as the frames need").into());
         }
         self.batches(plan, pictures, out, Lane::begin_there)
+    }
+
+    /// As `tensors`, of pictures that this GPU has decoded.
+    ///
+    /// # Errors
+    /// As `tensors`, and `Asked` for pictures of another GPU or another shape.
+    pub fn tensors_of_surfaces(
+        &mut self,
+        plan: &Plan,
+        surfaces: &[Surface<'_>],
+        out: &mut [u8],
+    ) -> Result<(), GpuError> {
+        let shape = (plan.shape.format, plan.shape.width, plan.shape.height);
+        let fits = |surface: &Surface<'_>| (surface.format, surface.width, surface.height) == shape;
+        if !surfaces.iter().all(|surface| fits(surface) && surface.context() == self.context.raw()) {
+            let message = "pictures of another GPU, or of another shape than was planned, are given";
+            return Err(FrameError::new(message, "plan each shape, and stay on one GPU").into());
+        }
+        let pictures: Vec<DevicePicture> = surfaces.iter().map(DevicePicture::of).collect();
+        self.context.bind()?;
+        self.context.wait_for_decoders()?;
+        #[expect(unsafe_code, reason = "addresses on a device are handed over")]
+        // SAFETY: the surfaces are whole, of the plan's shape, on this GPU, decoded, and stay as long as they are borrowed.
+        unsafe {
+            self.tensors_of(plan, &pictures, out)
+        }
     }
 
     fn batches<P>(
@@ -238,9 +283,25 @@ impl std::fmt::Debug for Gpu {
 
 impl Preprocess for Gpu {
     fn run(&mut self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), FrameError> {
-        self.tensors(plan, pictures, out).map_err(|error| match error {
-            GpuError::Asked(error) => error,
-            other => FrameError::new(other.to_string(), "use the CPU, which gives the same bytes"),
-        })
+        self.tensors(plan, pictures, out).map_err(in_words)
+    }
+
+    fn run_there(&mut self, plan: &Plan, surfaces: &[Surface<'_>], out: &mut [u8]) -> Result<(), FrameError> {
+        self.tensors_of_surfaces(plan, surfaces, out).map_err(in_words)
+    }
+
+    fn hardware(&self) -> Option<Arc<Hardware>> {
+        self.hardware.clone()
+    }
+
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
+}
+
+fn in_words(error: GpuError) -> FrameError {
+    match error {
+        GpuError::Asked(error) => error,
+        other => FrameError::new(other.to_string(), "use the CPU, which gives the same bytes"),
     }
 }

@@ -86,6 +86,17 @@ impl Context {
         // SAFETY: it is held as long as `self` lives.
         unsafe { result::ctx::set_current(self.raw) }.during("turning to a GPU")
     }
+
+    /// For others that use it, as long as they hold it.
+    pub(super) fn raw(&self) -> *mut c_void {
+        self.raw.cast()
+    }
+
+    /// Waits for the stream that every context has, on which decoders hand out their pictures: other streams do not.
+    pub(super) fn wait_for_decoders(&self) -> Result<(), Fault> {
+        // SAFETY: that stream is always there.
+        unsafe { result::stream::synchronize(std::ptr::null_mut()) }.during("waiting for decoded pictures")
+    }
 }
 
 impl Drop for Context {

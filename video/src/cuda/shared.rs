@@ -1,17 +1,20 @@
 //! One GPU for all threads of a task, with the CPU for whatever it does not do.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fault::GpuError;
-use super::gpu::Gpu;
+use super::gpu::{AT_ONCE, Gpu};
 use crate::device::Device;
-use crate::frames::{FrameError, Picture, Plan, Preprocess};
+use crate::frames::{FrameError, Picture, Plan, Preprocess, Surface};
+use crate::libav::hardware::Hardware;
 
 /// The GPU of a task, if it has one, and what there is to be told of it.
 #[derive(Debug)]
 pub struct Gpus {
     /// Nothing, when there is none, or when it was given up.
     gpu: Mutex<Option<Pool>>,
+    /// What decodes clips, if it is the GPU.
+    hardware: Option<Arc<Hardware>>,
     told: Mutex<Vec<String>>,
 }
 
@@ -40,7 +43,19 @@ impl Gpus {
             },
         };
         let pool = gpu.map(|first| Pool { first, free: Vec::new() });
-        Ok(Gpus { gpu: Mutex::new(pool), told: Mutex::new(told.into_iter().collect()) })
+        Ok(Gpus { gpu: Mutex::new(pool), hardware: None, told: Mutex::new(told.into_iter().collect()) })
+    }
+
+    /// Has the GPU, if there is one, decode clips too. Where it cannot, why is told, and the CPU does it.
+    #[must_use]
+    pub fn decoding(mut self) -> Gpus {
+        let decoding = self.lock().as_mut().map(|pool| pool.first.decode().map(|()| pool.first.hardware()));
+        match decoding {
+            Some(Ok(hardware)) => self.hardware = hardware,
+            Some(Err(why)) => self.tell(format!("clips are decoded on the CPU: {why}")),
+            None => self.tell("clips are decoded on the CPU, as no GPU makes their frames".to_owned()),
+        }
+        self
     }
 
     /// A device for one thread. `cpu` does what the GPU does not.
@@ -50,7 +65,8 @@ impl Gpus {
 
     /// What there is to tell that was not told yet: each thing once.
     pub fn told(&self) -> Vec<String> {
-        std::mem::take(&mut *self.lock_told())
+        let of_decoding = self.hardware.iter().flat_map(|hardware| hardware.told());
+        std::mem::take(&mut *self.lock_told()).into_iter().chain(of_decoding).collect()
     }
 
     /// Whether a GPU is at work.
@@ -67,10 +83,10 @@ impl Gpus {
     }
 
     /// Whether the GPU did it. A GPU that failed is given up.
-    fn tensors(&self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> bool {
+    fn does(&self, work: impl FnOnce(&mut Gpu) -> Result<(), GpuError>) -> bool {
         let free = self.lock().as_mut().map(|pool| pool.free.pop().unwrap_or_else(|| pool.first.another()));
         let Some(mut gpu) = free else { return false };
-        let Err(error) = gpu.tensors(plan, pictures, out) else {
+        let Err(error) = work(&mut gpu) else {
             self.give_back(gpu);
             return true;
         };
@@ -113,6 +129,21 @@ pub struct OnGpu<'a> {
 
 impl Preprocess for OnGpu<'_> {
     fn run(&mut self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), FrameError> {
-        if self.gpus.tensors(plan, pictures, out) { Ok(()) } else { self.cpu.run(plan, pictures, out) }
+        let done = self.gpus.does(|gpu| gpu.tensors(plan, pictures, out));
+        if done { Ok(()) } else { self.cpu.run(plan, pictures, out) }
+    }
+
+    fn run_there(&mut self, plan: &Plan, surfaces: &[Surface<'_>], out: &mut [u8]) -> Result<(), FrameError> {
+        let done = self.gpus.does(|gpu| gpu.tensors_of_surfaces(plan, surfaces, out));
+        let undone = || FrameError::new("the GPU makes no frames of what it has decoded", "decode on the CPU");
+        done.then_some(()).ok_or_else(undone)
+    }
+
+    fn hardware(&self) -> Option<Arc<Hardware>> {
+        self.gpus.hardware.clone().filter(|_| self.gpus.has_gpu())
+    }
+
+    fn at_once(&self) -> usize {
+        if self.gpus.has_gpu() { AT_ONCE } else { self.cpu.at_once() }
     }
 }

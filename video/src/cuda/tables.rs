@@ -2,7 +2,7 @@
 
 use super::params::{Axis, Params};
 use super::raw::Shape;
-use crate::frames::{Chroma, Element, FrameError, Layout, Picture, Plan, Taps};
+use crate::frames::{Chroma, Element, FrameError, Layout, Picture, Plan, Surface, Taps};
 
 /// Rows of the canvas that a block fills, and threads beside each other: `ROWS` and `LANES` of `frames.cu`.
 const ROWS: u32 = 8;
@@ -254,6 +254,15 @@ pub struct DevicePicture {
     pub luma_pitch: u32,
     /// From one row of chroma to the next, in both planes when there are two.
     pub chroma_pitch: u32,
+}
+
+impl DevicePicture {
+    /// The surface of a decoder, whose chroma is U and V in turn.
+    pub(super) fn of(surface: &Surface<'_>) -> Self {
+        let ([luma, chroma], [luma_pitch, chroma_pitch]) = (surface.there.planes, surface.there.pitches);
+        let v = chroma + surface.format.sample_bytes() as u64;
+        DevicePicture { luma, u: chroma, v, luma_pitch, chroma_pitch }
+    }
 }
 
 /// How a picture that was copied lies on the device.

@@ -16,7 +16,12 @@ use crate::time::Ratio;
 /// What the frame is. `aspect`: that of its pixels, as the decoder told it.
 pub(super) fn shape_of(frame: &frame::Video, aspect: Rational, turn: Turn, path: &Path) -> Result<Shape, VideoError> {
     let format = format_of(frame.format()).ok_or_else(|| unknown(frame, path))?;
-    Ok(Shape {
+    Ok(shape_in(format, frame, aspect, turn))
+}
+
+/// As `shape_of`, of a frame whose samples lie as the caller knows.
+pub(super) fn shape_in(format: PixelFormat, frame: &frame::Video, aspect: Rational, turn: Turn) -> Shape {
+    Shape {
         width: frame.width(),
         height: frame.height(),
         format,
@@ -24,7 +29,7 @@ pub(super) fn shape_of(frame: &frame::Video, aspect: Rational, turn: Turn, path:
         range: range_of(frame),
         pixel_aspect: Ratio::from_libav(aspect).unwrap_or(Ratio { num: 1, den: 1 }),
         turn,
-    })
+    }
 }
 
 /// The frame's planes where they lie.
@@ -107,38 +112,29 @@ pub(super) fn turn_of(matrix: &[u8]) -> Option<Turn> {
 #[derive(Default)]
 pub(super) struct Unpacker {
     scaler: Option<scaling::Context>,
-    planar: Option<frame::Video>,
 }
 
 impl Unpacker {
     /// The frame itself if the page has its format, else what swscale makes of it.
-    pub(super) fn planar<'a>(
-        &'a mut self,
-        frame: &'a frame::Video,
-        path: &Path,
-    ) -> Result<&'a frame::Video, VideoError> {
+    pub(super) fn planar(&mut self, frame: frame::Video, path: &Path) -> Result<frame::Video, VideoError> {
         if format_of(frame.format()).is_some() {
             return Ok(frame);
         }
         let (from, width, height) = (frame.format(), frame.width(), frame.height());
-        let known = self.scaler.as_ref().is_some_and(|scaler| {
+        let known = self.scaler.take().filter(|scaler| {
             let input = scaler.input();
             (input.format, input.width, input.height) == (from, width, height)
         });
-        if !known {
-            let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
-            let scaler = scaling::Context::get(from, width, height, Pixel::YUV444P, width, height, flags);
-            self.scaler = Some(scaler.map_err(|_| unknown(frame, path))?);
-            self.planar = None;
-        }
-        let scaler = self.scaler.as_mut().expect("it was made a few lines above");
-        let mut planar = self.planar.take().unwrap_or_else(frame::Video::empty);
-        scaler.run(frame, &mut planar).map_err(|_| unknown(frame, path))?;
+        let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
+        let make = || scaling::Context::get(from, width, height, Pixel::YUV444P, width, height, flags);
+        let scaler = known.map_or_else(make, Ok).map_err(|_| unknown(&frame, path))?;
+        let mut planar = frame::Video::empty();
+        self.scaler.insert(scaler).run(&frame, &mut planar).map_err(|_| unknown(&frame, path))?;
         // swscale makes limited-range BT.601 of RGB, and keeps the numbers of what is YUV already.
         let from_rgb = is_rgb(from);
         planar.set_color_space(if from_rgb { color::Space::SMPTE170M } else { frame.color_space() });
         planar.set_color_range(if from_rgb { color::Range::MPEG } else { frame.color_range() });
-        Ok(self.planar.insert(planar))
+        Ok(planar)
     }
 }
 

@@ -7,6 +7,7 @@
 mod error;
 mod matrix;
 mod picture;
+mod surface;
 mod taps;
 mod values;
 
@@ -18,6 +19,7 @@ mod cpu;
 mod choose;
 mod decoded;
 mod index;
+mod packer;
 mod sample;
 mod still;
 
@@ -30,6 +32,7 @@ pub use plan::{Area, Plan, Preprocess, Shape, Turn, check_buffers};
 pub use reference::Reference;
 pub use sample::{Sampled, sample, sample_on};
 pub use still::{Still, still};
+pub use surface::Surface;
 pub use taps::{Filter, Taps};
 pub use values::{Element, Values, bytes_of_frame};
 

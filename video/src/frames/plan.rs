@@ -1,12 +1,16 @@
 //! What is wanted, and what a clip's pictures are -> a plan: all parameters of the arithmetic, as plain data.
 //! Made once for a clip; every device reads it and computes no parameter of its own. `docs/frames.md`.
 
+use std::sync::Arc;
+
 use super::error::FrameError;
 use super::matrix::{Coefficients, ColourMatrix, ColourRange};
 use super::picture::{Picture, PixelFormat};
+use super::surface::Surface;
 use super::taps::Taps;
 use super::values::Values;
 use super::{Fit, FrameSpec, Layout};
+use crate::libav::hardware::Hardware;
 use crate::time::Ratio;
 
 /// What the pictures of a clip are, from its decoder and its tags.
@@ -26,6 +30,14 @@ pub struct Shape {
     pub pixel_aspect: Ratio,
     /// How a picture is turned to be shown.
     pub turn: Turn,
+}
+
+impl Shape {
+    /// Bytes of a picture's planes, without padding.
+    pub fn bytes(&self) -> usize {
+        let planes = (0..self.format.planes()).map(|plane| self.format.plane_size(plane, self.width, self.height));
+        planes.map(|(row, rows)| row * rows).sum()
+    }
 }
 
 /// One of the eight ways to lay a rectangle on another:
@@ -130,6 +142,24 @@ pub trait Preprocess {
     /// When planes are shorter than the plan's shape needs, `out` has another length than the pictures' tensors, or the
     /// device fails.
     fn run(&mut self, plan: &Plan, pictures: &[Picture<'_>], out: &mut [u8]) -> Result<(), FrameError>;
+
+    /// As `run`, of pictures that this device has decoded itself.
+    ///
+    /// # Errors
+    /// As `run`; and when the pictures are not on this device.
+    fn run_there(&mut self, _: &Plan, _: &[Surface<'_>], _: &mut [u8]) -> Result<(), FrameError> {
+        Err(FrameError::new("the pictures are on a GPU that does not make these frames", "decode them on the CPU"))
+    }
+
+    /// What decodes beside it, for `run_there`. `None`: pictures are decoded by the CPU.
+    fn hardware(&self) -> Option<Arc<Hardware>> {
+        None
+    }
+
+    /// How many pictures it is best given at once. One while it is hot in the caches, unless a device says otherwise.
+    fn at_once(&self) -> usize {
+        1
+    }
 }
 
 /// What every implementation refuses.

@@ -1,20 +1,20 @@
 //! Turns a clip into a tensor: reads its frame times, chooses, decodes what is needed, converts only what was chosen.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ffmpeg_next::frame;
 
 use super::choose::{FrameTimes, Sampling, choose};
-use super::decoded::{Unpacker, picture_of, shape_of, turn_of};
+use super::decoded::turn_of;
 use super::index::Index;
-use super::plan::{Plan, Preprocess, Shape, Turn};
-use super::{Cpu, Element, FrameError, FrameSpec, Layout};
+use super::packer::Packer;
+use super::plan::{Preprocess, Turn};
+use super::{Cpu, FrameError, FrameSpec};
 use crate::error::VideoError;
+use crate::libav::hardware::Hardware;
 use crate::libav::raw;
 use crate::source::{Source, TickSpan};
-
-/// The most bytes that one clip's tensor may have: 8 GiB, more than any model looks at together.
-const MAX_BYTES: u128 = 8 << 30;
 
 /// Frames of a clip as a tensor.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +63,26 @@ pub fn sample_on(
 ) -> Result<Sampled, VideoError> {
     spec.check().map_err(|e| bad_option(path, e))?;
     check(path, sampling)?;
-    let source = Source::open(path)?;
+    if let Some(hardware) = device.hardware() {
+        match sample_beside(device, Some(Arc::clone(&hardware)), path, sampling, spec) {
+            Ok(sampled) => return Ok(sampled),
+            // Whatever is wrong with the clip is for the CPU to say: it knows more, and its word is the same everywhere.
+            Err(error) => hardware.tell(format!("a clip is decoded on the CPU, as the GPU failed with it: {error}")),
+        }
+    }
+    sample_beside(device, None, path, sampling, spec)
+}
+
+fn sample_beside(
+    device: &mut dyn Preprocess,
+    hardware: Option<Arc<Hardware>>,
+    path: &Path,
+    sampling: Sampling,
+    spec: &FrameSpec,
+) -> Result<Sampled, VideoError> {
+    let source = Source::open_beside(path, hardware.clone())?;
     let index = Index::read(path, &source)?;
-    let clip = Clip { path, turn: turn(path, &source)?, spec };
+    let clip = Clip { path, turn: turn(path, &source)?, spec, hardware };
     let wanted = choose(&index.times, source.video().base, sampling);
     if let Some(spans) = index.spans(&wanted) {
         // What the index states is not proved by decoding all of it. When a frame is not where it should be, or cannot be
@@ -80,7 +97,7 @@ pub fn sample_on(
     }
     // The container promised other frames than the decoder gave: times were made up, or pictures share one. The decoder
     // is right, so the choice is made again from what it gave.
-    let again = Source::open(path)?;
+    let again = clip.open()?;
     let times = FrameTimes { last_ticks: index.times.last_ticks, ..decoded };
     let wanted = choose(&times, again.video().base, sampling);
     clip.whole(device, again, wanted).map(|(sampled, _)| sampled)
@@ -112,13 +129,19 @@ pub(super) fn turn(path: &Path, source: &Source) -> Result<Turn, VideoError> {
 }
 
 /// What is asked of one clip.
-struct Clip<'a> {
-    path: &'a Path,
-    turn: Turn,
-    spec: &'a FrameSpec,
+pub(super) struct Clip<'a> {
+    pub(super) path: &'a Path,
+    pub(super) turn: Turn,
+    pub(super) spec: &'a FrameSpec,
+    /// What decodes it, if it is not the CPU.
+    pub(super) hardware: Option<Arc<Hardware>>,
 }
 
 impl Clip<'_> {
+    fn open(&self) -> Result<Source, VideoError> {
+        Source::open_beside(self.path, self.hardware.clone())
+    }
+
     /// Decodes everything. Also gives the times of all frames.
     fn whole(
         &self,
@@ -140,7 +163,7 @@ impl Clip<'_> {
         if seen.ticks.is_empty() {
             return Err(VideoError::corrupt(self.path, "no frame of the video can be decoded"));
         }
-        Ok((packer.finish(seen.ticks.len()), seen))
+        Ok((packer.finish(seen.ticks.len())?, seen))
     }
 
     /// Decodes the spans in which all wanted frames lie. `None`: not all of them are there.
@@ -151,7 +174,7 @@ impl Clip<'_> {
         wanted: Vec<usize>,
         spans: &[std::ops::Range<i64>],
     ) -> Result<Option<Sampled>, VideoError> {
-        let mut source = Source::open(self.path)?;
+        let mut source = self.open()?;
         source.want_only(wanted.iter().map(|&index| times.ticks[index]).collect());
         let mut packer = Packer::new(self, device, wanted)?;
         let mut frame = frame::Video::empty();
@@ -164,7 +187,7 @@ impl Clip<'_> {
                 packer.take(index, &frame)?;
             }
         }
-        Ok(packer.is_full().then(|| packer.finish(times.ticks.len())))
+        if packer.is_full() { packer.finish(times.ticks.len()).map(Some) } else { Ok(None) }
     }
 }
 
@@ -173,90 +196,4 @@ pub(super) fn refuse_damage(path: &Path, source: &Source, frame: &frame::Video, 
         return Err(VideoError::corrupt(path, format!("the picture at {} ms is damaged", source.ms(pts))));
     }
     Ok(())
-}
-
-/// Collects the wanted frames as they pass.
-struct Packer<'a> {
-    clip: &'a Clip<'a>,
-    device: &'a mut dyn Preprocess,
-    /// The numbers of the wanted frames, never falling.
-    wanted: Vec<usize>,
-    /// How many of them are packed.
-    packed: usize,
-    unpacker: Unpacker,
-    plans: Option<(Shape, Plan, Option<Plan>)>,
-    data: Vec<u8>,
-    rgb: Vec<u8>,
-}
-
-impl<'a> Packer<'a> {
-    fn new(clip: &'a Clip<'a>, device: &'a mut dyn Preprocess, wanted: Vec<usize>) -> Result<Self, VideoError> {
-        let bytes = wanted.len() as u128 * clip.spec.frame_bytes() as u128;
-        if bytes > MAX_BYTES {
-            let message = format!("the clip's {} frames would make a tensor of {} GiB", wanted.len(), bytes >> 30);
-            return Err(VideoError::bad_option(clip.path, message, "ask for fewer or smaller frames"));
-        }
-        let data = Vec::with_capacity(bytes as usize);
-        Ok(Packer {
-            clip,
-            device,
-            wanted,
-            packed: 0,
-            unpacker: Unpacker::default(),
-            plans: None,
-            data,
-            rgb: Vec::new(),
-        })
-    }
-
-    /// Whether the next wanted frame lies in a span.
-    fn next_in(&self, times: &FrameTimes, span: &std::ops::Range<i64>) -> bool {
-        self.wanted.get(self.packed).is_some_and(|&index| span.contains(&times.ticks[index]))
-    }
-
-    fn take(&mut self, index: usize, frame: &frame::Video) -> Result<(), VideoError> {
-        if self.wanted.get(self.packed) != Some(&index) {
-            return Ok(());
-        }
-        let path = self.clip.path;
-        let planar = self.unpacker.planar(frame, path)?;
-        let shape = shape_of(planar, frame.aspect_ratio(), self.clip.turn, path)?;
-        // A stream may change its size or its tags on the way: every picture is planned by what it is.
-        if self.plans.as_ref().is_none_or(|(known, ..)| *known != shape) {
-            let rgb = FrameSpec { element: Element::U8, layout: Layout::Nhwc, ..*self.clip.spec };
-            let plan = |spec| Plan::new(spec, &shape).map_err(|e| bad_option(path, e));
-            let rgb = self.clip.spec.keep_rgb.then(|| plan(&rgb)).transpose()?;
-            self.plans = Some((shape, plan(self.clip.spec)?, rgb));
-        }
-        let Some((_, plan, rgb)) = &self.plans else { return Ok(()) };
-        let picture = picture_of(planar);
-        let repeats = self.wanted[self.packed..].iter().take_while(|wanted| **wanted == index).count();
-        for (plan, to) in [(Some(plan), &mut self.data), (rgb.as_ref(), &mut self.rgb)] {
-            let Some(plan) = plan else { continue };
-            let begin = to.len();
-            to.resize(begin + plan.frame_bytes(), 0);
-            self.device.run(plan, &[picture], &mut to[begin..]).map_err(|e| bad_option(path, e))?;
-            for _ in 1..repeats {
-                to.extend_from_within(begin..begin + plan.frame_bytes());
-            }
-        }
-        self.packed += repeats;
-        Ok(())
-    }
-
-    fn is_full(&self) -> bool {
-        self.packed == self.wanted.len()
-    }
-
-    fn finish(self, clip_frames: usize) -> Sampled {
-        Sampled {
-            frames: self.packed,
-            width: self.clip.spec.width,
-            height: self.clip.spec.height,
-            data: self.data,
-            rgb: self.clip.spec.keep_rgb.then_some(self.rgb),
-            indexes: self.wanted[..self.packed].to_vec(),
-            clip_frames,
-        }
-    }
 }

@@ -43,9 +43,9 @@ pub fn still(path: &Path, height: u32) -> Result<Still, VideoError> {
             continue;
         }
         refuse_damage(path, &source, &frame, pts)?;
-        let mut unpacker = Unpacker::default();
-        let planar = unpacker.planar(&frame, path)?;
-        let shape = shape_of(planar, frame.aspect_ratio(), turn, path)?;
+        let aspect = frame.aspect_ratio();
+        let planar = Unpacker::default().planar(frame, path)?;
+        let shape = shape_of(&planar, aspect, turn, path)?;
         let spec = FrameSpec {
             element: Element::U8,
             layout: Layout::Nhwc,
@@ -53,7 +53,7 @@ pub fn still(path: &Path, height: u32) -> Result<Still, VideoError> {
         };
         let plan = Plan::new(&spec, &shape).map_err(|e| bad_option(path, e))?;
         let mut rgb = vec![0; plan.frame_bytes()];
-        Cpu::new(1).run(&plan, &[picture_of(planar)], &mut rgb).map_err(|e| bad_option(path, e))?;
+        Cpu::new(1).run(&plan, &[picture_of(&planar)], &mut rgb).map_err(|e| bad_option(path, e))?;
         return Ok(Still { width: spec.width, height, rgb });
     }
     Err(VideoError::corrupt(path, "no frame of the video can be decoded"))

@@ -1,5 +1,6 @@
 //! How this crate stands on FFmpeg: quiet, through paths that are files and nothing else.
 
+pub(crate) mod hardware;
 pub(crate) mod raw;
 
 use std::path::Path;

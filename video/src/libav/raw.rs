@@ -1,4 +1,4 @@
-//! The few calls that the safe binding has no word for. The only file with unsafe code.
+//! The few calls that the safe binding has no word for.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -49,6 +49,15 @@ pub(crate) fn set_time(frame: &mut frame::Video, time: i64) {
         (*frame.as_mut_ptr()).pts = time;
         (*frame.as_mut_ptr()).best_effort_timestamp = time;
     }
+}
+
+/// The same picture once more, which stays as it is whatever the decoder goes on to. Its bytes are not copied.
+pub(crate) fn share(frame: &frame::Video) -> frame::Video {
+    let mut shared = frame::Video::empty();
+    // SAFETY: both are frames that live as long as the borrows, and the new one holds nothing yet. A frame that cannot be
+    // had for lack of memory stays empty, and has no format that anybody takes.
+    unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), frame.as_ptr()) };
+    shared
 }
 
 /// Forgets the four-letter tag of another container, so that the muxer chooses its own for the codec.

@@ -27,7 +27,23 @@ pub(crate) struct Film {
     pub(crate) profile: Option<&'static str>,
     /// How many times wider and higher the pictures are than the smallest.
     pub(crate) scale: u32,
+    pub(crate) space: color::Space,
+    pub(crate) look: Look,
+    /// By how many pixels they are less wide and high than that, which is no multiple of a block's side then.
+    pub(crate) less: u32,
 }
+
+/// What a film shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Slopes that drift, with a grain that differs from picture to picture.
+    Moving,
+    /// Patches of `PATCH` by `PATCH` pixels, each of one colour.
+    Patches,
+}
+
+/// The side of a patch.
+pub(crate) const PATCH: usize = 16;
 
 impl Default for Film {
     fn default() -> Self {
@@ -42,33 +58,62 @@ impl Default for Film {
             movflags: "+faststart",
             profile: None,
             scale: 1,
+            space: color::Space::BT709,
+            look: Look::Moving,
+            less: 0,
         }
     }
 }
 
 impl Film {
-    pub(crate) fn write(&self, path: &Path) {
+    fn encoder(&self, flags: codec::Flags) -> encoder::Video {
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
         let codec = encoder::find_by_name("libx264").unwrap();
         let mut context = codec::Context::new_with_codec(codec).encoder().video().unwrap();
-        context.set_width(WIDTH * self.scale);
-        context.set_height(HEIGHT * self.scale);
+        let (width, height) = self.size();
+        context.set_width(width);
+        context.set_height(height);
         context.set_format(self.pixels);
         context.set_time_base(self.base);
         context.set_frame_rate(Some(Rational(30, 1)));
         context.set_aspect_ratio(self.pixel_aspect);
         context.set_color_range(self.range);
-        context.set_colorspace(color::Space::BT709);
+        context.set_colorspace(self.space);
         context.set_color_primaries(color::Primaries::BT709);
         context.set_color_transfer_characteristic(color::TransferCharacteristic::BT709);
-        context.set_flags(codec::Flags::GLOBAL_HEADER);
+        context.set_flags(flags);
         let mut options = Dictionary::new();
         options.set("preset", "veryfast");
         options.set("crf", "14");
         options.set("threads", "1");
         options.set("x264-params", &format!("{}:keyint={}:min-keyint={}", self.x264, self.gop, self.gop));
         self.profile.iter().for_each(|profile| options.set("profile", profile));
-        let mut open = context.open_as_with(codec, options).unwrap();
+        context.open_as_with(codec, options).unwrap()
+    }
+
+    /// The film as a bare stream, which begins with its parameters.
+    pub(crate) fn bare(&self) -> Vec<u8> {
+        let mut open = self.encoder(codec::Flags::empty());
+        let mut bytes = Vec::new();
+        let mut packet = Packet::empty();
+        for number in 0..=self.times.len() {
+            match self.times.get(number) {
+                Some(time) => {
+                    let mut picture = self.picture(number);
+                    picture.set_pts(Some(*time));
+                    open.send_frame(&picture).unwrap();
+                }
+                None => open.send_eof().unwrap(),
+            }
+            while open.receive_packet(&mut packet).is_ok() {
+                bytes.extend_from_slice(packet.data().unwrap());
+            }
+        }
+        bytes
+    }
+
+    pub(crate) fn write(&self, path: &Path) {
+        let mut open = self.encoder(codec::Flags::GLOBAL_HEADER);
         let mut output = format::output_as(path, "mp4").unwrap();
         let mut stream = output.add_stream_with(&open).unwrap();
         stream.set_time_base(self.base);
@@ -97,20 +142,46 @@ impl Film {
         }
     }
 
+    /// Numbers that limited range has, of 8 bits, far apart from patch to patch.
+    fn patch(&self, x: usize, y: usize, plane: usize) -> usize {
+        let pixels = self.pixels.descriptor().unwrap();
+        let (sub_x, sub_y) = (pixels.log2_chroma_w(), pixels.log2_chroma_h());
+        let (x, y) = if plane == 0 { (x, y) } else { (x << sub_x, y << sub_y) };
+        let number = y / PATCH * 7 + x / PATCH;
+        [16 + number * 53 % 220, 40 + number * 71 % 176, 40 + number * 97 % 176][plane]
+    }
+
+    fn size(&self) -> (u32, u32) {
+        (WIDTH * self.scale - self.less, HEIGHT * self.scale - self.less)
+    }
+
     fn picture(&self, number: usize) -> frame::Video {
-        let mut picture = frame::Video::new(self.pixels, WIDTH * self.scale, HEIGHT * self.scale);
+        let (width, height) = self.size();
+        let mut picture = frame::Video::new(self.pixels, width, height);
+        // Above 8 bits a sample is a word of two bytes.
+        let depth = match self.pixels {
+            Pixel::YUV420P10LE | Pixel::YUV422P10LE | Pixel::YUV444P10LE => 10,
+            _ => 8,
+        };
         for plane in 0..3 {
             let stride = picture.stride(plane);
             for (y, row) in picture.data_mut(plane).chunks_mut(stride).enumerate() {
-                for (x, value) in row.iter_mut().enumerate() {
-                    // Slopes that drift, with a grain that differs from picture to picture.
-                    let grain = (x * 7919 + y * 104_729 + number * 1_299_709).wrapping_mul(2_654_435_761) >> 13;
-                    *value = (40 + (x * 2 + y + number * 3 + plane * 31) % 150 + grain % 24) as u8;
+                for (x, sample) in row.chunks_mut(if depth > 8 { 2 } else { 1 }).enumerate() {
+                    let value = match self.look {
+                        Look::Moving => moving(x, y, number, plane),
+                        Look::Patches => self.patch(x, y, plane),
+                    } << (depth - 8);
+                    sample.copy_from_slice(&value.to_le_bytes()[..sample.len()]);
                 }
             }
         }
         picture
     }
+}
+
+fn moving(x: usize, y: usize, number: usize, plane: usize) -> usize {
+    let grain = (x * 7919 + y * 104_729 + number * 1_299_709).wrapping_mul(2_654_435_761) >> 13;
+    40 + (x * 2 + y + number * 3 + plane * 31) % 150 + grain % 24
 }
 
 /// One frame as it is seen: when, and its planes without what lies beside the pictures.

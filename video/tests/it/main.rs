@@ -9,6 +9,8 @@ mod cutting;
 mod devices;
 mod film;
 mod golden;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod hostile;
 mod made;
 mod pictures;
