@@ -8,6 +8,7 @@ mod counting;
 mod cutting;
 mod devices;
 mod film;
+mod formats;
 mod golden;
 #[cfg(feature = "cuda")]
 mod gpu;
