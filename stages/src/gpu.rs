@@ -1,3 +1,3 @@
 //! The GPUs that `preprocess` may use, for the verbs that tell of them and try them.
 
-pub use pipe_video::cuda::{Gpu, GpuError, GpuInfo, JOBS, Speed, disagreements, gpus, measure};
+pub use pipe_video::cuda::{Decoded, Gpu, GpuError, GpuInfo, JOBS, Speed, decodes, disagreements, gpus, measure};

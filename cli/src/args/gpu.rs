@@ -12,7 +12,7 @@ pub(crate) struct GpuArgs {
 pub(crate) enum GpuVerb {
     /// List the NVIDIA GPUs that `preprocess` may use
     Info,
-    /// Compare a GPU with the CPU, bit for bit, and measure how fast it makes frames
+    /// Compare a GPU and its decoder with the CPU, bit for bit, and measure how fast it makes frames
     Check(GpuCheckArgs),
 }
 

@@ -20,6 +20,7 @@ mod gpu;
 mod info;
 
 mod conformance;
+mod decoding;
 mod measure;
 mod shared;
 
@@ -27,6 +28,7 @@ mod shared;
 mod tests;
 
 pub use conformance::disagreements;
+pub use decoding::{Decoded, decodes};
 pub use fault::GpuError;
 pub use gpu::Gpu;
 pub use info::{GpuInfo, gpus};

@@ -1,4 +1,4 @@
-//! `pipe gpu check`: a GPU -> whether it makes what the CPU makes, and how many frames a second.
+//! `pipe gpu check`: a GPU -> whether it makes and decodes what the CPU does, and how many frames a second.
 
 use super::{info, refused};
 use crate::args::GpuCheckArgs;
@@ -6,8 +6,9 @@ use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
 use crate::table::{self, left, right};
 use pipe_engine::world::World;
-use pipe_stages::gpu::{self, Gpu, GpuInfo, JOBS, Speed};
+use pipe_stages::gpu::{self, Decoded, Gpu, GpuInfo, JOBS, Speed};
 use serde_json::{Value as Json, json};
+use std::{env, fs, process};
 
 /// How many differing cases are told in full.
 const TOLD: usize = 5;
@@ -17,14 +18,36 @@ pub(crate) fn run(args: &GpuCheckArgs, printer: &Printer) -> Result<Exit, Refusa
     let mut gpu = Gpu::open(args.device).map_err(|error| refused(&error))?;
     let info = &gpus[args.device];
     let wrong = gpu::disagreements(&mut gpu, 0..args.cases, &mut |_| {}).map_err(|error| refused(&error))?;
+    let decoded = decoded(&mut gpu);
     let speeds = speeds(&mut gpu, args.seconds)?;
+    let checked = Checked { info, cases: args.cases, wrong: &wrong, decoded: &decoded, speeds: &speeds };
     if printer.json {
-        printer.document(&document(info, args.cases, &wrong, &speeds))?;
+        printer.document(&checked.document())?;
     } else {
-        printer.data(&text(printer, info, args.cases, &wrong, &speeds))?;
+        printer.data(&checked.text(printer))?;
     }
     // A GPU that computes something else is as bad as a bug of ours, and may be one.
-    Ok(if wrong.is_empty() { Exit::Done } else { Exit::TaskFailed })
+    let is_right = wrong.is_empty() && decoded != Decoded::Other;
+    Ok(if is_right { Exit::Done } else { Exit::TaskFailed })
+}
+
+/// What its decoder makes of a film, which lies for so long among the machine's temporary files.
+fn decoded(gpu: &mut Gpu) -> Decoded {
+    let folder = env::temp_dir().join(format!("pipe-gpu-check-{}", process::id()));
+    let made = fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()));
+    let decoded = made.and_then(|()| gpu::decodes(gpu, &folder).map_err(|error| error.to_string()));
+    // A film that stays behind does no harm, and the machine's own housekeeping takes it away.
+    let _ = fs::remove_dir_all(&folder);
+    decoded.unwrap_or_else(Decoded::Not)
+}
+
+/// What was found.
+struct Checked<'a> {
+    info: &'a GpuInfo,
+    cases: u64,
+    wrong: &'a [String],
+    decoded: &'a Decoded,
+    speeds: &'a [(&'static str, Speed)],
 }
 
 fn speeds(gpu: &mut Gpu, seconds: u32) -> Result<Vec<(&'static str, Speed)>, Refusal> {
@@ -39,23 +62,48 @@ fn speeds(gpu: &mut Gpu, seconds: u32) -> Result<Vec<(&'static str, Speed)>, Ref
     Ok(JOBS.iter().map(|job| job.name).zip(speeds?).collect())
 }
 
-fn text(printer: &Printer, gpu: &GpuInfo, cases: u64, wrong: &[String], speeds: &[(&str, Speed)]) -> String {
-    let mut text = format!("GPU {}, {}: ", gpu.ordinal, gpu.name);
-    if wrong.is_empty() {
-        text.push_str(&printer.paint_out(Style::Good, &format!("{cases} of {cases} cases give the CPU's bytes")));
-    } else {
-        let told = format!("{} of {cases} cases differ from the CPU", wrong.len());
-        text.push_str(&printer.paint_out(Style::Error, &told));
+impl Checked<'_> {
+    fn text(&self, printer: &Printer) -> String {
+        let Checked { info, cases, wrong, decoded, speeds } = self;
+        let mut text = format!("GPU {}, {}: ", info.ordinal, info.name);
+        if wrong.is_empty() {
+            text.push_str(&printer.paint_out(Style::Good, &format!("{cases} of {cases} cases give the CPU's bytes")));
+        } else {
+            let told = format!("{} of {cases} cases differ from the CPU", wrong.len());
+            text.push_str(&printer.paint_out(Style::Error, &told));
+        }
+        text.push('\n');
+        for case in wrong.iter().take(TOLD) {
+            text.push_str(&format!("  {case}\n"));
+        }
+        text.push_str(&match decoded {
+            Decoded::Same => printer.paint_out(Style::Good, "its decoder gives the CPU's pictures"),
+            Decoded::Other => printer.paint_out(Style::Error, "its decoder gives other pictures than the CPU's"),
+            Decoded::Not(why) => format!("its decoder is not used: {why}"),
+        });
+        text.push('\n');
+        if !speeds.is_empty() {
+            text.push_str("\nFrames a second, and GB a second over the bus. docs/gpu.md has what they may be.\n");
+            text.push_str(&table::lines(printer, &rows(speeds)));
+        }
+        text
     }
-    text.push('\n');
-    for case in wrong.iter().take(TOLD) {
-        text.push_str(&format!("  {case}\n"));
+
+    fn document(&self) -> Json {
+        let (decodes, why) = match self.decoded {
+            Decoded::Same => ("same", None),
+            Decoded::Other => ("other", None),
+            Decoded::Not(why) => ("not", Some(why)),
+        };
+        json!({
+            "gpu": info::document(self.info),
+            "cases": self.cases,
+            "wrong": self.wrong,
+            "decodes": decodes,
+            "decodes_not_because": why,
+            "frames_a_second": self.speeds.iter().map(document_of).collect::<Vec<_>>(),
+        })
     }
-    if !speeds.is_empty() {
-        text.push_str("\nFrames a second, and GB a second over the bus. docs/gpu.md has what they may be.\n");
-        text.push_str(&table::lines(printer, &rows(speeds)));
-    }
-    text
 }
 
 fn rows(speeds: &[(&str, Speed)]) -> Vec<Vec<table::Entry>> {
@@ -71,23 +119,15 @@ fn rows(speeds: &[(&str, Speed)]) -> Vec<Vec<table::Entry>> {
     std::iter::once(header).chain(speeds.iter().map(row)).collect()
 }
 
-fn document(gpu: &GpuInfo, cases: u64, wrong: &[String], speeds: &[(&str, Speed)]) -> Json {
-    let speed = |(name, speed): &(&str, Speed)| {
-        json!({
-            "job": name,
-            "whole": speed.whole,
-            "upload": speed.upload,
-            "kernel": speed.kernel,
-            "download": speed.download,
-            "picture_bytes": speed.bytes.0,
-            "tensor_bytes": speed.bytes.1,
-            "batch": speed.batch,
-        })
-    };
+fn document_of((name, speed): &(&str, Speed)) -> Json {
     json!({
-        "gpu": info::document(gpu),
-        "cases": cases,
-        "wrong": wrong,
-        "frames_a_second": speeds.iter().map(speed).collect::<Vec<_>>(),
+        "job": name,
+        "whole": speed.whole,
+        "upload": speed.upload,
+        "kernel": speed.kernel,
+        "download": speed.download,
+        "picture_bytes": speed.bytes.0,
+        "tensor_bytes": speed.bytes.1,
+        "batch": speed.batch,
     })
 }
