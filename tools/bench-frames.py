@@ -31,8 +31,9 @@ def main():
     options = arguments.parse_args()
     if options.peer:
         return peer(**json.loads(options.peer))
-    from frame_peers import install_frame_peers
+    from frame_peers import ffmpeg_libraries, install_frame_peers
     python = install_frame_peers()
+    os.environ["LD_LIBRARY_PATH"] = str(ffmpeg_libraries(python))
     with tempfile.TemporaryDirectory(prefix="bench-frames-") as folder:
         video = f"{folder}/video.mp4"
         ask(python, {"what": "make", "size": 0, "frames": 240, "video": video})
