@@ -33,6 +33,7 @@ pub(crate) fn obey(driver: &mut Driver, command: &str) -> Result<String, String>
         ["capacity", bytes] => driver.memory.capacity = number(bytes)? as usize,
         ["reverse"] => driver.settings.order = Order::Reverse,
         ["skip-waits"] => driver.settings.skips_waits = true,
+        ["skip-waits", "decoders"] => driver.settings.skips_decoders = true,
         ["shorten", bytes] => driver.settings.shorter_by = number(bytes)? as usize,
         ["patch", at, word] => driver.settings.patch = Some((number(at)? as usize, number(word)? as u32)),
         ["eager"] => driver.settings.is_eager = true,

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) is_eager: bool,
     /// Streams are said to have done their work when nobody did it: as if the program did not wait.
     pub(crate) skips_waits: bool,
+    /// The same of the stream that decoders hand out their pictures on.
+    pub(crate) skips_decoders: bool,
     /// By how many bytes each allocation is shorter than asked.
     pub(crate) shorter_by: usize,
     /// What is written over the parameters of each launch: where, and a word.
@@ -65,6 +67,7 @@ impl Default for Settings {
             order: Order::Forward,
             is_eager: false,
             skips_waits: false,
+            skips_decoders: false,
             shorter_by: 0,
             patch: None,
             decodes: true,

@@ -228,3 +228,16 @@ fn every_call_of_a_gpu_that_decodes_may_fail_and_no_frame_is_lost() {
     }
     assert!(told_of > 10, "only {told_of} faults were told");
 }
+
+#[test]
+fn a_wait_for_the_decoder_left_out_is_found() {
+    let (driver, folder) = (FakeDriver::take().with_decoder(), folder());
+    let path = film(&driver, &folder, &short());
+    driver.tell("skip-waits decoders");
+    let gpus = Gpus::open(Device::Cuda(0)).unwrap().decoding();
+    let all = Sampling::Every { n: 1 };
+    assert!(decoded(&gpus, &path, all) == sample(&path, all, &SPEC).unwrap());
+    assert!(driver.told().contains("nobody wrote"), "{}", driver.told());
+    let told = gpus.told();
+    assert!(told.iter().any(|told| told.contains("a clip is decoded on the CPU")), "{told:?}");
+}
