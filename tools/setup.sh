@@ -10,7 +10,8 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 # build-essential, pkg-config   C for SQLite and the native libraries
 # git                           what a run records, and `--at`
 # dpkg-dev, nasm, meson, ninja  FFmpeg, x264 and dav1d from Debian's source packages
-# python3-venv                  the ffmpeg program that makes hard videos for the tests is a Python wheel
+# python3-venv                  the ffmpeg program that makes hard videos for the tests is a Python wheel, and Google's
+#                               definitions of its services come in another
 # libclang1, libclang-common    the FFmpeg bindings are generated from its headers
 packages="build-essential pkg-config git dpkg-dev nasm meson ninja-build python3-venv libclang1-14 libclang-common-14-dev"
 
@@ -31,6 +32,10 @@ fi
 if [ "${1:-}" = test ] && ! cargo nextest --version > /dev/null 2>&1; then
     say "installing cargo-nextest from crates.io (about 5 minutes on two cores, once)"
     cargo install --locked --quiet cargo-nextest
+fi
+
+if [ "${1:-}" = test ]; then
+    tools/google.sh > /dev/null
 fi
 
 # The libraries stay outside the clone; .cargo/config.toml finds them through this link.

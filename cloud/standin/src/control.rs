@@ -1,0 +1,31 @@
+//! Requests under `/standin/`, which no service of Google has -> what befalls the others, and what was asked. For those who
+//! run the stand-in as a program.
+
+use crate::answer::{Body, Refusal, told};
+use crate::call::Arriving;
+use crate::mischief::Written;
+use crate::server::Cloud;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+
+pub(crate) async fn answer(cloud: &Cloud, path: &str, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+    let verb = request.method().clone();
+    let body = Arriving::new(request.into_body(), None).all().await?;
+    match (verb.as_str(), path) {
+        ("PUT", "faults") => cloud.mischief.written(read::<Vec<Written>>(&body)?),
+        ("PUT", "lists-missed") => cloud.storage.list_late(read(&body)?),
+        ("GET", "asked") => {
+            let asked = cloud.mischief.asked();
+            let asked: Vec<Json> = asked.iter().map(|a| json!({ "method": a.method, "about": a.about })).collect();
+            return Ok(told(&asked.into()));
+        }
+        _ => return Err(Refusal::new(404, "there are PUT faults, PUT lists-missed and GET asked")),
+    }
+    Ok(told(&json!({})))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::invalid(error.to_string()))
+}

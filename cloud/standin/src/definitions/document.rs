@@ -1,0 +1,148 @@
+//! The text of a discovery document -> its methods, each with the form of its address, and its schemas.
+
+use percent_encoding::percent_decode_str;
+use regex::Regex;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+/// A service as Google publishes it.
+pub(crate) struct Document {
+    methods: Vec<Arc<Method>>,
+    pub(super) schemas: Map<String, Json>,
+}
+
+/// One thing that a service can be asked.
+pub(crate) struct Method {
+    /// `storage.objects.get`.
+    pub(crate) id: String,
+    verb: String,
+    address: Address,
+    /// Where the same is asked with bytes beside the JSON.
+    uploads: Vec<Address>,
+    /// Those of the method and those of every method of the service.
+    pub(super) parameters: Map<String, Json>,
+    /// The schema of its body.
+    pub(super) body: Option<String>,
+}
+
+/// The form of an address, and the names of what varies in it.
+struct Address {
+    form: Regex,
+    names: Vec<String>,
+}
+
+/// Where a request leads.
+pub(crate) struct Place {
+    pub(crate) method: Arc<Method>,
+    /// What varies in the address.
+    pub(crate) names: BTreeMap<String, String>,
+    /// Whether bytes come with it.
+    pub(crate) is_upload: bool,
+}
+
+impl Document {
+    pub(super) fn read(text: &[u8]) -> io::Result<Self> {
+        let mut document: Json = serde_json::from_slice(text)?;
+        let mut methods = Vec::new();
+        gather(&document, &document, &mut methods)?;
+        let schemas = std::mem::take(object(&mut document, "schemas"));
+        Ok(Self { methods, schemas })
+    }
+
+    /// What a request asks for, by its verb and the path of its address as it was sent.
+    pub(crate) fn find(&self, verb: &str, path: &str) -> Option<Place> {
+        let mut methods = self.methods.iter().filter(|method| method.verb == verb);
+        methods.find_map(|method| {
+            let plain = method.address.matched(path).map(|names| (names, false));
+            let found = plain.or_else(|| method.uploads.iter().find_map(|at| Some((at.matched(path)?, true))));
+            found.map(|(names, is_upload)| Place { method: method.clone(), names, is_upload })
+        })
+    }
+}
+
+fn object<'a>(json: &'a mut Json, key: &str) -> &'a mut Map<String, Json> {
+    let value = &mut json[key];
+    if !value.is_object() {
+        *value = Json::Object(Map::new());
+    }
+    value.as_object_mut().expect("it was made one")
+}
+
+/// The methods of a resource, and of those in it.
+fn gather(document: &Json, resource: &Json, methods: &mut Vec<Arc<Method>>) -> io::Result<()> {
+    for method in entries(resource, "methods") {
+        methods.push(Arc::new(Method::read(document, method)?));
+    }
+    entries(resource, "resources").try_for_each(|inner| gather(document, inner, methods))
+}
+
+fn entries<'a>(json: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
+    json[key].as_object().into_iter().flat_map(Map::values)
+}
+
+impl Method {
+    fn read(document: &Json, method: &Json) -> io::Result<Self> {
+        let mut parameters = document["parameters"].as_object().cloned().unwrap_or_default();
+        parameters.extend(method["parameters"].as_object().cloned().unwrap_or_default());
+        let path = format!("/{}{}", text(document, "servicePath"), text(method, "path"));
+        let address = Address::read(&path, &parameters)?;
+        let uploads = entries(&method["mediaUpload"], "protocols");
+        let uploads: io::Result<_> = uploads.map(|way| Address::read(text(way, "path"), &parameters)).collect();
+        let body = method["request"]["$ref"].as_str().map(str::to_owned);
+        Ok(Self {
+            id: text(method, "id").to_owned(),
+            verb: text(method, "httpMethod").to_owned(),
+            address,
+            uploads: uploads?,
+            parameters,
+            body,
+        })
+    }
+
+    /// Whether there is JSON to send with it.
+    pub(crate) fn takes_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Whether it changes a part of something: what is not said stays as it is.
+    pub(super) fn is_partial(&self) -> bool {
+        self.verb == "PATCH"
+    }
+}
+
+fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json[key].as_str().unwrap_or_default()
+}
+
+impl Address {
+    /// Reads `/storage/v1/b/{bucket}/o`, or `/v2/{+name}:run` where the parameter has a pattern of its own.
+    fn read(path: &str, parameters: &Map<String, Json>) -> io::Result<Self> {
+        let (mut form, mut names) = ("^".to_owned(), Vec::new());
+        for (number, part) in path.split('{').enumerate() {
+            let (name, rest) = if number == 0 { ("", part) } else { part.split_once('}').unwrap_or((part, "")) };
+            if number > 0 {
+                let pattern = match name.strip_prefix('+') {
+                    Some(name) => parameters.get(name).map_or("", |parameter| text(parameter, "pattern")),
+                    None => "[^/]+",
+                };
+                let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
+                form += &format!("({})", if pattern.is_empty() { ".+" } else { pattern });
+                names.push(name.trim_start_matches('+').to_owned());
+            }
+            form += &regex::escape(rest);
+        }
+        let form = Regex::new(&(form + "$")).map_err(io::Error::other)?;
+        Ok(Self { form, names })
+    }
+
+    fn matched(&self, path: &str) -> Option<BTreeMap<String, String>> {
+        let found = self.form.captures(path)?;
+        let values = found.iter().skip(1).map(|value| {
+            let value = value.map_or("", |value| value.as_str());
+            percent_decode_str(value).decode_utf8().ok().map(|value| value.into_owned())
+        });
+        self.names.iter().cloned().zip(values).map(|(name, value)| Some((name, value?))).collect()
+    }
+}
