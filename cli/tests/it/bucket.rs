@@ -1,56 +1,82 @@
-//! A store in a bucket, looked into over the wire: an S3 server on loopback whose bucket is a folder.
+//! A store in a bucket, looked into over the wire: an S3 server, and a stand-in for Cloud Storage.
 
 use crate::bench::{Bench, SUM, Said, wait_until};
-use crate::s3::{Answer, Server};
-use s3s::S3ErrorCode;
+use crate::service::{Answer, Doing, Kind, Service, files};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-/// A folder with a spec whose store is `s3://bucket/prefix`, and the server of that bucket.
+/// Each case for each kind of bucket.
+macro_rules! on_each {
+    ($($case:ident)*) => {
+        mod s3 {
+            $(#[test] fn $case() { super::$case(super::Kind::S3); })*
+        }
+        mod gs {
+            $(#[test] fn $case() { super::$case(super::Kind::Gs); })*
+        }
+    };
+}
+
+on_each! {
+    every_result_in_a_bucket_is_a_hit_also_for_those_who_never_saw_it
+    what_is_not_in_the_bucket_would_run_and_the_change_is_told
+    a_bucket_that_does_not_answer_is_told_and_planned_for_offline
+    a_run_fills_a_bucket_and_whoever_comes_next_makes_nothing
+    what_another_machine_made_is_brought_here_where_it_is_needed
+    a_service_that_does_not_let_us_write_is_told_of_before_anything_runs
+    a_service_that_does_not_keep_to_conditions_is_refused
+    a_service_that_is_not_there_ends_a_run_before_it_begins
+    a_service_that_is_busy_for_a_moment_is_asked_again
+    what_was_made_when_the_service_went_away_is_not_made_again
+    a_run_that_is_killed_in_the_midst_of_putting_its_results_there_goes_on
+    of_two_machines_that_race_one_is_first_and_both_have_the_result
+    a_result_that_was_spoilt_in_the_bucket_is_made_anew_where_it_is_needed
+    what_is_made_anew_takes_the_place_of_what_was_there
+    a_large_file_goes_in_parts_and_comes_back_whole
+    stages_of_our_own_write_into_the_copy_and_read_what_another_machine_made
+    rows_are_read_out_of_the_bucket_and_made_anew_where_they_were_spoilt
+    what_is_published_comes_out_of_the_bucket
+    who_looks_after_folders_says_so_of_a_bucket_and_leaves_it_alone
+}
+
+/// A folder with a spec whose store is in a bucket, as `s3://bucket/prefix`, and the service of that bucket.
 struct Remote {
     bench: Bench,
-    server: Server,
+    service: Service,
 }
 
 impl Remote {
     /// The bucket is empty.
-    fn empty(spec: &str) -> Self {
-        let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"s3://bucket/prefix\"\n"));
-        fs::create_dir_all(bench.path("buckets/bucket")).unwrap();
-        let server = Server::of(&bench.path("buckets"));
-        Self { bench, server }
+    fn empty(kind: Kind, spec: &str) -> Self {
+        let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"{}\"\n", kind.root()));
+        let service = Service::of(kind, &bench.path("buckets"));
+        Self { bench, service }
     }
 
     /// The bucket holds what a run of `spec` left in a folder.
-    fn after(spec: &str) -> Self {
-        let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"buckets/bucket/prefix\"\n"));
-        fs::create_dir_all(bench.path("buckets/bucket")).unwrap();
+    fn after(kind: Kind, spec: &str) -> Self {
+        let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"folder\"\n"));
         bench.run();
-        bench.write("spec.toml", &format!("{spec}\n[store]\nroot = \"s3://bucket/prefix\"\n"));
-        let server = Server::of(&bench.path("buckets"));
-        Self { bench, server }
+        bench.write("spec.toml", &format!("{spec}\n[store]\nroot = \"{}\"\n", kind.root()));
+        let service = Service::of(kind, &bench.path("buckets"));
+        let folder = bench.path("folder");
+        for (path, bytes) in files(&folder) {
+            let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+            service.write(&format!("prefix/{name}"), &bytes);
+        }
+        Self { bench, service }
     }
 
     fn pipe(&self, arguments: &[&str]) -> Said {
-        self.pipe_with("a-secret", arguments)
+        self.bench.said(&mut self.command(arguments))
     }
 
-    fn pipe_with(&self, secret: &str, arguments: &[&str]) -> Said {
-        self.bench.said(&mut self.command(secret, arguments))
-    }
-
-    fn command(&self, secret: &str, arguments: &[&str]) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.bench.command(arguments);
-        command
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.server.address))
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "somebody")
-            .env("AWS_SECRET_ACCESS_KEY", secret)
-            .env_remove("AWS_SESSION_TOKEN");
+        self.service.tell(&mut command);
         command
     }
 
@@ -62,28 +88,32 @@ impl Remote {
         (said.count("task_succeeded"), last["cached"].as_u64().unwrap())
     }
 
-    /// The objects under a prefix of the store, by their paths.
-    fn objects(&self, prefix: &str) -> Vec<PathBuf> {
-        let root = self.bench.path("buckets/bucket/prefix").join(prefix);
-        self.bytes().into_iter().map(|(path, _)| PathBuf::from(path)).filter(|path| path.starts_with(&root)).collect()
+    /// The objects under a prefix of the store, by their names in the bucket.
+    fn objects(&self, prefix: &str) -> Vec<String> {
+        let start = format!("prefix/{prefix}/");
+        self.bytes().into_iter().map(|(name, _)| name).filter(|name| name.starts_with(&start)).collect()
+    }
+
+    fn read(&self, name: &str) -> String {
+        let (_, bytes) = self.bytes().into_iter().find(|(known, _)| known == name).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
     /// What a file of the result of a stage holds, for each of its results in the bucket.
     fn results(&self, stage: &str, file: &str) -> Vec<String> {
-        let files = self.objects("data/sum").into_iter().filter(|path| path.ends_with(file));
-        let files = files.filter(|path| path.components().any(|part| part.as_os_str() == stage));
-        files.map(|path| fs::read_to_string(path).unwrap()).collect()
+        let files = self.objects("data/sum").into_iter().filter(|name| name.ends_with(&format!("/{file}")));
+        let files = files.filter(|name| name.split('/').any(|part| part == stage));
+        files.map(|name| self.read(&name)).collect()
     }
 
-    /// Every file of the bucket with its bytes.
+    /// Every object of the bucket with its bytes.
     fn bytes(&self) -> Vec<(String, Vec<u8>)> {
-        files(&self.bench.path("buckets"))
+        self.service.objects()
     }
 }
 
-#[test]
-fn every_result_in_a_bucket_is_a_hit_also_for_those_who_never_saw_it() {
-    let remote = Remote::after(SUM);
+fn every_result_in_a_bucket_is_a_hit_also_for_those_who_never_saw_it(kind: Kind) {
+    let remote = Remote::after(kind, SUM);
     let before = remote.bytes();
     for state in [".pipe", "another", "another"] {
         let said = remote.pipe(&["plan", "spec.toml", "--json", "--state", state]);
@@ -96,34 +126,31 @@ fn every_result_in_a_bucket_is_a_hit_also_for_those_who_never_saw_it() {
     assert!(remote.bytes() == before, "planning writes nothing into the bucket");
 }
 
-#[test]
-fn what_is_not_in_the_bucket_would_run_and_the_change_is_told() {
-    let remote = Remote::after(SUM);
+fn what_is_not_in_the_bucket_would_run_and_the_change_is_told(kind: Kind) {
+    let remote = Remote::after(kind, SUM);
     let plan = remote.pipe(&["plan", "spec.toml", "--tasks", "-P", "extra=1"]);
     assert_eq!(plan.code, Some(0), "{plan:?}");
     assert_eq!(plan.stdout.matches("changed: `argv[2]`").count(), 2, "{plan:?}");
     let explained = remote.pipe(&["explain", "spec.toml", "sum"]);
     assert!(explained.stdout.contains("up to date"), "{explained:?}");
-    assert!(explained.stdout.contains("s3://bucket/prefix/data/sum/sum/all@"), "{explained:?}");
+    assert!(explained.stdout.contains(&format!("{}/data/sum/sum/all@", kind.root())), "{explained:?}");
 }
 
-#[test]
-fn a_bucket_that_does_not_answer_is_told_and_planned_for_offline() {
-    let remote = Remote::after(SUM);
-    let said = remote.pipe_with("not-the-secret", &["plan", "spec.toml"]);
+fn a_bucket_that_does_not_answer_is_told_and_planned_for_offline(kind: Kind) {
+    let remote = Remote::after(kind, SUM);
+    remote.service.answers(|_, _| Answer::Denied);
+    let said = remote.pipe(&["plan", "spec.toml"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
-    assert!(said.stderr.contains("cannot look into the store s3://bucket/prefix: "), "{said:?}");
+    assert!(said.stderr.contains(&format!("cannot look into the store {}: ", kind.root())), "{said:?}");
     assert!(said.stderr.contains("`--offline` plans as if it were empty"), "{said:?}");
-    assert!(!said.stderr.contains("not-the-secret"), "{said:?}");
     let said = remote.pipe(&["plan", "spec.toml", "--offline"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.stderr.contains("s3://bucket/prefix is not looked at"), "{said:?}");
+    assert!(said.stderr.contains(&format!("{} is not looked at", kind.root())), "{said:?}");
     assert!(said.stdout.contains("2 to run"), "{said:?}");
 }
 
-#[test]
-fn a_run_fills_a_bucket_and_whoever_comes_next_makes_nothing() {
-    let remote = Remote::empty(SUM);
+fn a_run_fills_a_bucket_and_whoever_comes_next_makes_nothing(kind: Kind) {
+    let remote = Remote::empty(kind, SUM);
     assert_eq!(remote.run("here"), (3, 0));
     assert_eq!(remote.results("sum", "all"), ["1\n2\n"]);
     assert_eq!(remote.objects("results").len(), 3, "a manifest for each task, and nothing else");
@@ -134,37 +161,32 @@ fn a_run_fills_a_bucket_and_whoever_comes_next_makes_nothing() {
     assert!(!remote.bench.path("there/copies").join("bytes").exists());
 }
 
-#[test]
-fn what_another_machine_made_is_brought_here_where_it_is_needed() {
-    let remote = Remote::empty(SUM);
+fn what_another_machine_made_is_brought_here_where_it_is_needed(kind: Kind) {
+    let remote = Remote::empty(kind, SUM);
     let said = remote.pipe(&["run", "spec.toml", "--state", "here", "--until", "number"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(remote.run("there"), (1, 2));
     assert_eq!(remote.results("sum", "all"), ["1\n2\n"]);
 }
 
-#[test]
-fn a_service_that_does_not_let_us_write_is_told_of_before_anything_runs() {
-    let remote = Remote::empty(&counted());
-    remote.server.answers(|operation, _| match operation {
-        "PutObject" => Answer::Error(S3ErrorCode::AccessDenied),
+fn a_service_that_does_not_let_us_write_is_told_of_before_anything_runs(kind: Kind) {
+    let remote = Remote::empty(kind, &counted());
+    remote.service.answers(|doing, _| match doing {
+        Doing::Writing => Answer::Denied,
         _ => Answer::Served,
     });
     let said = remote.pipe(&["run", "spec.toml"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
-    assert!(said.stderr.starts_with("error: results cannot be put into the store s3://bucket/prefix: "), "{said:?}");
+    assert!(
+        said.stderr.starts_with(&format!("error: results cannot be put into the store {}: ", kind.root())),
+        "{said:?}"
+    );
     assert!(!remote.bench.path("made").exists());
 }
 
-#[test]
-fn a_service_that_does_not_keep_to_conditions_is_refused() {
-    let remote = Remote::empty(&counted());
-    let object = remote.bench.path("buckets/bucket/prefix/tmp/writable");
-    // What was written is gone when it is to be there: the next create says that it was the first.
-    remote.server.answers(move |_, _| {
-        let _ = fs::remove_file(&object);
-        Answer::Served
-    });
+fn a_service_that_does_not_keep_to_conditions_is_refused(kind: Kind) {
+    let remote = Remote::empty(kind, &counted());
+    remote.service.forgets_conditions();
     let said = remote.pipe(&["run", "spec.toml"]);
     assert_eq!(said.code, Some(3), "{said:?}");
     assert!(
@@ -173,34 +195,32 @@ fn a_service_that_does_not_keep_to_conditions_is_refused() {
     );
 }
 
-#[test]
-fn a_service_that_is_not_there_ends_a_run_before_it_begins() {
-    let remote = Remote::empty(&counted());
+fn a_service_that_is_not_there_ends_a_run_before_it_begins(kind: Kind) {
+    let remote = Remote::empty(kind, &counted());
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = remote.command("a-secret", &["run", "spec.toml"]);
-    let said = remote.bench.said(command.env("AWS_ENDPOINT_URL", format!("http://{nobody}")));
+    let mut command = remote.bench.command(&["run", "spec.toml"]);
+    remote.service.tell_of(&format!("http://{nobody}"), &mut command);
+    let said = remote.bench.said(&mut command);
     assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
-    assert!(said.stderr.contains("the store s3://bucket/prefix: "), "{said:?}");
+    assert!(said.stderr.contains(&format!("the store {}: ", kind.root())), "{said:?}");
     assert!(!remote.bench.path("made").exists());
 }
 
-#[test]
-fn a_service_that_is_busy_for_a_moment_is_asked_again() {
-    let remote = Remote::empty(SUM);
+fn a_service_that_is_busy_for_a_moment_is_asked_again(kind: Kind) {
+    let remote = Remote::empty(kind, SUM);
     let mut busy = 6;
-    remote.server.answers(move |operation, object| {
-        let is_now = operation == "PutObject" && object.contains("data/") && busy > 0;
+    remote.service.answers(move |doing, object| {
+        let is_now = doing == Doing::Writing && object.contains("data/") && busy > 0;
         busy -= i32::from(is_now);
-        if is_now { Answer::Error(S3ErrorCode::SlowDown) } else { Answer::Served }
+        if is_now { Answer::Busy } else { Answer::Served }
     });
     assert_eq!(remote.run("here"), (3, 0));
 }
 
-#[test]
-fn what_was_made_when_the_service_went_away_is_not_made_again() {
-    let remote = Remote::empty(&counted());
-    remote.server.answers(|operation, object| match operation {
-        "PutObject" if object.contains("results/") => Answer::Error(S3ErrorCode::InternalError),
+fn what_was_made_when_the_service_went_away_is_not_made_again(kind: Kind) {
+    let remote = Remote::empty(kind, &counted());
+    remote.service.answers(|doing, object| match doing {
+        Doing::Writing if object.contains("results/") => Answer::Broken,
         _ => Answer::Served,
     });
     let said = remote.pipe(&["run", "spec.toml", "--state", "here"]);
@@ -208,32 +228,31 @@ fn what_was_made_when_the_service_went_away_is_not_made_again() {
     assert!(said.stderr.contains("the result did not get into the store"), "{said:?}");
     assert!(said.stderr.contains("it is kept in the state folder"), "{said:?}");
     assert_eq!(remote.bench.read("made").lines().count(), 2, "the two numbers");
-    assert_eq!(remote.objects("results"), [] as [PathBuf; 0]);
-    remote.server.answers(|_, _| Answer::Served);
+    assert_eq!(remote.objects("results"), [] as [String; 0]);
+    remote.service.answers(|_, _| Answer::Served);
     assert_eq!(remote.run("here"), (1, 2));
     assert_eq!(remote.bench.read("made").lines().count(), 3, "and their sum");
     assert_eq!(remote.run("there"), (0, 3));
 }
 
-#[test]
-fn a_run_that_is_killed_in_the_midst_of_putting_its_results_there_goes_on() {
+fn a_run_that_is_killed_in_the_midst_of_putting_its_results_there_goes_on(kind: Kind) {
     for moment in ["data/", "results/"] {
-        let remote = Remote::empty(&counted());
+        let remote = Remote::empty(kind, &counted());
         let (tell, told) = channel();
-        remote.server.answers(move |operation, object| {
-            if operation == "PutObject" && object.contains(moment) {
+        remote.service.answers(move |doing, object| {
+            if doing == Doing::Writing && object.contains(moment) {
                 let _ = tell.send(());
                 return Answer::Silence;
             }
             Answer::Served
         });
-        let mut command = remote.command("a-secret", &["run", "spec.toml", "--state", "here"]);
+        let mut command = remote.command(&["run", "spec.toml", "--state", "here"]);
         let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         told.iter().take(2).for_each(drop);
         run.kill().unwrap();
         run.wait().unwrap();
-        assert_eq!(remote.objects("results"), [] as [PathBuf; 0], "nothing is promised yet");
-        remote.server.answers(|_, _| Answer::Served);
+        assert_eq!(remote.objects("results"), [] as [String; 0], "nothing is promised yet");
+        remote.service.answers(|_, _| Answer::Served);
         assert_eq!(remote.run("here"), (1, 2), "{moment}");
         assert_eq!(remote.bench.read("made").lines().count(), 3, "{moment}: nothing is made twice");
         assert_eq!(remote.run("there"), (0, 3));
@@ -241,15 +260,14 @@ fn a_run_that_is_killed_in_the_midst_of_putting_its_results_there_goes_on() {
     }
 }
 
-#[test]
-fn of_two_machines_that_race_one_is_first_and_both_have_the_result() {
+fn of_two_machines_that_race_one_is_first_and_both_have_the_result(kind: Kind) {
     let wait = r"echo > @/began.$$; while [ ! -e @/go ]; do sleep 0.02; done; echo $((";
     let spec = SUM.replace("echo $((", wait);
-    let remote = Remote::empty(&spec);
+    let remote = Remote::empty(kind, &spec);
     let folder = remote.bench.path("");
     let began = || fs::read_dir(&folder).unwrap().filter(|e| is_named(e.as_ref().unwrap(), "began.")).count();
     let runs = ["here", "there"].map(|state| {
-        let mut command = remote.command("a-secret", &["run", "spec.toml", "--state", state, "--cpu", "2"]);
+        let mut command = remote.command(&["run", "spec.toml", "--state", state, "--cpu", "2"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     });
     wait_until("all four tasks to begin", || began() == 4);
@@ -265,13 +283,12 @@ fn of_two_machines_that_race_one_is_first_and_both_have_the_result() {
     }
 }
 
-#[test]
-fn a_result_that_was_spoilt_in_the_bucket_is_made_anew_where_it_is_needed() {
-    let remote = Remote::empty(SUM);
+fn a_result_that_was_spoilt_in_the_bucket_is_made_anew_where_it_is_needed(kind: Kind) {
+    let remote = Remote::empty(kind, SUM);
     let said = remote.pipe(&["run", "spec.toml", "--state", "here", "--until", "number"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    let spoilt = remote.objects("data/sum/number").into_iter().find(|path| fs::read_to_string(path).unwrap() == "1\n");
-    fs::write(spoilt.unwrap(), "7\n").unwrap();
+    let spoilt = remote.objects("data/sum/number").into_iter().find(|name| remote.read(name) == "1\n");
+    remote.service.write(&spoilt.unwrap(), b"7\n");
     let said = remote.pipe(&["run", "spec.toml", "--state", "there"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stderr.contains("`number` is not what was filed"), "{said:?}");
@@ -280,10 +297,9 @@ fn a_result_that_was_spoilt_in_the_bucket_is_made_anew_where_it_is_needed() {
     assert_eq!(remote.run("third"), (0, 3));
 }
 
-#[test]
-fn what_is_made_anew_takes_the_place_of_what_was_there() {
+fn what_is_made_anew_takes_the_place_of_what_was_there(kind: Kind) {
     let spec = SUM.replace("$(({{ n }} + {{ params.extra }}))", "$(cat @/drawn)");
-    let remote = Remote::empty(&spec);
+    let remote = Remote::empty(kind, &spec);
     remote.bench.write("drawn", "5");
     assert_eq!(remote.run("here"), (3, 0));
     remote.bench.write("drawn", "6");
@@ -296,8 +312,7 @@ fn what_is_made_anew_takes_the_place_of_what_was_there() {
     assert_eq!(sums, ["5\n5\n", "6\n6\n"], "nothing that is there is written over");
 }
 
-#[test]
-fn a_large_file_goes_in_parts_and_comes_back_whole() {
+fn a_large_file_goes_in_parts_and_comes_back_whole(kind: Kind) {
     let spec = r#"
         version = 1
         name = "sum"
@@ -311,11 +326,12 @@ fn a_large_file_goes_in_parts_and_comes_back_whole() {
         inputs = { large = { stage = "large" } }
         outputs = ["last"]
     "#;
-    let remote = Remote::empty(spec);
+    let remote = Remote::empty(kind, spec);
     let parts = Arc::new(AtomicUsize::new(0));
     let counts = parts.clone();
-    remote.server.answers(move |operation, _| {
-        counts.fetch_add(usize::from(operation == "UploadPart"), Ordering::Relaxed);
+    remote.service.answers(move |doing, object| {
+        let is_part = doing == Doing::Writing && object.ends_with("/large");
+        counts.fetch_add(usize::from(is_part), Ordering::Relaxed);
         Answer::Served
     });
     let said = remote.pipe(&["run", "spec.toml", "--state", "here", "--until", "large"]);
@@ -325,8 +341,7 @@ fn a_large_file_goes_in_parts_and_comes_back_whole() {
     assert_eq!(remote.results("last", "last"), ["3000000\n"]);
 }
 
-#[test]
-fn stages_of_our_own_write_into_the_copy_and_read_what_another_machine_made() {
+fn stages_of_our_own_write_into_the_copy_and_read_what_another_machine_made(kind: Kind) {
     let spec = r#"
         version = 1
         name = "sum"
@@ -339,15 +354,14 @@ fn stages_of_our_own_write_into_the_copy_and_read_what_another_machine_made() {
         from = ["clips"]
         template = "play.jinja"
     "#;
-    let remote = Remote::empty(spec);
+    let remote = Remote::empty(kind, spec);
     remote.bench.write("play.jinja", "{\"text\": {{ row.label | json }}}");
     let clip = r#"{"id":"1","play":"1","cell":{},"path":"1.mp4","start_ms":0,"end_ms":9,"frames":1,"mode":"copied","row":{"label":"a goal"}}"#;
     remote.bench.write("clips.jsonl", clip);
     let said = remote.pipe(&["run", "spec.toml", "--state", "here", "--until", "clips"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(remote.run("there"), (1, 1));
-    let records: Vec<String> =
-        remote.objects("data/sum/dataset").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let records: Vec<String> = remote.objects("data/sum/dataset").iter().map(|name| remote.read(name)).collect();
     assert!(records.iter().any(|text| text.contains("a goal")), "{records:?}");
 }
 
@@ -367,13 +381,12 @@ const GAMES: &str = r#"
     outputs = ["clip"]
 "#;
 
-#[test]
-fn rows_are_read_out_of_the_bucket_and_made_anew_where_they_were_spoilt() {
-    let remote = Remote::empty(GAMES);
+fn rows_are_read_out_of_the_bucket_and_made_anew_where_they_were_spoilt(kind: Kind) {
+    let remote = Remote::empty(kind, GAMES);
     assert_eq!(remote.run("here"), (3, 0));
     assert_eq!(remote.run("there"), (0, 3));
     let rows = remote.objects("data/sum/games").pop().unwrap();
-    fs::write(&rows, fs::read_to_string(&rows).unwrap().replace("g2", "g3")).unwrap();
+    remote.service.write(&rows, remote.read(&rows).replace("g2", "g3").as_bytes());
     let said = remote.pipe(&["run", "spec.toml", "--state", "third"]);
     assert!(said.stderr.contains("`rows.json` is not what was filed"), "{said:?}");
     assert_eq!((said.code, said.stderr.matches("running again").count()), (Some(0), 1), "{said:?}");
@@ -384,10 +397,9 @@ fn rows_are_read_out_of_the_bucket_and_made_anew_where_they_were_spoilt() {
     assert_eq!(clips, ["clip of g1\n", "clip of g2\n"], "nothing is made of what was spoilt");
 }
 
-#[test]
-fn what_is_published_comes_out_of_the_bucket() {
+fn what_is_published_comes_out_of_the_bucket(kind: Kind) {
     let spec = SUM.replace("[stages.sum]", "[stages.sum]\npublish = { all = \"all.txt\" }");
-    let remote = Remote::empty(&spec);
+    let remote = Remote::empty(kind, &spec);
     assert_eq!(remote.run("here"), (3, 0));
     assert_eq!(remote.bench.read("all.txt"), "1\n2");
     fs::remove_file(remote.bench.path("all.txt")).unwrap();
@@ -395,16 +407,15 @@ fn what_is_published_comes_out_of_the_bucket() {
     assert_eq!(remote.bench.read("all.txt"), "1\n2");
 }
 
-#[test]
-fn who_looks_after_folders_says_so_of_a_bucket_and_leaves_it_alone() {
-    let remote = Remote::empty(SUM);
+fn who_looks_after_folders_says_so_of_a_bucket_and_leaves_it_alone(kind: Kind) {
+    let remote = Remote::empty(kind, SUM);
     assert_eq!(remote.run(".pipe"), (3, 0));
     let before = remote.bytes();
     for verb in [&["ls"][..], &["du"], &["gc"], &["verify"], &["pin", "sum"], &["unpin", "sum"], &["adopt", "sum", "."]]
     {
         let said = remote.pipe(&[&["cache", verb[0], "spec.toml"], &verb[1..]].concat());
         assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{verb:?}: {said:?}");
-        assert!(said.stderr.contains("the store is s3://bucket/prefix, and not a folder"), "{verb:?}: {said:?}");
+        assert!(said.stderr.contains(&format!("the store is {}, and not a folder", kind.root())), "{verb:?}: {said:?}");
     }
     assert!(remote.bytes() == before);
     let explained = remote.pipe(&["explain", "spec.toml", "sum"]);
@@ -414,14 +425,24 @@ fn who_looks_after_folders_says_so_of_a_bucket_and_leaves_it_alone() {
 }
 
 #[test]
+fn who_has_another_secret_is_refused_and_it_is_not_told() {
+    let remote = Remote::empty(Kind::S3, SUM);
+    let mut command = remote.command(&["plan", "spec.toml"]);
+    let said = remote.bench.said(command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret"));
+    assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{said:?}");
+    assert!(!said.stderr.contains("not-the-secret"), "{said:?}");
+}
+
+#[test]
 fn the_credentials_are_written_nowhere() {
-    let remote = Remote::empty(SUM);
-    let mut command = remote.command("a-secret", &["run", "spec.toml", "--state", "here"]);
+    let remote = Remote::empty(Kind::S3, SUM);
+    let mut command = remote.command(&["run", "spec.toml", "--state", "here"]);
     let said = remote.bench.said(command.env("PIPE_LOG", "debug"));
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stderr.contains("s3://bucket/prefix/data/sum/sum/all@"), "where the results are: {said:?}");
     assert!(!said.stderr.contains("a-secret") && !said.stdout.contains("a-secret"));
-    let kept = files(&remote.bench.path("here")).into_iter().chain(remote.bytes());
+    let here = files(&remote.bench.path("here")).into_iter().map(|(path, bytes)| (path.display().to_string(), bytes));
+    let kept = here.chain(remote.bytes());
     let told: Vec<String> = kept.filter(|(_, bytes)| holds(bytes, b"a-secret")).map(|(path, _)| path).collect();
     assert_eq!(told, [] as [String; 0]);
 }
@@ -437,20 +458,4 @@ fn is_named(entry: &fs::DirEntry, start: &str) -> bool {
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
-}
-
-/// Every file below a folder with its bytes.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let (mut folders, mut files) = (vec![folder.to_owned()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.push((path.display().to_string(), fs::read(&path).unwrap()));
-            }
-        }
-    }
-    files.sort();
-    files
 }

@@ -43,6 +43,8 @@ mod schemas;
 mod secrets;
 mod seeds;
 mod seeing;
+#[cfg(feature = "cloud")]
+mod service;
 mod settled;
 mod spreading;
 mod stopping;
