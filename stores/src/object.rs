@@ -199,18 +199,21 @@ fn stat(at: &str, meta: &Metadata) -> Stat {
     Stat { at: at.to_owned(), size: meta.content_length(), tag: meta.etag().map(str::to_owned) }
 }
 
-/// Asks for the range as it is, and for the object's size only when the range leads beyond it: readers of video
-/// nearly always stay inside, and a size costs a request.
+/// Asks for the range as it is, and for the object's size only when that fails: readers of video nearly always stay
+/// inside, and a size costs a request. Each service has its own way to tell that a range leads beyond the end.
 async fn read_range(operator: &Operator, at: &str, offset: u64, end: u64) -> opendal::Result<Vec<u8>> {
-    match operator.read_with(at).range(offset..end).await {
-        Err(error) if error.kind() == ErrorKind::RangeNotSatisfied => {}
+    let failed = match operator.read_with(at).range(offset..end).await {
+        Err(error) if matches!(error.kind(), ErrorKind::RangeNotSatisfied | ErrorKind::Unexpected) => error,
         read => return Ok(read?.to_vec()),
-    }
-    let end = operator.stat(at).await?.content_length().min(end);
-    if offset >= end {
+    };
+    let size = operator.stat(at).await?.content_length();
+    if offset >= size {
         return Ok(Vec::new());
     }
-    Ok(operator.read_with(at).range(offset..end).await?.to_vec())
+    if end <= size {
+        return Err(failed);
+    }
+    Ok(operator.read_with(at).range(offset..size).await?.to_vec())
 }
 
 /// What a store needs and the service lacks, as words that follow "cannot".

@@ -5,9 +5,14 @@ use futures::StreamExt;
 use opendal::{Error, ErrorKind, Metadata, Operator};
 use pipe_engine::remote::RemoteStat;
 
+/// What an identity by entity tag begins with.
+const TAG: &str = "etag ";
+/// What one by generation begins with: of Cloud Storage, where the tag changes with the description of an object as well.
+const GENERATION: &str = "generation ";
+
 pub(super) async fn look(operator: &Operator, path: &str) -> Result<RemoteStat, Trouble> {
     let meta = operator.stat(path).await.map_err(trouble)?;
-    let identity = identity(&meta).ok_or_else(Trouble::without_identity)?;
+    let identity = identity(operator, &meta).ok_or_else(Trouble::without_identity)?;
     Ok(RemoteStat { size: meta.content_length(), identity })
 }
 
@@ -20,16 +25,17 @@ pub(super) async fn read(
     most: usize,
     into: &mut Vec<u8>,
 ) -> Result<(), Trouble> {
-    let tag = stat.identity.strip_prefix("etag ");
-    let reader = match tag {
-        Some(tag) => operator.reader_with(path).if_match(tag).await,
-        None => operator.reader(path).await,
+    let (tag, generation) = (stat.identity.strip_prefix(TAG), stat.identity.strip_prefix(GENERATION));
+    let reader = match (tag, generation) {
+        (Some(tag), _) => operator.reader_with(path).if_match(tag).await,
+        (_, Some(generation)) => operator.reader_with(path).if_version_match(generation).await,
+        _ => operator.reader(path).await,
     };
     let reader = reader.map_err(trouble)?;
     let mut stream = reader.into_stream(at..at + most as u64).await.map_err(trouble)?;
     // Not every service that speaks S3 keeps to the condition.
     let meta = stream.metadata().await.map_err(trouble)?;
-    if identity(&meta).is_some_and(|found| found != stat.identity) {
+    if identity(operator, &meta).is_some_and(|found| found != stat.identity) {
         return Err(Trouble::Changed);
     }
     while let Some(chunk) = stream.next().await {
@@ -40,9 +46,11 @@ pub(super) async fn read(
 }
 
 /// What tells whether it is still the same.
-fn identity(meta: &Metadata) -> Option<String> {
-    let tag = meta.etag().map(|tag| format!("etag {tag}"));
-    tag.or_else(|| meta.last_modified().map(|time| format!("modified {time}")))
+fn identity(operator: &Operator, meta: &Metadata) -> Option<String> {
+    let keeps_generations = operator.info().capability().read_with_if_version_match;
+    let generation = meta.version().filter(|_| keeps_generations).map(|number| format!("{GENERATION}{number}"));
+    let tag = meta.etag().map(|tag| format!("{TAG}{tag}"));
+    generation.or(tag).or_else(|| meta.last_modified().map(|time| format!("modified {time}")))
 }
 
 fn trouble(error: Error) -> Trouble {

@@ -1,6 +1,10 @@
-//! What lies in a bucket is read by ranges: an S3 server on loopback whose bucket is a folder. It ignores conditions, so a
-//! change must be seen in its answers. Credentials come from the environment, so what reads runs in a process of its own.
+//! What lies in a bucket is read by ranges: an S3 server on loopback whose bucket is a folder. It ignores the conditions of
+//! reads, so a change must be seen in its answers. Credentials come from the environment, so what reads runs in a process of
+//! its own.
 
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use pipe_engine::failure::Class;
@@ -12,6 +16,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -20,10 +25,19 @@ use tokio::net::TcpListener;
 const FOLDER: &str = "PIPE_TEST_BUCKET";
 
 /// Serves the folders in `root` as buckets until the test ends. Returns where.
-fn serve(root: &Path) -> SocketAddr {
+pub(crate) fn serve(root: &Path) -> SocketAddr {
     let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
     service.set_auth(SimpleAuth::from_single("somebody", "a-secret"));
     let service = service.build();
+    // It looks whether an object is there and then writes it, so of two who create at once both would win. One at a time.
+    let turn = Arc::new(tokio::sync::Mutex::new(()));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (service, turn) = (service.clone(), turn.clone());
+        async move {
+            let _turn = turn.lock().await;
+            Service::call(&service, request).await
+        }
+    });
     let (tell, told) = channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

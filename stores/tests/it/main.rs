@@ -1,9 +1,10 @@
-//! Buckets, held against the engine's own suite. The service here lives in memory; it has no conditional replace,
-//! so that part of the suite waits for a real bucket.
+//! Buckets, held against the engine's own suite: a service in memory here, which has no conditional replace, and those that
+//! are spoken to over the wire in `wire.rs`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 mod bucket;
 mod remote;
+mod wire;
 
 use opendal::layers::CapabilityOverrideLayer;
 use opendal::{Operator, services};
