@@ -9,19 +9,25 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 pub(crate) async fn answer(cloud: &Cloud, path: &str, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
     let verb = request.method().clone();
     let body = Arriving::new(request.into_body(), None).all().await?;
     match (verb.as_str(), path) {
         ("PUT", "faults") => cloud.mischief.written(read::<Vec<Written>>(&body)?),
-        ("PUT", "lists-missed") => cloud.storage.list_late(read(&body)?),
+        ("PUT", "lists-missed") => cloud.list_late(read(&body)?),
+        ("PUT", "images") => {
+            for (image, words) in read::<BTreeMap<String, Vec<String>>>(&body)? {
+                cloud.jobs.image(&image, &words.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+        }
         ("GET", "asked") => {
             let asked = cloud.mischief.asked();
             let asked: Vec<Json> = asked.iter().map(|a| json!({ "method": a.method, "about": a.about })).collect();
             return Ok(told(&asked.into()));
         }
-        _ => return Err(Refusal::new(404, "there are PUT faults, PUT lists-missed and GET asked")),
+        _ => return Err(Refusal::new(404, "there are PUT faults, lists-missed and images, and GET asked")),
     }
     Ok(told(&json!({})))
 }

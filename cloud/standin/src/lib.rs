@@ -9,10 +9,15 @@ mod definitions;
 mod mischief;
 
 mod call;
+mod route;
+mod tokens;
+
+mod secrets;
+
+mod jobs;
 mod storage;
 
 mod control;
-mod route;
 mod server;
 
 pub use definitions::{Definitions, DefinitionsError};

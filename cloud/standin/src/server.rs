@@ -4,9 +4,12 @@ use crate::answer::{Body, Manner, Refusal};
 use crate::call::{Arriving, Call};
 use crate::control;
 use crate::definitions::{Definitions, DefinitionsError, Place};
+use crate::jobs::Jobs;
 use crate::mischief::{Asked, Fault, Mischief};
 use crate::route::Service;
+use crate::secrets::Secrets;
 use crate::storage::Storage;
+use crate::tokens::Tokens;
 use futures::stream::{self, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
@@ -35,6 +38,8 @@ pub(crate) struct Cloud {
     pub(crate) address: String,
     pub(crate) mischief: Mischief,
     pub(crate) storage: Storage,
+    pub(crate) jobs: Jobs,
+    tokens: Tokens,
     services: Vec<Service>,
 }
 
@@ -83,9 +88,34 @@ impl Standin {
         self.cloud.storage.make_bucket(name);
     }
 
-    /// From now on an object that is made misses so many lists of its bucket.
+    /// From now on an object, a job or an execution that is made misses so many lists.
     pub fn list_late(&self, lists: u64) {
-        self.cloud.storage.list_late(lists);
+        self.cloud.list_late(lists);
+    }
+
+    /// From now on containers of this image begin with this program.
+    pub fn image(&self, image: &str, entry_point: &[&str]) {
+        self.cloud.jobs.image(image, entry_point);
+    }
+
+    /// From now on a process of a job has so long between the first signal and the last; ten seconds else.
+    pub fn grace(&self, grace: Duration) {
+        self.cloud.jobs.grace(grace);
+    }
+
+    /// What the tasks of an execution have printed, by its whole name.
+    pub fn printed(&self, execution: &str) -> String {
+        self.cloud.jobs.printed(execution)
+    }
+
+    /// From now on nobody is served without a token.
+    pub fn need_tokens(&self) {
+        self.cloud.tokens.need();
+    }
+
+    /// From now on the tokens that were handed out are good no more.
+    pub fn expire_tokens(&self) {
+        self.cloud.tokens.expire();
     }
 
     /// How many uploads were begun and have neither ended nor been given up.
@@ -117,6 +147,13 @@ impl Standin {
         told.recv().expect("it serves").expect("the bucket is there")
     }
 
+    /// What Google's definitions have against an answer to a request, as this server has given one. A test asks.
+    pub fn wrong_in_answer(&self, verb: &str, path: &str, answer: &serde_json::Value) -> Vec<String> {
+        let find = |service: &Service| Some((service.document.clone(), service.document.find(verb, path)?));
+        let Some((document, place)) = self.cloud.services.iter().find_map(find) else { return Vec::new() };
+        document.check_answer(&place.method, answer).into_iter().map(|problem| problem.says).collect()
+    }
+
     /// Removes an object. Returns whether there was one.
     pub fn remove(&self, bucket: &str, name: &str) -> bool {
         self.cloud.storage.remove(bucket, name)
@@ -134,10 +171,25 @@ impl Drop for Standin {
 
 impl Cloud {
     fn new(definitions: &Definitions, address: String) -> Result<Self, StandinError> {
-        let storage = Storage::new()?;
-        let document = Arc::new(definitions.document("storage.v1")?);
-        let services = vec![Service { document, manner: Manner::Reasons, methods: storage.methods() }];
-        Ok(Self { address, mischief: Mischief::default(), storage, services })
+        let (storage, secrets) = (Storage::new()?, Secrets::default());
+        let jobs = Jobs::new(secrets.clone())?;
+        let service = |name: &str, manner, methods| -> Result<Service, StandinError> {
+            Ok(Service { document: Arc::new(definitions.document(name)?), manner, methods })
+        };
+        let services = vec![
+            service("storage.v1", Manner::Reasons, storage.methods())?,
+            service("run.v2", Manner::Status, jobs.methods())?,
+            service("secretmanager.v1", Manner::Status, secrets.methods())?,
+        ];
+        let (mischief, tokens) = (Mischief::default(), Tokens::default());
+        Ok(Self { address, mischief, storage, jobs, tokens, services })
+    }
+}
+
+impl Cloud {
+    pub(crate) fn list_late(&self, lists: u64) {
+        self.storage.list_late(lists);
+        self.jobs.list_late(lists);
     }
 }
 
@@ -169,6 +221,9 @@ fn hung_up() -> io::Error {
 async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     if let Some(told) = request.uri().path().strip_prefix("/standin/").map(str::to_owned) {
         return Ok(control::answer(&cloud, &told, request).await.unwrap_or_else(|e| e.answer(Manner::Status)));
+    }
+    if let Some(told) = cloud.tokens.answer(request.method(), request.uri().path(), request.headers()) {
+        return Ok(told.unwrap_or_else(|refusal| refusal.answer(Manner::Status)));
     }
     let found = cloud.services.iter().find_map(|service| Some((service, service.place(&request)?)));
     let Some((service, place)) = found else {
@@ -242,7 +297,9 @@ fn asked(request: &Request<Incoming>, place: &Place, query: &[(String, String)])
         }
         Some(_) => format!("{}/part", place.method.id),
     };
-    let about = ["object", "name"].into_iter().find_map(|name| place.names.get(name).cloned().or_else(|| named(name)));
+    let about = ["object", "name", "jobId", "secretId", "parent"]
+        .into_iter()
+        .find_map(|name| place.names.get(name).cloned().or_else(|| named(name)));
     Asked { method, about: about.unwrap_or_default() }
 }
 
@@ -263,6 +320,7 @@ impl Service {
         left: Option<u64>,
     ) -> Result<Response<Body>, Refusal> {
         let upload = query.iter().position(|(name, _)| name == "upload_id").map(|at| query.remove(at).1);
+        cloud.tokens.check(request.headers())?;
         let problems = place.method.check_query(&query);
         if !problems.is_empty() {
             return Err(Refusal::of(problems));

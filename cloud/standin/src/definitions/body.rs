@@ -9,16 +9,27 @@ use serde_json::{Map, Value as Json};
 struct Check<'a> {
     document: &'a Document,
     method: &'a Method,
+    /// Whether it is a service that speaks: it may say everything, and owes nothing.
+    is_answer: bool,
     problems: Vec<Problem>,
 }
 
 impl Document {
     /// Everything that is wrong with the body of a request.
     pub(crate) fn check_body(&self, method: &Method, body: &Json) -> Vec<Problem> {
-        let mut check = Check { document: self, method, problems: Vec::new() };
+        let mut check = Check { document: self, method, is_answer: false, problems: Vec::new() };
         match method.body.as_deref().and_then(|name| self.schemas.get(name)) {
             Some(schema) => check.value("", schema, body),
             None => check.problem("", format!("{} takes no body.", method.id)),
+        }
+        check.problems
+    }
+
+    /// Everything that is wrong with an answer.
+    pub(crate) fn check_answer(&self, method: &Method, body: &Json) -> Vec<Problem> {
+        let mut check = Check { document: self, method, is_answer: true, problems: Vec::new() };
+        if let Some(schema) = method.answer.as_deref().and_then(|name| self.schemas.get(name)) {
+            check.value("", schema, body);
         }
         check.problems
     }
@@ -31,6 +42,9 @@ impl<'a> Check<'a> {
 
     fn value(&mut self, at: &str, schema: &'a Json, value: &Json) {
         let schema = self.followed(schema);
+        if schema["type"] == "any" {
+            return;
+        }
         if let Some(says) = wrong(schema, value) {
             return self.problem(at, format!("Invalid value at '{at}': {says}"));
         }
@@ -58,7 +72,7 @@ impl<'a> Check<'a> {
             match known.and_then(|known| known.get(name)) {
                 // In JSON, null stands for a field that is not given.
                 Some(_) if value.is_null() => {}
-                Some(field) if field["readOnly"] == true => {
+                Some(field) if field["readOnly"] == true && !self.is_answer => {
                     self.problem(&below, format!("Field '{below}' is set by the service alone."));
                 }
                 Some(field) => self.value(&below, field, value),
@@ -72,7 +86,7 @@ impl<'a> Check<'a> {
                 }
             }
         }
-        let needed = known.into_iter().flatten().filter(|(_, field)| self.is_needed(field));
+        let needed = known.into_iter().flatten().filter(|(_, field)| !self.is_answer && self.is_needed(field));
         let missing: Vec<_> = needed.filter(|(name, _)| is_nothing(fields.get(*name))).map(|(name, _)| name).collect();
         for name in missing {
             let below = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
@@ -82,11 +96,16 @@ impl<'a> Check<'a> {
 
     /// Definitions say it in words, or for each method apart.
     fn is_needed(&self, field: &Json) -> bool {
-        let in_words = field["description"].as_str().is_some_and(|words| words.starts_with("Required."));
+        let in_words = says_required(field);
         let by_name = field["annotations"]["required"].as_array();
         let by_name = by_name.is_some_and(|methods| methods.iter().any(|id| *id == self.method.id.as_str()));
         (in_words && !self.method.is_partial() && field["readOnly"] != true) || by_name
     }
+}
+
+/// Whether the description of a field or a parameter says that it is needed.
+pub(super) fn says_required(described: &Json) -> bool {
+    described["description"].as_str().is_some_and(|words| words.starts_with("Required."))
 }
 
 /// What a service takes as not given: its messages cannot tell an empty text from none.

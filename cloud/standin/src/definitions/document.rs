@@ -25,6 +25,8 @@ pub(crate) struct Method {
     pub(super) parameters: Map<String, Json>,
     /// The schema of its body.
     pub(super) body: Option<String>,
+    /// The schema of its answer.
+    pub(super) answer: Option<String>,
 }
 
 /// The form of an address, and the names of what varies in it.
@@ -90,14 +92,15 @@ impl Method {
         let address = Address::read(&path, &parameters)?;
         let uploads = entries(&method["mediaUpload"], "protocols");
         let uploads: io::Result<_> = uploads.map(|way| Address::read(text(way, "path"), &parameters)).collect();
-        let body = method["request"]["$ref"].as_str().map(str::to_owned);
+        let schema = |of: &str| method[of]["$ref"].as_str().map(str::to_owned);
         Ok(Self {
             id: text(method, "id").to_owned(),
             verb: text(method, "httpMethod").to_owned(),
             address,
             uploads: uploads?,
             parameters,
-            body,
+            body: schema("request"),
+            answer: schema("response"),
         })
     }
 

@@ -1,7 +1,9 @@
 //! The query of a request, against the parameters of its method -> what is wrong with it.
 
+use super::body::says_required;
 use super::value::wrong_parameter;
 use super::{Method, Problem};
+use serde_json::Value as Json;
 
 /// Parameters of every Google API that the definitions do not list. Source: Google's page on system parameters.
 const OF_ALL: [&str; 1] = ["$alt"];
@@ -27,7 +29,8 @@ impl Method {
             }
             problems.extend(wrong_parameter(parameter, value).map(|says| Problem::new(name, says)));
         }
-        let needed = self.parameters.iter().filter(|(_, one)| one["location"] == "query" && one["required"] == true);
+        let is_needed = |one: &Json| one["required"] == true || says_required(one);
+        let needed = self.parameters.iter().filter(|(_, one)| one["location"] == "query" && is_needed(one));
         let missing = needed.filter(|(name, _)| query.iter().all(|(given, _)| given != *name));
         problems.extend(missing.map(|(name, _)| Problem::new(name, format!("Required parameter: {name}"))));
         problems

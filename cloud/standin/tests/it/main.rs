@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 mod faults;
+mod jobs;
 mod lists;
 mod objects;
 mod strictness;
@@ -48,7 +49,14 @@ impl Bench {
         let _ = connection.write_all(body);
         let mut answer = Vec::new();
         let _ = connection.read_to_end(&mut answer);
-        Said::read(&answer)
+        let said = Said::read(&answer)?;
+        let is_json = said.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        if said.code == 200 && said.is_whole && is_json {
+            let place = path.split('?').next().unwrap();
+            let wrong = self.standin.wrong_in_answer(verb, place, &said.read_json());
+            assert!(wrong.is_empty(), "the stand-in itself keeps to the definitions: {wrong:?}");
+        }
+        Some(said)
     }
 
     pub(crate) fn get(&self, path: &str) -> Said {
