@@ -269,6 +269,7 @@ mod tests {
             end: Timestamp(n * 10 + 35),
             attempt: None,
             backend: None,
+            until: None,
         };
         let spans = (0..10_000).map(attempt).collect();
         let timeline = Timeline { end: Timestamp(100_025), spans, ..Timeline::default() };

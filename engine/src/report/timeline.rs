@@ -48,6 +48,12 @@ pub struct Span {
     pub until: Option<String>,
 }
 
+impl Span {
+    fn of(task: &str, what: What, begin: Timestamp, end: Timestamp) -> Self {
+        Self { task: task.to_owned(), what, begin, end, attempt: None, backend: None, until: None }
+    }
+}
+
 /// An attempt, as far as a span tells of it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Tried {
@@ -191,7 +197,7 @@ impl Heard {
     /// `ready`: when its inputs were there, where that is known. `over`: when whatever has no end of its own ended.
     fn spans(&self, task: &str, ready: Option<Timestamp>, over: Timestamp) -> Vec<Span> {
         let mut spans = Vec::new();
-        let span = |what, begin, end| Span { task: task.to_owned(), what, begin, end, attempt: None, backend: None, until: None };
+        let span = |what, begin, end| Span::of(task, what, begin, end);
         let mut free = ready;
         for attempt in &self.tries {
             let waits = if attempt.number > 1 { What::Rest } else { What::Room };

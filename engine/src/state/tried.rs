@@ -68,6 +68,7 @@ mod tests {
             revision: None,
             slot: None,
             asked: None,
+            site: None,
         }
     }
 

@@ -61,6 +61,7 @@ fn write(path: &Path) -> Result<(), VideoError> {
             encode: EncodeOptions { crf: 16, preset: Preset::Veryfast },
             audio_rate: None,
             matrix: Some(Matrix::Bt709),
+            timecode: None,
         },
     )?;
     let plane = |width: u32, height: u32, number: usize| -> Vec<u8> {
