@@ -16,6 +16,7 @@ mod nearby;
 mod origins;
 mod outlook;
 mod paths;
+mod patience;
 mod printer;
 mod progress;
 mod report;

@@ -9,6 +9,7 @@ use crate::git::Snapshot;
 use crate::given;
 use crate::machine;
 use crate::nearby;
+use crate::patience::patiently;
 use crate::printer::{Printer, Style};
 use crate::shown::shown;
 use pipe_engine::backend::{Backend, Backends};
@@ -372,7 +373,10 @@ impl Project {
     /// # Errors
     /// When it does not.
     pub(crate) fn reach(&self, finder: &Finder) -> Result<(), Refusal> {
-        finder.reach().map_err(|failure| out_of_reach(self.bucket().unwrap_or_default(), &failure))
+        let Some(uri) = self.bucket() else {
+            return finder.reach().map_err(|failure| out_of_reach("", &failure));
+        };
+        patiently(&format!("the store {uri}"), || finder.reach()).map_err(|failure| out_of_reach(uri, &failure))
     }
 
     /// Whether results can be looked up at all.
@@ -514,7 +518,8 @@ impl Alone {
 
 #[cfg(feature = "cloud")]
 fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
-    Ok(Arc::new(pipe_stores::open(uri).map_err(|error| out_of_reach(uri, &error))?))
+    let opened = patiently(&format!("the store {uri}"), || pipe_stores::open(uri));
+    Ok(Arc::new(opened.map_err(|error| out_of_reach(uri, &error))?))
 }
 
 #[cfg(not(feature = "cloud"))]
@@ -525,9 +530,10 @@ fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
 /// The bucket at `uri` with its copy, once it is known that results can be filed there.
 fn shared(uri: &str, copy: &Arc<Folder>) -> Result<Arc<Shared>, Refusal> {
     let shared = Shared::of(uri, bucket(uri)?, copy.clone());
-    shared.prove().map_err(|error| {
-        Refusal::new(Exit::Unavailable, format!("results cannot be put into the store {uri}: {error}"))
-            .help("a run needs to list, read, create and delete objects there; `pipe plan` only reads")
+    patiently(&format!("the store {uri}"), || shared.prove()).map_err(|error| {
+        let usual = "a run needs to list, read, create and delete objects there; `pipe plan` only reads";
+        let help = help_without_credentials(uri, &error.to_string()).unwrap_or(usual);
+        Refusal::new(Exit::Unavailable, format!("results cannot be put into the store {uri}: {error}")).help(help)
     })?;
     Ok(Arc::new(shared))
 }
@@ -550,8 +556,26 @@ fn schemes() -> &'static [&'static str] {
 }
 
 fn out_of_reach(uri: &str, why: &dyn Display) -> Refusal {
-    Refusal::new(Exit::Unavailable, format!("cannot look into the store {uri}: {why}"))
-        .help("check its name, the credentials and the network; `--offline` plans as if it were empty")
+    let why = why.to_string();
+    let usual = "check its name, the credentials and the network; `--offline` plans as if it were empty";
+    let help = help_without_credentials(uri, &why).unwrap_or(usual);
+    Refusal::new(Exit::Unavailable, format!("cannot look into the store {uri}: {why}")).help(help)
+}
+
+/// Where the credentials of a bucket come from, when there were none.
+fn help_without_credentials(uri: &str, why: &str) -> Option<&'static str> {
+    #[cfg(feature = "cloud")]
+    let is_it = why.contains(pipe_stores::NO_CREDENTIALS);
+    #[cfg(not(feature = "cloud"))]
+    let is_it = why.is_empty();
+    let help = if uri.starts_with("gs://") {
+        "`gcloud auth application-default login` gives some to a person; a program's own are a file that \
+         GOOGLE_APPLICATION_CREDENTIALS names; a machine of Google's has those of its service account"
+    } else {
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a part of ~/.aws/credentials, as \
+         `aws configure` writes it; a machine of Amazon's has those of its role"
+    };
+    is_it.then_some(help)
 }
 
 /// What `PIPE_LOG` asks for, on stderr; warnings always.

@@ -6,6 +6,6 @@ mod open;
 mod remote;
 mod upload;
 
-pub use object::ObjectStore;
+pub use object::{NO_CREDENTIALS, ObjectStore};
 pub use open::{SCHEMES, open};
 pub use remote::WebAndBuckets;

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 
+/// What is said where nobody has told who asks.
+pub const NO_CREDENTIALS: &str = "there are no credentials for it";
+
 /// How many large files are on their way to a service at a time.
 const LARGE: usize = 3;
 
@@ -251,7 +254,9 @@ fn in_words(error: &Error) -> String {
     while let Some(below) = cause.and_then(std::error::Error::source) {
         cause = Some(below);
     }
-    cause.map_or_else(|| error.message().to_owned(), |cause| format!("{}: {cause}", error.message()))
+    let said = cause.map_or_else(|| error.message().to_owned(), |cause| format!("{}: {cause}", error.message()));
+    // The words of the crate that signs requests, which finds none in any place where the service's own tools would.
+    if said.contains("failed to load signing credential") { NO_CREDENTIALS.to_owned() } else { said }
 }
 
 fn unsupported(reason: String) -> io::Error {

@@ -206,6 +206,39 @@ fn a_service_that_is_not_there_ends_a_run_before_it_begins(kind: Kind) {
     assert!(!remote.bench.path("made").exists());
 }
 
+#[test]
+fn whoever_waits_for_a_service_that_says_nothing_is_told_so() {
+    let remote = Remote::empty(Kind::S3, SUM);
+    // Connections are taken by the system, and nobody ever reads what comes through them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let said = remote.bench.path("said");
+    let mut command = remote.command(&["plan", "spec.toml"]);
+    command.env("AWS_ENDPOINT_URL", format!("http://{}", silent.local_addr().unwrap()));
+    let mut child = command.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+    wait_until("it to say whom it waits for", || {
+        fs::read_to_string(&said).unwrap().contains("the store s3://bucket/prefix has not answered for 5 s")
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn where_there_are_no_credentials_it_is_told_where_they_would_be() {
+    let remote = Remote::empty(Kind::S3, SUM);
+    for verb in ["run", "plan"] {
+        let mut command = remote.command(&[verb, "spec.toml"]);
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+            command.env_remove(name);
+        }
+        // Not those of whoever tests this, and no question to the machine's own service.
+        let said =
+            remote.bench.said(command.env("HOME", remote.bench.path("")).env("AWS_EC2_METADATA_DISABLED", "true"));
+        assert_eq!(said.code, Some(3), "{said:?}");
+        assert!(said.stderr.contains("there are no credentials for it"), "{said:?}");
+        assert!(said.stderr.contains("help: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), "{said:?}");
+    }
+}
+
 fn a_service_that_is_busy_for_a_moment_is_asked_again(kind: Kind) {
     let remote = Remote::empty(kind, SUM);
     let mut busy = 6;
