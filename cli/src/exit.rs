@@ -106,7 +106,7 @@ impl From<JournalError> for Refusal {
             }
             JournalError::Stopped { .. } => {
                 "nothing more was written down or begun, and what ran was ended. Results are in the store: the next run \
-                 finds them and does the rest. Look at the disk first (`dmesg`, `df`)"
+                 finds them and does the rest. Where the folder is still there, look at its disk first (`dmesg`, `df`)"
             }
             _ => "check the state folder and its disk; results are in the store and are not lost",
         };

@@ -150,3 +150,16 @@ fn a_person_who_names_the_state_in_the_environment_is_not_taken_for_an_orphan() 
     bystander.wait().unwrap();
     assert!(said.status.success() && lived);
 }
+
+#[test]
+fn who_loses_its_state_folder_stops_and_says_so() {
+    let bench = Bench::with(SLOW);
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    // The run may still be writing into it.
+    wait_until("the state folder to go", || std::fs::remove_dir_all(bench.path(".pipe")).is_ok());
+    bench.write("go", "now");
+    let said = engine.wait();
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stderr.contains(".pipe` was removed while a run used it"), "{}", said.stderr);
+}

@@ -10,13 +10,14 @@ mod writer;
 pub use writer::Sink;
 
 use super::jobs;
+use super::lock::Still;
 use crate::event::RunEvent;
 use crate::failpoint::{breaks, reach};
 use crate::ids::RunId;
 use ballast::Ballast;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, params};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -55,6 +56,12 @@ pub enum JournalError {
     TooNew {
         /// The layout found.
         found: i64,
+    },
+    /// Somebody removed the state folder, or its lock: another engine may work in it by now.
+    #[error("the state folder `{folder}` was removed while a run used it")]
+    Removed {
+        /// The state folder.
+        folder: String,
     },
     /// The writer has stopped after an error; nothing more is accepted.
     #[error("the journal takes nothing more after an error: {why}")]
@@ -107,8 +114,10 @@ impl Journal {
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         layout::bring_up(&mut connection)?;
-        let ballast = Ballast::lay(path.parent().unwrap_or(Path::new("")).to_owned());
-        Ok(Self::over(Database { connection, ballast }))
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let lock = Still::of(&folder);
+        let ballast = Ballast::lay(folder.clone());
+        Ok(Self::over(Database { connection, ballast, folder, lock }))
     }
 
     /// A journal that is written to this sink.
@@ -190,10 +199,18 @@ impl Drop for Journal {
 struct Database {
     connection: Connection,
     ballast: Ballast,
+    folder: PathBuf,
+    /// The lock that lets nobody else in, where there is one.
+    lock: Option<Still>,
 }
 
 impl Sink for Database {
     fn write(&mut self, events: &[RunEvent]) -> Result<(), JournalError> {
+        // What is written into files that were removed nobody ever reads, and whoever works in the folder now takes our
+        // children for a dead engine's.
+        if self.lock.as_ref().is_some_and(Still::is_gone) {
+            return Err(JournalError::Removed { folder: self.folder.display().to_string() });
+        }
         write_group(&mut self.connection, events).map_err(|error| match error {
             // SQLite tells a quota that is used up, and a shared memory that cannot grow, as trouble with a write.
             JournalError::Sqlite(error) if was_not_written(&error) && self.ballast.is_full() => {

@@ -7,7 +7,8 @@ use crate::failpoint::reach;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often it is looked who holds a lock, and how long it is waited in between.
@@ -115,6 +116,30 @@ impl Lock {
     /// that moment.
     pub fn holder(folder: &Path) -> Option<Holder> {
         Holder::of(&folder.join(FILE))
+    }
+}
+
+/// A lock's file as it was: another of its name is another lock, which somebody else can hold.
+#[derive(Debug)]
+pub(super) struct Still {
+    file: PathBuf,
+    device_and_number: (u64, u64),
+}
+
+impl Still {
+    /// Of a folder that somebody holds; `None` when it has no lock.
+    pub(super) fn of(folder: &Path) -> Option<Self> {
+        let file = folder.join(FILE);
+        let meta = fs::metadata(&file).ok()?;
+        Some(Self { file, device_and_number: (meta.dev(), meta.ino()) })
+    }
+
+    /// Whether the file is not there any more. One that cannot be looked at may be.
+    pub(super) fn is_gone(&self) -> bool {
+        match fs::metadata(&self.file) {
+            Ok(meta) => (meta.dev(), meta.ino()) != self.device_and_number,
+            Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
     }
 }
 
