@@ -25,8 +25,8 @@ impl Life {
     pub(crate) fn of(view: &RunView, holder: Option<Holder>) -> Self {
         match (view.finished, holder) {
             (Some(_), _) if view.limit.is_some() => view.limit.map_or(Self::Interrupted, Self::Stopped),
-            // Whoever took the folder after the run began is another.
-            (None, Some(holder)) if view.started >= holder.since() => Self::Running(holder),
+            // Whoever holds the folder may be another.
+            (None, Some(holder)) if holder.runs(view.run.as_ref(), view.started) => Self::Running(holder),
             (None, _) => Self::Died,
             (Some(_), _) if view.interrupted => Self::Interrupted,
             (Some(counts), _) if counts.failed > 0 => Self::Failed,

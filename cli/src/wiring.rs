@@ -13,6 +13,7 @@ use crate::patience::patiently;
 use crate::printer::{Printer, Style};
 use crate::shown::shown;
 use pipe_engine::backend::{Backend, Backends};
+use pipe_engine::event::{Body, RunEvent};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
 use pipe_engine::local::{Local, OomKills};
@@ -416,8 +417,26 @@ pub(crate) struct Workshop {
 /// The state folder, which a run has for itself, and the store, which it shares with others but not with what removes
 /// results.
 pub(crate) struct Locks {
-    _lock: Lock,
+    lock: Lock,
     _hold: Hold,
+}
+
+impl Locks {
+    /// Hears that a run begins, before the journal does, and writes its name beside our own.
+    ///
+    /// # Errors
+    /// When the system gives no second handle on the lock's file.
+    pub(crate) fn teller(&self) -> Result<impl Fn(&RunEvent) + Send + Sync + use<>, Refusal> {
+        let tell = self.lock.teller().map_err(|error| {
+            Refusal::new(Exit::Unavailable, format!("cannot use the lock of the state folder: {error}"))
+                .help("check the limits on open files")
+        })?;
+        Ok(move |event: &RunEvent| {
+            if matches!(event.body, Body::RunStarted { .. }) {
+                tell(&event.run);
+            }
+        })
+    }
 }
 
 /// A state folder and a store that are ours to work in.
@@ -439,7 +458,7 @@ impl Rooms {
         // Children carry the folder's name in their environment, so it must always be written in the same way.
         let state = StateFolder::at(state.root().canonicalize().unwrap_or_else(|_| state.root().to_owned()));
         let store = Arc::new(Folder::open(store)?);
-        let locks = Locks { _lock: lock, _hold: share(&store, printer)? };
+        let locks = Locks { lock, _hold: share(&store, printer)? };
         let is_clean = pipe_engine::local::clear_away(&state, &store);
         Ok(Self { state, store, is_clean, locks })
     }
@@ -512,7 +531,7 @@ impl Alone {
         };
         let state = StateFolder::at(project.state.root().canonicalize().unwrap_or(project.state.root().to_owned()));
         pipe_engine::local::clear_away(&state, &store);
-        Ok(Self { state, store, _locks: Locks { _lock: lock, _hold: hold } })
+        Ok(Self { state, store, _locks: Locks { lock, _hold: hold } })
     }
 }
 

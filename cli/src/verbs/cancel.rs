@@ -48,7 +48,7 @@ pub(crate) fn run(args: &CancelArgs, printer: &Printer) -> Result<Exit, Refusal>
 fn running(state: &StateFolder) -> Result<Option<(Holder, RunView)>, Refusal> {
     for _ in 0..PATIENCE {
         let Some(holder) = Lock::holder(state.root()) else { return Ok(None) };
-        if let Some(view) = newest(state)?.filter(|view| view.started >= holder.since()) {
+        if let Some(view) = newest(state)?.filter(|view| holder.runs(view.run.as_ref(), view.started)) {
             // One that has ended gives the folder back in a moment.
             return Ok(if view.finished.is_none() { Some((holder, view)) } else { None });
         }

@@ -202,6 +202,7 @@ fn make(
     let progress = Arc::new(Progress::new(&project.plan, &beside.tasks, state.clone(), printer, args.verbose));
     let (hears, damage) = (progress.clone(), Arc::new(Damage::default()));
     let watches = damage.clone();
+    let tell = workshop.locks.teller()?;
     let recipe = project.recipe.clone();
     let setup = Setup {
         plan: project.plan.clone(),
@@ -223,6 +224,7 @@ fn make(
         fail_fast: args.fail_fast,
         beside,
         listener: Arc::new(move |event: &RunEvent| {
+            tell(event);
             hears.hear(event);
             watches.hear(event);
             trace.iter().for_each(|trace| trace.hear(event));
@@ -290,7 +292,9 @@ fn unchanged(
     }
     let (passes_on, world) = (printer.clone(), clock.world.clone());
     let journal = Journal::open(&rooms.state.journal())?;
+    let tell = rooms.locks.teller()?;
     let listener = Arc::new(move |event: &RunEvent| {
+        tell(event);
         if passes_on.json {
             progress::pass_on(event, &passes_on);
         }

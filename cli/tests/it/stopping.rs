@@ -163,3 +163,20 @@ fn who_loses_its_state_folder_stops_and_says_so() {
     assert_eq!(said.code, Some(3), "{said:?}");
     assert!(said.stderr.contains(".pipe` was removed while a run used it"), "{}", said.stderr);
 }
+
+#[test]
+fn a_run_goes_on_whose_clock_was_set_after_it_had_taken_the_lock() {
+    let bench = Bench::with(SLOW);
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for_run("child");
+    // As if the machine's clock had shown a later hour when the lock was taken than when the run began.
+    let lock = std::fs::File::options().append(true).open(bench.path(".pipe/lock")).unwrap();
+    let later = lock.metadata().unwrap().modified().unwrap() + std::time::Duration::from_secs(3600);
+    lock.set_modified(later).unwrap();
+    let status = bench.pipe(&["status", "spec.toml", "--json"]).json();
+    assert_eq!(status["state"], "running");
+    let cancelled = bench.pipe(&["cancel", "spec.toml"]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    assert_eq!(engine.wait().code, Some(130));
+    dies(&bench, "child");
+}

@@ -4,6 +4,7 @@
 //! A process is known by its number, the moment it started and the boot of the machine it started in. Numbers are
 //! given away again; the three together are not.
 
+use crate::ids::RunId;
 use crate::world::Timestamp;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -17,6 +18,9 @@ use std::time::UNIX_EPOCH;
 const STATE: usize = 0;
 const STARTED: usize = 19;
 
+/// What stands for a run where none has begun yet.
+const NONE: &str = "-";
+
 /// A process that holds a lock, or did when it wrote so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
@@ -26,6 +30,8 @@ pub struct Holder {
     started: Option<u64>,
     /// The boot it started in.
     boot: Option<String>,
+    /// The run that it has begun, [`NONE`] until then. Older versions do not say.
+    run: Option<String>,
     /// When it took the lock.
     since: Timestamp,
     /// The lock's file, without links.
@@ -46,7 +52,13 @@ impl Holder {
     /// This process.
     pub(super) fn me() -> Self {
         let process = std::process::id();
-        Self { process: Some(process), started: started(process), boot: boot(), ..Self::default() }
+        let run = Some(NONE.to_owned());
+        Self { process: Some(process), started: started(process), boot: boot(), run, ..Self::default() }
+    }
+
+    /// What is added to the lock's file when a run begins: the last such line holds.
+    pub(super) fn begins(run: &RunId) -> String {
+        format!("run {run}\n")
     }
 
     /// What stands in the lock's file for it.
@@ -56,17 +68,19 @@ impl Holder {
             line("process", self.process.map(|process| process.to_string())),
             line("started", self.started.map(|started| started.to_string())),
             line("boot", self.boot.clone()),
+            line("run", self.run.clone()),
         ];
         lines.into_iter().flatten().collect()
     }
 
     /// What a lock's file says, whether or not it still holds.
     pub(super) fn read(said: &str) -> Self {
-        let value = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = |name: &str| said.lines().rev().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         Self {
             process: value("process").and_then(|text| text.trim().parse().ok()),
             started: value("started").and_then(|text| text.trim().parse().ok()),
             boot: value("boot").map(|text| text.trim().to_owned()),
+            run: value("run").map(|text| text.trim().to_owned()),
             ..Self::default()
         }
     }
@@ -86,9 +100,13 @@ impl Holder {
         self.process
     }
 
-    /// When it took the lock: no run that began before is its own.
-    pub fn since(&self) -> Timestamp {
-        self.since
+    /// Whether a run that began at this moment is its own. It says so itself, since the clock may have been set between the
+    /// lock and the run; of one of an older version no run is its own that began before it took the lock.
+    pub fn runs(&self, run: Option<&RunId>, started: Timestamp) -> bool {
+        match &self.run {
+            Some(its) => run.is_some_and(|run| run.0 == *its),
+            None => started >= self.since,
+        }
     }
 
     /// Whether it is the same process still, and holds the lock.

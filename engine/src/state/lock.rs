@@ -4,6 +4,7 @@
 use super::holder::Holder;
 use super::network;
 use crate::failpoint::reach;
+use crate::ids::RunId;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::{self, Seek, Write};
@@ -98,6 +99,16 @@ impl Lock {
         // In one piece: whoever reads it meanwhile finds all of it or nothing.
         file.write_all(Holder::me().written().as_bytes()).map_err(failed)?;
         Ok(Self { file })
+    }
+
+    /// Writes beside our name which run has begun, for whoever asks whether it goes on.
+    ///
+    /// # Errors
+    /// When the system gives no second handle on the file.
+    pub fn teller(&self) -> io::Result<impl Fn(&RunId) + Send + Sync + use<>> {
+        let file = self.file.try_clone()?;
+        // The file has a block of the disk already, so there is room for it.
+        Ok(move |run: &RunId| drop((&file).write_all(Holder::begins(run).as_bytes())))
     }
 
     /// Who holds a lock that could not be had. Whoever has just taken it has not written its name yet.
