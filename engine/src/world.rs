@@ -91,7 +91,8 @@ impl World {
     }
 }
 
-fn since_boot() -> Duration {
+/// The time since the machine was started, its sleep included: a clock that nobody sets.
+pub(crate) fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -12,6 +12,7 @@ use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, BackendKind, Capability, Job, Standing};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::AttemptId;
+use pipe_engine::local::start_apart;
 use pipe_engine::stage::{ConfigProblem, read_config};
 use rustix::process::{Pid, Signal, kill_process_group};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -101,7 +102,8 @@ impl Detached {
             .arg(self.delay.to_string());
         // It is nobody's child: neither an engine's end nor its search for what it has left must reach it.
         run.env_remove("PIPE_STATE").env_remove("PIPE_ATTEMPT").process_group(0);
-        run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        start_apart(&mut run)?;
         Ok(Standing::Waiting)
     }
 

@@ -95,6 +95,77 @@ fn nobody_outlives_a_dead_engine_however_fast_it_starts_others() {
     assert_eq!(children_of(&bench.path(".pipe")), Vec::<String>::new());
 }
 
+/// Runs a spec whose task writes `child`, kills the engine once what it has noted is enough, and runs it again.
+fn killed_and_run_again(bench: &Bench, is_enough: impl Fn(&str) -> bool) {
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    wait_until("the child to be noted", || {
+        is_enough(&std::fs::read_to_string(bench.path(".pipe/processes")).unwrap_or_default())
+    });
+    engine.signal(Signal::KILL);
+    assert_eq!(engine.wait().code, None);
+    assert!(lives(&bench.read("child")), "it was left");
+    bench.write("go", "now");
+    bench.run();
+    dies(bench, "child");
+}
+
+/// One task that starts what these lines say unless the file `go` is there.
+fn leaving(lines: &str) -> Bench {
+    let shell = format!("test -e @/go || {{ {lines}; }}; echo 1 > $PIPE_OUTPUT/x");
+    let task = format!("[stages.work]\nkind = \"command\"\noutputs = [\"x\"]\nshell = \"\"\"{shell}\"\"\"\n");
+    Bench::with(&format!("version = 1\nname = \"leaving\"\n{task}"))
+}
+
+#[test]
+fn who_cleaned_its_environment_in_the_group_of_a_dead_engines_child_is_found() {
+    let child = "env -i sh -c 'echo $$ > @/child.new; mv @/child.new @/child; exec sleep 300'";
+    killed_and_run_again(&leaving(child), |noted| noted.contains("root"));
+    // The first process of the attempt may be gone when it is looked for.
+    let bench = leaving(&format!("echo $$ > @/first; {child} & sleep 300"));
+    let engine = bench.start(&["run", "spec.toml"]);
+    bench.wait_for("child");
+    engine.signal(Signal::KILL);
+    engine.wait();
+    let first = bench.read("first");
+    assert!(std::process::Command::new("kill").args(["-9", &first]).status().unwrap().success());
+    wait_until("its end", || !lives(&first));
+    bench.write("go", "now");
+    bench.run();
+    dies(&bench, "child");
+}
+
+#[test]
+fn who_cleaned_its_environment_and_left_the_group_of_a_dead_engines_child_is_found_when_it_was_seen() {
+    let away = "(cd /; env -i setsid sh -c 'echo $$ > @/child.new; mv @/child.new @/child; sleep 300' &); sleep 300";
+    let bench = leaving(away);
+    killed_and_run_again(&bench, |noted| noted.contains(&format!("stray {} ", bench.read("child"))));
+}
+
+#[test]
+fn what_an_engine_inside_of_a_task_had_started_goes_with_a_dead_engines_children() {
+    let bench = leaving(&format!("{} run @/inner.toml --state @/inner", env!("CARGO_BIN_EXE_pipe")));
+    let deep = "[stages.deep]\nkind = \"command\"\noutputs = [\"x\"]\n\
+                shell = \"\"\"echo $$ > @/child.new; mv @/child.new @/child; sleep 300\"\"\"\n";
+    let deep = deep.replace('@', &bench.path("").display().to_string());
+    bench.write("inner.toml", &format!("version = 1\nname = \"inner\"\n{deep}"));
+    killed_and_run_again(&bench, |_| true);
+}
+
+#[test]
+fn who_was_a_child_before_the_engine_began_is_left_alone() {
+    let bench = Bench::with(crate::bench::SUM);
+    let shell = "setsid sleep 300 & echo $! > before; exec \"$0\" run spec.toml";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", shell, env!("CARGO_BIN_EXE_pipe")]).current_dir(bench.path(""));
+    // Whoever holds a pipe of ours would keep us waiting.
+    let ended = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status().unwrap();
+    let before = bench.read("before");
+    let lived = lives(&before);
+    let killed = std::process::Command::new("kill").args(["-9", &before]).status().unwrap();
+    assert!(ended.success() && lived && killed.success());
+}
+
 /// The processes whose environment names a state folder.
 fn children_of(state: &std::path::Path) -> Vec<String> {
     let name = format!("PIPE_STATE={}", state.canonicalize().unwrap().display());

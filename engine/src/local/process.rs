@@ -1,8 +1,11 @@
 //! One child process and everything it starts: spawned in a group of its own, both pipes always read, ended gently
 //! and then for good.
 
+use super::adopted::{self, Known};
+use super::ending::Tree;
+use super::noted::{self, Marks, Strays};
 use super::usage::{self, Meter};
-use super::{Local, Prepared, adopted, gpus, prepare, searched, sweep};
+use super::{Local, Prepared, gpus, prepare, searched, sweep};
 use crate::attempt::Usage;
 use crate::event::Body;
 use crate::failure::{Class, Failure};
@@ -10,11 +13,13 @@ use crate::ids::scalar;
 use crate::scheduler::Stop;
 use crate::secret::{self, Redactor};
 use crate::stage::Launch;
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::state::StateFolder;
+use rustix::process::Pid;
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -54,25 +59,37 @@ pub(super) fn spawn(local: &Local, prepared: &Prepared) -> Result<Child, Failure
         Launch::Program { argv, .. } => program(prepared, argv)?,
     };
     let attempt = &prepared.attempt;
+    let owner = sweep::owner_name(&local.state).into_os_string().into_vec();
     command
         .envs(&prepared.env)
         .envs(prepared.secrets.iter().map(|(name, value)| (name, value.reveal())))
         .env("PIPE_ATTEMPT", &attempt.id.0)
-        .env("PIPE_STATE", sweep::owner_name(&local.state))
+        .env("PIPE_STATE", OsStr::from_bytes(&owner))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    adopted::start(|| command.spawn()).map_err(|e| {
-        let program = command.as_std().get_program().to_string_lossy().into_owned();
-        // The machine may have room for another process in a moment.
-        let busy = matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory);
-        let class = if busy { Class::Transient } else { Class::Failed };
-        Failure::of(class, "cannot_start", "cannot start the program")
-            .on(program)
-            .source(e)
-            .help("check that it is installed and on PATH, or name a project file in `files`")
-    })
+    let known = Known { marks: Marks::of(&owner, attempt), folder: prepared.folder.clone() };
+    let (child, began) = adopted::start(known, || command.spawn(), id_of).map_err(|e| cannot_start(&command, e))?;
+    if let Some(id) = id_of(&child) {
+        noted::root(&local.state, attempt, id, &began);
+    }
+    Ok(child)
+}
+
+fn id_of(child: &Child) -> Option<i32> {
+    child.id().map(u32::cast_signed)
+}
+
+fn cannot_start(command: &Command, error: std::io::Error) -> Failure {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    // The machine may have room for another process in a moment.
+    let busy = matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory);
+    let class = if busy { Class::Transient } else { Class::Failed };
+    Failure::of(class, "cannot_start", "cannot start the program")
+        .on(program)
+        .source(error)
+        .help("check that it is installed and on PATH, or name a project file in `files`")
 }
 
 /// A worker ends by itself when its input ends: that is how it notices that its engine died.
@@ -118,7 +135,7 @@ pub(super) async fn supervise(
     local: &Local,
     mut child: Child,
     prepared: &Prepared,
-    stop: watch::Receiver<Option<Stop>>,
+    mut stop: watch::Receiver<Option<Stop>>,
     say: &(impl Fn(Body) + Send + Sync),
     hear: &Option<impl Fn() + Send + Sync>,
 ) -> End {
@@ -140,18 +157,19 @@ pub(super) async fn supervise(
         };
         tokio::join!(lines(stdout, redactor.clone(), &talk, &kept), lines(stderr, redactor.clone(), &complain, &kept))
     };
-    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let root = id_of(&child).and_then(Pid::from_raw);
     let input = child.stdin.take();
     tokio::pin!(reading);
-    let waiting = wait(&mut child, group, stop, local.grace);
+    let tree = root.map(|root| Tree::of(root, local.grace));
+    let mut meter = root.map(|root| Watch::of(root, local, prepared));
+    let waiting = wait(&mut child, tree, stop.clone());
     tokio::pin!(waiting);
-    let mut meter = group.map(|group| meter(group, prepared));
     let next_look = tokio::time::sleep(usage::FIRST);
     tokio::pin!(next_look);
     let next_word = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(next_word);
     let mut read_all = false;
-    let (status, stopped) = loop {
+    let (status, stopped, tree) = loop {
         tokio::select! {
             ended = &mut waiting => break ended,
             _ = &mut reading, if !read_all => read_all = true,
@@ -160,82 +178,89 @@ pub(super) async fn supervise(
                 next_word.set(tokio::time::sleep(WORDS_APART));
             }
             () = &mut next_look => {
-                // Of a program that leaves many behind none stays among the dead for as long as it runs.
-                adopted::somebody_is_left();
                 meter = look(meter).await;
                 next_look.set(tokio::time::sleep(usage::EVERY));
             }
         }
     };
     drop(input);
-    end_what_is_left(local, prepared, group).await;
+    if let Some(tree) = tree {
+        tree.end_the_rest(&mut stop).await;
+    }
     // A pipe that somebody who got away still holds is read no longer.
     if !read_all {
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut reading).await;
     }
     let oom_killed = prepared.oom_kills.is_some_and(|before| local.oom_kills.count() > Some(before));
-    End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|meter| meter.usage()) }
+    End { status, stopped, oom_killed, last_lines: log.last(), usage: meter.and_then(|watch| watch.meter.usage()) }
 }
 
-/// What a child left behind ends with it.
-async fn end_what_is_left(local: &Local, prepared: &Prepared, group: Option<Pid>) {
-    if let Some(group) = group {
-        let _ = kill_process_group(group, Signal::KILL);
-        adopted::ended(group);
+/// Who looks at an attempt's processes while they run.
+struct Watch {
+    root: i32,
+    meter: Meter,
+    /// From the first look on: a short attempt has none.
+    strays: Option<Strays>,
+    state: StateFolder,
+}
+
+impl Watch {
+    fn of(root: Pid, local: &Local, prepared: &Prepared) -> Self {
+        let root = root.as_raw_nonzero().get();
+        let meter = Meter::of(root, prepared.env.contains_key(gpus::VARIABLE));
+        Self { root, meter, strays: None, state: local.state.clone() }
     }
-    if adopted::somebody_is_left() {
-        let (state, id) = (local.state.clone(), prepared.attempt.id.clone());
-        let _ = tokio::task::spawn_blocking(move || sweep::end_attempt(&state, &id)).await;
-        // Those that were killed are waited for.
-        adopted::somebody_is_left();
+
+    fn look(&mut self) {
+        self.meter.look();
+        adopted::saw(self.root, self.meter.members());
+        if self.strays.is_none() {
+            self.strays = adopted::marks_of(self.root).map(|marks| Strays::of(self.state.clone(), marks));
+        }
+        // Those that were left behind before anybody saw them: whosever they are, the next engine shall find them.
+        let mut all = adopted::living();
+        all.extend(self.meter.members());
+        self.strays.iter_mut().for_each(|strays| strays.look(&all));
     }
 }
 
-fn meter(group: Pid, prepared: &Prepared) -> Meter {
-    Meter::of(group.as_raw_nonzero().get(), prepared.env.contains_key(gpus::VARIABLE))
-}
-
-/// Looks at what a child and all it started use. A tree of a thousand processes takes a while to walk.
-async fn look(meter: Option<Meter>) -> Option<Meter> {
-    let mut meter = meter?;
+/// Looks at a child and all it started. A tree of a thousand processes takes a while to walk.
+async fn look(watch: Option<Watch>) -> Option<Watch> {
+    let mut watch = watch?;
     let looked = tokio::task::spawn_blocking(move || {
-        meter.look();
-        meter
+        watch.look();
+        watch
     });
     looked.await.ok()
 }
 
-/// Waits for the child. Once told to stop it asks the group to end, waits for the grace period and kills it.
+/// Waits for the child. Once told to stop it asks all that it started to end, waits for the grace period and kills them.
 async fn wait(
     child: &mut Child,
-    group: Option<Pid>,
+    tree: Option<Tree>,
     mut stop: watch::Receiver<Option<Stop>>,
-    grace: Duration,
-) -> (std::io::Result<ExitStatus>, Option<Stop>) {
-    let signal = |signal| {
-        if let Some(group) = group {
-            let _ = kill_process_group(group, signal);
-        }
-    };
+) -> (std::io::Result<ExitStatus>, Option<Stop>, Option<Tree>) {
     let told = async |stop: &mut watch::Receiver<Option<Stop>>, at_least: Stop| {
         let wanted = stop.wait_for(|s| s.is_some_and(|s| s >= at_least)).await.map(|s| *s);
         // A sender that is gone tells nothing any more.
         if let Ok(how) = wanted { how } else { std::future::pending().await }
     };
     let how = tokio::select! {
-        status = child.wait() => return (status, None),
+        status = child.wait() => return (status, None, tree),
         how = told(&mut stop, Stop::Gently) => how,
     };
+    // A child that has no number any more was waited for.
+    let Some(mut tree) = tree else { return (child.wait().await, how, None) };
     if how == Some(Stop::Gently) {
-        signal(Signal::TERM);
+        tree.ask().await;
         tokio::select! {
-            status = child.wait() => return (status, how),
-            () = tokio::time::sleep(grace) => {}
+            status = child.wait() => return (status, how, Some(tree)),
+            () = tree.lose_patience() => {}
             _ = told(&mut stop, Stop::Now) => {}
         }
     }
-    signal(Signal::KILL);
-    (child.wait().await, how)
+    tree.kill().await;
+    (child.wait().await, how, Some(tree))
 }
 
 /// Feeds each line, without its end and without secrets, to `take`, and calls `kept` after each reading. Bytes need not

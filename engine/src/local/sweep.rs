@@ -1,16 +1,19 @@
 //! Cleans up after attempts that died: their processes, wherever those went, and what they left half written.
 
+use super::noted::{self, Noted};
+use super::stat::{Stat, everybody};
 use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
 use crate::failure::Failure;
-use crate::ids::AttemptId;
 use crate::state::StateFolder;
 use crate::store::Folder;
 use crate::worker::{OUTCOME, read_attempt, write_whole};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::Duration;
 
 /// How often it is looked whether somebody who is to be killed is still there, and how long it is waited in between.
@@ -34,6 +37,7 @@ pub fn clear_away(state: &StateFolder, store: &Folder) -> bool {
 /// From here on there may be something to clear away.
 pub fn begin_work(state: &StateFolder) {
     let _ = fs::remove_file(state.root().join(CLEAN));
+    noted::forget(state);
 }
 
 /// Takes note that there is nothing to clear away: all that was begun has ended.
@@ -41,20 +45,59 @@ pub fn left_clean(state: &StateFolder) {
     drop(fs::File::create(state.root().join(CLEAN)));
 }
 
-/// Kills what a dead engine of this state folder left running.
+/// Kills what a dead engine of this state folder left running, until nobody is left: one that is being killed may write for
+/// a moment longer. One that hangs in the kernel is not waited for for ever.
 fn end_orphans(state: &StateFolder) {
-    let owner = owner(state);
-    // A person may have the first of the two in their own environment; the second is ours alone.
-    end_where(|variables| {
-        variables.contains(&owner.as_slice()) && variables.iter().any(|v| v.starts_with(b"PIPE_ATTEMPT="))
-    });
+    let (owner, noted) = (owner(state), Noted::read(state));
+    let mut stopped = BTreeSet::new();
+    for _ in 0..LOOKS {
+        let orphans = orphans(&owner, &noted);
+        if orphans.is_empty() {
+            return;
+        }
+        // They are held still first, until nobody new is found: one that is started between the look and the kill by one
+        // of another folder's engine, or without an environment, would be known by nothing once its parent is gone.
+        let new: Vec<i32> = orphans.iter().copied().filter(|pid| stopped.insert(*pid)).collect();
+        if new.is_empty() {
+            signal_all(&orphans, Signal::KILL);
+            std::thread::sleep(BETWEEN_LOOKS);
+        } else {
+            signal_all(&new, Signal::STOP);
+        }
+    }
 }
 
-/// Kills what an attempt left running, even what went into a process group of its own. An attempt's name alone is
-/// not enough: engines that do the same work for two stores arrive at the same name.
-pub(super) fn end_attempt(state: &StateFolder, id: &AttemptId) {
-    let (owner, attempt) = (owner(state), format!("PIPE_ATTEMPT={id}"));
-    end_where(|variables| variables.contains(&owner.as_slice()) && variables.contains(&attempt.as_bytes()));
+fn signal_all(pids: &[i32], signal: Signal) {
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// The processes whose environments name the folder, those that were noted, and all below them. Environments of other
+/// users cannot be read, and their processes are not ours to kill.
+fn orphans(owner: &[u8], noted: &Noted) -> Vec<i32> {
+    let me = process::id().cast_signed();
+    let living = everybody().filter(|pid| *pid != me).filter_map(|pid| Some((pid, Stat::of(pid)?)));
+    let all: BTreeMap<i32, Stat> = living.filter(|(_, stat)| !stat.is_dead).collect();
+    let is_ours = |(pid, stat): &(&i32, &Stat)| noted.knows(**pid, stat) || is_marked(**pid, owner);
+    let mut orphans: BTreeSet<i32> = all.iter().filter(is_ours).map(|(pid, _)| *pid).collect();
+    loop {
+        let before = orphans.len();
+        // Whoever leads a group or a session has led it from the start.
+        let is_theirs = |stat: &Stat| [stat.parent, stat.group, stat.session].iter().any(|pid| orphans.contains(pid));
+        let more: Vec<i32> = all.iter().filter(|(_, stat)| is_theirs(stat)).map(|(pid, _)| *pid).collect();
+        orphans.extend(more);
+        if orphans.len() == before {
+            return orphans.into_iter().collect();
+        }
+    }
+}
+
+/// A person may have the first of the two in their own environment; the second is ours alone.
+fn is_marked(pid: i32, owner: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.clone().any(|variable| variable == owner) && variables.any(|v| v.starts_with(b"PIPE_ATTEMPT="))
 }
 
 /// The state folder as its children's environments name it: the same however its path was written.
@@ -66,39 +109,6 @@ fn owner(state: &StateFolder) -> Vec<u8> {
     let mut variable = b"PIPE_STATE=".to_vec();
     variable.extend_from_slice(owner_name(state).as_os_str().as_bytes());
     variable
-}
-
-/// Kills until nobody is left: a process that is being killed may have started another a moment before, and may write for
-/// a moment longer. One that hangs in the kernel is not waited for for ever.
-fn end_where(is_ours: impl Fn(&[&[u8]]) -> bool) {
-    for _ in 0..LOOKS {
-        if !kill_where(&is_ours) {
-            return;
-        }
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-}
-
-/// Kills every process whose environment is one of ours. Environments of other users cannot be read, and their
-/// processes are not ours to kill. Returns whether there was one.
-fn kill_where(is_ours: impl Fn(&[&[u8]]) -> bool) -> bool {
-    let Ok(processes) = fs::read_dir("/proc") else { return false };
-    let mut found = false;
-    for process in processes.flatten() {
-        let Some(id) = process.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
-        if id.unsigned_abs() == std::process::id() {
-            continue;
-        }
-        let Ok(environment) = fs::read(process.path().join("environ")) else { continue };
-        let variables: Vec<&[u8]> = environment.split(|b| *b == 0).collect();
-        if is_ours(&variables)
-            && let Some(pid) = Pid::from_raw(id)
-        {
-            let _ = kill_process(pid, Signal::KILL);
-            found = true;
-        }
-    }
-    found
 }
 
 /// Sweeps the output folders of attempts that have no outcome: their engine died with them. Their logs stay. Says whether

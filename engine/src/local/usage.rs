@@ -5,6 +5,7 @@
 
 use super::gpus::{Gpus, Nvidia};
 use super::network::Wire;
+use super::stat::{Stat, children};
 use crate::attempt::Usage;
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,14 +35,6 @@ pub(super) struct Meter {
     /// Only of an attempt that has GPUs.
     gpus: Option<Gpus>,
     looks: u64,
-}
-
-/// What the kernel tells of one process, with the children it has waited for.
-#[derive(Debug, PartialEq)]
-struct Stat {
-    cpu: f64,
-    memory: u64,
-    started: u64,
 }
 
 impl Meter {
@@ -74,7 +67,7 @@ impl Meter {
         }
         let (mut cpu, mut memory, mut read, mut written) = (0.0, 0, 0, 0);
         for pid in self.members.keys() {
-            let Some(stat) = stat(*pid) else { continue };
+            let Some(stat) = Stat::of(*pid) else { continue };
             cpu += stat.cpu;
             memory += stat.memory;
             let (r, w) = io(*pid);
@@ -116,12 +109,17 @@ impl Meter {
         })
     }
 
+    /// Those that the last look found, with when each was started.
+    pub(super) fn members(&self) -> &BTreeMap<i32, u64> {
+        &self.members
+    }
+
     /// Adds what was started since, and forgets who is gone.
     fn find(&mut self) {
         let mut open: Vec<i32> = self.members.keys().copied().chain([self.root]).collect();
         let mut found = BTreeMap::new();
         while let Some(pid) = open.pop() {
-            let Some(stat) = stat(pid) else { continue };
+            let Some(stat) = Stat::of(pid) else { continue };
             let is_other = self.members.get(&pid).is_some_and(|started| *started != stat.started);
             if !is_other && found.insert(pid, stat.started).is_none() {
                 open.extend(children(pid));
@@ -141,26 +139,6 @@ fn rounded(cpus: f64) -> f64 {
     (cpus * 100.0).round() / 100.0
 }
 
-fn children(pid: i32) -> Vec<i32> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// `proc_pid_stat(5)`: the name in brackets may hold anything, so fields are counted from behind it.
-fn parse_stat(text: &str) -> Option<Stat> {
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let number = |nth: usize| fields.get(nth - 3)?.parse::<u64>().ok();
-    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
-    let memory = number(24)?.saturating_mul(rustix::param::page_size() as u64);
-    let cpu = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
-    Some(Stat { cpu, memory, started: number(22)? })
-}
-
 /// Bytes read from and written to disks. Only of processes of our own user.
 fn io(pid: i32) -> (u64, u64) {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
@@ -177,17 +155,6 @@ mod tests {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
     use std::process::{Command, Stdio};
-
-    #[test]
-    fn a_line_of_the_kernel_is_read_whatever_the_name_of_the_program_is() {
-        // From a machine with pages of 4 KiB and 100 ticks a second.
-        let line = "4711 (a) b (c)) S 1 4711 4711 0 -1 4194304 100 0 0 0 150 50 25 75 20 0 1 0 98765 1000000 256 \
-                    18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0";
-        let page = rustix::param::page_size() as u64;
-        assert_eq!(parse_stat(line), Some(Stat { cpu: 3.0, memory: 256 * page, started: 98765 }));
-        assert_eq!(parse_stat("4711 (sh) S 1"), None);
-        assert_eq!(parse_stat(""), None);
-    }
 
     #[test]
     fn what_a_grandchild_downloads_over_a_connection_is_seen() {

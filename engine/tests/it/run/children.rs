@@ -134,6 +134,99 @@ fn who_left_the_group_and_listens_to_nobody_is_gone_when_the_attempt_is() {
     }
 }
 
+/// A shell's words for a daemon that nothing ties to whoever started it but its ancestry: no environment, a session, a folder
+/// and outputs of its own. It does `first`, writes its number and does `deed`. The words go on when its number is there.
+fn daemon(pid: &Path, first: &str, deed: &str) -> String {
+    let (pid, made) = (pid.display(), format!("{}.new", pid.display()));
+    format!(
+        "(cd /; env -i setsid sh -c '{first}; echo $$ > {made}; mv {made} {pid}; {deed}' > /dev/null 2>&1 < /dev/null &); \
+         while ! test -s {pid}; do sleep 0.02; done; "
+    )
+}
+
+fn shell(name: &str, lines: &str) -> String {
+    format!("[stages.{name}]\nkind = \"script\"\nscript = '''{lines}'''\n")
+}
+
+/// As [`shell`], of lines that have quotes of either kind.
+fn quoted(name: &str, lines: &str) -> String {
+    let lines = lines.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("[stages.{name}]\nkind = \"script\"\nscript = \"{lines}\"\n")
+}
+
+#[test]
+fn who_cleaned_its_environment_ends_with_its_attempt() {
+    let project = Project::new();
+    let pid = project.path("pid");
+    for (end, how) in [("echo 1 > $PIPE_OUTPUT/x", None), ("exit 3", None), ("echo ready; sleep 300", Some(Stop::Now))]
+    {
+        let spec = quoted("work", &format!("{}{end}", daemon(&pid, "true", "exec sleep 300")));
+        let ran = project.run_in(".pipe", &spec, move |event| {
+            how.filter(|_| matches!(&event.body, Body::Log { line } if line == "ready"))
+        });
+        assert_eq!(ran.ends().iter().sum::<u64>(), 1, "{end}");
+        assert!(is_gone(&pid), "it outlived an attempt that ended with `{end}`");
+        fs::remove_file(&pid).unwrap();
+    }
+}
+
+#[test]
+fn who_stays_in_its_attempts_folder_is_known_by_it_beside_others_that_run() {
+    let project = Project::new();
+    let [pid, done] = ["pid", "done"].map(|name| project.path(name).display().to_string());
+    let writer = format!(
+        "env -i setsid sh -c \"echo \\$\\$ > {pid}; while :; do echo more >> $PIPE_OUTPUT/x; sleep 0.01; done\" & \
+         while ! test -s {pid} || ! test -s $PIPE_OUTPUT/x; do sleep 0.02; done"
+    );
+    // The one beside it runs from before to after, so it might have been its own.
+    let beside = format!("while ! test -e {done}; do sleep 0.02; done; echo 1 > $PIPE_OUTPUT/x");
+    let check = format!(
+        "touch {done}; if test -e /proc/$(cat {pid}) && ! grep -q State:.[ZX] /proc/$(cat {pid})/status; then exit 3; fi; \
+         echo 1 > $PIPE_OUTPUT/x"
+    );
+    let inputs = "from = [\"writer\"]\n";
+    let spec = shell("beside", &beside) + &shell("writer", &writer) + &shell("check", &check) + inputs;
+    assert_eq!(project.run(&spec).ends(), [3, 0, 0, 0, 0]);
+}
+
+#[test]
+fn of_two_attempts_the_end_of_one_leaves_alone_what_may_be_of_the_other() {
+    let project = Project::new();
+    let [first, second, done] = ["first", "second", "done"].map(|name| project.path(name));
+    let long = format!(
+        "{}while ! test -e {}; do sleep 0.02; done; kill -0 $(cat {}) && kill -0 $(cat {}) && echo 1 > $PIPE_OUTPUT/x",
+        daemon(&first, "true", "exec sleep 300"),
+        done.display(),
+        first.display(),
+        second.display()
+    );
+    let wait = format!("while ! test -s {}; do sleep 0.02; done; ", first.display());
+    let short = format!("{wait}{}echo 1 > $PIPE_OUTPUT/x", daemon(&second, "true", "exec sleep 300"));
+    let after = format!("echo 1 > $PIPE_OUTPUT/x; touch {}", done.display());
+    let inputs = "from = [\"short\"]\n";
+    let ran = project.run(&(quoted("long", &long) + &quoted("short", &short) + &shell("after", &after) + inputs));
+    assert_eq!(ran.ends(), [3, 0, 0, 0, 0]);
+    // Whosever they were, nobody is left when the last of those has ended that may have started them.
+    assert!(is_gone(&first) && is_gone(&second));
+}
+
+#[test]
+fn who_left_the_group_may_tidy_up_too_and_is_asked_once() {
+    let project = Project::new();
+    let [pid, note] = ["pid", "note"].map(|name| project.path(name));
+    // It takes its time, so that a second word would find it.
+    let tidies = format!("trap \"echo tidy >> {}; sleep 0.05; exit\" TERM", note.display());
+    for (end, how) in [("echo 1 > $PIPE_OUTPUT/x", None), ("echo ready; sleep 300", Some(Stop::Gently))] {
+        let spec = quoted("work", &format!("{}{end}", daemon(&pid, &tidies, "while :; do sleep 0.01; done")));
+        project.run_in(".pipe", &spec, move |event| {
+            how.filter(|_| matches!(&event.body, Body::Log { line } if line == "ready"))
+        });
+        assert!(is_gone(&pid), "{end}");
+        assert_eq!(fs::read_to_string(&note).unwrap(), "tidy\n", "{end}");
+        [&pid, &note].into_iter().for_each(|file| fs::remove_file(file).unwrap());
+    }
+}
+
 /// How often each pipe gets a megabyte: a gibibyte in all where there is time for long tests, else an eighth of it.
 fn flood() -> u64 {
     if std::env::var_os("PIPE_TEST_SEEDS").is_some() { 514 } else { 64 }
