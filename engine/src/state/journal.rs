@@ -108,16 +108,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        begin_log(&connection)?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-        layout::bring_up(&mut connection)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let lock = Still::of(&folder);
-        let ballast = Ballast::lay(folder.clone());
-        Ok(Self::over(Database { connection, ballast, folder, lock }))
+        Ok(Self::over(Database::open(path)?))
     }
 
     /// A journal that is written to this sink.
@@ -202,6 +193,21 @@ struct Database {
     folder: PathBuf,
     /// The lock that lets nobody else in, where there is one.
     lock: Option<Still>,
+}
+
+impl Database {
+    fn open(path: &Path) -> Result<Self, JournalError> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        begin_log(&connection)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        layout::bring_up(&mut connection)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let lock = Still::of(&folder);
+        let ballast = Ballast::lay(folder.clone());
+        Ok(Self { connection, ballast, folder, lock })
+    }
 }
 
 impl Sink for Database {
@@ -367,10 +373,7 @@ mod tests {
 
     /// The journal of a folder with one event in its log, and the length of that log.
     fn one_event(folder: &Path) -> (Database, u64) {
-        let mut connection = Connection::open(folder.join("journal.db")).unwrap();
-        begin_log(&connection).unwrap();
-        layout::bring_up(&mut connection).unwrap();
-        let mut database = Database { connection, ballast: Ballast::lay(folder.to_owned()) };
+        let mut database = Database::open(&folder.join("journal.db")).unwrap();
         database.write(&[event("a", 1)]).unwrap();
         let length = folder.join("journal.db-wal").metadata().unwrap().len();
         (database, length)
