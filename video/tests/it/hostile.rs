@@ -48,7 +48,8 @@ fn an_index_that_lists_more_samples_than_the_file_has_bytes_is_refused() {
         let error = cut(&path).unwrap_err();
         assert_eq!(error.kind, VideoErrorKind::NotAVideo, "{count}: {error}");
     }
-    assert!(most_memory() < 700, "{} MiB", most_memory());
+    // Two tables of the index are made before it is seen, each below what FFmpeg gets at once.
+    assert!(most_memory() < 1024, "{} MiB", most_memory());
 }
 
 #[test]
