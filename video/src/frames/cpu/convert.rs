@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::loops::{Loops, Rounded};
+use super::loops::{Loops, Rounded, Spread};
 use crate::frames::matrix::Coefficients;
 use crate::frames::picture::{Chroma, Picture, PixelFormat, Plane};
 use crate::frames::plan::Plan;
@@ -38,7 +38,7 @@ impl RowConverter {
         let (format, c) = (plan.shape.format, &plan.colour);
         let chroma_row = row >> format.sub_y;
         if self.added_row != Some(chroma_row) {
-            self.add_chroma(format, c, picture, chroma_row);
+            self.add_chroma(loops, format, c, picture, chroma_row);
             self.added_row = Some(chroma_row);
         }
         let wanted = rgb.len() / 3;
@@ -59,7 +59,14 @@ impl RowConverter {
     }
 
     #[inline(always)]
-    fn add_chroma(&mut self, format: PixelFormat, c: &Coefficients, picture: &Picture<'_>, row: usize) {
+    fn add_chroma<L: Loops>(
+        &mut self,
+        loops: L,
+        format: PixelFormat,
+        c: &Coefficients,
+        picture: &Picture<'_>,
+        row: usize,
+    ) {
         let samples = self.columns.start >> format.sub_x..(self.columns.end + format.sub_x as usize) >> format.sub_x;
         let [u, v] = &mut self.chroma;
         match format.chroma {
@@ -83,7 +90,7 @@ impl RowConverter {
                 v.extend(pairs.iter().map(|pair| pair[1]));
             }
         }
-        add(c, u, v, format.sub_x == 1, &mut self.added);
+        add(loops, c, u, v, format.sub_x == 1, &mut self.added);
     }
 }
 
@@ -107,31 +114,24 @@ fn read_words(format: PixelFormat, plane: &Plane<'_>, row: usize, samples: Range
 
 /// What each chroma sample adds, written twice where it counts for two columns.
 #[inline(always)]
-fn add(c: &Coefficients, u: &[u16], v: &[u16], twice: bool, added: &mut [Vec<i32>; 3]) {
-    let base = (1 << (c.shift - 1)) - c.luma * c.luma_zero;
-    // All of these fit 16 bits, and machines multiply 16 bits by 16 faster than 32 by 32.
+fn add<L: Loops>(loops: L, c: &Coefficients, u: &[u16], v: &[u16], twice: bool, added: &mut [Vec<i32>; 3]) {
     let narrow = |value: i32| value as i16;
-    let (zero, red_v, green_v) = (c.chroma_zero, narrow(c.red_v), narrow(c.green_v));
-    let (green_u, blue_u) = (narrow(c.green_u), narrow(c.blue_u));
-    let product = |a: i16, b: i16| i32::from(a) * i32::from(b);
+    let spread = Spread {
+        base: (1 << (c.shift - 1)) - c.luma * c.luma_zero,
+        zero: c.chroma_zero,
+        factors: [[narrow(c.red_v), 0], [narrow(-c.green_v), narrow(-c.green_u)], [0, narrow(c.blue_u)]],
+    };
     let [red, green, blue] = added;
     if twice {
         let red = &mut red.as_chunks_mut::<2>().0[..u.len()];
         let green = &mut green.as_chunks_mut::<2>().0[..u.len()];
         let blue = &mut blue.as_chunks_mut::<2>().0[..u.len()];
-        for (i, (&u, &v)) in u.iter().zip(v).enumerate() {
-            let (u, v) = (narrow(i32::from(u) - zero), narrow(i32::from(v) - zero));
-            red[i] = [base + product(red_v, v); 2];
-            green[i] = [base - product(green_v, v) - product(green_u, u); 2];
-            blue[i] = [base + product(blue_u, u); 2];
-        }
+        loops.spread(spread, u, v, [red, green, blue]);
     } else {
-        let (red, green, blue) = (&mut red[..u.len()], &mut green[..u.len()], &mut blue[..u.len()]);
-        for (i, (&u, &v)) in u.iter().zip(v).enumerate() {
-            let (u, v) = (narrow(i32::from(u) - zero), narrow(i32::from(v) - zero));
-            red[i] = base + product(red_v, v);
-            green[i] = base - product(green_v, v) - product(green_u, u);
-            blue[i] = base + product(blue_u, u);
+        for (channel, added) in [red, green, blue].into_iter().enumerate() {
+            for ((to, &u), &v) in added.iter_mut().zip(u).zip(v) {
+                *to = spread.of(channel, u, v);
+            }
         }
     }
 }
