@@ -75,7 +75,7 @@ const SORTS: [(&str, &str); 6] = [
     ("ran", "ran"),
     ("bad", "failed"),
     ("open", "had not ended"),
-    ("room", "waited for room"),
+    ("room", "waited for room, or to be begun"),
     ("rest", "rested before a retry, or waited for a machine"),
     ("store", "put into the store"),
 ];
@@ -211,8 +211,8 @@ fn sort(span: &Span) -> &'static str {
         (What::Attempt, Some(attempt)) if attempt.failure.is_some() => "bad",
         (What::Attempt, Some(attempt)) if !attempt.has_ended => "open",
         (What::Attempt, _) => "ran",
-        (What::Room, _) => "room",
-        (What::Rest | What::Machine | What::Beginning, _) => "rest",
+        (What::Room | What::Beginning, _) => "room",
+        (What::Rest | What::Machine, _) => "rest",
         (What::Publishing, _) => "store",
     }
 }
