@@ -211,7 +211,7 @@ fn with_what_was_wanted(store: &Folder, prepared: &Prepared, failure: Failure) -
         prepared.attempt.disk.map_or_else(String::new, |disk| format!(", and `resources.disk` asked for {disk}"));
     let help = match prepared.attempt.disk {
         Some(_) => "make room, or ask for what it really needs",
-        None => "make room, and say with `resources.disk` what it needs: it then starts where there is as much",
+        None => "make room, and say with `resources.disk` what it needs: it then shares the disk with fewer others",
     };
     Failure { message: format!("{}{had}{wanted}", failure.message), ..failure }.help(help)
 }
