@@ -1,6 +1,7 @@
 //! A command line -> the verb it names. Knows nothing of what a verb does.
 
 mod args;
+mod buckets;
 mod diff;
 mod elsewhere;
 mod exit;

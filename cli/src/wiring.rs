@@ -2,6 +2,7 @@
 //! and machine come together. Verbs take what they need from here.
 
 use crate::args::{Asked, Given, SpecArgs};
+use crate::buckets;
 use crate::elsewhere;
 use crate::exit::{self, Exit, Refusal};
 use crate::forecast::Forecasts;
@@ -24,12 +25,11 @@ use pipe_engine::shared::Shared;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::state::{Hints, Journal, Lock, LockError, OpenJob, StateFolder};
-use pipe_engine::store::{Folder, Hold, Store};
+use pipe_engine::store::{Folder, Hold};
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
 use pipe_engine::world::World;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,7 +146,7 @@ impl Linked {
             kinds,
             backends,
             schema,
-            schemes: schemes(),
+            schemes: buckets::schemes(),
             offline: *offline,
             rows,
             part: has.as_ref().map(|has| has as &Has<'_>),
@@ -361,7 +361,7 @@ impl Project {
     pub(crate) fn finder(&self, world: &World) -> Result<Finder, Refusal> {
         let (plan, world, hints) = (self.plan.clone(), world.clone(), Hints::load(&self.state.hints()));
         let finder = match self.bucket() {
-            Some(uri) => Finder::in_bucket(plan, (uri, bucket(uri)?), hints, world),
+            Some(uri) => Finder::in_bucket(plan, (uri, buckets::open(uri)?), hints, world),
             None => Finder::for_looking(plan, Arc::new(Folder::for_looking(&self.plan.store)), hints, world),
         };
         let finder = finder.with_history(&self.state);
@@ -375,9 +375,10 @@ impl Project {
     /// When it does not.
     pub(crate) fn reach(&self, finder: &Finder) -> Result<(), Refusal> {
         let Some(uri) = self.bucket() else {
-            return finder.reach().map_err(|failure| out_of_reach("", &failure));
+            return finder.reach().map_err(|failure| buckets::out_of_reach("", &failure));
         };
-        patiently(&format!("the store {uri}"), || finder.reach()).map_err(|failure| out_of_reach(uri, &failure))
+        patiently(&format!("the store {uri}"), || finder.reach())
+            .map_err(|failure| buckets::out_of_reach(uri, &failure))
     }
 
     /// Whether results can be looked up at all.
@@ -473,8 +474,8 @@ impl Workshop {
         let elsewhere = elsewhere::connect(&project.plan)?;
         let Rooms { state, store, is_clean, locks } = rooms;
         let shared = match (&project.plan.bucket, project.bucket()) {
-            (_, Some(uri)) => Some(shared(uri, &store)?),
-            (Some(uri), None) => return Err(not_opened(uri, project.recipe.offline)),
+            (_, Some(uri)) => Some(buckets::shared(uri, &store)?),
+            (Some(uri), None) => return Err(buckets::not_opened(uri, project.recipe.offline)),
             (None, None) => None,
         };
         let journal = Journal::open(&state.journal())?;
@@ -533,68 +534,6 @@ impl Alone {
         pipe_engine::local::clear_away(&state, &store);
         Ok(Self { state, store, _locks: Locks { lock, _hold: hold } })
     }
-}
-
-#[cfg(feature = "cloud")]
-fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
-    let opened = patiently(&format!("the store {uri}"), || pipe_stores::open(uri));
-    Ok(Arc::new(opened.map_err(|error| out_of_reach(uri, &error))?))
-}
-
-#[cfg(not(feature = "cloud"))]
-fn bucket(uri: &str) -> Result<Arc<dyn Store>, Refusal> {
-    Err(out_of_reach(uri, &"this build keeps results in folders only"))
-}
-
-/// The bucket at `uri` with its copy, once it is known that results can be filed there.
-fn shared(uri: &str, copy: &Arc<Folder>) -> Result<Arc<Shared>, Refusal> {
-    let shared = Shared::of(uri, bucket(uri)?, copy.clone());
-    patiently(&format!("the store {uri}"), || shared.prove()).map_err(|error| {
-        let usual = "a run needs to list, read, create and delete objects there; `pipe plan` only reads";
-        let help = help_without_credentials(uri, &error.to_string()).unwrap_or(usual);
-        Refusal::new(Exit::Unavailable, format!("results cannot be put into the store {uri}: {error}")).help(help)
-    })?;
-    Ok(Arc::new(shared))
-}
-
-fn not_opened(uri: &str, offline: bool) -> Refusal {
-    if !offline {
-        return out_of_reach(uri, &"this build keeps results in folders only");
-    }
-    Refusal::new(Exit::Wrong, format!("the store is {uri}: without it a run has nowhere to put its results"))
-        .help("leave `--offline` away, or plan with it")
-}
-
-/// The schemes of the buckets that this build can look into.
-fn schemes() -> &'static [&'static str] {
-    #[cfg(feature = "cloud")]
-    let schemes = &pipe_stores::SCHEMES;
-    #[cfg(not(feature = "cloud"))]
-    let schemes = &[];
-    schemes
-}
-
-fn out_of_reach(uri: &str, why: &dyn Display) -> Refusal {
-    let why = why.to_string();
-    let usual = "check its name, the credentials and the network; `--offline` plans as if it were empty";
-    let help = help_without_credentials(uri, &why).unwrap_or(usual);
-    Refusal::new(Exit::Unavailable, format!("cannot look into the store {uri}: {why}")).help(help)
-}
-
-/// Where the credentials of a bucket come from, when there were none.
-fn help_without_credentials(uri: &str, why: &str) -> Option<&'static str> {
-    #[cfg(feature = "cloud")]
-    let is_it = why.contains(pipe_stores::NO_CREDENTIALS);
-    #[cfg(not(feature = "cloud"))]
-    let is_it = why.is_empty();
-    let help = if uri.starts_with("gs://") {
-        "`gcloud auth application-default login` gives some to a person; a program's own are a file that \
-         GOOGLE_APPLICATION_CREDENTIALS names; a machine of Google's has those of its service account"
-    } else {
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a part of ~/.aws/credentials, as \
-         `aws configure` writes it; a machine of Amazon's has those of its role"
-    };
-    is_it.then_some(help)
 }
 
 /// What `PIPE_LOG` asks for, on stderr; warnings always.
