@@ -1,6 +1,7 @@
 //! This machine -> what it has for tasks: CPUs, memory, GPUs, free disk.
 
 use pipe_engine::backend::Capability;
+use pipe_engine::disk::Room;
 use pipe_engine::scheduler::Limits;
 use pipe_engine::site::Site;
 use pipe_engine::units::Bytes;
@@ -57,10 +58,9 @@ pub(crate) fn gpus() -> Vec<String> {
     (0..).map_while(|n: u32| Path::new(&format!("/dev/nvidia{n}")).exists().then(|| n.to_string())).collect()
 }
 
-/// Bytes that are free in the file system of a folder, or of the nearest one above it that is there.
+/// Bytes that are free where a folder lies, or would lie.
 fn free_disk(folder: &Path) -> u64 {
-    let stats = folder.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok());
-    stats.map_or(u64::MAX, |stats| stats.f_bavail.saturating_mul(stats.f_frsize))
+    Room::at(folder).map_or(u64::MAX, |room| room.free)
 }
 
 fn memory() -> u64 {

@@ -1,11 +1,12 @@
 //! Forecasts and what earlier runs tell -> how long a run would take and what it would cost, in numbers and in words.
 
 use crate::forecast::{Forecast, Forecasts};
-use crate::words::{about, count, roughly};
+use crate::words::{about, bytes, count, roughly};
 use pipe_engine::estimate::{Estimate, Expected, Price, estimate};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::Plan;
 use pipe_engine::scheduler::Limits;
+use pipe_engine::state::Used;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub(crate) struct Outlook {
     limits: Limits,
     /// What is counted of each stage.
     stages: Vec<Tasks>,
+    /// What attempts of each stage used so far, by its place in the plan.
+    used: Vec<Option<Used>>,
     /// Whether all that is counted is sure to run.
     sure: bool,
     /// Stages whose tasks are not known yet, as `` `clips` ``.
@@ -53,7 +56,9 @@ impl Outlook {
         let depends = |task: usize| matches!(forecasts.task(task), Forecast::DependsOn(_));
         let sure = !(0..plan.len()).any(depends);
         let unseen = plan.waiting().map(|(stage, _)| format!("`{}`", plan.stages[stage].name)).collect();
-        Some(Self { estimate: estimate(plan, limits, &expected), limits, stages, sure, unseen })
+        let known = finder.history().used();
+        let used = plan.stages.iter().map(|stage| known.get(stage.name.as_str()).copied()).collect();
+        Some(Self { estimate: estimate(plan, limits, &expected), limits, stages, used, sure, unseen })
     }
 
     /// The time of one stage: `45 s`, `> 45 s` when it is not known of every task, `?` when of none.
@@ -69,6 +74,39 @@ impl Outlook {
             Price { paid, unknown, .. } if paid == unknown => "?".to_owned(),
             Price { known, .. } => format!("> {known}"),
         }
+    }
+
+    /// The most memory that an attempt of a stage was seen to hold; empty where nothing is known.
+    pub(crate) fn memory_of_stage(&self, place: usize) -> String {
+        self.used[place].map_or_else(String::new, |used| bytes(used.memory))
+    }
+
+    /// What attempts of a stage used.
+    pub(crate) fn used_of_stage(&self, place: usize) -> Option<Json> {
+        self.used[place].map(|used| json!({ "cpu_mean": used.cpu(), "memory_peak": used.memory }))
+    }
+
+    /// Stages to run here whose reservation differs from what they need or can get.
+    pub(crate) fn notes(&self, plan: &Plan) -> Vec<String> {
+        let running = plan.stages.iter().enumerate().filter(|(place, _)| self.stages[*place].running > 0);
+        let here = running.filter(|(_, stage)| plan.places[stage.backend].is_local());
+        let notes = here.flat_map(|(place, stage)| {
+            let (name, reserved, asked) =
+                (&stage.name, stage.settings.memory.0, stage.settings.disk.map_or(0, |disk| disk.0));
+            let more = self.used[place].filter(|used| used.memory > reserved).map(|used| {
+                let (held, kept) = (bytes(used.memory), bytes(reserved));
+                format!("`{name}` was seen to hold {held} of memory and reserves {kept}: `resources.memory` can say so")
+            });
+            let free = self.limits.disk;
+            let less = (asked > free).then(|| {
+                let (asked, free) = (bytes(asked), bytes(free));
+                format!(
+                    "`{name}` asks for {asked} of disk and {free} are free: no other that asks for disk runs beside it"
+                )
+            });
+            more.into_iter().chain(less)
+        });
+        notes.collect()
     }
 
     /// `about 2 min on 2 CPUs`.

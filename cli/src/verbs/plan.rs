@@ -46,7 +46,8 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     printer.data(&match args.format {
         PlanFormat::Text => {
             let line = |(name, told): (&str, String)| format!("  {}  {told}\n", printer.paint_out(Style::Faint, name));
-            let costs: String = outlook.iter().flat_map(costs).map(line).collect();
+            let notes = outlook.iter().flat_map(|outlook| outlook.notes(plan)).map(|note| ("note ", note));
+            let costs: String = outlook.iter().flat_map(costs).chain(notes).map(line).collect();
             let rules: String = rules(plan).map(|told| line(("retry", told))).collect();
             format!("{}\n{conclusion}\n{costs}{rules}", table::lines(printer, &rows))
         }
@@ -137,8 +138,12 @@ fn stage_rows(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>)
     let elsewhere = runs_elsewhere(plan);
     let places = if elsewhere { ["place", "price"] } else { ["", ""] };
     let time = if outlook.is_some() { "time" } else { "" };
+    let knows_memory =
+        outlook.is_some_and(|outlook| (0..plan.stages.len()).any(|place| !outlook.memory_of_stage(place).is_empty()));
+    let memory = if knows_memory { "memory" } else { "" };
     let mut rows = vec![["stage", "kind", places[0]].map(|title| left(Style::Strong, title)).to_vec()];
-    rows[0].extend(["tasks", "hit", "run", "depends", time, places[1]].map(|title| right(Style::Strong, title)));
+    rows[0]
+        .extend(["tasks", "hit", "run", "depends", time, memory, places[1]].map(|title| right(Style::Strong, title)));
     rows[0].push(left(Style::Strong, "why"));
     let stages = plan.by_stage();
     let asked = stages.iter().enumerate().filter(|(place, tasks)| is_asked_for(plan, *place, tasks));
@@ -179,6 +184,7 @@ fn stage_row(
         number(counts.run, Style::Warning),
         number(counts.depends, Style::Plain),
         right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.of_stage(place))),
+        right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.memory_of_stage(place))),
         right(Style::Plain, outlook.map_or_else(String::new, |outlook| outlook.price_of_stage(place))),
         left(Style::Faint, reasons(plan, forecasts, place, tasks)),
     ]
@@ -293,6 +299,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
                 "when": rule.to_string(), "class": rule.class, "retries": stage.settings.retry.budget(rule.class),
             })).collect::<Vec<_>>(),
             "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),
+            "used": outlook.and_then(|outlook| outlook.used_of_stage(place)),
             "price": outlook.map(|outlook| outlook.price_document_of(place)),
         })
     });

@@ -20,3 +20,22 @@ fn a_file_that_outgrows_the_disk_that_was_asked_for_ends_the_attempt_and_says_wh
     assert!(said.stderr.contains("`resources.disk` asked for 20 kB"), "{said:?}");
     assert_eq!(export("1 MB").code, Some(0));
 }
+
+#[test]
+fn a_stage_that_asks_for_more_than_the_whole_disk_is_refused_before_anything_runs() {
+    let bench = Bench::with(
+        "version = 1\nname = \"big\"\n[stages.cut]\nkind = \"command\"\nargv = [\"true\"]\nresources.disk = \"8000000 TB\"\n",
+    );
+    for verb in ["run", "plan", "validate"] {
+        let said = bench.pipe(&[verb, "spec.toml"]);
+        assert_eq!(said.code, Some(2), "{verb}: {said:?}");
+        assert!(
+            said.stderr.contains("`cut` does not fit this machine: 8000000 TB of disk, and the one of "),
+            "{said:?}"
+        );
+        assert!(said.stderr.contains("spec.toml:6:18"), "{said:?}");
+    }
+    // Judged by its text alone it may be meant for another machine.
+    assert_eq!(bench.pipe(&["validate", "--offline", "spec.toml"]).code, Some(0));
+    assert!(!bench.path(".pipe").exists());
+}

@@ -62,3 +62,26 @@ fn of_tasks_that_could_start_those_of_higher_priority_do() {
     // The first to be looked up starts while the others still are.
     assert!(before >= 3, "{ran}");
 }
+
+#[test]
+fn a_plan_tells_what_attempts_held_and_where_a_reservation_says_less() {
+    let bench = Bench::with(
+        "version = 1\nname = \"hungry\"\n[params]\nn = 1\n[stages.big]\nkind = \"command\"\nresources.memory = \"1 MiB\"\nenv = { N = \"{{ params.n }}\" }\n\
+         argv = [\"sh\", \"-c\", \"{ head -c 80M /dev/zero; sleep 1; } | tail -c 80M | wc -c > $PIPE_OUTPUT/x\"]\noutputs = [\"x\"]\n",
+    );
+    let plan = |more: &[&str]| bench.pipe(&[&["plan", "spec.toml", "-P", "n=2"], more].concat());
+    let before = plan(&["--json"]).json();
+    assert_eq!(before["stages"][0]["used"], serde_json::Value::Null);
+    assert_eq!(bench.pipe(&["run", "spec.toml"]).code, Some(0));
+
+    let used = plan(&["--json"]).json()["stages"][0]["used"].clone();
+    // `tail` held the 80 MiB, and besides it there were a shell and two small programs.
+    let memory = used["memory_peak"].as_u64().unwrap();
+    assert!((80 << 20..400 << 20).contains(&memory), "{used}");
+    assert!(used["cpu_mean"].as_f64().is_some_and(|cpu| cpu >= 0.0), "{used}");
+    let told = plan(&[]).stdout;
+    assert!(told.contains("MiB of memory and reserves 1.0 MiB: `resources.memory` can say so"), "{told}");
+    bench.write("spec.toml", &bench.read("spec.toml").replace("1 MiB", "1 GiB"));
+    let told = plan(&[]).stdout;
+    assert!(told.contains("memory") && !told.contains("reserves"), "{told}");
+}

@@ -233,7 +233,7 @@ impl Misfit {
     }
 }
 
-fn place_of(stage: &StageSpec, field: &str) -> Span {
+pub(super) fn place_of(stage: &StageSpec, field: &str) -> Span {
     let path: Vec<PathPart> = field.split('.').map(PathPart::from).collect();
     let node: &Node = stage.common.at(&path);
     // What came from the defaults, or from nowhere, is told at the stage's name.

@@ -131,6 +131,17 @@ impl History {
         }
     }
 
+    /// What the newest attempts of each stage's tasks used of this machine, as far as they were looked at.
+    pub fn used(&self) -> HashMap<&str, Used> {
+        let mut stages: HashMap<&str, Used> = HashMap::new();
+        for (task, known) in &self.tasks {
+            if let Some(usage) = known.newest.usage {
+                stages.entry(stage_of(task)).or_default().add(&usage);
+            }
+        }
+        stages
+    }
+
     fn take(&mut self, run: &RunId, mut rows: SqlRows<'_>) -> Result<(), JournalError> {
         while let Some(row) = rows.next()? {
             let (kind, task, json) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(3)?);
@@ -172,8 +183,7 @@ impl History {
                     let whole = said.items.reused == 0;
                     known.took = Some((took, whole));
                     if whole {
-                        let stage = task.split('[').next().unwrap_or(task);
-                        let (count, sum) = self.stages.entry(stage.to_owned()).or_default();
+                        let (count, sum) = self.stages.entry(stage_of(task).to_owned()).or_default();
                         (*count, *sum) = (*count + 1, *sum + took);
                     }
                 }
@@ -183,6 +193,32 @@ impl History {
         }
         Ok(())
     }
+}
+
+/// What attempts of one stage used, each by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    attempts: u32,
+    cpu: f64,
+    /// The most bytes of memory that one of them was seen to hold.
+    pub memory: u64,
+}
+
+impl Used {
+    /// CPUs that one of them kept busy, on average.
+    pub fn cpu(&self) -> f64 {
+        self.cpu / f64::from(self.attempts.max(1))
+    }
+
+    fn add(&mut self, usage: &Usage) {
+        self.attempts += 1;
+        self.cpu += usage.cpu_mean;
+        self.memory = self.memory.max(usage.memory_peak);
+    }
+}
+
+fn stage_of(task: &str) -> &str {
+    task.split('[').next().unwrap_or(task)
 }
 
 /// The newest runs of a pipeline, newest first. Specs that lie in one folder share a journal.
@@ -241,7 +277,7 @@ mod tests {
     use crate::attempt::ItemCount;
     use crate::event::{Body, RunEvent, VERSION};
     use crate::state::Journal;
-    use serde_json::Map;
+    use serde_json::{Map, json};
 
     fn started(reason: &str) -> Body {
         let fingerprint = Fingerprint(reason.to_owned());
@@ -328,6 +364,28 @@ mod tests {
         let history = history(&[("r1", "p", &whole), ("r2", "p", &part)]);
         assert_eq!(history.usual(&task("cut", 1)), Some(Duration::from_secs(9)));
         assert_eq!(history.newest(&task("cut", 1)).unwrap().reason, "one");
+    }
+
+    #[test]
+    fn of_a_stage_the_largest_memory_counts_and_of_cpus_the_mean_of_its_tasks() {
+        let used = |cpu_mean, memory_peak| {
+            let usage = json!({ "cpu_mean": cpu_mean, "cpu_peak": 2.0, "memory_mean": 1, "memory_peak": memory_peak, "read": 0, "written": 0 });
+            let usage = serde_json::from_value(usage).unwrap();
+            let items = ItemCount { made: 1, reused: 0, failed: 0 };
+            Body::AttemptEnded { failure: None, items, usage: Some(usage), is_open: false }
+        };
+        let events = [
+            (0, "cut[x=1]", started("new")),
+            (2, "cut[x=1]", used(0.5, 300)),
+            (2, "cut[x=2]", started("new")),
+            (6, "cut[x=2]", used(1.5, 200)),
+            (6, "paste", started("new")),
+            (7, "paste", ended(0)),
+        ];
+        let history = history(&[("r1", "p", &events)]);
+        let used = history.used();
+        assert_eq!(used.keys().collect::<Vec<_>>(), [&"cut"]);
+        assert_eq!((used["cut"].cpu(), used["cut"].memory), (1.0, 300));
     }
 
     #[test]
