@@ -52,6 +52,10 @@ pub struct Attempt {
     /// Whether it makes everything anew, items too that are in the store.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anew: bool,
+    /// Where a built-in stage leaves what the next attempt at the same key can go on from; absent where no other
+    /// attempt would find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<PathBuf>,
     /// Threads it may keep busy.
     pub cpu: u32,
     /// Memory it may use.

@@ -185,6 +185,13 @@ impl<'a> Work<'a> {
         self.finished(path)
     }
 
+    /// Where this attempt leaves what the next one of the same work can go on from, and finds what the last one left. Need
+    /// not be there yet, and goes when there is a result. `None` where no other attempt would find it, and for one that
+    /// makes everything anew.
+    pub fn checkpoints(&self) -> Option<&Path> {
+        self.attempt.checkpoints.as_deref().filter(|_| !self.attempt.anew)
+    }
+
     /// One item: found in the store under its key, or made and filed there at once. `make` writes the file it is
     /// given and returns a few facts, which whoever finds the item later gets too.
     ///

@@ -516,7 +516,7 @@ impl Source {
             let is_behind = packet.dts().is_some_and(|dts| dts >= self.span.video.end);
             return Ok(if is_behind { Place::Behind } else { Place::Inside });
         };
-        let place = sure.place(packet);
+        let place = sure.place(packet, raw::held(&self.decoder));
         place.ok_or_else(|| VideoError::io(&self.path, "reading", "the pictures are not found again where they were"))
     }
 

@@ -43,8 +43,9 @@ impl Sure {
         Sure { survey, course, next, strangers: 0, showing, sent: 0, seen: 0, is_strange: false }
     }
 
-    /// Where a packet lies, which gets the time that the survey knows. `None`: it is not known where reading is.
-    pub(crate) fn place(&mut self, packet: &mut Packet) -> Option<Place> {
+    /// Where a packet lies, which gets the time that the survey knows. `None`: it is not known where reading is. `held`: pictures that
+    /// the decoder keeps back before it shows one.
+    pub(crate) fn place(&mut self, packet: &mut Packet, held: usize) -> Option<Place> {
         let number = match self.next {
             Some(number) => number,
             None => match self.survey.number(packet, self.course.read_from) {
@@ -61,7 +62,7 @@ impl Sure {
         if number < self.course.decode_from {
             return Some(Place::Before);
         }
-        if number > self.course.last {
+        if number > self.last(held) {
             return Some(Place::Behind);
         }
         packet.set_pts(self.survey.time(number));
@@ -72,6 +73,12 @@ impl Sure {
     /// Whether the packet that was placed last is one that the span needs.
     pub(crate) fn is_wanted(&self) -> bool {
         self.next.is_some_and(|next| next <= self.course.wanted.saturating_add(1) || self.course.expected.is_none())
+    }
+
+    /// The last packet that goes in. Where pictures are counted, one is shown before at most as many that were decoded earlier
+    /// as the decoder holds back; what lies behind those may be damaged as it likes.
+    fn last(&self, held: usize) -> usize {
+        if self.counts() { self.course.last.min(self.course.wanted.saturating_add(held)) } else { self.course.last }
     }
 
     /// Whether times are counted, so that every picture up to the span matters.

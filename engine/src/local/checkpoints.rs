@@ -1,16 +1,23 @@
 //! Work whose attempts go on from one another -> the folder that they share, until there is a result.
 
 use super::Prepared;
+use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::ids::{Fingerprint, TaskId};
 use crate::stage::Launch;
 use crate::state::StateFolder;
 use std::fs;
+use std::path::PathBuf;
 
 /// The variable that leads a program to what the attempt before it had reached.
 const VARIABLE: &str = "PIPE_CHECKPOINTS";
 
-/// Gives an attempt that wants it the folder of its work, as the last attempt left it.
+/// The folder of the work of a built-in stage, which its worker makes when it has something to leave there.
+pub(super) fn of_worker(state: &StateFolder, attempt: &Attempt, launch: &Launch) -> Option<PathBuf> {
+    matches!(launch, Launch::Worker).then(|| state.checkpoints(&attempt.fingerprint, &attempt.task))
+}
+
+/// Gives a program that wants it the folder of its work, as the last attempt left it.
 pub(super) fn give(state: &StateFolder, prepared: &mut Prepared) -> Result<(), Failure> {
     if let Launch::Program { checkpoints: true, .. } = prepared.launch {
         let place = state.checkpoints(&prepared.attempt.fingerprint, &prepared.attempt.task);

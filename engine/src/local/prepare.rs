@@ -69,6 +69,7 @@ pub fn prepare(
     reach("attempt.folder_made");
     let folder = local.state.attempt(&attempt.id);
     fs::create_dir_all(work_folder(&attempt, &folder)).map_err(|e| Failure::io("make the folder", &folder, &e))?;
+    attempt.checkpoints = checkpoints::of_worker(&local.state, &attempt, &launch);
     write_whole(&folder.join(ATTEMPT), &attempt)?;
     reach("attempt.described");
     let variables = match launch {

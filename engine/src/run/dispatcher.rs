@@ -584,6 +584,7 @@ impl Dispatcher {
             cpu: if is_here { slots.min(self.setup.limits.cpu) } else { slots },
             memory: Bytes(memory),
             disk: stage.settings.disk,
+            checkpoints: None,
         }
     }
 

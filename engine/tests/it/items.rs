@@ -112,6 +112,7 @@ impl Bench {
             cpu: 1,
             memory: Bytes(1 << 20),
             disk: None,
+            checkpoints: None,
         };
         let folder = self.state().attempt(&id);
         fs::create_dir_all(&folder).unwrap();

@@ -36,8 +36,9 @@ use std::fs;
 use std::sync::{Mutex, PoisonError};
 use times::TimesName;
 
-/// Raised whenever the same play of the same video would give other bytes. 4: timecodes are counted from the video's own.
-const CODE: u32 = 4;
+/// Raised whenever the same play of the same video would give other bytes. 5: encoded sound is nearer to
+/// its source.
+const CODE: u32 = 5;
 /// What of a play's id may stand in a file's name as it is.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 /// What of an angle's name may stand in a folder's name as it is: a dot may not, since two of them lead upwards.

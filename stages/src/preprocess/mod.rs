@@ -1,5 +1,6 @@
 //! `kind = "preprocess"`: clips -> tensors ready for a model, in shards.
 
+mod kept;
 mod settings;
 mod shards;
 
@@ -8,6 +9,7 @@ use crate::jsonl;
 use crate::makers::{GIVEN, Makers};
 use crate::records::{CLIPS, ClipRecord, FRAMES, FramesRecord};
 use crate::side_by_side;
+use kept::Kept;
 use pipe_engine::attempt::Input;
 use pipe_engine::failure::Failure;
 use pipe_engine::key::{Key, KeyWriter};
@@ -130,14 +132,17 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// One shard, found in the store or made: what died halfway goes on after its last whole shard. `before`: clips that
-    /// are done. Returns where it lies.
+    /// One shard, found in the store or made: what died halfway goes on after its last whole shard, and within one after
+    /// its last whole clip. `before`: clips that are done. Returns where it lies.
     fn shard(&self, name: &str, part: &[ClipRecord], before: usize) -> Result<PathBuf, Failure> {
-        let item = self.work.item(&self.key(part)?, name, |out| {
-            let bytes = shards::write(self.settings, &self.tensors(part, before)?)?;
+        let key = self.key(part)?;
+        let kept = Kept::of(self.work.checkpoints(), &key.fingerprint, part.len(), self.settings.clip_bytes());
+        let item = self.work.item(&key, name, |out| {
+            let bytes = shards::write(self.settings, &self.tensors(part, before, &kept)?)?;
             fs::write(out, bytes).map_err(|e| Failure::io("write", out, &e))?;
             Ok(json!({ "clips": part.len() }))
         })?;
+        kept.forget();
         self.work.progress(before + part.len(), self.clips, "clips");
         Ok(self.work.path(&item.file))
     }
@@ -166,13 +171,20 @@ impl Job<'_> {
     }
 
     /// The tensors of some clips, in their order.
-    fn tensors(&self, part: &[ClipRecord], before: usize) -> Result<Vec<Clip>, Failure> {
+    fn tensors(&self, part: &[ClipRecord], before: usize, kept: &Kept) -> Result<Vec<Clip>, Failure> {
         let progress = |done| self.work.progress(before + done, self.clips, "clips");
-        let made = side_by_side::map(part, self.work.cpu(), progress, |cpu: &mut Option<Cpu>, clip| {
+        let rows: Vec<_> = part.iter().enumerate().collect();
+        let made = side_by_side::map(&rows, self.work.cpu(), progress, |cpu: &mut Option<Cpu>, (row, clip)| {
+            if let Some(made) = kept.take(*row, &clip.id) {
+                return Ok(made);
+            }
             let cpu = cpu.get_or_insert_with(|| Cpu::new(1));
-            self.makers
-                .lend(cpu, |device| self.tensor(clip, device))
-                .map_err(|failure| Failure { message: format!("clip `{}`: {}", clip.id, failure.message), ..failure })
+            let made = self.makers.lend(cpu, |device| self.tensor(clip, device)).map_err(|failure| Failure {
+                message: format!("clip `{}`: {}", clip.id, failure.message),
+                ..failure
+            })?;
+            kept.keep(*row, &made);
+            Ok(made)
         });
         self.makers.tell();
         made

@@ -148,6 +148,7 @@ impl Bench {
             cpu: given.cpu.max(1),
             memory: Bytes(1 << 30),
             disk: None,
+            checkpoints: Some(self.path("checkpoints")),
         }
     }
 }

@@ -581,6 +581,67 @@ fn shards_are_cut_by_size_and_a_whole_one_is_not_made_again() {
 }
 
 #[test]
+fn an_attempt_that_died_within_a_shard_has_lost_one_clip_and_no_more() {
+    let bench = Bench::new();
+    let plays = [play("a", 1000, 2000), play("b", 3000, 4001), play("c", 5000, 6000)];
+    let clips = cut(&bench, &video(&bench), &plays, 1);
+    let file = |name: &str| bench.file(&clips, name);
+    let spoil = |name: &str| {
+        let whole = fs::read(file(name)).unwrap();
+        fs::set_permissions(file(name), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        fs::write(file(name), b"no video").unwrap();
+        whole
+    };
+    let inputs = || vec![("clips", vec![bench.input(&clips, &CELL)])];
+    let config = json!({ "clips": "clips", "size": [32, 18], "frames": 3 });
+    let run =
+        || bench.run("preprocess", Given { config: config.clone(), inputs: inputs(), cpu: 1, ..Given::default() });
+
+    let c = spoil("c.mp4");
+    let failure = run().failure.expect("the third clip is none");
+    assert!(failure.message.contains("clip `angle=FAR_LEFT,game=g1/c`"), "{failure}");
+    // Of the first two nothing is left but what the attempt before had made of them.
+    fs::write(file("c.mp4"), c).unwrap();
+    let (a, b) = (spoil("a.mp4"), spoil("b.mp4"));
+    let second = run();
+    assert_eq!(second.failure, None);
+    assert_eq!(fs::read_dir(bench.path("checkpoints")).unwrap().count(), 0, "the shard is whole");
+    let numbers = tensors_of(&bench, &second, "frames-00000.safetensors");
+
+    fs::write(file("a.mp4"), a).unwrap();
+    fs::write(file("b.mp4"), b).unwrap();
+    let whole = Bench::new();
+    let clips = cut(&whole, &video(&whole), &plays, 1);
+    assert!(tensors_of(&whole, &frames(&whole, &clips, &json!({})), "frames-00000.safetensors") == numbers);
+}
+
+#[test]
+fn what_was_kept_of_a_clip_and_is_damaged_is_made_again() {
+    let bench = Bench::new();
+    let clips = cut(&bench, &video(&bench), &[play("a", 1000, 2000), play("b", 3000, 4001)], 1);
+    let b = bench.file(&clips, "b.mp4");
+    let whole = fs::read(&b).unwrap();
+    fs::set_permissions(&b, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    fs::write(&b, b"no video").unwrap();
+    let inputs = || vec![("clips", vec![bench.input(&clips, &CELL)])];
+    let config = json!({ "clips": "clips", "size": [32, 18], "frames": 3 });
+    let run =
+        || bench.run("preprocess", Given { config: config.clone(), inputs: inputs(), cpu: 1, ..Given::default() });
+    assert!(run().failure.is_some());
+    fs::write(&b, whole).unwrap();
+
+    let shard = fs::read_dir(bench.path("checkpoints")).unwrap().next().unwrap().unwrap().path();
+    let mut kept = fs::read(shard.join("0")).unwrap();
+    *kept.last_mut().unwrap() ^= 1;
+    fs::write(shard.join("0"), &kept).unwrap();
+    fs::write(shard.join("1"), b"short").unwrap();
+    let numbers = tensors_of(&bench, &run(), "frames-00000.safetensors");
+    let other = Bench::new();
+    let clips = cut(&other, &video(&other), &[play("a", 1000, 2000), play("b", 3000, 4001)], 1);
+    assert!(tensors_of(&other, &frames(&other, &clips, &json!({})), "frames-00000.safetensors") == numbers);
+}
+
+#[test]
 fn the_manifest_says_what_the_numbers_are_and_a_preview_shows_them() {
     let bench = Bench::new();
     let clips = cut(&bench, &video(&bench), &[play("a", 1000, 2000)], 1);

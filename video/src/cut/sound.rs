@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ffmpeg_next::codec::{self, decoder, encoder, threading};
 use ffmpeg_next::format::{Sample, sample};
-use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, Rational, frame};
+use ffmpeg_next::{ChannelLayout, Dictionary, Error as AvError, Packet, Rational, frame};
 
 use crate::cut::ticks::{AudioTrack, Clock};
 use crate::error::VideoError;
@@ -16,6 +16,9 @@ use crate::time::Moment;
 
 /// Bits a second of each channel: AAC at which most people hear no difference.
 const BITS_A_CHANNEL: usize = 96_000;
+/// How FFmpeg's AAC looks for its quantisers. The other one, `twoloop`, is made for less than 64 kb/s a channel; a plain tone, of which
+/// it makes 13 to 28 dB at this rate, is like its source by 30 to 42 dB here.
+const CODER: &str = "fast";
 /// By how much, in milliseconds, sound may lie off its own times before silence is put in or sound is left out. Containers round the
 /// times of packets, and to mend that would be heard.
 const SLACK_MS: i64 = 10;
@@ -267,7 +270,9 @@ fn open_aac(rate: u32, channels: u16, layout: ChannelLayout) -> Result<encoder::
     encoder.set_time_base(Rational(1, rate));
     encoder.set_threading(threading::Config { count: 1, ..threading::Config::default() });
     encoder.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT);
-    encoder.open_as(codec)
+    let mut options = Dictionary::new();
+    options.set("aac_coder", CODER);
+    encoder.open_as_with(codec, options)
 }
 
 fn ticks_of(rate: u32) -> Rational {

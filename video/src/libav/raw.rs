@@ -99,6 +99,13 @@ pub(crate) fn reordered(stream: &Stream<'_>) -> usize {
     usize::try_from(delay).unwrap_or(0)
 }
 
+/// How many pictures a decoder keeps back at this moment before it shows one, since a later one may be shown earlier.
+pub(crate) fn held(decoder: &codec::decoder::Video) -> usize {
+    // SAFETY: an open decoder owns its context, which lives as long as the borrow; one integer is read.
+    let held = unsafe { (*decoder.as_ptr()).has_b_frames };
+    usize::try_from(held).unwrap_or(0)
+}
+
 /// The size of pictures a stream's index states, before anything is decoded: width, height.
 pub(crate) fn coded_size(stream: &Stream<'_>) -> (u32, u32) {
     // SAFETY: a stream of an open input always has codec parameters; two integers are read.
