@@ -114,12 +114,16 @@ impl Call {
     pub(crate) fn read(&self, text: &[u8]) -> Result<Map<String, Json>, Refusal> {
         let is_empty = text.iter().all(u8::is_ascii_whitespace);
         let json = if is_empty { Ok(Map::new().into()) } else { serde_json::from_slice::<Json>(text) };
-        let json = json.map_err(|error| Refusal::invalid(format!("Invalid JSON payload received. {error}")))?;
+        let mut json = json.map_err(|error| Refusal::invalid(format!("Invalid JSON payload received. {error}")))?;
         let takes_none = is_empty && !self.method.takes_body();
         let problems = if takes_none { Vec::new() } else { self.document.check_body(&self.method, &json) };
+        if !problems.is_empty() {
+            return Err(Refusal::of(problems));
+        }
+        self.document.name_enums(&self.method, &mut json);
         match json {
-            Json::Object(fields) if problems.is_empty() => Ok(fields),
-            _ => Err(Refusal::of(problems)),
+            Json::Object(fields) => Ok(fields),
+            _ => Err(Refusal::invalid("Invalid JSON payload received. It is no object.")),
         }
     }
 }

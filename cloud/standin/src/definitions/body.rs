@@ -41,7 +41,7 @@ impl<'a> Check<'a> {
     }
 
     fn value(&mut self, at: &str, schema: &'a Json, value: &Json) {
-        let schema = self.followed(schema);
+        let schema = self.document.followed(schema);
         if schema["type"] == "any" {
             return;
         }
@@ -56,12 +56,6 @@ impl<'a> Check<'a> {
             }
             _ => {}
         }
-    }
-
-    /// The schema that a schema refers to, if it does.
-    fn followed(&self, schema: &'a Json) -> &'a Json {
-        let referred = schema["$ref"].as_str().and_then(|name| self.document.schemas.get(name));
-        referred.unwrap_or(schema)
     }
 
     fn object(&mut self, at: &str, schema: &'a Json, fields: &Map<String, Json>) {

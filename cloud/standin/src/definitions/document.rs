@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+/// Where a schema of an enum keeps the numbers of its names. The definitions have nothing of that name.
+pub(super) const NUMBERS: &str = "numbers";
+
 /// A service as Google publishes it.
 pub(crate) struct Document {
     methods: Vec<Arc<Method>>,
@@ -45,12 +48,20 @@ pub(crate) struct Place {
 }
 
 impl Document {
-    pub(super) fn read(text: &[u8]) -> io::Result<Self> {
+    /// `numbers`: the names of enums with their numbers, by schema and field.
+    pub(super) fn read(text: &[u8], numbers: &Json) -> io::Result<Self> {
         let mut document: Json = serde_json::from_slice(text)?;
         let mut methods = Vec::new();
         gather(&document, &document, &mut methods)?;
-        let schemas = std::mem::take(object(&mut document, "schemas"));
+        let mut schemas = std::mem::take(object(&mut document, "schemas"));
+        number(&mut schemas, numbers);
         Ok(Self { methods, schemas })
+    }
+
+    /// The schema that a schema refers to, if it does.
+    pub(super) fn followed<'a>(&'a self, schema: &'a Json) -> &'a Json {
+        let referred = schema["$ref"].as_str().and_then(|name| self.schemas.get(name));
+        referred.unwrap_or(schema)
     }
 
     /// What a request asks for, by its verb and the path of its address as it was sent.
@@ -61,6 +72,18 @@ impl Document {
             let found = plain.or_else(|| method.uploads.iter().find_map(|at| Some((at.matched(path)?, true))));
             found.map(|(names, is_upload)| Place { method: method.clone(), names, is_upload })
         })
+    }
+}
+
+/// Writes the numbers of enums into the fields that hold one: the field itself, or each item of it.
+fn number(schemas: &mut Map<String, Json>, numbers: &Json) {
+    for (schema, fields) in numbers.as_object().into_iter().flatten() {
+        for (field, values) in fields.as_object().into_iter().flatten() {
+            let field = schemas.get_mut(schema).and_then(|schema| schema["properties"].get_mut(field));
+            let Some(field) = field else { continue };
+            let holder = if field["type"] == "array" { &mut field["items"] } else { field };
+            holder[NUMBERS] = values.clone();
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod body;
 mod document;
+mod names;
 mod query;
 mod value;
 
 pub(crate) use document::{Document, Method, Place};
 
+use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
@@ -64,14 +66,64 @@ impl Definitions {
 
     /// The definition of a service, such as `storage.v1`.
     pub(crate) fn document(&self, service: &str) -> Result<Document, DefinitionsError> {
-        let at = self.folder.join(format!("{service}.json"));
-        let read = fs::read(&at).and_then(|text| Document::read(&text));
-        read.map_err(|source| DefinitionsError::NotRead { at, source })
+        let numbers = self.read(&format!("{service}.numbers.json"), |text| Ok(serde_json::from_slice(text)?));
+        // Of some services no enum has to be numbered.
+        let numbers = match numbers {
+            Err(DefinitionsError::NotRead { source, .. }) if source.kind() == io::ErrorKind::NotFound => Json::Null,
+            numbers => numbers?,
+        };
+        self.read(&format!("{service}.json"), |text| Document::read(text, &numbers))
+    }
+
+    fn read<T>(&self, name: &str, read: impl Fn(&[u8]) -> io::Result<T>) -> Result<T, DefinitionsError> {
+        let at = self.folder.join(name);
+        let done = fs::read(&at).and_then(|text| read(&text));
+        done.map_err(|source| DefinitionsError::NotRead { at, source })
     }
 }
 
 impl Problem {
     fn new(field: impl Into<String>, says: impl Into<String>) -> Self {
         Self { field: field.into(), says: says.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document::NUMBERS;
+    use super::*;
+
+    /// Every field of an enum of a service, with its schema: the field's own, or that of its items.
+    fn enums(document: &Document) -> Vec<(String, &Json)> {
+        let fields = document.schemas.iter().flat_map(|(schema, described)| {
+            let fields = described["properties"].as_object().into_iter().flatten();
+            fields.map(move |(field, described)| (format!("{schema}.{field}"), described))
+        });
+        let held = fields.map(|(at, field)| (at, if field["type"] == "array" { &field["items"] } else { field }));
+        held.filter(|(_, schema)| schema["enum"].is_array()).collect()
+    }
+
+    /// The two sources were made apart: one is the definitions, the other Google's types.
+    #[test]
+    fn the_numbers_are_numbers_of_names_that_the_definitions_have() {
+        let definitions = Definitions::fetched().unwrap();
+        for service in ["run.v2", "aiplatform.v1"] {
+            let document = definitions.document(service).unwrap();
+            let enums = enums(&document);
+            let numbered: Vec<_> = enums.iter().filter(|(_, schema)| schema[NUMBERS].is_object()).collect();
+            for (at, schema) in &numbered {
+                let known = schema["enum"].as_array().unwrap();
+                let numbers = schema[NUMBERS].as_object().unwrap();
+                let unknown: Vec<_> = numbers.keys().filter(|name| !known.contains(&(**name).clone().into())).collect();
+                assert!(unknown.is_empty(), "{service} {at}: {unknown:?}");
+            }
+            for wanted in
+                ["TaskTemplate.executionEnvironment", "Job.launchStage", "CustomJob.state", "Scheduling.strategy"]
+            {
+                let is_wanted = |at: &str| at.ends_with(&format!("2{wanted}")) || at.ends_with(&format!("V1{wanted}"));
+                let is_known = enums.iter().any(|(at, _)| is_wanted(at));
+                assert_eq!(numbered.iter().any(|(at, _)| is_wanted(at)), is_known, "{service} {wanted}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A value of a parameter or of a field, against its type -> what is wrong with it.
 
+use super::document::NUMBERS;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use regex::Regex;
@@ -26,7 +27,7 @@ pub(super) fn wrong(schema: &Json, value: &Json) -> Option<String> {
             wrong_text(schema, &number.to_string())
         }
         // Clients may send enums by number.
-        ("string", Json::Number(number)) if schema["enum"].is_array() => wrong_number_of_enum(schema, number.as_u64()),
+        ("string", Json::Number(number)) if schema["enum"].is_array() => wrong_number_of_enum(schema, number.as_i64()),
         ("integer", Json::Number(number)) => wrong_integer(format, number.as_i64()),
         ("number", Json::Number(_)) => None,
         ("number", Json::String(text)) if matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") => None,
@@ -67,12 +68,20 @@ fn wrong_text(schema: &Json, text: &str) -> Option<String> {
     (!is_known).then(|| format!("Invalid value, {text:?}: it is none of {}", names(schema)))
 }
 
-/// Definitions name the values of an enum and do not number them: that a number is one of so many is all that can be told.
-fn wrong_number_of_enum(schema: &Json, number: Option<u64>) -> Option<String> {
-    let count = schema["enum"].as_array().map_or(0, Vec::len) as u64;
-    number
-        .is_none_or(|number| number >= count)
-        .then(|| format!("Invalid value, it is the number of none of {}", names(schema)))
+/// Definitions name the values of an enum and do not number them; the numbers are those of Google's types.
+fn wrong_number_of_enum(schema: &Json, number: Option<i64>) -> Option<String> {
+    let is_numbered = schema[NUMBERS].is_object();
+    match number {
+        _ if !is_numbered => Some(format!("Invalid value, a number: only the names are known here: {}", names(schema))),
+        Some(number) if name_of(schema, number).is_some() => None,
+        _ => Some(format!("Invalid value, it is the number of none of {}", names(schema))),
+    }
+}
+
+/// The name that a number stands for in an enum.
+pub(super) fn name_of(schema: &Json, number: i64) -> Option<&str> {
+    let numbers = schema[NUMBERS].as_object()?;
+    numbers.iter().find(|(_, known)| **known == number).map(|(name, _)| name.as_str())
 }
 
 fn names(schema: &Json) -> String {

@@ -214,6 +214,22 @@ fn what_the_definitions_of_jobs_do_not_allow_is_refused_by_name() {
     assert_eq!(bench.json("POST", &format!("/v2/{JOB}:run"), "{}").code, 404);
 }
 
+/// Source of the numbers: `LaunchStage` and `ExecutionEnvironment` of Google's types, as its client for Rust sends them.
+#[test]
+fn an_enum_may_come_by_number_and_is_told_by_name() {
+    let bench = Bench::new();
+    let mut made = job("true");
+    made["launchStage"] = 4.into();
+    made["template"]["template"]["executionEnvironment"] = 2.into();
+    assert_eq!(create(&bench, &made).code, 200);
+    let told = bench.get(&format!("/v2/{JOB}")).read_json();
+    let environment = &told["template"]["template"]["executionEnvironment"];
+    assert_eq!((&told["launchStage"], environment), (&"GA".into(), &"EXECUTION_ENVIRONMENT_GEN2".into()));
+    made["template"]["template"]["executionEnvironment"] = 3.into();
+    let (code, told) = (create(&bench, &made).code, create(&bench, &made).read_json());
+    assert_eq!((code, &told["error"]["status"]), (400, &"INVALID_ARGUMENT".into()), "there are two: {told}");
+}
+
 #[test]
 fn jobs_and_executions_are_listed_in_pages_and_perhaps_late() {
     let bench = Bench::new();
