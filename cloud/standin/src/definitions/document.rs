@@ -5,10 +5,13 @@ use regex::Regex;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where a schema of an enum keeps the numbers of its names. The definitions have nothing of that name.
 pub(super) const NUMBERS: &str = "numbers";
+
+/// A part of a path, in the patterns of the definitions.
+const ANY: &str = "[^/]+";
 
 /// A service as Google publishes it.
 pub(crate) struct Document {
@@ -34,8 +37,12 @@ pub(crate) struct Method {
 
 /// The form of an address, and the names of what varies in it.
 struct Address {
-    form: Regex,
+    form: String,
+    /// Made when it is first needed: a service has hundreds of addresses, and a stand-in is asked at few.
+    compiled: OnceLock<Regex>,
     names: Vec<String>,
+    /// What every path of the form contains.
+    words: Vec<String>,
 }
 
 /// Where a request leads.
@@ -52,7 +59,7 @@ impl Document {
     pub(super) fn read(text: &[u8], numbers: &Json) -> io::Result<Self> {
         let mut document: Json = serde_json::from_slice(text)?;
         let mut methods = Vec::new();
-        gather(&document, &document, &mut methods)?;
+        gather(&document, &document, &mut methods);
         let mut schemas = std::mem::take(object(&mut document, "schemas"));
         number(&mut schemas, numbers);
         Ok(Self { methods, schemas })
@@ -96,11 +103,9 @@ fn object<'a>(json: &'a mut Json, key: &str) -> &'a mut Map<String, Json> {
 }
 
 /// The methods of a resource, and of those in it.
-fn gather(document: &Json, resource: &Json, methods: &mut Vec<Arc<Method>>) -> io::Result<()> {
-    for method in entries(resource, "methods") {
-        methods.push(Arc::new(Method::read(document, method)?));
-    }
-    entries(resource, "resources").try_for_each(|inner| gather(document, inner, methods))
+fn gather(document: &Json, resource: &Json, methods: &mut Vec<Arc<Method>>) {
+    methods.extend(entries(resource, "methods").map(|method| Arc::new(Method::read(document, method))));
+    entries(resource, "resources").for_each(|inner| gather(document, inner, methods));
 }
 
 fn entries<'a>(json: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
@@ -108,23 +113,23 @@ fn entries<'a>(json: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
 }
 
 impl Method {
-    fn read(document: &Json, method: &Json) -> io::Result<Self> {
+    fn read(document: &Json, method: &Json) -> Self {
         let mut parameters = document["parameters"].as_object().cloned().unwrap_or_default();
         parameters.extend(method["parameters"].as_object().cloned().unwrap_or_default());
         let path = format!("/{}{}", text(document, "servicePath"), text(method, "path"));
-        let address = Address::read(&path, &parameters)?;
+        let address = Address::read(&path, &parameters);
         let uploads = entries(&method["mediaUpload"], "protocols");
-        let uploads: io::Result<_> = uploads.map(|way| Address::read(text(way, "path"), &parameters)).collect();
+        let uploads = uploads.map(|way| Address::read(text(way, "path"), &parameters)).collect();
         let schema = |of: &str| method[of]["$ref"].as_str().map(str::to_owned);
-        Ok(Self {
+        Self {
             id: text(method, "id").to_owned(),
             verb: text(method, "httpMethod").to_owned(),
             address,
-            uploads: uploads?,
+            uploads,
             parameters,
             body: schema("request"),
             answer: schema("response"),
-        })
+        }
     }
 
     /// Whether there is JSON to send with it.
@@ -144,31 +149,55 @@ fn text<'a>(json: &'a Json, key: &str) -> &'a str {
 
 impl Address {
     /// Reads `/storage/v1/b/{bucket}/o`, or `/v2/{+name}:run` where the parameter has a pattern of its own.
-    fn read(path: &str, parameters: &Map<String, Json>) -> io::Result<Self> {
-        let (mut form, mut names) = ("^".to_owned(), Vec::new());
+    fn read(path: &str, parameters: &Map<String, Json>) -> Self {
+        let (mut form, mut names, mut words) = ("^".to_owned(), Vec::new(), Vec::new());
         for (number, part) in path.split('{').enumerate() {
             let (name, rest) = if number == 0 { ("", part) } else { part.split_once('}').unwrap_or((part, "")) };
             if number > 0 {
                 let pattern = match name.strip_prefix('+') {
                     Some(name) => parameters.get(name).map_or("", |parameter| text(parameter, "pattern")),
-                    None => "[^/]+",
+                    None => ANY,
                 };
                 let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
                 form += &format!("({})", if pattern.is_empty() { ".+" } else { pattern });
                 names.push(name.trim_start_matches('+').to_owned());
+                words.extend(pattern.split(ANY).filter(|word| *word == regex::escape(word)).map(str::to_owned));
             }
             form += &regex::escape(rest);
+            words.push(rest.to_owned());
         }
-        let form = Regex::new(&(form + "$")).map_err(io::Error::other)?;
-        Ok(Self { form, names })
+        Self { form: form + "$", compiled: OnceLock::new(), names, words }
     }
 
     fn matched(&self, path: &str) -> Option<BTreeMap<String, String>> {
-        let found = self.form.captures(path)?;
+        if !self.words.iter().all(|word| path.contains(word.as_str())) {
+            return None;
+        }
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.form).expect("a test compiles every one"));
+        let found = compiled.captures(path)?;
         let values = found.iter().skip(1).map(|value| {
             let value = value.map_or("", |value| value.as_str());
             percent_decode_str(value).decode_utf8().ok().map(|value| value.into_owned())
         });
         self.names.iter().cloned().zip(values).map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::definitions::Definitions;
+    use regex::Regex;
+
+    #[test]
+    fn every_address_of_every_service_has_a_form_that_can_be_asked() {
+        let definitions = Definitions::fetched().unwrap();
+        for service in ["storage.v1", "run.v2", "aiplatform.v1", "secretmanager.v1"] {
+            let document = definitions.document(service).unwrap();
+            for method in &document.methods {
+                let addresses = std::iter::once(&method.address).chain(&method.uploads);
+                addresses
+                    .for_each(|address| assert!(Regex::new(&address.form).is_ok(), "{}: {}", method.id, address.form));
+            }
+        }
     }
 }
