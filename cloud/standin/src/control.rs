@@ -19,7 +19,7 @@ pub(crate) async fn answer(cloud: &Cloud, path: &str, request: Request<Incoming>
         ("PUT", "lists-missed") => cloud.list_late(read(&body)?),
         ("PUT", "images") => {
             for (image, words) in read::<BTreeMap<String, Vec<String>>>(&body)? {
-                cloud.jobs.image(&image, &words.iter().map(String::as_str).collect::<Vec<_>>());
+                cloud.machine.image(&image, &words.iter().map(String::as_str).collect::<Vec<_>>());
             }
         }
         ("GET", "asked") => {

@@ -9,8 +9,13 @@ mod definitions;
 mod mischief;
 
 mod call;
+mod pages;
 mod route;
 mod tokens;
+
+mod process;
+
+mod machine;
 
 mod secrets;
 

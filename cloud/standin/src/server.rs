@@ -5,6 +5,7 @@ use crate::call::{Arriving, Call};
 use crate::control;
 use crate::definitions::{Definitions, DefinitionsError, Place};
 use crate::jobs::Jobs;
+use crate::machine::Machine;
 use crate::mischief::{Asked, Fault, Mischief};
 use crate::route::Service;
 use crate::secrets::Secrets;
@@ -37,6 +38,7 @@ pub struct Standin {
 pub(crate) struct Cloud {
     pub(crate) address: String,
     pub(crate) mischief: Mischief,
+    pub(crate) machine: Machine,
     pub(crate) storage: Storage,
     pub(crate) jobs: Jobs,
     tokens: Tokens,
@@ -95,12 +97,12 @@ impl Standin {
 
     /// From now on containers of this image begin with this program.
     pub fn image(&self, image: &str, entry_point: &[&str]) {
-        self.cloud.jobs.image(image, entry_point);
+        self.cloud.machine.image(image, entry_point);
     }
 
     /// From now on a process of a job has so long between the first signal and the last; ten seconds else.
     pub fn grace(&self, grace: Duration) {
-        self.cloud.jobs.grace(grace);
+        self.cloud.machine.say_grace(grace);
     }
 
     /// What the tasks of an execution have printed, by its whole name.
@@ -171,8 +173,8 @@ impl Drop for Standin {
 
 impl Cloud {
     fn new(definitions: &Definitions, address: String) -> Result<Self, StandinError> {
-        let (storage, secrets) = (Storage::new()?, Secrets::default());
-        let jobs = Jobs::new(secrets.clone())?;
+        let (machine, storage, secrets) = (Machine::new()?, Storage::new()?, Secrets::default());
+        let jobs = Jobs::new(machine.clone(), secrets.clone());
         let service = |name: &str, manner, methods| -> Result<Service, StandinError> {
             Ok(Service { document: Arc::new(definitions.document(name)?), manner, methods })
         };
@@ -182,7 +184,7 @@ impl Cloud {
             service("secretmanager.v1", Manner::Status, secrets.methods())?,
         ];
         let (mischief, tokens) = (Mischief::default(), Tokens::default());
-        Ok(Self { address, mischief, storage, jobs, tokens, services })
+        Ok(Self { address, mischief, machine, storage, jobs, tokens, services })
     }
 }
 

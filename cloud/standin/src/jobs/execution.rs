@@ -1,11 +1,12 @@
 //! One execution of a job: its tasks side by side, what has become of them, and how that is told.
 
-use super::process::{End, Process};
+use super::container::process;
 use super::state::{Jobs, State, typed};
 use crate::answer::Refusal;
+use crate::process::End;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,6 +43,13 @@ struct Progress {
     ended: Option<Timestamp>,
     /// Why the first task that failed did.
     why: Option<String>,
+}
+
+/// What became of a task.
+enum Fate {
+    Succeeded,
+    Failed(String),
+    Cancelled,
 }
 
 /// What a run changes of its job.
@@ -145,10 +153,10 @@ impl Execution {
 
     async fn task(&self, jobs: &Jobs, index: u64) {
         let retries = self.template["maxRetries"].as_u64().unwrap_or(RETRIES);
-        let mut end = End::Cancelled;
+        let mut end = Fate::Cancelled;
         for attempt in 0..=retries {
             if *self.stop.borrow() {
-                end = End::Cancelled;
+                end = Fate::Cancelled;
                 break;
             }
             self.progress().running += 1;
@@ -156,22 +164,22 @@ impl Execution {
             let mut progress = self.progress();
             progress.running -= 1;
             progress.retried += u64::from(attempt == 1);
-            if !matches!(end, End::Failed(_)) {
+            if !matches!(end, Fate::Failed(_)) {
                 break;
             }
         }
         let mut progress = self.progress();
         match end {
-            End::Succeeded => progress.succeeded += 1,
-            End::Cancelled => progress.cancelled += 1,
-            End::Failed(why) => {
+            Fate::Succeeded => progress.succeeded += 1,
+            Fate::Cancelled => progress.cancelled += 1,
+            Fate::Failed(why) => {
                 progress.failed += 1;
                 progress.why.get_or_insert(why);
             }
         }
     }
 
-    async fn attempt(&self, jobs: &Jobs, index: u64, attempt: u64) -> End {
+    async fn attempt(&self, jobs: &Jobs, index: u64, attempt: u64) -> Fate {
         let id = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         let ours = [
             ("CLOUD_RUN_JOB", id(&self.job)),
@@ -180,20 +188,38 @@ impl Execution {
             ("CLOUD_RUN_TASK_ATTEMPT", attempt.to_string()),
             ("CLOUD_RUN_TASK_COUNT", self.tasks.to_string()),
         ];
+        let log = jobs.machine().log(&self.log(index));
+        let process = process(jobs, &self.job, &self.template["containers"][0], &ours);
+        let begun = process
+            .and_then(|process| process.begin(&log).map_err(|error| format!("the container did not start: {error}")));
         let timeout = self.template["timeout"].as_str().and_then(seconds).unwrap_or(TIMEOUT);
-        let log = self.log(jobs.folder(), index);
-        match Process::of(jobs, &self.job, &self.template["containers"][0], &ours) {
-            Ok(process) => process.run(&log, timeout, self.stop.subscribe()).await,
-            Err(why) => End::Failed(why),
+        let (mut stop, mut took_too_long) = (self.stop.subscribe(), false);
+        let stopped = async {
+            tokio::select! {
+                () = tokio::time::sleep(timeout) => took_too_long = true,
+                _ = stop.wait_for(|stopped| *stopped) => {}
+            }
+        };
+        let end = match begun {
+            Ok(running) => running.end(stopped).await,
+            Err(why) => return Fate::Failed(why),
+        };
+        match end {
+            End::Exited(status) if status.success() => Fate::Succeeded,
+            End::Exited(status) => Fate::Failed(in_words(status)),
+            End::Stopped if took_too_long => Fate::Failed(format!("it took longer than {timeout:?}")),
+            End::Stopped => Fate::Cancelled,
+            End::Lost(error) => Fate::Failed(error.to_string()),
         }
     }
 
-    fn log(&self, folder: &Path, index: u64) -> PathBuf {
-        folder.join(format!("{}-{index}.log", self.number))
+    /// What its tasks print to, in order.
+    pub(super) fn logs(&self) -> Vec<String> {
+        (0..self.tasks).map(|index| self.log(index)).collect()
     }
 
-    pub(super) fn logs(&self, folder: &Path) -> Vec<PathBuf> {
-        (0..self.tasks).map(|index| self.log(folder, index)).collect()
+    fn log(&self, index: u64) -> String {
+        format!("run-{}-{index}", self.number)
     }
 
     /// Ends its tasks, as a container's are ended.
@@ -308,6 +334,13 @@ impl Progress {
             condition["executionReason"] = reason.into();
         }
         condition
+    }
+}
+
+fn in_words(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("The container exited with an error, code {code}."),
+        None => format!("The container was ended: {status}."),
     }
 }
 

@@ -4,8 +4,9 @@ use super::execution::{Execution, Overrides};
 use super::state::{Jobs, State};
 use crate::answer::{Body, Refusal, told};
 use crate::call::Call;
+use crate::pages::page;
 use hyper::Response;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 type Answer = Result<Response<Body>, Refusal>;
@@ -16,9 +17,6 @@ const KEPT: [&str; 8] =
 
 /// How many letters a job's name and the token of its execution may have together. Source: the definition of the token.
 const MOST: usize = 63;
-
-/// How many there are on a page, if nothing else is asked for.
-const PAGE: usize = 100;
 
 pub(super) async fn create(jobs: Jobs, mut call: Call) -> Answer {
     let said = call.json().await?;
@@ -94,26 +92,7 @@ pub(super) async fn list(jobs: Jobs, call: Call) -> Answer {
         job.misses = job.misses.saturating_sub(1);
     }
     let all: Result<Vec<Json>, Refusal> = names.iter().map(|name| state.resource(name)).collect();
-    paged(&call, "jobs", all?)
-}
-
-/// A page of a list, told by how many come before it.
-fn paged(call: &Call, field: &str, all: Vec<Json>) -> Answer {
-    let from: usize = match call.asks("pageToken") {
-        None | Some("") => 0,
-        Some(token) => token.parse().map_err(|_| Refusal::invalid("Invalid page token."))?,
-    };
-    let size = call.number("pageSize").and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
-    let page: Vec<Json> = all.iter().skip(from).take(size.unwrap_or(PAGE)).cloned().collect();
-    let end = from + page.len();
-    let mut answer = Map::new();
-    if end < all.len() {
-        answer.insert("nextPageToken".to_owned(), end.to_string().into());
-    }
-    if !page.is_empty() {
-        answer.insert(field.to_owned(), page.into());
-    }
-    Ok(told(&answer.into()))
+    page(&call, "jobs", &all?)
 }
 
 pub(super) async fn delete(jobs: Jobs, call: Call) -> Answer {
@@ -173,7 +152,7 @@ pub(super) async fn list_executions(jobs: Jobs, call: Call) -> Answer {
         state.job(job)?;
     }
     let found = state.executions.iter().rev().filter(|one| is_wanted(one) && one.is_listed());
-    paged(&call, "executions", found.map(|one| one.resource()).collect())
+    page(&call, "executions", &found.map(|one| one.resource()).collect::<Vec<_>>())
 }
 
 pub(super) async fn cancel(jobs: Jobs, mut call: Call) -> Answer {

@@ -1,9 +1,9 @@
 //! Cloud Run jobs: what they can be asked -> what is done. Tasks run as processes of this machine, with the environment and the
 //! signals that a container gets.
 
+mod container;
 mod execution;
 mod methods;
-mod process;
 mod state;
 
 pub(crate) use state::Jobs;

@@ -2,25 +2,19 @@
 
 use super::execution::Execution;
 use crate::answer::Refusal;
+use crate::machine::Machine;
 use crate::secrets::Secrets;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use std::{fs, io};
-use tempfile::TempDir;
-
-/// How long a process has between the first signal and the last. Source: Cloud Run's container runtime contract.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Cloud Run's jobs.
 #[derive(Clone)]
 pub(crate) struct Jobs(Arc<Shared>);
 
 struct Shared {
-    folder: TempDir,
+    machine: Machine,
     secrets: Secrets,
     state: Mutex<State>,
 }
@@ -31,10 +25,7 @@ pub(super) struct State {
     /// In the order in which they began.
     pub(super) executions: Vec<Arc<Execution>>,
     operations: BTreeMap<String, Operation>,
-    /// What an image has for an entry point.
-    images: BTreeMap<String, Vec<String>>,
     number: u64,
-    grace: Duration,
     lists_missed: u64,
 }
 
@@ -58,41 +49,27 @@ enum Operation {
 }
 
 impl Jobs {
-    pub(crate) fn new(secrets: Secrets) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("standin-jobs-").tempdir()?;
+    pub(crate) fn new(machine: Machine, secrets: Secrets) -> Self {
         let state = State {
             jobs: BTreeMap::new(),
             executions: Vec::new(),
             operations: BTreeMap::new(),
-            images: BTreeMap::new(),
             number: 0,
-            grace: GRACE,
             lists_missed: 0,
         };
-        Ok(Self(Arc::new(Shared { folder, secrets, state: Mutex::new(state) })))
+        Self(Arc::new(Shared { machine, secrets, state: Mutex::new(state) }))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        self.0.folder.path()
+    pub(super) fn machine(&self) -> &Machine {
+        &self.0.machine
     }
 
     pub(super) fn secrets(&self) -> &Secrets {
         &self.0.secrets
-    }
-
-    /// From now on containers of this image begin with this program.
-    pub(crate) fn image(&self, image: &str, entry_point: &[&str]) {
-        let words = entry_point.iter().map(|word| (*word).to_owned()).collect();
-        self.state().images.insert(image.to_owned(), words);
-    }
-
-    /// From now on a process has so long between the first signal and the last.
-    pub(crate) fn grace(&self, grace: Duration) {
-        self.state().grace = grace;
     }
 
     /// From now on a job that is made misses so many lists, and so does an execution.
@@ -103,8 +80,7 @@ impl Jobs {
     /// What the tasks of an execution have printed, by its whole name.
     pub(crate) fn printed(&self, execution: &str) -> String {
         let found = self.state().executions.iter().find(|one| one.name == execution).cloned();
-        let logs = found.map(|execution| execution.logs(self.folder())).unwrap_or_default();
-        logs.iter().map(|log| fs::read_to_string(log).unwrap_or_default()).collect()
+        self.machine().printed(&found.map(|execution| execution.logs()).unwrap_or_default())
     }
 }
 
@@ -117,14 +93,6 @@ impl State {
 
     pub(super) fn misses(&self) -> u64 {
         self.lists_missed
-    }
-
-    pub(super) fn grace_of_processes(&self) -> Duration {
-        self.grace
-    }
-
-    pub(super) fn entry_point(&self, image: &str) -> Option<Vec<String>> {
-        self.images.get(image).cloned()
     }
 
     pub(super) fn job(&self, name: &str) -> Result<&Job, Refusal> {
