@@ -26,6 +26,8 @@ const PIECE: u64 = 256 << 10;
 pub(crate) struct Refusal {
     pub(crate) code: u16,
     message: String,
+    /// Where the code has more than one.
+    status: Option<&'static str>,
     problems: Vec<Problem>,
     /// Headers that belong to it.
     headers: Vec<(HeaderName, String)>,
@@ -42,11 +44,16 @@ pub(crate) enum Manner {
 
 impl Refusal {
     pub(crate) fn new(code: u16, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), problems: Vec::new(), headers: Vec::new() }
+        Self { code, message: message.into(), status: None, problems: Vec::new(), headers: Vec::new() }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, message)
+    }
+
+    /// What is asked is right, and what it is asked of is not in the state for it.
+    pub(crate) fn precondition(message: impl Into<String>) -> Self {
+        Self { status: Some("FAILED_PRECONDITION"), ..Self::invalid(message) }
     }
 
     /// What the definitions know and the stand-in does not do. Google does it, so this is not one of Google's answers.
@@ -90,7 +97,7 @@ impl Refusal {
                 }
             }
             Manner::Status => {
-                error["status"] = self.status().into();
+                error["status"] = self.status.unwrap_or_else(|| self.status_of_code()).into();
                 if !self.problems.is_empty() {
                     let violations = self.problems.iter().map(|p| json!({ "field": p.field, "description": p.says }));
                     error["details"] = json!([{
@@ -124,7 +131,7 @@ impl Refusal {
     }
 
     /// Source: google.rpc.Code, which gives the HTTP status of each.
-    fn status(&self) -> &'static str {
+    fn status_of_code(&self) -> &'static str {
         match self.code {
             400 => "INVALID_ARGUMENT",
             401 => "UNAUTHENTICATED",

@@ -22,12 +22,22 @@ pub(crate) async fn answer(cloud: &Cloud, path: &str, request: Request<Incoming>
                 cloud.machine.image(&image, &words.iter().map(String::as_str).collect::<Vec<_>>());
             }
         }
+        ("PUT", "quota") => cloud.vertex.say_quota(read(&body)?),
+        ("PUT", "stock-outs") => cloud.vertex.stock_out(read(&body)?),
+        ("PUT", "preempted") => {
+            if !cloud.vertex.preempt(&read::<String>(&body)?) {
+                return Err(Refusal::new(404, "no custom job of that name runs"));
+            }
+        }
         ("GET", "asked") => {
             let asked = cloud.mischief.asked();
             let asked: Vec<Json> = asked.iter().map(|a| json!({ "method": a.method, "about": a.about })).collect();
             return Ok(told(&asked.into()));
         }
-        _ => return Err(Refusal::new(404, "there are PUT faults, lists-missed and images, and GET asked")),
+        _ => {
+            let says = "there are PUT faults, lists-missed, images, quota, stock-outs and preempted, and GET asked";
+            return Err(Refusal::new(404, says));
+        }
     }
     Ok(told(&json!({})))
 }

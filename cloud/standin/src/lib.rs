@@ -21,6 +21,7 @@ mod secrets;
 
 mod jobs;
 mod storage;
+mod vertex;
 
 mod control;
 mod server;

@@ -11,6 +11,7 @@ use crate::route::Service;
 use crate::secrets::Secrets;
 use crate::storage::Storage;
 use crate::tokens::Tokens;
+use crate::vertex::Vertex;
 use futures::stream::{self, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
@@ -41,6 +42,7 @@ pub(crate) struct Cloud {
     pub(crate) machine: Machine,
     pub(crate) storage: Storage,
     pub(crate) jobs: Jobs,
+    pub(crate) vertex: Vertex,
     tokens: Tokens,
     services: Vec<Service>,
 }
@@ -100,14 +102,29 @@ impl Standin {
         self.cloud.machine.image(image, entry_point);
     }
 
-    /// From now on a process of a job has so long between the first signal and the last; ten seconds else.
+    /// From now on a process of a job has so long between the first signal and the last; as long as the service gives else.
     pub fn grace(&self, grace: Duration) {
         self.cloud.machine.say_grace(grace);
     }
 
-    /// What the tasks of an execution have printed, by its whole name.
-    pub fn printed(&self, execution: &str) -> String {
-        self.cloud.jobs.printed(execution)
+    /// What the tasks of an execution, or the replicas of a custom job, have printed, by its whole name.
+    pub fn printed(&self, name: &str) -> String {
+        if name.contains("/customJobs/") { self.cloud.vertex.printed(name) } else { self.cloud.jobs.printed(name) }
+    }
+
+    /// Takes the machines of a custom job away, by its whole name. Returns whether it ran.
+    pub fn preempt(&self, job: &str) -> bool {
+        self.cloud.vertex.preempt(job)
+    }
+
+    /// The next machines that a custom job wants are not there, so many times.
+    pub fn stock_out(&self, times: u64) {
+        self.cloud.vertex.stock_out(times);
+    }
+
+    /// From now on there is quota for jobs of Vertex AI, or none: then they stay queued.
+    pub fn quota(&self, is_there: bool) {
+        self.cloud.vertex.say_quota(is_there);
     }
 
     /// From now on nobody is served without a token.
@@ -175,16 +192,18 @@ impl Cloud {
     fn new(definitions: &Definitions, address: String) -> Result<Self, StandinError> {
         let (machine, storage, secrets) = (Machine::new()?, Storage::new()?, Secrets::default());
         let jobs = Jobs::new(machine.clone(), secrets.clone());
+        let vertex = Vertex::new(machine.clone());
         let service = |name: &str, manner, methods| -> Result<Service, StandinError> {
             Ok(Service { document: Arc::new(definitions.document(name)?), manner, methods })
         };
         let services = vec![
             service("storage.v1", Manner::Reasons, storage.methods())?,
             service("run.v2", Manner::Status, jobs.methods())?,
+            service("aiplatform.v1", Manner::Status, vertex.methods())?,
             service("secretmanager.v1", Manner::Status, secrets.methods())?,
         ];
         let (mischief, tokens) = (Mischief::default(), Tokens::default());
-        Ok(Self { address, mischief, machine, storage, jobs, tokens, services })
+        Ok(Self { address, mischief, machine, storage, jobs, vertex, tokens, services })
     }
 }
 
@@ -192,6 +211,7 @@ impl Cloud {
     pub(crate) fn list_late(&self, lists: u64) {
         self.storage.list_late(lists);
         self.jobs.list_late(lists);
+        self.vertex.list_late(lists);
     }
 }
 

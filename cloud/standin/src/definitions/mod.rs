@@ -83,7 +83,7 @@ impl Definitions {
 }
 
 impl Problem {
-    fn new(field: impl Into<String>, says: impl Into<String>) -> Self {
+    pub(crate) fn new(field: impl Into<String>, says: impl Into<String>) -> Self {
         Self { field: field.into(), says: says.into() }
     }
 }

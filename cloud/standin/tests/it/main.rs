@@ -1,6 +1,7 @@
 //! The stand-in over the wire, by a client that knows nothing of it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+mod custom_jobs;
 mod faults;
 mod jobs;
 mod lists;

@@ -1,0 +1,35 @@
+//! Vertex AI: what it can be asked -> what is done. Custom jobs run as processes of this machine, with the environment and the
+//! signals that a container gets.
+
+mod filter;
+mod labels;
+mod progress;
+
+mod spec;
+
+mod environment;
+
+mod custom;
+
+mod state;
+
+mod life;
+mod methods;
+
+pub(crate) use state::Vertex;
+
+use crate::route::Done;
+
+impl Vertex {
+    pub(crate) fn methods(&self) -> Vec<Done> {
+        let of_list = ["filter", "pageSize", "pageToken"];
+        vec![
+            Done::new("aiplatform.projects.locations.customJobs.create", &[], self, methods::create),
+            Done::new("aiplatform.projects.locations.customJobs.get", &[], self, methods::get),
+            Done::new("aiplatform.projects.locations.customJobs.list", &of_list, self, methods::list),
+            Done::new("aiplatform.projects.locations.customJobs.cancel", &[], self, methods::cancel),
+            Done::new("aiplatform.projects.locations.customJobs.delete", &[], self, methods::delete),
+            Done::new("aiplatform.projects.locations.operations.get", &[], self, methods::get_operation),
+        ]
+    }
+}
