@@ -21,9 +21,11 @@ impl Room {
     /// The room where `path` lies, or would lie; `None` where the system does not tell.
     pub fn at(path: &Path) -> Option<Self> {
         // The last of those above a relative path is the empty one, which stands for the folder one is in.
-        let here =
-            |folder: &Path| if folder.as_os_str().is_empty() { Path::new(".").to_owned() } else { folder.to_owned() };
-        let stats = path.ancestors().find_map(|folder| rustix::fs::statvfs(&here(folder)).ok())?;
+        let room_of = |folder: &Path| {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            rustix::fs::statvfs(folder).ok()
+        };
+        let stats = path.ancestors().find_map(room_of)?;
         // Some file systems count nothing, and are not full for that.
         if stats.f_blocks == 0 {
             return None;
