@@ -194,7 +194,8 @@ fn open(
 ) -> Result<encoder::Video, VideoError> {
     libav::prepare();
     check_options(pictures, options, path)?;
-    let fail = |e: AvError| VideoError::encoder(path, "opening the encoder", e);
+    let size = [pictures.width, pictures.height];
+    let fail = |e: AvError| VideoError::encoding(path, "opening the encoder", e, size);
     let codec = encoder::find_by_name(name).ok_or_else(|| {
         let message = format!("there is no encoder `{name}` in this build");
         VideoError::bad_option(path, message, format!("use `{X264}`, or a build and a machine that have it"))

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::libav;
+
 /// What was found wrong, for programs that decide by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VideoErrorKind {
@@ -95,6 +97,14 @@ impl VideoError {
         }
         let help = "check the free space of the output's disk and the encoding options";
         Self::new(VideoErrorKind::Encoder, path, format!("{doing} failed: {error}"), help)
+    }
+
+    /// As `encoder`, of one for pictures of this size. x264 does not say when it got no memory.
+    pub(crate) fn encoding(path: &Path, doing: &str, error: ffmpeg_next::Error, [width, height]: [u32; 2]) -> Self {
+        if error == ffmpeg_next::Error::External && !libav::has_room(width, height) {
+            return Self::out_of_memory(path, &format!("{doing} failed"));
+        }
+        Self::encoder(path, doing, error)
     }
 
     pub(crate) fn unreachable(path: &Path, message: impl fmt::Display) -> Self {

@@ -538,6 +538,9 @@ impl Source {
         if sent.is_ok() && libav::complaints() > complaints && self.sure.as_ref().is_some_and(Sure::counts) {
             sent = Err(AvError::InvalidData);
         }
+        if sent.is_err() && !libav::has_room(self.decoder.width(), self.decoder.height()) {
+            return Err(VideoError::out_of_memory(&self.path, "decoding failed"));
+        }
         let leads_the_key_frame = match (packet.pts().or(packet.dts()), self.key_pts) {
             (Some(pts), Some(key)) => pts < key,
             // A stream without times begins with the packet that a survey said, and nothing leads that.

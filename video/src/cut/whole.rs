@@ -248,11 +248,15 @@ impl ClipWriter {
         for tick in ticks {
             frame.set_pts(Some(tick));
             pulse::beat();
-            self.encoder.send_frame(&frame).map_err(|e| VideoError::encoder(&self.out, "encoding", e))?;
+            self.encoder.send_frame(&frame).map_err(|e| self.failed(e))?;
             self.frames += 1;
             self.write_encoded()?;
         }
         Ok(())
+    }
+
+    fn failed(&self, error: AvError) -> VideoError {
+        VideoError::encoding(&self.out, "encoding", error, [self.encoder.width(), self.encoder.height()])
     }
 
     fn copy_audio(&mut self, source: &mut Source) -> Result<(), VideoError> {
@@ -279,13 +283,13 @@ impl ClipWriter {
                 Ok(()) => self.mp4.write(0, std::mem::replace(&mut packet, Packet::empty()))?,
                 Err(AvError::Eof) => return Ok(()),
                 Err(error) if libav::is_again(&error) => return Ok(()),
-                Err(error) => return Err(VideoError::encoder(&self.out, "encoding", error)),
+                Err(error) => return Err(self.failed(error)),
             }
         }
     }
 
     fn finish(mut self) -> Result<(), VideoError> {
-        self.encoder.send_eof().map_err(|e| VideoError::encoder(&self.out, "encoding", e))?;
+        self.encoder.send_eof().map_err(|e| self.failed(e))?;
         self.write_encoded()?;
         self.mp4.finish()
     }

@@ -3,12 +3,18 @@
 pub(crate) mod hardware;
 pub(crate) mod raw;
 
+use std::hint::black_box;
 use std::path::Path;
 use std::sync::Once;
 
 use ffmpeg_next::{self as ffmpeg, util::log};
 
 use crate::error::VideoError;
+
+/// More than anybody wants at once for a picture. The most is 5.1, by x264 for what it knows of its blocks.
+const BYTES_A_PIXEL: u64 = 8;
+/// Less than this there always is.
+const LEAST_ROOM: usize = 1 << 20;
 
 static READY: Once = Once::new();
 
@@ -39,6 +45,17 @@ pub(crate) fn file_url(path: &Path) -> Result<String, VideoError> {
 /// that it has to say.
 pub(crate) fn complaints() -> u64 {
     raw::COMPLAINTS.get()
+}
+
+/// Whether there is memory for another picture of this size. Some decoders call a picture damaged that they got no memory for,
+/// and x264 says nothing at all; one that fails for another reason leaves room for others.
+pub(crate) fn has_room(width: u32, height: u32) -> bool {
+    let bytes = (u64::from(width) * u64::from(height)).saturating_mul(BYTES_A_PIXEL);
+    let mut room: Vec<u8> = Vec::new();
+    let is_there = room.try_reserve_exact(usize::try_from(bytes).unwrap_or(usize::MAX).max(LEAST_ROOM)).is_ok();
+    // Memory that nobody looks at need not be taken at all.
+    black_box(room);
+    is_there
 }
 
 /// Whether FFmpeg says "not now": it wants more input, or has output waiting.

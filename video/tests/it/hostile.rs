@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pipe_video::{CutOptions, Cutter, Span, VideoError, VideoErrorKind};
+use pipe_video::{CutOptions, Cutter, FrameSpec, Sampling, Span, VideoError, VideoErrorKind, sample};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::made::{Made, folder, made_in};
 
@@ -15,9 +16,13 @@ fn most_memory() -> u64 {
 }
 
 fn cut(path: &Path) -> Result<(), VideoError> {
+    cut_until(path, 1000)
+}
+
+fn cut_until(path: &Path, end_ms: u64) -> Result<(), VideoError> {
     let clip = path.with_file_name("clip.mp4");
     let outcome = Cutter::open(path, CutOptions::default())
-        .and_then(|mut cutter| cutter.cut(Span { start_ms: 0, end_ms: 1000 }, &clip));
+        .and_then(|mut cutter| cutter.cut(Span { start_ms: 0, end_ms }, &clip));
     assert_eq!(clip.exists(), outcome.is_ok(), "{outcome:?}");
     outcome.map(drop)
 }
@@ -89,6 +94,47 @@ fn pictures_that_claim_60000_by_60000_pixels_are_not_decoded() {
         [VideoErrorKind::NotAVideo, VideoErrorKind::Corrupt, VideoErrorKind::Unsupported, VideoErrorKind::OutOfRange];
     assert!(kinds.contains(&error.kind), "{error}");
     assert!(most_memory() < 300, "{} MiB", most_memory());
+}
+
+/// A stream of half a megabyte whose pictures have as many pixels as are permitted, of which each is kept for those to come.
+/// H.264 lets a decoder keep one of that size; this one says 16.
+fn bomb(path: &Path) {
+    let [width, height] = [1024, 544];
+    // 7.3.2.1.1 and 7.3.2.2: baseline, level 6.2, pictures in the order they are shown, and nothing else of note.
+    let sps = Bits::default().fixed(&[66, 0, 62]).codes(&[0, 0, 2, 16]).bit(0).codes(&[width - 1, height - 1]);
+    let pps = Bits::default().codes(&[0, 0]).bits(&[0; 2]).codes(&[0; 3]).bits(&[0; 3]).codes(&[0; 3]).bits(&[0; 3]);
+    // 7.3.3: a whole key frame. 7.3.5: each block is the mean of its neighbours, and nothing is added to that.
+    let head = Bits::default().codes(&[0, 7, 0]).bits(&[0; 4]).codes(&[0]).bits(&[0; 2]).codes(&[0]);
+    let key = (0..width * height).fold(head, |bits, _| bits.codes(&[3, 0, 0]).bit(1));
+    let mut units = vec![(0x67, sps.bits(&[1, 1, 0, 0])), (0x68, pps), (0x65, key)];
+    for number in 1..10_u8 {
+        // All blocks of a picture are those of the one before.
+        let head = Bits::default().codes(&[0, 5, 0]).bits(&[3, 2, 1, 0].map(|place| number >> place & 1));
+        units.push((0x61, head.bits(&[0; 3]).codes(&[0, width * height])));
+    }
+    let bytes: Vec<u8> =
+        units.into_iter().flat_map(|(head, bits)| [vec![0, 0, 0, 1, head], bits.bytes()].concat()).collect();
+    assert!(bytes.len() < 600_000, "{}", bytes.len());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn pictures_of_the_largest_size_of_which_many_are_kept_end_where_memory_does() {
+    let folder = folder();
+    let path = folder.path().join("bomb.h264");
+    bomb(&path);
+    let whole = made_in(&folder, "whole.mp4", &Made { frames: 60, audio_rate: None, ..Made::default() });
+    // Without a limit it takes 4.8 GB. A worker has a gibibyte at the least.
+    let maximum = getrlimit(Resource::Data).maximum;
+    setrlimit(Resource::Data, Rlimit { current: Some(1 << 30), maximum }).unwrap();
+    // Ten pictures at 25 a second. The first clip is more than the encoder gets memory for, and the frame more than the decoder.
+    let error = cut_until(&path, 400).unwrap_err();
+    assert_eq!(error.kind, VideoErrorKind::OutOfMemory, "{error}");
+    let error = sample(&path, Sampling::Uniform { n: 1 }, &FrameSpec::plain(32, 32)).unwrap_err();
+    assert_eq!(error.kind, VideoErrorKind::OutOfMemory, "{error}");
+    assert!(most_memory() < 1100, "{} MiB", most_memory());
+    // Nothing of it is left.
+    cut(&whole).unwrap();
 }
 
 /// Bits of a unit, as H.264 writes them.
