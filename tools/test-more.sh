@@ -3,7 +3,7 @@
 # many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
 # target, 60 unless told, and what the kept input reaches; more clips of hard videos; clips of a video that is larger
-# than the disk; the recipes for CI; editors; clips in a browser.
+# than the disk; the recipes for CI; editors; clips in a browser; stores and videos in an S3 server that is not ours.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -26,3 +26,4 @@ tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh
 tools/timed.sh "specs in the language servers of editors" tools/editors.sh
 tools/timed.sh "joined clips in Chromium" tools/play.sh
+tools/timed.sh "stores and videos in moto's S3" tools/moto.sh

@@ -2,15 +2,17 @@
 //! reads, so a change must be seen in its answers. Credentials come from the environment, so what reads runs in a process of
 //! its own.
 
+use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use pipe_engine::failure::Class;
 use pipe_engine::remote::{RangeError, Remotes};
 use pipe_stores::WebAndBuckets;
 use s3s::auth::SimpleAuth;
+use s3s::{Body, HttpError};
 use s3s::service::S3ServiceBuilder;
 use std::fs;
 use std::net::SocketAddr;
@@ -34,8 +36,11 @@ pub(crate) fn serve(root: &Path) -> SocketAddr {
     let service = service_fn(move |request: Request<Incoming>| {
         let (service, turn) = (service.clone(), turn.clone());
         async move {
+            // An answer that comes while its request is still on the way breaks the connection for whoever is slow to send.
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.map_err(|error| HttpError::new(Box::new(error)))?.to_bytes();
             let _turn = turn.lock().await;
-            Service::call(&service, request).await
+            service.call(Request::from_parts(head, Body::from(body))).await
         }
     });
     let (tell, told) = channel();
