@@ -16,11 +16,11 @@ const LIKE: f64 = 20.0;
 const MISSING: f64 = 0.03;
 
 /// The first channel of a file's sound.
-struct Track {
-    samples: Vec<f64>,
-    rate: f64,
+pub(crate) struct Track {
+    pub(crate) samples: Vec<f64>,
+    pub(crate) rate: f64,
     /// When the first sample is heard, in seconds from the moment that viewers see as 0:00.
-    start: f64,
+    pub(crate) start: f64,
 }
 
 /// Holds a clip's sound against its source's. `None`: the source has none. Else the dB by which they are alike.
@@ -55,7 +55,7 @@ impl Track {
     }
 }
 
-fn track(path: &Path) -> Option<Track> {
+pub(crate) fn track(path: &Path) -> Option<Track> {
     let mut input = format::input(path).ok()?;
     let stream = input.streams().best(media::Type::Audio)?;
     let (index, base, begins) = (stream.index(), stream.time_base(), to_f64(origin(&input)));

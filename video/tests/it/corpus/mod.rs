@@ -3,7 +3,7 @@
 pub(crate) mod input;
 mod pictures;
 
-mod alike;
+pub(crate) mod alike;
 mod expected;
 mod judge;
 mod structure;
