@@ -99,7 +99,9 @@ def source(scene):
     if not whole.exists():
         parts = place / "parts.txt"
         parts.write_text(f"file '{part.name}'\n" * scene.parts)
-        corpus.run("-f", "concat", "-i", parts, "-c", "copy", "-movflags", "+faststart", whole)
+        # Joined, the sound's priming moves the pictures off 0: what begins at none of their moments is cut at others by each program.
+        corpus.run("-f", "concat", "-i", parts, "-c", "copy", "-bsf:v", "setts=pts=PTS-STARTPTS:dts=DTS-STARTPTS",
+                   "-movflags", "+faststart", whole)
     return whole
 
 

@@ -402,3 +402,29 @@ fn gc_goes_by_what_the_spec_says_and_first_by_what_is_typed() {
     assert_eq!(listed(&bench, &["--removed"]).len(), 3);
     assert_eq!(bench.run().count("attempt_started"), 3, "what is gone is made again");
 }
+
+#[test]
+fn a_volatile_export_is_asked_in_every_run_and_what_follows_is_a_hit_while_its_rows_are_the_same() {
+    let spec = |id: &str, more: &str| {
+        format!(
+            "version = 1\nname = \"live\"\n[stages.plays]\nkind = \"export\"\n{more}\
+             source = {{ type = \"sqlite\", path = \"plays.db\" }}\nquery = \"select {id} as id\"\n\
+             [stages.count]\nkind = \"command\"\ninputs = {{ plays = {{ stage = \"plays\" }} }}\n\
+             shell = \"wc -l < $PIPE_INPUT_PLAYS/plays.jsonl > $PIPE_OUTPUT/n\"\noutputs = [\"n\"]\n"
+        )
+    };
+    let bench = Bench::with(&spec("7", "cache = false\n"));
+    rusqlite::Connection::open(bench.path("plays.db")).unwrap().execute_batch("create table t (a)").unwrap();
+    let run = || bench.pipe(&["run", "spec.toml"]).stderr;
+    let held = |said: &str, counts: &str| assert!(said.contains(counts), "{counts}: {said}");
+    held(&run(), "2 ran");
+    held(&run(), "1 ran, 1 up to date");
+    // The file is the same, and its answer is another each time.
+    bench.write("spec.toml", &spec("abs(random())", "cache = false\n"));
+    held(&run(), "2 ran");
+    held(&run(), "2 ran");
+    // Whoever does not say so is believed that a file that is the same gives the same rows.
+    bench.write("spec.toml", &spec("abs(random())", ""));
+    held(&run(), "2 ran");
+    held(&run(), "nothing to do");
+}

@@ -35,7 +35,13 @@ fn a_stage_that_asks_for_more_than_the_whole_disk_is_refused_before_anything_run
         );
         assert!(said.stderr.contains("spec.toml:6:18"), "{said:?}");
     }
+    // Nor is one that would be put here by a choice of ours.
+    let spec = bench.read("spec.toml");
+    bench.write("spec.toml", &format!("{spec}\nbackend = \"auto\"\n"));
+    let said = bench.pipe(&["plan", "spec.toml"]);
+    assert!(said.code == Some(2) && said.stderr.contains("`cut` does not fit this machine"), "{said:?}");
     // Judged by its text alone it may be meant for another machine.
-    assert_eq!(bench.pipe(&["validate", "--offline", "spec.toml"]).code, Some(0));
+    let said = bench.pipe(&["validate", "--offline", "spec.toml"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
     assert!(!bench.path(".pipe").exists());
 }

@@ -3,7 +3,6 @@
 
 use super::places::place_of;
 use super::{Plan, code};
-use crate::backend::LOCAL;
 use crate::disk::{Room, roughly};
 use crate::spec::Spec;
 use crate::text::Diagnostic;
@@ -12,7 +11,8 @@ use crate::text::Diagnostic;
 /// nothing of this machine's disks.
 pub(super) fn too_small(spec: &Spec, plan: &Plan) -> Vec<Diagnostic> {
     let Some(room) = Room::at(&plan.store).filter(|_| plan.bucket.is_none()) else { return Vec::new() };
-    let here = plan.stages.iter().filter(|stage| stage.settings.backend == LOCAL);
+    // Those that are here by a choice of ours are among them.
+    let here = plan.stages.iter().filter(|stage| plan.places[stage.backend].is_local());
     let wants = here.filter_map(|stage| Some((stage, stage.settings.disk.filter(|disk| disk.0 > room.whole)?)));
     let told = wants.filter_map(|(stage, wanted)| {
         let written = spec.stages.iter().find(|written| written.name.value == stage.name)?;
