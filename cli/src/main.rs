@@ -12,6 +12,7 @@ mod given;
 mod hooks;
 mod lanes;
 mod life;
+mod log;
 mod machine;
 mod nearby;
 mod origins;
@@ -21,6 +22,7 @@ mod patience;
 mod printer;
 mod progress;
 mod report;
+mod rooms;
 mod runs;
 mod settled;
 mod shown;
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     exit::report_panics_as_bugs();
     let args = Args::parse();
     let printer = Printer::new(args.talk.color, args.talk.json);
-    wiring::start_tracing(&printer);
+    log::start(&printer);
     let ended = match &args.verb {
         Verb::Init(args) => verbs::init::run(args, &printer),
         Verb::Run(args) => verbs::run::run(args, &printer),

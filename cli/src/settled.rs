@@ -4,7 +4,8 @@
 use crate::args::{Asked, Given, RunArgs};
 use crate::exit::Refusal;
 use crate::printer::Printer;
-use crate::wiring::{Project, Rooms, folder_of, state_folder};
+use crate::rooms::Rooms;
+use crate::wiring::{Project, folder_of, state_folder};
 use pipe_engine::event::Body;
 use pipe_engine::lookup::Finder;
 use pipe_engine::run::{Beside, Finished};

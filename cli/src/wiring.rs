@@ -4,7 +4,7 @@
 use crate::args::{Asked, Given, SpecArgs};
 use crate::buckets;
 use crate::elsewhere;
-use crate::exit::{self, Exit, Refusal};
+use crate::exit::{Exit, Refusal};
 use crate::forecast::Forecasts;
 use crate::git::Snapshot;
 use crate::given;
@@ -12,9 +12,9 @@ use crate::machine;
 use crate::nearby;
 use crate::patience::patiently;
 use crate::printer::{Printer, Style};
+use crate::rooms::{Locks, Rooms};
 use crate::shown::shown;
 use pipe_engine::backend::{Backend, Backends};
-use pipe_engine::event::{Body, RunEvent};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
 use pipe_engine::local::{Local, OomKills};
@@ -24,21 +24,20 @@ use pipe_engine::settled::{Unsettled, Watched, Watching};
 use pipe_engine::shared::Shared;
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, Spec, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
-use pipe_engine::state::{Hints, Journal, Lock, LockError, OpenJob, StateFolder};
-use pipe_engine::store::{Folder, Hold};
+use pipe_engine::state::{Hints, Journal, OpenJob, StateFolder};
+use pipe_engine::store::Folder;
 use pipe_engine::text::{Diagnostic, Severity, Sources, render};
 use pipe_engine::world::World;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
+
 /// The stage kinds of this build, and what opens their sources elsewhere.
 pub(crate) fn kinds() -> Registry {
     let kinds = pipe_stages::all();
@@ -415,56 +414,6 @@ pub(crate) struct Workshop {
     pub(crate) locks: Locks,
 }
 
-/// The state folder, which a run has for itself, and the store, which it shares with others but not with what removes
-/// results.
-pub(crate) struct Locks {
-    lock: Lock,
-    _hold: Hold,
-}
-
-impl Locks {
-    /// Hears that a run begins, before the journal does, and writes its name beside our own.
-    ///
-    /// # Errors
-    /// When the system gives no second handle on the lock's file.
-    pub(crate) fn teller(&self) -> Result<impl Fn(&RunEvent) + Send + Sync + use<>, Refusal> {
-        let tell = self.lock.teller().map_err(|error| {
-            Refusal::new(Exit::Unavailable, format!("cannot use the lock of the state folder: {error}"))
-                .help("check the limits on open files")
-        })?;
-        Ok(move |event: &RunEvent| {
-            if matches!(event.body, Body::RunStarted { .. }) {
-                tell(&event.run);
-            }
-        })
-    }
-}
-
-/// A state folder and a store that are ours to work in.
-pub(crate) struct Rooms {
-    pub(crate) state: StateFolder,
-    pub(crate) store: Arc<Folder>,
-    /// Whether nothing of an engine that died is left in the state folder.
-    pub(crate) is_clean: bool,
-    pub(crate) locks: Locks,
-}
-
-impl Rooms {
-    /// Takes the state folder, opens the store, and cleans up after an engine that died.
-    ///
-    /// # Errors
-    /// When the state folder is held by another run, or it or the store cannot be written.
-    pub(crate) fn take(state: &StateFolder, store: &Path, wait: bool, printer: &Printer) -> Result<Self, Refusal> {
-        let lock = take_lock(state.root(), wait, printer)?;
-        // Children carry the folder's name in their environment, so it must always be written in the same way.
-        let state = StateFolder::at(state.root().canonicalize().unwrap_or_else(|_| state.root().to_owned()));
-        let store = Arc::new(Folder::open(store)?);
-        let locks = Locks { lock, _hold: share(&store, printer)? };
-        let is_clean = pipe_engine::local::clear_away(&state, &store);
-        Ok(Self { state, store, is_clean, locks })
-    }
-}
-
 impl Workshop {
     /// Makes ready for a run in these rooms.
     ///
@@ -496,87 +445,6 @@ impl Workshop {
     }
 }
 
-/// Works with a store beside others. What removes results is soon done.
-pub(crate) fn share(store: &Folder, printer: &Printer) -> Result<Hold, Refusal> {
-    if let Some(hold) = Hold::shared(store, false)? {
-        return Ok(hold);
-    }
-    printer.line(&format!("waiting for `pipe cache gc`, which is using {}", store.root().display()));
-    Ok(Hold::shared(store, true)?.expect("who waits is let in"))
-}
-
-/// A state folder and its store while nothing runs in either: what removes things holds both.
-pub(crate) struct Alone {
-    pub(crate) state: StateFolder,
-    pub(crate) store: Folder,
-    _locks: Locks,
-}
-
-impl Alone {
-    /// Takes both, and cleans up after an engine that died.
-    ///
-    /// # Errors
-    /// When somebody uses either, or one cannot be written.
-    pub(crate) fn open(project: &Project) -> Result<Self, Refusal> {
-        let busy = |who: String| {
-            Refusal::new(Exit::Unavailable, format!("{who}: nothing is removed while anything runs"))
-                .help("try again when it has ended, or see what would go with `--dry-run`")
-        };
-        let lock = Lock::take(project.state.root(), false).map_err(|error| match error {
-            LockError::Held { .. } => busy(error.to_string()),
-            LockError::Network { .. } | LockError::Io { .. } => error.into(),
-        })?;
-        let store = Folder::open(&project.plan.store)?;
-        let Some(hold) = Hold::alone(&store)? else {
-            return Err(busy(format!("a run with another state folder is using {}", store.root().display())));
-        };
-        let state = StateFolder::at(project.state.root().canonicalize().unwrap_or(project.state.root().to_owned()));
-        pipe_engine::local::clear_away(&state, &store);
-        Ok(Self { state, store, _locks: Locks { lock, _hold: hold } })
-    }
-}
-
-/// What `PIPE_LOG` asks for, on stderr; warnings always.
-pub(crate) fn start_tracing(printer: &Printer) {
-    let filter = EnvFilter::try_from_env("PIPE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let printer = printer.clone();
-    let ansi = printer.colors_talk();
-    let lines = move || Line { printer: printer.clone(), text: Vec::new() };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(lines)
-        .with_ansi(ansi)
-        // No time of day: the order says enough, and a span tells how long it was open.
-        .with_timer(())
-        .with_target(false)
-        // How long each span was open, and how long something was done in it.
-        .with_span_events(FmtSpan::CLOSE)
-        .init();
-}
-
-/// One event of the log, printed whole so that it does not tear the bars.
-struct Line {
-    printer: Printer,
-    text: Vec<u8>,
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.text.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.printer.line(String::from_utf8_lossy(&self.text).trim_end());
-    }
-}
-
 /// What is said of a spec with errors: all of them, their number, and where to read on.
 pub(crate) fn wrong(sources: &Sources, problems: &[Diagnostic], printer: &Printer) -> Refusal {
     let errors = || problems.iter().filter(|problem| problem.severity == Severity::Error);
@@ -586,19 +454,6 @@ pub(crate) fn wrong(sources: &Sources, problems: &[Diagnostic], printer: &Printe
     match errors().next() {
         Some(first) => shown.help(format!("`pipe explain-error {}` says more", first.code)),
         None => shown,
-    }
-}
-
-fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockError> {
-    match Lock::take(root, false) {
-        Err(LockError::Held { holder, .. }) if wait => {
-            printer.line(&format!("waiting for {holder} to end: it uses {}", root.display()));
-            if let Some(help) = exit::let_go_on(&holder) {
-                printer.line(&help);
-            }
-            Lock::take(root, true)
-        }
-        taken => taken,
     }
 }
 

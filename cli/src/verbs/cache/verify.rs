@@ -4,7 +4,7 @@ use super::{project, store};
 use crate::args::VerifyArgs;
 use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
-use crate::wiring::share;
+use crate::rooms::share;
 use crate::words;
 use indicatif::{ProgressBar, ProgressStyle};
 use pipe_engine::gc::verify::{Trouble, Verified, put_aside, verify};
