@@ -41,6 +41,8 @@ impl Content for Vec<u8> {
 pub enum Fault {
     /// Another answer than the file: a status without a body.
     Status(u16),
+    /// It lies elsewhere, the server says.
+    Elsewhere(String),
     /// The connection ends after so many bytes of the body.
     Cut(usize),
     /// Nothing is said any more after so many bytes of the body, and the connection stays.
@@ -189,6 +191,9 @@ impl Shared {
         let (manner, fault) = self.heard();
         if let Some(Fault::Status(status)) = fault {
             return head(connection, status, &[], 0).map(|()| true);
+        }
+        if let Some(Fault::Elsewhere(url)) = &fault {
+            return head(connection, 302, &[format!("Location: {url}")], 0).map(|()| true);
         }
         let size = self.content.size();
         let mut headers = Vec::new();

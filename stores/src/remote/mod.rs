@@ -2,6 +2,7 @@
 //! how often it is tried again.
 
 mod bucket;
+mod guard;
 mod trouble;
 mod web;
 
@@ -35,6 +36,9 @@ struct Machinery {
     /// Whoever reads has no runtime, or one of its own on which nobody may wait. There until the end.
     runtime: Option<Runtime>,
     handle: Handle,
+    /// For what the web serves.
+    web: reqwest::Client,
+    /// For buckets, and for where their credentials are told: the guard of the other would refuse that.
     client: reqwest::Client,
     /// To find the region of a bucket takes a request, so each is opened once.
     buckets: Mutex<HashMap<String, Operator>>,
@@ -78,7 +82,7 @@ impl WebAndBuckets {
     fn way(&self, uri: &str) -> Result<(&Arc<Machinery>, Way), Lost> {
         let machinery = self.machinery()?;
         let way = match scheme(uri) {
-            Some("http" | "https") => Way::Web { client: machinery.client.clone(), url: uri.to_owned() },
+            Some("http" | "https") => Way::Web { client: machinery.web.clone(), url: uri.to_owned() },
             _ => machinery.bucket(uri)?,
         };
         Ok((machinery, way))
@@ -118,9 +122,10 @@ impl Remotes for WebAndBuckets {
 impl Machinery {
     fn new(silence: Duration) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let web = client(|builder| guard::guarded(builder).read_timeout(silence))?;
         let client = client(|builder| builder.read_timeout(silence))?;
         let handle = runtime.handle().clone();
-        Ok(Self { runtime: Some(runtime), handle, client, buckets: Mutex::default() })
+        Ok(Self { runtime: Some(runtime), handle, web, client, buckets: Mutex::default() })
     }
 
     /// What comes of `act`, which runs on another thread.

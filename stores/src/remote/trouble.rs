@@ -33,6 +33,11 @@ impl Trouble {
         Self::lost("source_refused", format!("it may not be read: {why}"), help)
     }
 
+    pub(super) fn forbidden(why: &dyn Display) -> Self {
+        let help = "name where the video itself lies; what a table or a server put in its place is not followed";
+        Self::lost("source_forbidden", format!("it is never asked: {why}"), help)
+    }
+
     pub(super) fn without_ranges() -> Self {
         let help = "copy it into a folder or a bucket, or serve it with a server that answers requests for ranges";
         Self::lost("source_without_ranges", "the server gives no parts of a file, only all of it", help)

@@ -1,6 +1,7 @@
 //! What lies at an HTTP address, by requests for ranges. Whatever comes back is held against what was asked for: servers
 //! may ignore a range and a condition.
 
+use super::guard::{self, Forbidden};
 use super::trouble::{Trouble, cause};
 use pipe_engine::remote::RemoteStat;
 use reqwest::header::{
@@ -80,12 +81,17 @@ fn request(client: &Client, url: &str) -> RequestBuilder {
 }
 
 async fn sent(request: RequestBuilder) -> Result<Response, Trouble> {
-    request.send().await.map_err(|error| {
-        if error.is_builder() {
-            Trouble::odd(format!("the address cannot be read: {}", cause(&error.without_url())))
-        } else {
-            broken(error)
-        }
+    let (client, request) = request.build_split();
+    let unread =
+        |error: reqwest::Error| Trouble::odd(format!("the address cannot be read: {}", cause(&error.without_url())));
+    let request = request.map_err(unread)?;
+    if guard::is_forbidden(request.url()) {
+        return Err(Trouble::forbidden(&Forbidden));
+    }
+    client.execute(request).await.map_err(|error| match error {
+        error if guard::was_forbidden(&error) => Trouble::forbidden(&Forbidden),
+        error if error.is_redirect() => Trouble::odd(cause(&error.without_url())),
+        error => broken(error),
     })
 }
 

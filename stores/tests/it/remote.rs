@@ -101,6 +101,34 @@ fn a_server_that_cannot_serve_a_video_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn nobody_is_led_to_where_a_machine_is_told_its_credentials() {
+    let never = |failure: pipe_engine::failure::Failure| {
+        assert_eq!((failure.class, failure.code.as_str()), (Class::Failed, "source_forbidden"), "{failure:?}");
+    };
+    for host in ["169.254.169.254", "metadata.google.internal", "[::ffff:a9fe:a9fe]"] {
+        never(
+            impatient()
+                .look(&format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token"))
+                .unwrap_err(),
+        );
+    }
+    let web = Web::serve(bytes());
+    web.fail([Fault::Elsewhere("http://169.254.169.254/latest/meta-data/iam/security-credentials/".into())]);
+    never(impatient().look(&web.url("v.mp4")).unwrap_err());
+    assert_eq!(web.requests(), 1);
+}
+
+#[test]
+fn a_video_that_lies_elsewhere_is_read_there_and_one_that_lies_nowhere_is_not_looked_for_for_ever() {
+    let (front, back) = (Web::serve(bytes()), Web::serve(bytes()));
+    front.fail([Fault::Elsewhere(back.url("v.mp4"))]);
+    assert_eq!(impatient().look(&front.url("v.mp4")).unwrap().size, 100_000);
+    front.fail(vec![Fault::Elsewhere(front.url("v.mp4")); 30]);
+    let failure = impatient().look(&front.url("v.mp4")).unwrap_err();
+    assert!(failure.message.contains("without end"), "{failure:?}");
+}
+
+#[test]
 fn a_server_that_stumbles_is_asked_five_times_and_no_more() {
     let web = Web::serve(bytes());
     web.fail([500, 502, 503, 429].map(Fault::Status));
