@@ -95,6 +95,14 @@ pub fn digest(uri: &str, stat: &RemoteStat) -> String {
         .to_string()
 }
 
+/// The host of a URI, or the bucket, in small letters.
+pub fn host(uri: &str) -> Option<String> {
+    let host = authority(uri)?.rsplit('@').next()?;
+    let is_port = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let host = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(host, _)| host);
+    Some(host.trim_end_matches('.').to_ascii_lowercase())
+}
+
 fn authority(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     rest.split(['/', '?', '#']).next()
@@ -129,6 +137,21 @@ mod tests {
         for plain in ["https://host/a@b.mp4?part=1", "s3://bucket/v.mp4", "videos/a@b?sig=1"] {
             assert!(!has_user(plain) && !has_credentials(plain), "{plain}");
         }
+    }
+
+    #[test]
+    fn a_host_is_what_is_asked_and_not_how() {
+        let hosts = [
+            ("https://Videos.Example.com/v.mp4", "videos.example.com"),
+            ("https://me:secret@example.com.:8443/v.mp4", "example.com"),
+            ("http://[::1]:80/v.mp4", "[::1]"),
+            ("http://[::1]/v.mp4", "[::1]"),
+            ("gs://bucket.of.ours/a@b:7.mp4", "bucket.of.ours"),
+        ];
+        for (uri, expected) in hosts {
+            assert_eq!(host(uri).as_deref(), Some(expected), "{uri}");
+        }
+        assert_eq!(host("videos/v.mp4"), None);
     }
 
     #[test]

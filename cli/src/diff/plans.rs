@@ -106,7 +106,7 @@ fn settings(spec: &Spec) -> Fields {
         other => other,
     };
     let mut writer = KeyWriter::default();
-    for key in ["store", "backends", "defaults", "hooks", "schedule", "max_cost", "deadline", "labels"] {
+    for key in ["store", "backends", "defaults", "hooks", "schedule", "max_cost", "deadline", "labels", "sources"] {
         if let Some(node) = spec.root.get(key) {
             writer = writer.json(key, &without(node.to_json(), &["env", "image"]));
         }

@@ -11,7 +11,7 @@ use super::rows::{self, Row, Rows};
 use super::selection::{Parts, Selection};
 use super::settings::Settings;
 use super::{
-    Plan, Stage, cells, code, files, hooks, order, params, pending, places, publish, schedule, secrets, unused,
+    Plan, Stage, cells, code, files, hooks, order, params, pending, places, publish, reach, schedule, secrets, unused,
 };
 use crate::backend::Backends;
 use crate::ids::Cell;
@@ -20,7 +20,7 @@ use crate::spec::model::path_parts;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::shape::Values;
 use crate::spec::template::{Context, Templates};
-use crate::spec::{Around, Spec, SpecSchema, StageSpec, Texts};
+use crate::spec::{Around, Reach, Spec, SpecSchema, StageSpec, Texts};
 use crate::stage::{Registry, StageKind, read_config};
 use crate::text::{Diagnostic, MOST_PROBLEMS, Severity, Sources, Span, keep_few, one_of, sort_by_position};
 use petgraph::graph::NodeIndex;
@@ -95,6 +95,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         made: Made::default(),
         limits: Limits::default(),
         pools: Pools::of(&around.pools),
+        reach: &around.sources,
         samples: Samples::default(),
         problems,
     };
@@ -190,6 +191,7 @@ struct Builder<'a> {
     samples: Samples,
     limits: Limits,
     pools: Pools,
+    reach: &'a Reach,
     problems: Vec<Diagnostic>,
 }
 
@@ -240,6 +242,8 @@ impl Builder<'_> {
 
     /// The files of a stage's tasks, and what the first of them would get.
     fn look_at(&mut self, spec: &StageSpec, kind: &dyn StageKind, tasks: Range<usize>) {
+        let files = tasks.clone().flat_map(|task| &self.made.graph[NodeIndex::new(task)].files);
+        self.problems.extend(reach::beyond(spec, self.reach, files));
         if self.ground.request.offline {
             return;
         }

@@ -23,6 +23,7 @@ mod pools;
 mod probe;
 mod project;
 mod publish;
+mod reach;
 mod room;
 mod rows;
 mod schedule;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The keys of a spec that are about what happens around a run.
-pub(super) const AROUND_KEYS: [&str; 6] = ["hooks", "schedule", "max_cost", "deadline", "labels", "pools"];
+pub(super) const AROUND_KEYS: [&str; 7] = ["hooks", "schedule", "max_cost", "deadline", "labels", "pools", "sources"];
 
 /// What happens around a run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -26,6 +26,22 @@ pub struct Around {
     /// How many tasks may draw from a pool at once, such as `{ database = 2 }`: stages name the pools they draw from.
     #[serde(default)]
     pub pools: IndexMap<String, Pool>,
+    /// What may be read that lies elsewhere.
+    #[serde(default)]
+    pub sources: Reach,
+}
+
+/// What may be read that lies elsewhere, such as `{ schemes = ["https"], hosts = ["*.example.com"] }`. Addresses come out of
+/// parameters and tables too: what is not named here is refused before anybody is asked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reach {
+    /// The schemes of addresses. Default: all that this build reads.
+    #[schemars(length(min = 1))]
+    pub schemes: Option<Vec<String>>,
+    /// The hosts, and the buckets: `"videos.example.com"`, or `"*.example.com"` for all below it. Default: any.
+    #[schemars(length(min = 1))]
+    pub hosts: Option<Vec<String>>,
 }
 
 /// How many tasks may draw from a pool at once.

@@ -21,7 +21,7 @@ pub mod template;
 pub mod toml;
 pub mod yaml;
 
-pub use automation::{Around, CatchUp, Hook, Hooks, Overlap, Pool, Schedule};
+pub use automation::{Around, CatchUp, Hook, Hooks, Overlap, Pool, Reach, Schedule};
 pub use common::{Common, RetrySpec};
 pub(crate) use load::folder_of;
 pub use load::{Disk, Given, Setting, Texts, variable_of};

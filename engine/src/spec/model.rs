@@ -1,6 +1,6 @@
 //! The types a spec becomes. Their documentation is what editors and `docs/` show, through the JSON Schema.
 
-use super::automation::{Around, Hooks, Pool};
+use super::automation::{Around, Hooks, Pool, Reach};
 use super::common::Defaults;
 use super::load::Setting;
 use super::node::{Node, PathPart};
@@ -86,6 +86,8 @@ pub(super) struct Profile {
     /// Other sizes of pools.
     #[serde(default)]
     pools: IndexMap<String, Pool>,
+    /// Other limits of what may be read that lies elsewhere.
+    sources: Option<Reach>,
 }
 
 /// Where results are kept.
