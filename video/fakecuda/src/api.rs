@@ -209,7 +209,9 @@ functions! {
         if bytes == 0 {
             return Err(d.refuse(code::INVALID_VALUE, "0 bytes are allocated"));
         }
-        let at = d.memory.allocate(bytes - d.settings.shorter_by.min(bytes - 1)).ok_or(code::OUT_OF_MEMORY)?;
+        let is_short = d.settings.shortened.is_none_or(|nth| nth == d.faults.count("cuMemAlloc_v2"));
+        let missing = if is_short { d.settings.shorter_by.min(bytes - 1) } else { 0 };
+        let at = d.memory.allocate(bytes - missing).ok_or(code::OUT_OF_MEMORY)?;
         unsafe { pointer.write(at) };
         Ok(())
     }
@@ -325,8 +327,8 @@ functions! {
         let (module, kernel) = d.functions.get(&function).cloned().ok_or(code::INVALID_HANDLE)?;
         let (grid, block) = ([gx, gy, gz], [bx, by, bz]);
         let mut parameters = parameters(d, module, &kernel, arguments)?;
-        if let Some((at, word)) = d.settings.patch {
-            parameters[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        for (at, word) in &d.settings.patches {
+            parameters[*at..at + 4].copy_from_slice(&word.to_le_bytes());
         }
         check_shape(d, module, &kernel, (grid, block), shared_bytes)?;
         let launch = PendingLaunch { module, kernel, grid, block, shared_bytes, parameters };

@@ -35,7 +35,11 @@ pub(crate) fn obey(driver: &mut Driver, command: &str) -> Result<String, String>
         ["skip-waits"] => driver.settings.skips_waits = true,
         ["skip-waits", "decoders"] => driver.settings.skips_decoders = true,
         ["shorten", bytes] => driver.settings.shorter_by = number(bytes)? as usize,
-        ["patch", at, word] => driver.settings.patch = Some((number(at)? as usize, number(word)? as u32)),
+        ["shorten", bytes, nth] => {
+            driver.settings.shorter_by = number(bytes)? as usize;
+            driver.settings.shortened = Some(driver.faults.count("cuMemAlloc_v2") + number(nth)?);
+        }
+        ["patch", at, word] => driver.settings.patches.push((number(at)? as usize, number(word)? as u32)),
         ["eager"] => driver.settings.is_eager = true,
         ["fault", function, nth, code] => driver.faults.plan(function, number(nth)?, false, number(code)? as u32),
         ["fault-for-good", function, nth, code] => {

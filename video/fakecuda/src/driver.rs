@@ -50,10 +50,12 @@ pub(crate) struct Settings {
     pub(crate) skips_waits: bool,
     /// The same of the stream that decoders hand out their pictures on.
     pub(crate) skips_decoders: bool,
-    /// By how many bytes each allocation is shorter than asked.
+    /// By how many bytes allocations are shorter than asked.
     pub(crate) shorter_by: usize,
+    /// Which one is, by its number; all when it is none.
+    pub(crate) shortened: Option<u64>,
     /// What is written over the parameters of each launch: where, and a word.
-    pub(crate) patch: Option<(usize, u32)>,
+    pub(crate) patches: Vec<(usize, u32)>,
     /// Whether decoders take anything.
     pub(crate) decodes: bool,
 }
@@ -69,7 +71,8 @@ impl Default for Settings {
             skips_waits: false,
             skips_decoders: false,
             shorter_by: 0,
-            patch: None,
+            shortened: None,
+            patches: Vec::new(),
             decodes: true,
         }
     }

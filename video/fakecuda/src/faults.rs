@@ -30,10 +30,15 @@ impl Faults {
         self.planned.iter().find(fails).map_or(Ok(()), |fault| Err(fault.code))
     }
 
-    /// The `nth` call from now fails with a code.
+    /// The `nth` call from now fails with a code. With the code 0 it says that all is well, and does nothing.
     pub(crate) fn plan(&mut self, function: &str, nth: u64, for_good: bool, code: u32) {
-        let first = self.calls.get(function).copied().unwrap_or(0) + nth;
+        let first = self.count(function) + nth;
         self.planned.push(Fault { function: function.to_owned(), first, for_good, code });
+    }
+
+    /// How often a function was called.
+    pub(crate) fn count(&self, function: &str) -> u64 {
+        self.calls.get(function).copied().unwrap_or(0)
     }
 
     /// `cuInit 1\ncuMemAlloc_v2 4\n`.

@@ -1,13 +1,38 @@
 //! The cases that most tests take.
 
 use crate::cuda::conformance::{Case, Random};
-use crate::frames::{Chroma, ColourMatrix, ColourRange, Fit, FrameSpec, Picture, PixelFormat, Shape, Turn};
+use crate::cuda::tables::Tables;
+use crate::frames::{
+    Chroma, ColourMatrix, ColourRange, Element, Fit, FrameSpec, Layout, Picture, PixelFormat, Shape, Turn,
+};
 use crate::time::Ratio;
 
 /// A usual one: a wide picture of a format made small, with bars.
 pub(super) fn usual(format: PixelFormat, pictures: usize) -> Case {
     let spec = FrameSpec { fit: Fit::Letterbox, pad: [0, 60, 120], ..FrameSpec::plain(36, 22) };
     of(format, (75, 39), &spec, pictures)
+}
+
+/// How samples lie: bytes and words, planar and in turn, with chroma of half the size and of the whole.
+const FORMATS: [PixelFormat; 5] = [
+    PixelFormat::I420,
+    PixelFormat::NV12,
+    PixelFormat::planar(8, 0, 0),
+    PixelFormat::P010,
+    PixelFormat::planar(10, 1, 1),
+];
+
+/// The usual one for each kernel, in each way that its samples may lie; and the kernel's name.
+pub(super) fn of_each_kernel(pictures: usize) -> Vec<(&'static str, Case)> {
+    let numbers = [(Element::U8, Layout::Nhwc), (Element::F16, Layout::Nchw), (Element::F32, Layout::Nchw)];
+    let kinds = FORMATS.iter().flat_map(|format| numbers.map(|(element, layout)| (*format, element, layout)));
+    let made = kinds.map(|(format, element, layout)| {
+        let plan = usual(format, pictures).plan;
+        let spec = FrameSpec { element, layout, ..plan.spec };
+        let case = Case::new(&spec, &plan.shape, pictures, &mut Random::new(7)).unwrap();
+        (Tables::of(&case.plan).unwrap().kernel, case)
+    });
+    made.collect()
 }
 
 /// One that is done at once, for tests of all that is around it.
