@@ -1,5 +1,6 @@
 //! The same source, compiled for the CPU by a compiler of C++: a second opinion on the interpreter, and the sanitizers'.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,7 @@ use super::cases::usual;
 use crate::cuda::conformance::{Case, Random};
 use crate::cuda::params::Params;
 use crate::cuda::tables::Tables;
-use crate::frames::{Element, FrameSpec, PixelFormat};
+use crate::frames::{Element, FrameSpec, Layout, PixelFormat};
 use tempfile::TempDir;
 
 const KERNELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels");
@@ -91,10 +92,19 @@ fn words_of(params: &Params) -> Vec<u8> {
     bytes
 }
 
-/// One launch is enough for a sanitizer: every thread does the same.
-fn small() -> Case {
-    let usual = usual(PixelFormat::NV12, 1).plan;
-    Case::new(&FrameSpec::plain(20, 9), &usual.shape, 1, &mut Random::new(2)).unwrap()
+/// A small case for each kernel: sanitizers are slow. Two pictures, so that a launch has blocks on every axis.
+fn small() -> Vec<(&'static str, Case)> {
+    let numbers = [(Element::U8, Layout::Nhwc), (Element::F16, Layout::Nchw), (Element::F32, Layout::Nchw)];
+    let kinds = [PixelFormat::NV12, PixelFormat::P010].into_iter().flat_map(|format| numbers.map(|n| (format, n)));
+    let cases = kinds.map(|(format, (element, layout))| {
+        let spec = FrameSpec { element, layout, ..FrameSpec::plain(34, 9) };
+        let case = Case::new(&spec, &usual(format, 1).plan.shape, 2, &mut Random::new(2)).unwrap();
+        (Tables::of(&case.plan).unwrap().kernel, case)
+    });
+    let cases: Vec<_> = cases.collect();
+    let kernels: BTreeSet<&str> = cases.iter().map(|(kernel, _)| *kernel).collect();
+    assert_eq!(kernels.len(), 6, "{kernels:?}");
+    cases
 }
 
 #[test]
@@ -117,21 +127,29 @@ fn every_kernel_compiled_for_the_cpu_gives_the_referees_bytes() {
 }
 
 #[test]
-fn the_sanitizer_of_threads_finds_a_barrier_left_out_and_nothing_else() {
-    let (folder, case) = (TempDir::new().unwrap(), small());
-    let program = built(&folder, &["-O1", "-fsanitize=thread"], AS_IT_IS);
-    assert!(ran(&folder, &program, &case, 0).unwrap() == case.expected().unwrap());
-    let program = built(&folder, &["-O1", "-fsanitize=thread"], ("    __syncthreads();\n", ""));
-    let told = ran(&folder, &program, &case, 0).unwrap_err();
-    assert!(told.contains("data race"), "{told}");
+fn the_sanitizer_of_threads_finds_a_barrier_left_out_of_any_kernel_and_nothing_else() {
+    let (whole, changed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let flags = ["-O1", "-fsanitize=thread"];
+    let right = built(&whole, &flags, AS_IT_IS);
+    let wrong = built(&changed, &flags, ("    __syncthreads();\n", ""));
+    for (kernel, case) in small() {
+        let made = ran(&whole, &right, &case, 0).unwrap_or_else(|told| panic!("{kernel}: {told}"));
+        assert!(made == case.expected().unwrap(), "{kernel}");
+        let told = ran(&changed, &wrong, &case, 0).unwrap_err();
+        assert!(told.contains("data race"), "{kernel}: {told}");
+    }
 }
 
 #[test]
-fn the_sanitizer_of_addresses_finds_a_short_picture_and_nothing_else() {
-    let (folder, case) = (TempDir::new().unwrap(), small());
+fn the_sanitizer_of_addresses_finds_a_short_picture_in_any_kernel_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
     let flags = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     let program = built(&folder, &flags, AS_IT_IS);
-    assert!(ran(&folder, &program, &case, 0).unwrap() == case.expected().unwrap());
-    let told = ran(&folder, &program, &case, 16).unwrap_err();
-    assert!(told.contains("heap-buffer-overflow"), "{told}");
+    for (kernel, case) in small() {
+        let made = ran(&folder, &program, &case, 0).unwrap_or_else(|told| panic!("{kernel}: {told}"));
+        assert!(made == case.expected().unwrap(), "{kernel}");
+        // Rows are padded to multiples of 16 bytes, and the last row's padding is not read.
+        let told = ran(&folder, &program, &case, 16).unwrap_err();
+        assert!(told.contains("heap-buffer-overflow"), "{kernel}: {told}");
+    }
 }
