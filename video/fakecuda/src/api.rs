@@ -266,21 +266,16 @@ functions! {
     #[context]
     fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: usize) |d| {
         d.memory.check(to, bytes).map_err(|problem| d.refuse(code::INVALID_VALUE, problem))?;
-        let from = if d.is_pinned(from as usize, bytes) {
-            HostBytes::Pinned { at: from as usize, bytes }
-        } else {
-            HostBytes::Copied(unsafe { std::slice::from_raw_parts(from.cast::<u8>(), bytes) }.to_vec())
-        };
+        d.check_pinned(from as usize, bytes)?;
+        let from = HostBytes::Pinned { at: from as usize, bytes };
         d.give(stream, Operation::Upload { to, from }).map(|_| ())
     }
 
     #[context]
     fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: usize) |d| {
         d.memory.check(from, bytes).map_err(|problem| d.refuse(code::INVALID_VALUE, problem))?;
-        let pinned = d.is_pinned(to as usize, bytes);
-        let number = d.give(stream, Operation::Download { from, to: to as usize, bytes })?;
-        // Into other memory, the driver copies before it returns.
-        if pinned { Ok(()) } else { d.finish(stream, number) }
+        d.check_pinned(to as usize, bytes)?;
+        d.give(stream, Operation::Download { from, to: to as usize, bytes }).map(|_| ())
     }
 
     #[context]

@@ -53,6 +53,7 @@ pub(crate) fn obey(driver: &mut Driver, command: &str) -> Result<String, String>
         ["calls"] => answer = driver.faults.table(),
         ["leaks"] => answer = driver.leaks(),
         ["used"] => answer = driver.memory.used.to_string(),
+        ["forget"] => driver.told.clear(),
         ["told"] => answer.clone_from(&driver.told),
         ["work"] => answer = format!("{} {} {}", driver.work.instructions, driver.work.loads, driver.work.stores),
         _ => return Err(format!("`{command}` is no command")),

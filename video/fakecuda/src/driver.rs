@@ -193,7 +193,7 @@ impl Driver {
             Operation::Download { from, to, bytes } => {
                 let copied = self.memory.copy_out(from, bytes).map_err(|problem| format!("download: {problem}"))?;
                 self.clock += 5 + bytes as u64 / 12_000;
-                // SAFETY: pinned as above; other memory is written before the call that named it has returned.
+                // SAFETY: pinned, as above.
                 unsafe { std::ptr::copy_nonoverlapping(copied.as_ptr(), to as *mut u8, bytes) };
                 Ok(())
             }
@@ -244,8 +244,14 @@ impl Driver {
         Ok(())
     }
 
-    pub(crate) fn is_pinned(&self, at: usize, bytes: usize) -> bool {
-        self.pinned.range(..=at).next_back().is_some_and(|(begin, size)| at + bytes <= begin + size)
+    /// Refuses bytes of the host that are not all pinned. A real driver takes them, and copies while the program waits.
+    pub(crate) fn check_pinned(&mut self, at: usize, bytes: usize) -> Result<(), Code> {
+        let before = self.pinned.range(..=at).next_back();
+        if before.is_some_and(|(begin, size)| at + bytes <= begin + size) {
+            return Ok(());
+        }
+        let told = format!("{bytes} bytes of the host are copied beside the program and are not pinned");
+        Err(self.refuse(code::INVALID_VALUE, told))
     }
 
     /// What the program has taken and not given back, in words. Empty when it is clean.

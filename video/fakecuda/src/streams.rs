@@ -24,8 +24,8 @@ pub(crate) enum Operation {
     },
 }
 
-/// Bytes of the host. Memory that is not pinned is copied at once, as the driver promises; pinned memory is read when
-/// the copy is done, so whoever changes it too early changes what arrives.
+/// Bytes of the host: those that a decoder hands over, and pinned memory, which is read when the copy is done, so whoever
+/// changes it too early changes what arrives.
 pub(crate) enum HostBytes {
     Copied(Vec<u8>),
     Pinned { at: usize, bytes: usize },

@@ -8,7 +8,7 @@ use cudarc::driver::sys;
 use super::fault::GpuError;
 
 /// Every function that is called. The binding panics at the first call of one that is missing, so all are looked for once.
-const FUNCTIONS: [&str; 27] = [
+pub(super) const FUNCTIONS: [&str; 27] = [
     "cuInit",
     "cuDriverGetVersion",
     "cuDeviceGetCount",

@@ -8,6 +8,7 @@ mod faults;
 mod host;
 mod mutants;
 mod overlap;
+mod pinned;
 mod probing;
 mod sharing;
 mod there;
