@@ -36,6 +36,61 @@ fn a_gpu_that_makes_what_the_cpu_makes_passes() {
 }
 
 #[test]
+fn how_fast_each_part_is_stands_beside_what_this_gpu_could_do() {
+    let arguments = ["gpu", "check", "--cases", "1", "--seconds", "1", "--job", "64x36:16x9"];
+    let said = on_the_driver_for_tests("", &[&arguments[..], &["--json"]].concat());
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let found = said.json();
+    let speeds = found["frames_a_second"].as_array().unwrap();
+    let (speed, gpu) = (&speeds[0], &found["gpu"]);
+    assert_eq!((speeds.len(), &speed["job"]), (1, &"64x36 nv12 to 16x9".into()));
+    let number = |value: &serde_json::Value| value.as_f64().unwrap_or_else(|| panic!("{found:#}"));
+    for part in ["whole", "upload", "kernel", "download"] {
+        assert!(number(&speed[part]) > 0.0, "{part}: {speed:#}");
+    }
+    // Luma and half as much chroma; three numbers of two bytes for each pixel.
+    assert_eq!((&speed["picture_bytes"], &speed["tensor_bytes"]), (&3456.into(), &864.into()));
+    // docs/gpu.md: 64 lanes of 40 multiprocessors at 1.59 GHz; 256 bits twice a cycle at 5.001 GHz.
+    assert_eq!((&gpu["processors"], &gpu["clock_hz"]), (&40.into(), &1_590_000_000_i64.into()));
+    assert_eq!(gpu["memory_bytes_a_second"], 320_064_000_000_i64);
+    let most = &speed["kernel_at_most"];
+    let is = |value: f64, wanted: f64| (value - wanted).abs() < wanted * 1e-9;
+    let instructions = number(&speed["instructions"]);
+    assert!(is(number(&most["arithmetic"]), 40.0 * 64.0 * 1.59e9 / instructions), "{speed:#}");
+    assert!(is(number(&most["memory"]), 320.064e9 / (3456.0 + 864.0)), "{speed:#}");
+
+    let said = on_the_driver_for_tests("", &arguments);
+    let rows: Vec<Vec<&str>> = said.stdout.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+    let row = |first: &str| {
+        let row = rows.iter().find(|row| row[0] == first || row.contains(&first));
+        row.unwrap_or_else(|| panic!("{}", said.stdout))
+            .iter()
+            .filter(|cell| !cell.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    let names = ["JOB", "WHOLE", "UPLOAD", "KERNEL", "AT MOST", "DOWNLOAD", "GB/S UP", "GB/S DOWN", "BATCH"];
+    assert_eq!(row("WHOLE"), names, "{}", said.stdout);
+    let cells = row("64x36 nv12 to 16x9");
+    assert_eq!((cells.len(), cells[8]), (names.len(), "16"), "{}", said.stdout);
+    assert!(cells[1..6].iter().all(|cell| cell.parse::<u64>().unwrap() > 0), "{}", said.stdout);
+    let most = cells[4].parse::<f64>().unwrap();
+    assert!((most - 40.0 * 64.0 * 1.59e9 / instructions).abs() <= 1.0, "{}", said.stdout);
+}
+
+#[test]
+fn sizes_that_are_none_are_refused() {
+    for wrong in ["64x36", "64x36:16", "a:b", "64:36x16x9"] {
+        let said = on_the_driver_for_tests("", &["gpu", "check", "--job", wrong]);
+        assert_eq!(said.code, Some(2), "{wrong}: {}", said.stderr);
+        assert!(said.stderr.contains("give two sizes, as in 1920x1080:224x224"), "{wrong}: {}", said.stderr);
+    }
+    let said = on_the_driver_for_tests("", &["gpu", "check", "--cases", "0", "--job", "64x36:0x9"]);
+    assert_eq!(said.code, Some(3), "{}", said.stderr);
+    assert!(said.stderr.contains("frames of 0x9 are asked for"), "{}", said.stderr);
+}
+
+#[test]
 fn a_gpu_that_makes_something_else_fails_and_the_cases_are_told() {
     // At byte 172 of a launch's parameters stands what luma is multiplied with.
     let arguments = ["gpu", "check", "--cases", "12", "--seconds", "0", "--json"];

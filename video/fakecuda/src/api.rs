@@ -90,11 +90,15 @@ functions! {
     }
 
     fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_uint, _device: c_int) |d| {
-        // CUdevice_attribute: MAX_SHARED_MEMORY_PER_BLOCK, TEXTURE_ALIGNMENT, MULTIPROCESSOR_COUNT, COMPUTE_CAPABILITY_MAJOR and _MINOR.
+        // CUdevice_attribute: MAX_SHARED_MEMORY_PER_BLOCK, CLOCK_RATE, TEXTURE_ALIGNMENT, MULTIPROCESSOR_COUNT, MEMORY_CLOCK_RATE,
+        // GLOBAL_MEMORY_BUS_WIDTH, COMPUTE_CAPABILITY_MAJOR and _MINOR. Numbers as those of a T4.
         let known = match attribute {
             8 => 49152,
+            13 => 1_590_000,
             14 => 512,
             16 => 40,
+            36 => 5_001_000,
+            37 => 256,
             75 => d.settings.compute.0,
             76 => d.settings.compute.1,
             _ => return Err(d.refuse(code::INVALID_VALUE, format!("the attribute {attribute} is not known here"))),

@@ -17,8 +17,12 @@ pub struct GpuInfo {
     pub compute: (i32, i32),
     /// Its multiprocessors.
     pub processors: i32,
+    /// The highest clock of its multiprocessors. 0 where the driver does not tell.
+    pub clock_hz: u64,
     /// Bytes of its memory.
     pub memory: usize,
+    /// Bytes a second that its memory gives at the most. 0 where the driver does not tell.
+    pub memory_rate: u64,
     /// The CUDA that its driver states, as (12, 2).
     pub driver: (i32, i32),
 }
@@ -58,9 +62,16 @@ fn one(ordinal: usize) -> Result<GpuInfo, GpuError> {
         name: raw::name(ordinal)?,
         compute: traits.compute,
         processors: traits.processors,
+        clock_hz: positive(traits.clock_khz) * 1000,
         memory: traits.memory,
+        // Memory of GPUs gives two words a cycle of the clock that drivers state.
+        memory_rate: 2 * positive(traits.memory_khz) * 1000 * positive(traits.bus_bits) / 8,
         driver: (version / 1000, version % 1000 / 10),
     })
+}
+
+fn positive(number: i32) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// Whether the GPU of a number is there and will do.

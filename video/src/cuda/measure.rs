@@ -1,16 +1,18 @@
 //! How fast a GPU makes frames, part by part. The clock comes from the caller; the parts are timed by the GPU itself.
 
+use std::borrow::Cow;
+
 use super::conformance::{Case, Random};
 use super::fault::GpuError;
 use super::gpu::Gpu;
-use crate::frames::{ColourMatrix, ColourRange, Element, Fit, FrameSpec, PixelFormat, Shape, Turn};
+use crate::frames::{ColourMatrix, ColourRange, Element, Fit, FrameError, FrameSpec, PixelFormat, Plan, Shape, Turn};
 use crate::time::Ratio;
 
 /// What is measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Job {
     /// Its name in tables.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Columns and rows of the pictures.
     pub from: (u32, u32),
     /// What they lie like.
@@ -21,10 +23,42 @@ pub struct Job {
 
 /// The jobs that `docs/gpu.md` has bounds for.
 pub const JOBS: [Job; 3] = [
-    Job { name: "1080p nv12 to 224", from: (1920, 1080), format: PixelFormat::NV12, to: (224, 224) },
-    Job { name: "1080p nv12 to 640", from: (1920, 1080), format: PixelFormat::NV12, to: (640, 640) },
-    Job { name: "2160p p010 to 448", from: (3840, 2160), format: PixelFormat::P010, to: (448, 448) },
+    Job::of("1080p nv12 to 224", (1920, 1080), PixelFormat::NV12, (224, 224)),
+    Job::of("1080p nv12 to 640", (1920, 1080), PixelFormat::NV12, (640, 640)),
+    Job::of("2160p p010 to 448", (3840, 2160), PixelFormat::P010, (448, 448)),
 ];
+
+impl Job {
+    const fn of(name: &'static str, from: (u32, u32), format: PixelFormat, to: (u32, u32)) -> Self {
+        Job { name: Cow::Borrowed(name), from, format, to }
+    }
+
+    /// NV12 pictures of a size to tensors of another.
+    pub fn nv12(from: (u32, u32), to: (u32, u32)) -> Self {
+        let name = format!("{}x{} nv12 to {}x{}", from.0, from.1, to.0, to.1);
+        Job { name: Cow::Owned(name), from, format: PixelFormat::NV12, to }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        Shape {
+            width: self.from.0,
+            height: self.from.1,
+            format: self.format,
+            matrix: ColourMatrix::Bt709,
+            range: ColourRange::Limited,
+            pixel_aspect: Ratio { num: 1, den: 1 },
+            turn: Turn::default(),
+        }
+    }
+
+    pub(super) fn spec(&self) -> FrameSpec {
+        FrameSpec { fit: Fit::Letterbox, element: Element::F16, ..FrameSpec::plain(self.to.0, self.to.1) }
+    }
+
+    pub(super) fn plan(&self) -> Result<Plan, FrameError> {
+        Plan::new(&self.spec(), &self.shape())
+    }
+}
 
 /// Frames a second of each part on its own, and of the whole from pictures in memory to tensors in memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,17 +85,7 @@ const PICTURES: usize = 32;
 /// # Errors
 /// When the GPU fails.
 pub fn measure(gpu: &mut Gpu, job: &Job, seconds: f64, now: &mut dyn FnMut() -> f64) -> Result<Speed, GpuError> {
-    let shape = Shape {
-        width: job.from.0,
-        height: job.from.1,
-        format: job.format,
-        matrix: ColourMatrix::Bt709,
-        range: ColourRange::Limited,
-        pixel_aspect: Ratio { num: 1, den: 1 },
-        turn: Turn::default(),
-    };
-    let spec = FrameSpec { fit: Fit::Letterbox, element: Element::F16, ..FrameSpec::plain(job.to.0, job.to.1) };
-    let case = Case::new(&spec, &shape, 1, &mut Random::new(1))?;
+    let case = Case::new(&job.spec(), &job.shape(), 1, &mut Random::new(1))?;
     let pictures = vec![case.pictures()[0]; PICTURES];
     let mut out = vec![0; case.plan.frame_bytes() * PICTURES];
     // The first call takes memory and compiles the kernels.
@@ -75,14 +99,12 @@ pub fn measure(gpu: &mut Gpu, job: &Job, seconds: f64, now: &mut dyn FnMut() -> 
     }
     let whole = now() - begun;
     let parts = gpu.measure();
-    let format = job.format;
-    let bytes = (0..format.planes()).map(|plane| format.plane_size(plane, job.from.0, job.from.1));
     Ok(Speed {
         upload: frames / parts.upload,
         kernel: frames / parts.kernel,
         download: frames / parts.download,
         whole: frames / whole,
-        bytes: (bytes.map(|(row, rows)| row * rows).sum(), case.plan.frame_bytes()),
+        bytes: (case.plan.shape.bytes(), case.plan.frame_bytes()),
         batch: gpu.batch().unwrap_or(0),
     })
 }

@@ -22,6 +22,7 @@ mod info;
 mod conformance;
 mod decoding;
 mod measure;
+mod roofline;
 mod shared;
 
 #[cfg(test)]
@@ -33,5 +34,6 @@ pub use fault::GpuError;
 pub use gpu::Gpu;
 pub use info::{GpuInfo, gpus};
 pub use measure::{JOBS, Job, Speed, measure};
+pub use roofline::{Roofline, roofline};
 pub use shared::{Gpus, OnGpu};
 pub use tables::DevicePicture;

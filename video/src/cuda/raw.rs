@@ -29,6 +29,10 @@ pub(super) struct Traits {
     pub(super) compute: (i32, i32),
     pub(super) processors: i32,
     pub(super) memory: usize,
+    /// The highest rates of its processors and of its memory, in thousands a second, and how many bits of memory it reads at once.
+    pub(super) clock_khz: i32,
+    pub(super) memory_khz: i32,
+    pub(super) bus_bits: i32,
 }
 
 pub(super) fn initialise() -> Result<(), Fault> {
@@ -66,6 +70,9 @@ pub(super) fn traits(ordinal: usize) -> Result<Traits, Fault> {
             attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
         ),
         processors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+        clock_khz: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_CLOCK_RATE)?,
+        memory_khz: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)?,
+        bus_bits: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH)?,
         // SAFETY: as above.
         memory: unsafe { result::device::total_mem(device) }.during("asking a GPU for its memory")?,
     })

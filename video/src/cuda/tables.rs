@@ -25,6 +25,8 @@ pub(super) struct Tables {
     pub(super) tensor_bytes: usize,
     /// The name of the kernel for these samples and numbers.
     pub(super) kernel: &'static str,
+    /// What there is to do for a frame.
+    pub(super) work: Work,
     grid: [u32; 2],
 }
 
@@ -49,7 +51,8 @@ impl Tables {
         };
         let grid = [plan.canvas.0.div_ceil(tiles.width), plan.canvas.1.div_ceil(ROWS)];
         let (tensor_bytes, kernel) = (plan.frame_bytes(), kernel(plan));
-        Ok(Tables { bytes: block.0, params, pictures, tensor_bytes, kernel, grid })
+        let work = Work::of(plan, &tiles);
+        Ok(Tables { bytes: block.0, params, pictures, tensor_bytes, kernel, work, grid })
     }
 
     /// The parameters of a launch over pictures and tensors at these addresses.
@@ -122,6 +125,40 @@ impl Tiles {
         let (starts, counts): (Vec<u32>, Vec<u32>) = (0..plan.canvas.0).step_by(width as usize).map(of_block).unzip();
         let span = counts.iter().copied().max().unwrap_or(0).max(1);
         Tiles { width, starts, counts, span }
+    }
+}
+
+/// How often the parts of the kernel are done for a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Work {
+    /// Source pixels that are weighed in the first pass, and the sums that they are added up to.
+    pub(super) products_of_columns: u64,
+    pub(super) sums_of_columns: u64,
+    /// Threads that make such sums, and all others.
+    pub(super) threads: u64,
+    pub(super) others: u64,
+    /// Pixels that are weighed in the second pass.
+    pub(super) products_of_rows: u64,
+    /// Pixels of the resized picture, and around it.
+    pub(super) pixels: u64,
+    pub(super) bars: u64,
+}
+
+impl Work {
+    fn of(plan: &Plan, tiles: &Tiles) -> Self {
+        let sum = |counts: &[u32]| counts.iter().map(|count| u64::from(*count)).sum::<u64>();
+        let (wide, high) = (u64::from(plan.place.width), u64::from(plan.place.height));
+        let blocks = tiles.counts.len() as u64 * u64::from(plan.canvas.1.div_ceil(ROWS));
+        let threads = tiles.counts.iter().map(|count| u64::from(*count.min(&LANES))).sum::<u64>() * high;
+        Work {
+            products_of_columns: sum(&tiles.counts) * sum(&plan.rows.counts),
+            sums_of_columns: sum(&tiles.counts) * high,
+            threads,
+            others: blocks * u64::from(ROWS * LANES) - threads,
+            products_of_rows: sum(&plan.columns.counts) * high,
+            pixels: wide * high,
+            bars: u64::from(plan.canvas.0) * u64::from(plan.canvas.1) - wide * high,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
 use crate::table::{self, left, right};
 use pipe_engine::world::World;
-use pipe_stages::gpu::{self, Decoded, Gpu, GpuInfo, JOBS, Speed};
+use pipe_stages::gpu::{self, Decoded, Gpu, GpuInfo, JOBS, Job, Roofline, Speed};
 use serde_json::{Value as Json, json};
 use std::{env, fs, process};
 
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &GpuCheckArgs, printer: &Printer) -> Result<Exit, Refusa
     let info = &gpus[args.device];
     let wrong = gpu::disagreements(&mut gpu, 0..args.cases, &mut |_| {}).map_err(|error| refused(&error))?;
     let decoded = decoded(&mut gpu);
-    let speeds = speeds(&mut gpu, args.seconds)?;
+    let speeds = speeds(&mut gpu, info, args)?;
     let checked = Checked { info, cases: args.cases, wrong: &wrong, decoded: &decoded, speeds: &speeds };
     if printer.json {
         printer.document(&checked.document())?;
@@ -47,19 +47,29 @@ struct Checked<'a> {
     cases: u64,
     wrong: &'a [String],
     decoded: &'a Decoded,
-    speeds: &'a [(&'static str, Speed)],
+    speeds: &'a [Measured],
 }
 
-fn speeds(gpu: &mut Gpu, seconds: u32) -> Result<Vec<(&'static str, Speed)>, Refusal> {
-    if seconds == 0 {
+/// How fast a job is done, and how fast it could be.
+struct Measured {
+    job: Job,
+    speed: Speed,
+    most: Roofline,
+}
+
+fn speeds(gpu: &mut Gpu, info: &GpuInfo, args: &GpuCheckArgs) -> Result<Vec<Measured>, Refusal> {
+    if args.seconds == 0 {
         return Ok(Vec::new());
     }
     let world = World::real().steady();
     let begun = world.now();
     let mut now = || world.now().since(begun).as_secs_f64();
-    let one = |job| gpu::measure(gpu, job, f64::from(seconds), &mut now).map_err(|error| refused(&error));
-    let speeds: Result<Vec<Speed>, Refusal> = JOBS.iter().map(one).collect();
-    Ok(JOBS.iter().map(|job| job.name).zip(speeds?).collect())
+    let jobs = args.job.map_or_else(|| JOBS.to_vec(), |sizes| vec![Job::nv12(sizes.from, sizes.to)]);
+    let one = |job: Job| {
+        let most = gpu::roofline(info, &job)?;
+        gpu::measure(gpu, &job, f64::from(args.seconds), &mut now).map(|speed| Measured { job, speed, most })
+    };
+    jobs.into_iter().map(one).collect::<Result<_, _>>().map_err(|error| refused(&error))
 }
 
 impl Checked<'_> {
@@ -83,7 +93,8 @@ impl Checked<'_> {
         });
         text.push('\n');
         if !speeds.is_empty() {
-            text.push_str("\nFrames a second, and GB a second over the bus. docs/gpu.md has what they may be.\n");
+            text.push_str("\nFrames a second, and GB a second over the bus. AT MOST is what this GPU's kernel could do by its clock\n");
+            text.push_str("and its memory (docs/gpu.md); the whole is no faster than the slowest of its parts.\n");
             text.push_str(&table::lines(printer, &rows(speeds)));
         }
         text
@@ -106,22 +117,23 @@ impl Checked<'_> {
     }
 }
 
-fn rows(speeds: &[(&str, Speed)]) -> Vec<Vec<table::Entry>> {
-    let header = ["JOB", "WHOLE", "UPLOAD", "KERNEL", "DOWNLOAD", "GB/S UP", "GB/S DOWN", "BATCH"];
+fn rows(speeds: &[Measured]) -> Vec<Vec<table::Entry>> {
+    let header = ["JOB", "WHOLE", "UPLOAD", "KERNEL", "AT MOST", "DOWNLOAD", "GB/S UP", "GB/S DOWN", "BATCH"];
     let header = header.map(|word| right(Style::Faint, word)).to_vec();
-    let row = |(name, speed): &(&str, Speed)| {
+    let row = |Measured { job, speed, most }: &Measured| {
         let bus = |frames: f64, bytes: usize| format!("{:.1}", frames * bytes as f64 / 1e9);
-        let frames = [speed.whole, speed.upload, speed.kernel, speed.download].map(|n| format!("{n:.0}"));
+        let parts = [speed.whole, speed.upload, speed.kernel, most.kernel(), speed.download];
+        let frames = parts.map(|n| format!("{n:.0}"));
         let bus = [bus(speed.upload, speed.bytes.0), bus(speed.download, speed.bytes.1)];
         let cells = frames.into_iter().chain(bus).chain([speed.batch.to_string()]);
-        std::iter::once(left(Style::Strong, *name)).chain(cells.map(|cell| right(Style::Plain, cell))).collect()
+        std::iter::once(left(Style::Strong, &*job.name)).chain(cells.map(|cell| right(Style::Plain, cell))).collect()
     };
     std::iter::once(header).chain(speeds.iter().map(row)).collect()
 }
 
-fn document_of((name, speed): &(&str, Speed)) -> Json {
+fn document_of(Measured { job, speed, most }: &Measured) -> Json {
     json!({
-        "job": name,
+        "job": job.name,
         "whole": speed.whole,
         "upload": speed.upload,
         "kernel": speed.kernel,
@@ -129,5 +141,7 @@ fn document_of((name, speed): &(&str, Speed)) -> Json {
         "picture_bytes": speed.bytes.0,
         "tensor_bytes": speed.bytes.1,
         "batch": speed.batch,
+        "instructions": most.instructions,
+        "kernel_at_most": { "arithmetic": most.arithmetic, "memory": most.memory },
     })
 }

@@ -44,7 +44,9 @@ pub(super) fn document(gpu: &GpuInfo) -> Json {
         "name": gpu.name,
         "compute": [gpu.compute.0, gpu.compute.1],
         "processors": gpu.processors,
+        "clock_hz": gpu.clock_hz,
         "memory": gpu.memory,
+        "memory_bytes_a_second": gpu.memory_rate,
         "cuda": [gpu.driver.0, gpu.driver.1],
         "preprocess": gpu.check().is_ok(),
     })

@@ -10,5 +10,6 @@ mod mutants;
 mod overlap;
 mod pinned;
 mod probing;
+mod roofline;
 mod sharing;
 mod there;
