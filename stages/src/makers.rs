@@ -66,3 +66,54 @@ impl Makers {
         }
     }
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use pipe_fakecuda::FakeDriver;
+    use pipe_video::frames::Cpu;
+
+    /// Whether a GPU makes the frames.
+    fn is_gpu(device: Device, given: Option<&str>) -> bool {
+        let makers = Makers::open(device, given.map(OsStr::new)).unwrap();
+        // Whoever makes them on a GPU likes many at once.
+        makers.lend(&mut Cpu::new(1), |maker| maker.at_once()) > 1
+    }
+
+    #[test]
+    fn auto_is_the_first_gpu_that_a_task_was_given_and_the_cpu_where_it_was_given_none() {
+        let driver = FakeDriver::take();
+        for none in [None, Some("")] {
+            assert!(!is_gpu(Device::Auto, none));
+        }
+        // A task that asked for no GPU does not so much as look for one.
+        assert_eq!(driver.calls(), []);
+        for given in ["0", "3", "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "1,2"] {
+            assert!(is_gpu(Device::Auto, Some(given)), "{given}");
+        }
+        assert_eq!(driver.leaks(), "");
+    }
+
+    #[test]
+    fn a_device_that_is_named_is_taken_whatever_a_task_was_given() {
+        let driver = FakeDriver::take();
+        for given in [None, Some(""), Some("0")] {
+            assert!(is_gpu(Device::Cuda(0), given), "{given:?}");
+        }
+        let calls = driver.calls();
+        for given in [None, Some("0")] {
+            assert!(!is_gpu(Device::Cpu, given), "{given:?}");
+        }
+        assert_eq!(driver.calls(), calls);
+    }
+
+    #[test]
+    fn where_the_gpu_that_was_given_cannot_be_had_auto_is_the_cpu_and_a_number_is_a_failure() {
+        let driver = FakeDriver::take();
+        driver.tell("devices 0");
+        assert!(!is_gpu(Device::Auto, Some("0")));
+        let failure = Makers::open(Device::Cuda(0), Some(OsStr::new("0"))).map(drop).unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.help.is_some()), ("no_gpu", true), "{failure}");
+        assert!(failure.message.contains("CUDA_ERROR_NO_DEVICE"), "{failure}");
+    }
+}

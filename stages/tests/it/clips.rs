@@ -46,7 +46,7 @@ pub(crate) fn play(id: &str, start_ms: u64, end_ms: u64) -> Json {
     json!({ "id": id, "label": "RUN", "start_ms": start_ms, "end_ms": end_ms })
 }
 
-fn cut(bench: &Bench, video: &Path, rows: &[Json], cpu: u32) -> Outcome {
+pub(crate) fn cut(bench: &Bench, video: &Path, rows: &[Json], cpu: u32) -> Outcome {
     cut_with(bench, video, rows, cpu, json!({}))
 }
 
@@ -509,7 +509,7 @@ fn the_same_video_gives_the_same_clips_and_frames_as_ever() {
     assert_eq!(found.to_vec(), golden);
 }
 
-fn frames(bench: &Bench, clips: &Outcome, settings: &Json) -> Outcome {
+pub(crate) fn frames(bench: &Bench, clips: &Outcome, settings: &Json) -> Outcome {
     let mut config = json!({ "clips": "clips", "size": [32, 18], "frames": 3 });
     config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     let inputs = vec![("clips", vec![bench.input(clips, &CELL)])];

@@ -12,3 +12,5 @@ mod far;
 mod formats;
 #[cfg(feature = "video")]
 mod memory;
+#[cfg(feature = "video")]
+mod tensors;

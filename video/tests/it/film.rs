@@ -40,7 +40,15 @@ pub(crate) enum Look {
     Moving,
     /// Patches of `PATCH` by `PATCH` pixels, each of one colour.
     Patches,
+    /// Four quarters, each of one colour: above, left and right, then below. What the three planes have, of 8 bits.
+    Quarters([[usize; 3]; 4]),
 }
+
+/// White, red, green and blue in limited range: the full colour bars of ITU-R BT.709, as every generator of test patterns has
+/// them. Y, Cb, Cr.
+pub(crate) const BARS_709: [[usize; 3]; 4] = [[235, 128, 128], [63, 102, 240], [173, 42, 26], [32, 240, 118]];
+/// What they are on a screen.
+pub(crate) const BARS: [[u8; 3]; 4] = [[255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]];
 
 /// The side of a patch.
 pub(crate) const PATCH: usize = 16;
@@ -151,7 +159,15 @@ impl Film {
         [16 + number * 53 % 220, 40 + number * 71 % 176, 40 + number * 97 % 176][plane]
     }
 
-    fn size(&self) -> (u32, u32) {
+    fn quarter(&self, x: usize, y: usize, plane: usize) -> usize {
+        let (width, height) = self.size();
+        let pixels = self.pixels.descriptor().unwrap();
+        let (sub_x, sub_y) = if plane == 0 { (0, 0) } else { (pixels.log2_chroma_w(), pixels.log2_chroma_h()) };
+        let (right, below) = ((x << sub_x) >= width as usize / 2, (y << sub_y) >= height as usize / 2);
+        2 * usize::from(below) + usize::from(right)
+    }
+
+    pub(crate) fn size(&self) -> (u32, u32) {
         (WIDTH * self.scale - self.less, HEIGHT * self.scale - self.less)
     }
 
@@ -170,6 +186,7 @@ impl Film {
                     let value = match self.look {
                         Look::Moving => moving(x, y, number, plane),
                         Look::Patches => self.patch(x, y, plane),
+                        Look::Quarters(colours) => colours[self.quarter(x, y, plane)][plane],
                     } << (depth - 8);
                     sample.copy_from_slice(&value.to_le_bytes()[..sample.len()]);
                 }
