@@ -37,6 +37,21 @@ fn all_problems_of_a_spec_are_told_at_once_and_end_with_2() {
 }
 
 #[test]
+fn a_mean_of_frames_that_is_no_number_is_told_where_it_stands() {
+    let spec =
+        "version = 1\nname = \"x\"\n[stages.frames]\nkind = \"preprocess\"\nclips = \"clips\"\nsize = [32, 18]\n";
+    for (setting, place, what) in [
+        ("mean = [0.5, nan, 0.5]\n", "spec.toml:7:14", "`nan`"),
+        ("std = [0.5, 0.5, -inf]\n", "spec.toml:7:18", "`-inf`"),
+    ] {
+        let said = Bench::with(&format!("{spec}{setting}")).pipe(&["validate", "spec.toml"]);
+        assert_eq!(said.code, Some(2), "{said:?}");
+        let told = format!("{what} is not a number a spec can hold");
+        assert!(said.stderr.contains(&told) && said.stderr.contains(place), "{}", said.stderr);
+    }
+}
+
+#[test]
 fn a_spec_that_is_not_there_is_told_with_those_that_are() {
     let bench = Bench::with(SUM);
     let near = bench.pipe(&["run", "spce.toml"]);

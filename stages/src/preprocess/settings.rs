@@ -2,7 +2,7 @@
 
 use pipe_engine::stage::{ConfigProblem, OneResult};
 use pipe_engine::units::Bytes;
-use pipe_video::frames::{Element, Filter, Layout};
+use pipe_video::frames::{Element, Filter, FrameError, Layout};
 use pipe_video::{Device, Fit, FrameSpec, Ratio, Sampling};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -286,7 +286,15 @@ impl Settings {
             Sample::Fps { fps } if !(0.001..=1000.0).contains(&fps) => {
                 Err(ConfigProblem::new("sample.fps", format!("{fps} frames a second are not between 0.001 and 1000")))
             }
-            _ => self.spec().check().map_err(|e| ConfigProblem::new("size", e.message).help(e.help)),
+            _ => self.check_spec(),
         }
+    }
+
+    fn check_spec(&self) -> Result<(), ConfigProblem> {
+        let spec = self.spec();
+        let in_field = |field: &'static str| move |e: FrameError| ConfigProblem::new(field, e.message).help(e.help);
+        FrameSpec { mean: [0.0; 3], std: [1.0; 3], ..spec }.check().map_err(in_field("size"))?;
+        spec.check().map_err(in_field("std"))?;
+        spec.check_frames(self.count()).map_err(in_field("frames"))
     }
 }

@@ -678,6 +678,13 @@ fn settings_of_frames_that_cannot_work_are_told_before_anything_runs() {
     assert!(check(json!({ "dtype": "u8", "mean": [0, 0, 0] })).contains("nothing to normalise"));
     assert!(check(json!({ "sample": { "by": "fps", "fps": 0 } })).contains("between 0.001 and 1000"));
     assert!(check(json!({ "size": [32, 100_000] })).contains("32x100000"));
+    // What is no number of single precision; a spec cannot hold what is none at all (S0107).
+    assert!(check(json!({ "mean": [0, 1e39, 0] })).contains("must be a number"));
+    assert!(check(json!({ "std": [0.5, 0.5, 1e39] })).contains("above 0"));
+    assert!(check(json!({ "std": [0.5, 1e-39, 0.5] })).contains("infinite"));
+    assert!(check(json!({ "size": [0, 18] })).contains("0"));
+    assert!(check(json!({ "size": [32_768, 32_768] })).contains("a clip's tensor of 8 frames would have 96 GiB"));
+    assert!(check(json!({ "size": [32_768, 32_768], "frames": u32::MAX })).contains("more than 4194304 frames"));
     assert!(check(json!({ "decoder": "gpu", "device": "cpu" })).contains("no GPU is used"));
 }
 

@@ -2,6 +2,7 @@
 
 use ffmpeg_next::Rational;
 
+use super::plan::MOST_FRAMES;
 use crate::time::{Moment, Ratio};
 
 /// Which frames of a clip are wanted.
@@ -34,6 +35,16 @@ pub enum Sampling {
     },
 }
 
+impl Sampling {
+    /// How many frames it chooses of every clip that has one.
+    pub(super) fn at_least(self) -> usize {
+        match self {
+            Sampling::Uniform { n } | Sampling::Around { n, .. } => n,
+            Sampling::Every { .. } | Sampling::Fps { .. } => 1,
+        }
+    }
+}
+
 /// When the frames of a clip are shown, in ticks, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FrameTimes {
@@ -42,7 +53,8 @@ pub(super) struct FrameTimes {
     pub(super) last_ticks: i64,
 }
 
-/// The numbers of the wanted frames, from 0, never falling.
+/// The numbers of the wanted frames, from 0, never falling. Where times promise more than any tensor may have, those that are too
+/// many are cut short.
 pub(super) fn choose(times: &FrameTimes, base: Rational, sampling: Sampling) -> Vec<usize> {
     let count = times.ticks.len();
     match sampling {
@@ -72,7 +84,7 @@ fn on_screen(times: &FrameTimes, base: Rational, fps: Ratio) -> Vec<usize> {
     let mut shown = 0;
     for k in 0.. {
         let now = Moment::ratio(k * i128::from(fps.den), i128::from(fps.num.max(1)));
-        if now >= end {
+        if now >= end || wanted.len() > MOST_FRAMES {
             break;
         }
         // The frame on screen is the last one that does not begin after this moment.
@@ -125,6 +137,12 @@ mod tests {
         let times = FrameTimes { ticks: vec![100, 130, 131, 160], last_ticks: 1 };
         // Moments 0, 0.5, 1, 1.5, 2 s after the first are ticks 100, 115, 130, 145 and 160.
         assert_eq!(choose(&times, TICK, Sampling::Fps { fps: Ratio { num: 2, den: 1 } }), [0, 0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn times_that_promise_years_do_not_fill_the_memory() {
+        let times = FrameTimes { ticks: vec![0, 1 << 60], last_ticks: 1 };
+        assert_eq!(choose(&times, TICK, Sampling::Fps { fps: Ratio { num: 1000, den: 1 } }).len(), MOST_FRAMES + 1);
     }
 
     #[test]

@@ -14,9 +14,6 @@ use crate::error::VideoError;
 use crate::libav::hardware::KEPT;
 use crate::libav::raw;
 
-/// The most bytes that one clip's tensor may have: 8 GiB, more than any model looks at together.
-const MAX_BYTES: u128 = 8 << 30;
-
 /// Bytes of pictures that wait for each other, at most: two batches of a GPU.
 const MOST_WAITING: usize = 128 << 20;
 
@@ -53,11 +50,8 @@ impl<'a> Packer<'a> {
         device: &'a mut dyn Preprocess,
         wanted: Vec<usize>,
     ) -> Result<Self, VideoError> {
-        let bytes = wanted.len() as u128 * clip.spec.frame_bytes() as u128;
-        if bytes > MAX_BYTES {
-            let message = format!("the clip's {} frames would make a tensor of {} GiB", wanted.len(), bytes >> 30);
-            return Err(VideoError::bad_option(clip.path, message, "ask for fewer or smaller frames"));
-        }
+        clip.spec.check_frames(wanted.len()).map_err(|e| bad_option(clip.path, e))?;
+        let bytes = wanted.len() * clip.spec.frame_bytes();
         Ok(Packer {
             clip,
             device,
@@ -66,7 +60,7 @@ impl<'a> Packer<'a> {
             unpacker: Unpacker::default(),
             plans: None,
             waiting: Vec::new(),
-            data: Vec::with_capacity(bytes as usize),
+            data: Vec::with_capacity(bytes),
             rgb: Vec::new(),
         })
     }

@@ -97,6 +97,12 @@ pub struct Plan {
 /// The largest side of a picture and of a result. With 16 bits a side, products of two fit 32.
 const MAX_SIDE: u32 = 32_768;
 
+/// The most bytes that one clip's tensor may have: 8 GiB, more than any model looks at together.
+const MOST_BYTES: u128 = 8 << 30;
+
+/// The most frames that one clip's tensor may have: a day and a half at 30 a second. Times that lie may promise any number.
+pub(super) const MOST_FRAMES: usize = 1 << 22;
+
 impl Plan {
     /// Computes tables and places.
     ///
@@ -205,6 +211,22 @@ impl FrameSpec {
             return Err(FrameError::new(message, format!("give a width and a height of 1 to {MAX_SIDE}")));
         }
         Values::new(self.mean, self.std, self.element).map(|_| ())
+    }
+
+    /// # Errors
+    /// When so many frames are more than the tensor of one clip may have.
+    pub fn check_frames(&self, frames: usize) -> Result<(), FrameError> {
+        let help = "ask for fewer or smaller frames";
+        if frames > MOST_FRAMES {
+            return Err(FrameError::new(format!("a clip's tensor would have more than {MOST_FRAMES} frames"), help));
+        }
+        let bytes = frames as u128 * self.frame_bytes() as u128;
+        if bytes > MOST_BYTES {
+            let message =
+                format!("a clip's tensor of {frames} frames would have {} GiB, and 8 are the most", bytes >> 30);
+            return Err(FrameError::new(message, help));
+        }
+        Ok(())
     }
 
     /// Bytes of one frame's tensor.

@@ -63,6 +63,7 @@ pub fn sample_on(
 ) -> Result<Sampled, VideoError> {
     spec.check().map_err(|e| bad_option(path, e))?;
     check(path, sampling)?;
+    spec.check_frames(sampling.at_least()).map_err(|e| bad_option(path, e))?;
     if let Some(hardware) = device.hardware() {
         match sample_beside(device, Some(Arc::clone(&hardware)), path, sampling, spec) {
             Ok(sampled) => return Ok(sampled),

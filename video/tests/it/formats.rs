@@ -1,13 +1,14 @@
 //! Real files of every kind of pixels, tags and shapes: their tensors beside what swscale makes of the same pictures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use ffmpeg_next::format::{self, Pixel};
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Packet, Rational, codec, color, ffi, frame, media};
 use pipe_video::{Fit, FrameSpec, Sampling, sample};
 
-use crate::film::{Film, Look, PATCH};
+use crate::film::{BARS, BARS_709, Film, Look, PATCH};
 use crate::made::folder;
 
 /// A film of one picture, kept to the bit.
@@ -104,6 +105,126 @@ fn every_kind_of_pixels_with_every_kind_of_tags_is_what_swscale_makes_of_it() {
         let seen = sample(&path, Sampling::Uniform { n: 1 }, &spec).unwrap().rgb.unwrap();
         let apart = apart(&seen, &wanted, width as usize);
         assert!(apart <= 2, "{pixels:?}, {space:?}, {range:?}: {apart} apart");
+    }
+}
+
+/// How far the tensors of a clip are from what swscale makes of its first picture, by BT.709 of limited range.
+fn apart_from_swscale(path: &Path) -> (Pixel, (u32, u32), u8) {
+    let frame = first(path);
+    let (width, height) = (frame.width(), frame.height());
+    let spec = FrameSpec { keep_rgb: true, ..FrameSpec::plain(width, height) };
+    let seen = sample(path, Sampling::Uniform { n: 1 }, &spec).unwrap().rgb.unwrap();
+    let wanted = swscaled(&frame, ffi::SWS_CS_ITU709, false);
+    (frame.format(), (width, height), apart(&seen, &wanted, width as usize))
+}
+
+#[test]
+fn pictures_of_odd_sides_are_what_swscale_makes_of_them() {
+    for pixels in [Pixel::YUV444P, Pixel::YUV444P10LE] {
+        let folder = folder();
+        let path = folder.path().join("film.mp4");
+        let film = Film { less: 1, ..patches(pixels, color::Space::BT709, color::Range::MPEG) };
+        film.write(&path);
+        let (format, size, apart) = apart_from_swscale(&path);
+        assert_eq!((format, size), (pixels, (95, 79)));
+        assert!(apart <= 2, "{pixels:?}: {apart} apart");
+    }
+}
+
+/// A film of bare pictures, kept to the bit by the program that makes the hard videos: in a form of which FFmpeg's libraries
+/// here have the decoder alone.
+fn kept(folder: &Path, pixels: &str, (width, height): (u32, u32), picture: &[u8]) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/corpus.py");
+    let told = Command::new("python3").arg(script).arg("ffmpeg").stderr(Stdio::inherit()).output().unwrap();
+    let (raw, film) = (folder.join("raw"), folder.join("film.mkv"));
+    std::fs::write(&raw, picture.repeat(3)).unwrap();
+    let size = format!("{width}x{height}");
+    // Tags are those of YUV. RGB needs none.
+    let tags: &[&str] = if pixels.starts_with("yuv") { &["-colorspace", "bt709", "-color_range", "tv"] } else { &[] };
+    let made = Command::new(String::from_utf8(told.stdout).unwrap().trim())
+        .args([
+            "-hide_banner",
+            "-loglevel",
+            "error",
+            "-nostdin",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            pixels,
+            "-s",
+            &size,
+            "-i",
+        ])
+        .arg(&raw)
+        .args(["-c:v", "ffv1"])
+        .args(tags)
+        .arg(&film)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    film
+}
+
+#[test]
+fn pictures_of_odd_sides_with_chroma_of_half_of_them_are_what_swscale_makes_of_them() {
+    let (width, height) = (95_usize, 79_usize);
+    let plane = |plane: usize, step: usize| -> Vec<u8> {
+        let patch = |x: usize, y: usize| y * step / PATCH * 7 + x * step / PATCH;
+        let places = (0..height.div_ceil(step)).flat_map(|y| (0..width.div_ceil(step)).map(move |x| (x, y)));
+        places.map(|(x, y)| 40 + (patch(x, y) * [53, 71, 97][plane] % 176) as u8).collect()
+    };
+    let folder = folder();
+    let picture = [plane(0, 1), plane(1, 2), plane(2, 2)].concat();
+    let path = kept(folder.path(), "yuv420p", (95, 79), &picture);
+    let (format, size, apart) = apart_from_swscale(&path);
+    assert_eq!((format, size), (Pixel::YUV420P, (95, 79)));
+    assert!(apart <= 2, "{apart} apart");
+}
+
+/// `BARS` by ITU-R BT.601, and as green, blue and red, which is the order of RGB in planes.
+const BARS_601: [[usize; 3]; 4] = [[235, 128, 128], [81, 90, 240], [145, 54, 34], [41, 240, 110]];
+const BARS_GBR: [[usize; 3]; 4] = [[255, 255, 255], [0, 0, 255], [255, 0, 0], [0, 255, 0]];
+
+/// The colours in the middle of a clip's quarters.
+fn quarters(path: &Path) -> [[u8; 3]; 4] {
+    let spec = FrameSpec { keep_rgb: true, ..FrameSpec::plain(8, 8) };
+    let rgb = sample(path, Sampling::Uniform { n: 1 }, &spec).unwrap().rgb.unwrap();
+    [(1, 1), (6, 1), (1, 6), (6, 6)].map(|(x, y)| *rgb[(y * 8 + x) * 3..].first_chunk().unwrap())
+}
+
+fn assert_bars(seen: [[u8; 3]; 4], what: &str) {
+    let apart = seen.as_flattened().iter().zip(BARS.as_flattened()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+    assert!(apart <= 3, "{what}: {seen:?}");
+}
+
+#[test]
+fn pictures_that_are_rgb_keep_their_colours() {
+    let folder = folder();
+    let path = folder.path().join("film.mp4");
+    // H.264 has RGB as 4:4:4 whose matrix is the identity.
+    let film = patches(Pixel::YUV444P, color::Space::RGB, color::Range::JPEG);
+    Film { look: Look::Quarters(BARS_GBR), ..film }.write(&path);
+    assert_eq!(first(&path).format(), Pixel::GBRP);
+    assert_bars(quarters(&path), "GBRP");
+    // Packed, as screens are recorded.
+    let place = |x: usize, y: usize| 2 * usize::from(y >= 40) + usize::from(x >= 48);
+    let pixels = || (0..80).flat_map(|y| (0..96).map(move |x| (x, y)));
+    let packed: Vec<u8> = pixels().flat_map(|(x, y)| [BARS[place(x, y)].as_slice(), &[255]].concat()).collect();
+    assert_bars(quarters(&kept(folder.path(), "rgb0", (96, 80), &packed)), "RGB0");
+}
+
+#[test]
+fn pictures_without_tags_are_bt709_from_720_rows_on_and_bt601_below() {
+    use color::{Range, Space};
+    for (less, colours) in [(0, BARS_709), (2, BARS_601)] {
+        let folder = folder();
+        let path = folder.path().join("film.mp4");
+        let film = patches(Pixel::YUV420P, Space::Unspecified, Range::Unspecified);
+        let film = Film { scale: 9, less, look: Look::Quarters(colours), ..film };
+        film.write(&path);
+        assert_eq!(film.size().1, 720 - less);
+        assert_eq!(first(&path).color_space(), Space::Unspecified);
+        assert_bars(quarters(&path), &format!("{} rows", 720 - less));
     }
 }
 

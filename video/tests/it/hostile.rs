@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::made::{Made, folder, made_in};
 
 /// The most memory this process has had so far, in MiB, as the kernel counts it.
-fn most_memory() -> u64 {
+pub(crate) fn most_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
@@ -28,7 +28,7 @@ fn cut_until(path: &Path, end_ms: u64) -> Result<(), VideoError> {
 }
 
 /// A video whose index was changed: `change` gets the bytes from the content of the first box of a name on.
-fn changed(folder: &tempfile::TempDir, changes: &[(&[u8; 4], usize, u32)]) -> PathBuf {
+pub(crate) fn changed(folder: &tempfile::TempDir, changes: &[(&[u8; 4], usize, u32)]) -> PathBuf {
     let source = made_in(folder, "whole.mp4", &Made { frames: 60, audio_rate: None, ..Made::default() });
     let mut bytes = fs::read(source).unwrap();
     for (name, offset, value) in changes {

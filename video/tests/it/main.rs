@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 mod arithmetic;
+mod bad;
 mod clap;
 mod corpus;
 mod counting;

@@ -58,7 +58,7 @@ fn sound_alone_has_no_video_stream() {
 }
 
 /// Two Ogg pages: an Opus header and its comment, both with right checksums.
-fn opus_in_ogg() -> Vec<u8> {
+pub(crate) fn opus_in_ogg() -> Vec<u8> {
     let head = [b"OpusHead".as_slice(), &[1, 1, 0, 0], &48_000u32.to_le_bytes(), &[0, 0, 0]].concat();
     let tags = [b"OpusTags".as_slice(), &0u32.to_le_bytes(), &0u32.to_le_bytes()].concat();
     let silence = [0xf8, 0xff, 0xfe].as_slice();
