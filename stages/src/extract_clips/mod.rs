@@ -15,7 +15,8 @@ mod watch;
 use crate::jsonl;
 use crate::records::{CLIPS, ClipRecord, ClipStatus, Ends, PLAYS, Ticks};
 use crate::side_by_side;
-use outcomes::{Outcome, Trouble, judged};
+pub(crate) use outcomes::Trouble;
+use outcomes::{Outcome, judged};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::Cell;
@@ -430,7 +431,7 @@ impl Cutting<'_> {
 
 /// Whether a video's trouble is that of the clip alone. What comes of the machine may befall any clip, and may be over when
 /// the task is tried again.
-fn trouble(error: &VideoError) -> Trouble {
+pub(crate) fn trouble(error: &VideoError) -> Trouble {
     let failure = video_failure(error);
     match error.kind {
         VideoErrorKind::NotAVideo

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 const TOLD: usize = 5;
 
 /// Why there is no clip.
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The play or its part of the video is at fault: the other clips are none the worse.
     Clip(Failure),
     /// Whatever it is, no other clip is safe from it.

@@ -4,7 +4,7 @@ mod kept;
 mod settings;
 mod shards;
 
-use crate::extract_clips::video_failure;
+use crate::extract_clips::{Trouble, trouble, video_failure};
 use crate::jsonl;
 use crate::makers::{GIVEN, Makers};
 use crate::records::{CLIPS, ClipRecord, FRAMES, FramesRecord};
@@ -16,7 +16,7 @@ use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::stage::{ConfigProblem, Format, StageKind, read_config};
 use pipe_engine::work::Work;
 use pipe_video::frames::{Cpu, Preprocess as Maker};
-use pipe_video::{sample_on, tensor_sheet, versions};
+use pipe_video::{VideoErrorKind, sample_on, tensor_sheet, versions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 use settings::{DtypeName, FormatName, LayoutName, Settings};
@@ -24,6 +24,7 @@ use shards::Clip;
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Raised whenever the same clip would give other numbers. 2: exact colours in integers, turns, pixel aspect.
 const CODE: u32 = 2;
@@ -70,19 +71,33 @@ impl StageKind for Preprocess {
         clips.retain(ClipRecord::is_cut);
         let makers = Makers::open(settings.device(), env::var_os(GIVEN).as_deref())?;
         let makers = if settings.decodes_on_gpu() { makers.decoding() } else { makers };
-        let job = Job { work, input, settings: &settings, makers: &makers, code: self.code(), clips: clips.len() };
+        let job = Job {
+            work,
+            input,
+            settings: &settings,
+            makers: &makers,
+            code: self.code(),
+            clips: clips.len(),
+            lost: Mutex::default(),
+        };
         let mut index = Vec::with_capacity(clips.len());
         let mut first = None;
         let mut files = Vec::new();
         for (number, part) in clips.chunks(settings.shard_clips()).enumerate() {
             let shard = format!("frames-{number:05}.{}", shards::extension(settings.format));
-            let place = job.shard(&shard, part, index.len())?;
-            first.get_or_insert(place);
+            match job.shard(&shard, part, index.len()) {
+                Ok(place) => {
+                    first.get_or_insert(place);
+                }
+                // What is wrong with a clip is nothing to those of other shards.
+                Err(failure) => job.go_on_after(failure)?,
+            }
             files.push(json!({ "file": shard, "clips": part.len() }));
             let place =
                 |(row, clip): (usize, &ClipRecord)| FramesRecord { id: clip.id.clone(), shard: shard.clone(), row };
             index.extend(part.iter().enumerate().map(place));
         }
+        job.judge()?;
         work.write(FRAMES, &jsonl::write(&index))?;
         work.write("tensors.json", &pretty(&manifest(&settings, clips.len(), files)))?;
         if let Some(shard) = first {
@@ -129,6 +144,8 @@ struct Job<'a> {
     code: String,
     /// How many clips there are in all.
     clips: usize,
+    /// What is wrong with clips that cannot be made into frames.
+    lost: Mutex<Vec<Failure>>,
 }
 
 impl Job<'_> {
@@ -170,30 +187,67 @@ impl Job<'_> {
         Ok(key.finish())
     }
 
-    /// The tensors of some clips, in their order.
+    /// The tensors of some clips, in their order. All that can be made are, and kept, whatever becomes of others.
+    ///
+    /// # Errors
+    /// What befell a clip and may befall any; else the first clip that is lost.
     fn tensors(&self, part: &[ClipRecord], before: usize, kept: &Kept) -> Result<Vec<Clip>, Failure> {
         let progress = |done| self.work.progress(before + done, self.clips, "clips");
         let rows: Vec<_> = part.iter().enumerate().collect();
         let made = side_by_side::map(&rows, self.work.cpu(), progress, |cpu: &mut Option<Cpu>, (row, clip)| {
             if let Some(made) = kept.take(*row, &clip.id) {
-                return Ok(made);
+                return Ok(Ok(made));
             }
             let cpu = cpu.get_or_insert_with(|| Cpu::new(1));
-            let made = self.makers.lend(cpu, |device| self.tensor(clip, device)).map_err(|failure| Failure {
-                message: format!("clip `{}`: {}", clip.id, failure.message),
-                ..failure
-            })?;
-            kept.keep(*row, &made);
-            Ok(made)
+            let named =
+                |failure: Failure| Failure { message: format!("clip `{}`: {}", clip.id, failure.message), ..failure };
+            match self.makers.lend(cpu, |device| self.tensor(clip, device)) {
+                Ok(made) => {
+                    kept.keep(*row, &made);
+                    Ok(Ok(made))
+                }
+                Err(Trouble::Clip(failure)) => Ok(Err(named(failure))),
+                Err(Trouble::Task(failure)) => Err(named(failure)),
+            }
         });
         self.makers.tell();
-        made
+        let (whole, lost): (Vec<_>, Vec<_>) = made?.into_iter().partition(Result::is_ok);
+        let lost: Vec<Failure> = lost.into_iter().filter_map(Result::err).collect();
+        match lost.first().cloned() {
+            None => Ok(whole.into_iter().filter_map(Result::ok).collect()),
+            Some(first) => {
+                self.lock_lost().extend(lost);
+                Err(first)
+            }
+        }
     }
 
-    fn tensor(&self, clip: &ClipRecord, device: &mut dyn Maker) -> Result<Clip, Failure> {
-        let path = self.work.path_in(self.input, &clip.path)?;
+    fn lock_lost(&self) -> MutexGuard<'_, Vec<Failure>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes over a failure that is that of clips alone.
+    fn go_on_after(&self, failure: Failure) -> Result<(), Failure> {
+        if self.lock_lost().contains(&failure) { Ok(()) } else { Err(failure) }
+    }
+
+    /// The first clip that is lost, and how many more there are.
+    fn judge(&self) -> Result<(), Failure> {
+        let lost = self.lock_lost();
+        let Some(first) = lost.first().cloned() else { return Ok(()) };
+        let more =
+            if lost.len() > 1 { format!(" (and {} more of {})", lost.len() - 1, self.clips) } else { String::new() };
+        Err(Failure { message: first.message.clone() + &more, ..first })
+    }
+
+    fn tensor(&self, clip: &ClipRecord, device: &mut dyn Maker) -> Result<Clip, Trouble> {
+        let path = self.work.path_in(self.input, &clip.path).map_err(Trouble::Task)?;
         let sampled = sample_on(device, &path, self.settings.sampling(), &self.settings.spec());
-        let sampled = sampled.map_err(|e| video_failure(&e))?;
+        let sampled = sampled.map_err(|e| match e.kind {
+            // The settings were looked at before: it is this clip that does not go with them.
+            VideoErrorKind::BadOption => Trouble::Clip(video_failure(&e)),
+            _ => trouble(&e),
+        })?;
         let (mut tensor, mut frames, count) = (sampled.data, sampled.indexes, self.settings.count());
         // All clips have as many frames: what is too much is left out, and the last one repeats where there are too few.
         let length = self.settings.clip_bytes() / count;

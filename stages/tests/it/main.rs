@@ -11,6 +11,8 @@ mod export;
 mod far;
 mod formats;
 #[cfg(feature = "video")]
+mod lost;
+#[cfg(feature = "video")]
 mod memory;
 #[cfg(feature = "video")]
 mod tensors;
