@@ -5,7 +5,9 @@
 
 One thread each; CPU milliseconds a frame, the median over rounds in which every pipeline runs once, so that a machine that
 is busy for a while is busy for all. The frames of the first table are noise, 1080p I420, BT.709, ImageNet mean and std: none of
-these pipelines looks at what it computes. The second table decodes a video that is made for it (x264 by PyAV's libraries).
+these pipelines looks at what it computes. The second table decodes a video that is made for it (x264 by PyAV's libraries), and
+the third takes fewer of its frames: those that no other is made from are not decoded, and of those in between only key frames are
+left in the end. The last two are of two threads, in milliseconds that pass: they say something on a machine of two idle cores.
 """
 
 import argparse
@@ -16,10 +18,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 WIDTH, HEIGHT = 1920, 1080
 SIZES = (224, 640)
+FRAMES = 240
+GROUP = 60
 
 
 def main():
@@ -36,11 +41,14 @@ def main():
     os.environ["LD_LIBRARY_PATH"] = str(ffmpeg_libraries(python))
     with tempfile.TemporaryDirectory(prefix="bench-frames-") as folder:
         video = f"{folder}/video.mp4"
-        ask(python, {"what": "make", "size": 0, "frames": 240, "video": video})
-        tables(options, python, video)
+        ask(python, {"what": "make", "size": 0, "frames": FRAMES, "video": video})
+        pictures(options, python)
+        clips(options, python, video)
+        fewer(options, video)
+        two_threads(options, python, video)
 
 
-def tables(options, python, video):
+def pictures(options, python):
     ours = {"pipe": "ours", "crates `yuv` + `fast_image_resize`": "crates"}
     theirs = {"torchvision v2, antialias": "torchvision", "Pillow BILINEAR": "pillow", "OpenCV INTER_AREA": "opencv-area",
               "OpenCV INTER_LINEAR (no antialias)": "opencv-linear"}
@@ -51,25 +59,66 @@ def tables(options, python, video):
                 rows[name][size].append(program(options.program, [what, size], 4 * options.frames))
             for name, what in theirs.items():
                 rows[name][size].append(ask(python, {"what": what, "size": size, "frames": options.frames}))
-    table("YUV to tensor", rows)
+    table("YUV to tensor: CPU ms a frame", rows)
+
+
+def clips(options, python, video):
     rows = {name: {size: [] for size in SIZES} for name in ("pipe", "PyAV + torchvision", "torchcodec + torchvision")}
-    alone, sparse = [], []
+    alone = []
     for _ in range(options.rounds):
-        alone.append(program(options.program, ["decode", 0, video], 240, per_file=True))
-        sparse.append(program(options.program, ["sparse", 224, video], 8, per_file=True))
+        alone.append(program(options.program, ["decode", 0, video], FRAMES, per_file=True))
         for size in SIZES:
-            rows["pipe"][size].append(program(options.program, ["clip", size, video], 240, per_file=True))
+            rows["pipe"][size].append(program(options.program, ["clip", size, video], FRAMES, per_file=True))
             for name, what in (("PyAV + torchvision", "pyav"), ("torchcodec + torchvision", "torchcodec")):
-                figure = ask(python, {"what": what, "size": size, "frames": 240, "video": video}, may_fail=True)
+                figure = ask(python, {"what": what, "size": size, "frames": FRAMES, "video": video}, may_fail=True)
                 rows[name][size].append(figure)
-    table("Decode and YUV to tensor, all 240 frames", rows)
-    whole = statistics.median(rows["pipe"][224]) * 240
-    print(f"\nDecoding alone: {statistics.median(alone):.2f} ms a frame. 8 of the 240 frames: "
-          f"{statistics.median(sparse) * 8:.0f} ms, all of them: {whole:.0f} ms.")
+    table(f"Decode and YUV to tensor, all {FRAMES} frames: CPU ms a frame", rows)
+    decoding = statistics.median(alone)
+    shares = [f"{(statistics.median(rows['pipe'][size]) - decoding) / decoding:.0%} at {size}" for size in SIZES]
+    print(f"\nDecoding alone: {decoding:.2f} ms a frame. Preprocessing, as a share of the decoder's CPU: {' and '.join(shares)}.")
+
+
+def fewer(options, video):
+    """The same video with fewer frames wanted, at 224."""
+    steps = {f"every frame of {FRAMES}": 1, "every second": 2, "every fourth": 4, "every eighth": 8,
+             f"every {GROUP}th: key frames alone": GROUP}
+    rows = {name: [] for name in (*steps, "8, spread evenly")}
+    for _ in range(options.rounds):
+        for name, step in steps.items():
+            rows[name].append(program(options.program, ["every", 224, video, step], 1, per_file=True))
+        rows["8, spread evenly"].append(program(options.program, ["sparse", 224, video], 1, per_file=True))
+    print("\n| frames wanted, at 224 | frames | CPU ms a clip | of all | CPU ms a frame taken |\n|---|---|---|---|---|")
+    whole = statistics.median(rows[f"every frame of {FRAMES}"])
+    for name, figures in rows.items():
+        taken = -(-FRAMES // steps[name]) if name in steps else 8
+        clip = statistics.median(figures)
+        print(f"| {name} | {taken} | {clip:.0f} | {clip / whole:.2f} | {clip / taken:.2f} |", flush=True)
+
+
+def two_threads(options, python, video):
+    """The time that passes with one thread and with two. `pipe` gives each thread pictures, or a clip, of its own."""
+    names = ("pipe", "pipe, two threads", "torchvision v2, two threads")
+    rows = {name: {size: [] for size in SIZES} for name in names}
+    peers = {"PyAV + torchvision, two threads": "pyav", "torchcodec + torchvision, two threads": "torchcodec"}
+    films = {name: {size: [] for size in SIZES} for name in (*names[:2], *peers)}
+    for _ in range(options.rounds):
+        for size in SIZES:
+            for count, name in enumerate(names[:2], start=1):
+                figure = program(options.program, ["threads", size, count], 4 * options.frames, clock=wall) / count
+                rows[name][size].append(figure)
+                films[name][size].append(
+                    program(options.program, ["clips", size, video, count], count * FRAMES, per_file=True, clock=wall))
+            question = {"what": "torchvision", "size": size, "frames": options.frames, "threads": 2}
+            rows[names[2]][size].append(ask(python, question))
+            for name, what in peers.items():
+                question = {"what": what, "size": size, "frames": FRAMES, "video": video, "threads": 2}
+                films[name][size].append(ask(python, question, may_fail=True))
+    table("YUV to tensor: ms a frame that pass", rows)
+    table("Decode and YUV to tensor: ms a frame that pass", films)
 
 
 def table(title, rows):
-    print(f"\n| {title}: CPU ms a frame | 224 | pipe = 1 | 640 | pipe = 1 |\n|---|---|---|---|---|")
+    print(f"\n| {title} | 224 | pipe = 1 | 640 | pipe = 1 |\n|---|---|---|---|---|")
     base = {size: statistics.median(rows["pipe"][size]) for size in SIZES}
     for name, figures in rows.items():
         cells = []
@@ -80,18 +129,27 @@ def table(title, rows):
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def program(path, arguments, frames, per_file=False):
-    """CPU ms a frame: the time of one run with the work less that of one without."""
+def used_cpu(_, used):
+    return used.ru_utime + used.ru_stime
+
+
+def wall(passed, _):
+    return passed
+
+
+def program(path, arguments, frames, per_file=False, clock=used_cpu):
+    """Ms a frame, of CPU unless another clock is asked for: the time of one run with the work less that of one without."""
     what, size, *rest = arguments
-    def cpu(repeat):
-        child = subprocess.Popen([path, what, str(size), str(repeat), *rest], stdout=subprocess.DEVNULL)
+    def seconds(repeat):
+        begun = time.monotonic()
+        child = subprocess.Popen([path, what, str(size), str(repeat), *map(str, rest)], stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = status
         if status:
             sys.exit(f"{path} {what} failed")
-        return used.ru_utime + used.ru_stime
+        return clock(time.monotonic() - begun, used)
     times = 1 if per_file else frames
-    return (cpu(times) - cpu(0)) / frames * 1000
+    return (seconds(times) - seconds(0)) / frames * 1000
 
 
 def ask(python, question, may_fail=False):
@@ -105,19 +163,20 @@ def ask(python, question, may_fail=False):
     return float(answer.stdout.split()[-1])
 
 
-def peer(what, size, frames, video=None):
+def peer(what, size, frames, video=None, threads=1):
     import numpy as np
     if what == "make":
         make(video, frames)
         return print(0.0)
-    work = pipelines(size, video)[what]
+    work = pipelines(size, video, threads)[what]
+    clock = cpu if threads == 1 else time.monotonic
     pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT * 3 // 2, WIDTH), dtype=np.uint8)
     if video is None:
         work(pixels)
-    begun = cpu()
+    begun = clock()
     for _ in range(1 if video else frames):
         work(pixels)
-    print((cpu() - begun) / frames * 1000)
+    print((clock() - begun) / frames * 1000)
 
 
 def cpu():
@@ -131,7 +190,7 @@ def make(video, frames):
     import numpy as np
     random = np.random.default_rng(3)
     with av.open(video, "w") as out:
-        stream = out.add_stream("libx264", rate=30, options={"preset": "veryfast", "b": "8M", "bf": "3", "g": "60"})
+        stream = out.add_stream("libx264", rate=30, options={"preset": "veryfast", "b": "8M", "bf": "3", "g": str(GROUP)})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.colorspace, stream.codec_context.color_range = 1, 1
         y, x = np.mgrid[0:HEIGHT * 3 // 2, 0:WIDTH].astype(np.float32)
@@ -143,15 +202,15 @@ def make(video, frames):
         out.mux(stream.encode())
 
 
-def pipelines(size, video):
+def pipelines(size, video, threads):
     import av
     import cv2
     import numpy as np
     import torch
     from PIL import Image
     from torchvision.transforms.v2 import functional as F
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     np_mean, np_std = np.array(mean, np.float32), np.array(std, np.float32)
 
@@ -172,14 +231,14 @@ def pipelines(size, video):
     def pyav(_):
         with av.open(video) as container:
             stream = container.streams.video[0]
-            stream.thread_type = "NONE"
-            stream.codec_context.thread_count = 1
+            stream.thread_type = "NONE" if threads == 1 else "AUTO"
+            stream.codec_context.thread_count = threads
             for frame in container.decode(stream):
                 of_array(frame.to_ndarray(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601"))
 
     def torchcodec(_):
         from torchcodec.decoders import VideoDecoder
-        for frame in VideoDecoder(video, num_ffmpeg_threads=1, seek_mode="approximate"):
+        for frame in VideoDecoder(video, num_ffmpeg_threads=threads, seek_mode="approximate"):
             tensor(frame)
 
     return {

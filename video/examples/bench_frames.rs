@@ -1,6 +1,8 @@
 //! Does the work that `tools/bench-frames.py` measures, which looks at the CPU time of whole runs:
-//! `bench_frames ours|crates|convert SIZE REPEAT` on frames of noise, 1080p, I420, or
-//! `bench_frames decode|clip|sparse SIZE REPEAT FILE`: all frames without and with tensors, or eight.
+//! `bench_frames ours|crates|convert SIZE REPEAT` on frames of noise, 1080p, I420;
+//! `bench_frames threads SIZE REPEAT N`: as `ours`, N frames at once on N threads;
+//! `bench_frames decode|clip|sparse SIZE REPEAT FILE`: all frames without and with tensors, or eight;
+//! `bench_frames every SIZE REPEAT FILE N`: every Nth frame; `bench_frames clips SIZE REPEAT FILE N`: all frames, on N threads at once.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a program for measurements")]
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
@@ -22,15 +24,26 @@ fn main() {
     let planes = noise();
     let spec = FrameSpec { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], ..FrameSpec::plain(size, size) };
     let sum = match what.as_str() {
-        "ours" => ours(&planes, &spec, repeat),
+        "ours" => ours(&planes, &spec, repeat, 1),
+        "threads" => ours(&planes, &spec, repeat, number(&file[0])),
         "crates" => crates(&planes, &spec, repeat),
         "convert" => (0..repeat).map(|_| u64::from(rgb_of(&planes, &mut vec![0; 3 * PIXELS])[5])).sum(),
         "decode" => clip(file, Sampling::Every { n: 1 }, &FrameSpec { filter: Filter::Nearest, ..bytes(1) }, repeat),
         "clip" => clip(file, Sampling::Every { n: 1 }, &spec, repeat),
         "sparse" => clip(file, Sampling::Uniform { n: 8 }, &spec, repeat),
+        "every" => clip(file, Sampling::Every { n: number(&file[1]) }, &spec, repeat),
+        "clips" => std::thread::scope(|scope| {
+            let all = || clip(file, Sampling::Every { n: 1 }, &spec, repeat);
+            let threads: Vec<_> = (0..number(&file[1])).map(|_| scope.spawn(all)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
+        }),
         _ => panic!("{what} is not known"),
     };
     println!("{sum}");
+}
+
+fn number(text: &str) -> usize {
+    text.parse().unwrap()
 }
 
 /// One pixel of each frame costs next to nothing, so what is left is decoding.
@@ -58,7 +71,7 @@ fn noise() -> [Vec<u8>; 3] {
     [plane(PIXELS), plane(PIXELS / 4), plane(PIXELS / 4)]
 }
 
-fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize) -> u64 {
+fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize, threads: usize) -> u64 {
     let shape = Shape {
         width: WIDTH,
         height: HEIGHT,
@@ -72,11 +85,12 @@ fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize) -> u64 {
     let plane = |i: usize| Plane { bytes: &planes[i], stride: strides[i] as usize };
     let picture = Picture { planes: [plane(0), plane(1), plane(2)] };
     let plan = Plan::new(spec, &shape).unwrap();
-    let mut out = vec![0; plan.frame_bytes()];
-    let mut cpu = Cpu::new(1);
+    let mut out = vec![0; plan.frame_bytes() * threads];
+    let mut cpu = Cpu::new(threads);
+    let pictures = vec![picture; threads];
     (0..repeat)
         .map(|_| {
-            cpu.run(&plan, &[picture], &mut out).unwrap();
+            cpu.run(&plan, &pictures, &mut out).unwrap();
             u64::from(out[5])
         })
         .sum()
