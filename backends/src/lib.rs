@@ -14,7 +14,7 @@ use pipe_engine::stage::ConfigProblem;
 pub fn all() -> Backends {
     let all = Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex);
     #[cfg(feature = "detached")]
-    let all = all.with(detached::Kind);
+    let all = detached::add_to(all);
     all
 }
 

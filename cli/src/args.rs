@@ -604,9 +604,15 @@ pub(crate) struct WorkerArgs {
     /// Go on when standard input is closed: no engine holds it
     #[arg(long)]
     pub(crate) alone: bool,
-    /// The attempt's folder
-    #[arg(value_name = "FOLDER")]
-    pub(crate) folder: PathBuf,
+    /// Work on an attempt of a bucket here, and write nothing there: print what would come of it
+    #[arg(long)]
+    pub(crate) dry: bool,
+    /// Print which attempts this worker takes, as JSON
+    #[arg(long, conflicts_with = "place")]
+    pub(crate) versions: bool,
+    /// The attempt's folder, or its URI in a bucket: STORE/attempts/ID
+    #[arg(value_name = "ATTEMPT", required_unless_present = "versions")]
+    pub(crate) place: Option<PathBuf>,
 }
 
 /// The name may be that of a task with its cell, which holds `=` as well.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Connects every place that the plan uses.
 ///
 /// # Errors
-/// When this build cannot use one of them, or cannot write into the store.
+/// When this build cannot use one of them.
 pub(crate) fn connect(plan: &Plan) -> Result<HashMap<String, Arc<dyn Backend>>, Refusal> {
     let mut connected = HashMap::new();
     for stage in &plan.stages {
@@ -23,12 +23,7 @@ pub(crate) fn connect(plan: &Plan) -> Result<HashMap<String, Arc<dyn Backend>>, 
             .map_err(|failure| refusal(format!("`{}` runs on `{}`: {failure}", stage.name, place.name)))?;
         connected.insert(place.name.clone(), backend);
     }
-    match &plan.bucket {
-        Some(bucket) if !connected.is_empty() => Err(refusal(format!(
-            "the store is {bucket}: tasks that run elsewhere are not handed over through a bucket yet"
-        ))),
-        _ => Ok(connected),
-    }
+    Ok(connected)
 }
 
 fn refusal(problem: String) -> Refusal {

@@ -25,6 +25,10 @@ pub(crate) enum Exit {
     Limit = 4,
     /// A bug of ours, or an engine that died under its worker.
     Bug = 70,
+    /// Of a worker: its machine was about to be taken away, and its outcome says so.
+    Preempted = 75,
+    /// Of a worker: another job has the attempt.
+    Duplicate = 76,
     /// Somebody asked us to stop.
     Interrupted = 130,
 }

@@ -186,6 +186,11 @@ fn written(fields: Fields) -> KeyWriter {
     fields.into_iter().fold(KeyWriter::default(), |key, (name, value)| key.field(name, value))
 }
 
+/// The fingerprint of a key of which these are the fields.
+pub fn fingerprint_of(fields: &Fields) -> Fingerprint {
+    written(fields.clone()).fingerprint()
+}
+
 /// The reason for a rerun in a few words: ``1 of 48 fields changed: `crf` 23 -> 20``.
 pub fn reason(before: &Fields, now: &Fields) -> String {
     let changed = changes(before, now);

@@ -64,6 +64,7 @@ pub mod worker;
 
 pub mod elsewhere;
 pub mod local;
+pub mod outpost;
 pub mod run;
 
 // What is kept of it all, and what comes from elsewhere.

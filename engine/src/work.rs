@@ -5,7 +5,7 @@ use crate::attempt::{Attempt, Input, ItemCount, RemoteSource, SourceFile};
 use crate::event::Body;
 use crate::failpoint::reach;
 use crate::failure::Failure;
-use crate::ids::Cell;
+use crate::ids::{Cell, Fingerprint};
 use crate::key::Key;
 use crate::manifest::{FileEntry, Manifest, Of, Provenance, VERSION, digest};
 use crate::remote::{RemoteBytes, Remotes};
@@ -27,7 +27,17 @@ pub struct Work<'a> {
     say: &'a (dyn Fn(Body) + Sync),
     remotes: Option<&'a dyn Remotes>,
     last_word: Option<&'a LastWord<'a>>,
+    items_elsewhere: Option<&'a dyn ItemsElsewhere>,
     made: Mutex<Made>,
+}
+
+/// Finds items that other machines have made.
+pub trait ItemsElsewhere: Sync {
+    /// The item under a fingerprint, once its file lies in the attempt's own store, where the manifest says.
+    ///
+    /// # Errors
+    /// When those machines' store cannot be read.
+    fn item(&self, fingerprint: &Fingerprint) -> Result<Option<Manifest>, Failure>;
 }
 
 /// Leaves a failure as the attempt's outcome, with the items that were made until then, and ends the process.
@@ -58,13 +68,28 @@ pub struct Item {
 impl<'a> Work<'a> {
     /// The inside of `attempt`. `say` carries passing events out.
     pub fn new(attempt: &'a Attempt, store: &'a Folder, world: &'a World, say: &'a (dyn Fn(Body) + Sync)) -> Self {
-        Self { attempt, store, world, say, remotes: None, last_word: None, made: Mutex::default() }
+        Self {
+            attempt,
+            store,
+            world,
+            say,
+            remotes: None,
+            last_word: None,
+            items_elsewhere: None,
+            made: Mutex::default(),
+        }
     }
 
     /// The same, with what opens sources elsewhere.
     #[must_use]
     pub fn with_remotes(self, remotes: Option<&'a dyn Remotes>) -> Self {
         Self { remotes, ..self }
+    }
+
+    /// The same, with what finds items of other machines.
+    #[must_use]
+    pub fn with_items_elsewhere(self, items_elsewhere: Option<&'a dyn ItemsElsewhere>) -> Self {
+        Self { items_elsewhere, ..self }
     }
 
     /// The same, with what ends the process.
@@ -243,7 +268,11 @@ impl<'a> Work<'a> {
 
     fn find_made(&self, key: &Key) -> Result<Option<Manifest>, Failure> {
         let results = Results::of(self.store);
-        let there = results.find(&key.fingerprint).map_err(store_failed)?;
+        let here = results.find(&key.fingerprint).map_err(store_failed)?;
+        let there = match (here, self.items_elsewhere) {
+            (None, Some(elsewhere)) => elsewhere.item(&key.fingerprint)?,
+            (here, _) => here,
+        };
         match there.filter(|there| !self.attempt.anew || there.provenance.run == self.attempt.run) {
             Some(manifest) if files_are_there(self.store, &manifest.files)? => Ok(Some(manifest)),
             Some(_) => {

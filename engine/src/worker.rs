@@ -5,20 +5,25 @@ use crate::attempt::{Attempt, Outcome, VERSION};
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::secret::{self, Redactor};
-use crate::stage::Registry;
+use crate::shared::Shared;
+use crate::stage::{Registry, StageKind};
 use crate::store::Folder;
-use crate::work::{LastWord, Work, store_failed};
+use crate::work::{ItemsElsewhere, LastWord, Work, store_failed};
 use crate::world::World;
 use serde_json::Value as Json;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The name of the attempt's description inside its folder.
 pub const ATTEMPT: &str = "attempt.json";
 /// The name of the worker's last word inside the attempt's folder.
 pub const OUTCOME: &str = "outcome.json";
+
+/// The variable that names the bucket in which a worker finds items of other machines.
+pub const BUCKET: &str = "PIPE_BUCKET";
 
 /// How the process ends that was given up: as one whose attempt failed.
 const GIVEN_UP: i32 = 1;
@@ -55,17 +60,39 @@ pub fn run_attempt(
 pub fn read_attempt(folder: &Path) -> Result<Attempt, Failure> {
     let path = folder.join(ATTEMPT);
     let text = fs::read(&path).map_err(|e| Failure::io("read the attempt", &path, &e))?;
-    let version = serde_json::from_slice::<Json>(&text).ok().and_then(|v| v["version"].as_u64());
+    attempt_of(&text, &path.display().to_string())
+}
+
+/// Reads the text of an attempt's description, which lies at `on`.
+///
+/// # Errors
+/// When it is none, or not of this version.
+pub(crate) fn attempt_of(text: &[u8], on: &str) -> Result<Attempt, Failure> {
+    let version = serde_json::from_slice::<Json>(text).ok().and_then(|v| v["version"].as_u64());
     if version.is_some_and(|v| v != u64::from(VERSION)) {
         let found = version.unwrap_or_default();
         let message = format!("the attempt speaks protocol {found} and this worker speaks {VERSION}");
         return Err(Failure::failed("other_protocol", message)
-            .on(path.display().to_string())
+            .on(on)
             .help("use the same version of pipe on both sides"));
     }
-    serde_json::from_slice(&text).map_err(|e| {
-        Failure::failed("bad_attempt", "the attempt cannot be read").on(path.display().to_string()).source(e)
-    })
+    serde_json::from_slice(text)
+        .map_err(|e| Failure::failed("bad_attempt", "the attempt cannot be read").on(on).source(e))
+}
+
+/// The kind of an attempt's stage, if this worker has it with the same code.
+///
+/// # Errors
+/// When it has not, naming both.
+pub(crate) fn kind_of<'k>(attempt: &Attempt, kinds: &'k Registry) -> Result<&'k Arc<dyn StageKind>, Failure> {
+    let Some(kind) = kinds.get(&attempt.kind) else {
+        return Err(Failure::failed("unknown_kind", "this worker does not know the stage kind").on(&attempt.kind));
+    };
+    if kind.code() != attempt.code {
+        let message = format!("the attempt wants code `{}` and this worker has `{}`", attempt.code, kind.code());
+        return Err(Failure::failed("other_code", message).help("use the same version of pipe on both sides"));
+    }
+    Ok(kind)
 }
 
 /// Writes `value` under its name all at once, so that a reader finds all of it or nothing.
@@ -105,11 +132,13 @@ fn outcome_of(
 ) -> Outcome {
     let empty = empty(attempt);
     let store = match Folder::open(&attempt.store).map_err(store_failed) {
-        Ok(store) => store,
+        Ok(store) => Arc::new(store),
         Err(failure) => return Outcome { failure: Some(failure), ..empty },
     };
+    let shared = kinds.bucket().map(|(uri, bucket)| Shared::of(uri, bucket.clone(), store.clone()));
     let work = Work::new(attempt, &store, world, say)
         .with_remotes(kinds.remotes().map(AsRef::as_ref))
+        .with_items_elsewhere(shared.as_ref().map(|shared| shared as &dyn ItemsElsewhere))
         .with_last_word(last_word);
     let result = run_kind(attempt, kinds, &work).and_then(|result| work.seal_all().map(|()| result));
     if result.is_err() {
@@ -123,13 +152,7 @@ fn outcome_of(
 }
 
 fn run_kind(attempt: &Attempt, kinds: &Registry, work: &Work<'_>) -> Result<Json, Failure> {
-    let Some(kind) = kinds.get(&attempt.kind) else {
-        return Err(Failure::failed("unknown_kind", "this worker does not know the stage kind").on(&attempt.kind));
-    };
-    if kind.code() != attempt.code {
-        let message = format!("the attempt wants code `{}` and this worker has `{}`", attempt.code, kind.code());
-        return Err(Failure::failed("other_code", message).help("use the same version of pipe on both sides"));
-    }
+    let kind = kind_of(attempt, kinds)?;
     // A panic is a bug of ours. Caught here, it ends one attempt with a sentence and not a run with a backtrace.
     catch_unwind(AssertUnwindSafe(|| kind.run(work))).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

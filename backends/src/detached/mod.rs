@@ -2,14 +2,15 @@
 //! tried where there is nothing elsewhere. Only builds for tests have it.
 //!
 //! A job is a folder: its name is taken by making it, `running/` by whoever runs it, `ended` is written last. So a job is
-//! made once and runs once, whoever is killed at which moment. It is started by the first poll that sees it.
+//! made once and runs once, whoever is killed at which moment. It is started by the first poll that sees it. What it runs is
+//! a worker with an attempt's folder, or with an attempt's URI where the store is a bucket, as a container would.
 
 mod config;
 
 use config::Config;
 use futures::future::BoxFuture;
 use pipe_engine::attempt::Attempt;
-use pipe_engine::backend::{Backend, BackendKind, Capability, Job, Standing};
+use pipe_engine::backend::{Backend, BackendKind, Backends, Capability, Job, Standing};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::AttemptId;
 use pipe_engine::local::start_apart;
@@ -32,7 +33,14 @@ sleep "$3"
 "$0" worker --alone "$2" > "$1/log" 2>&1
 echo $? > "$1/ended.new"; mv "$1/ended.new" "$1/ended""#;
 
-pub(crate) struct Kind;
+/// Whoever wants such a place says so: the builds of tests are also those that specs and schemas are tried with.
+const WANTED: &str = "PIPE_DETACHED";
+
+pub(crate) fn add_to(all: Backends) -> Backends {
+    if std::env::var_os(WANTED).is_some() { all.with(Kind) } else { all }
+}
+
+struct Kind;
 
 impl BackendKind for Kind {
     fn name(&self) -> &'static str {
@@ -100,6 +108,7 @@ impl Detached {
             .arg(&self.worker)
             .args([place.as_path(), Path::new(&attempt)])
             .arg(self.delay.to_string());
+        run.env("PIPE_SCRATCH", place.join("scratch"));
         // It is nobody's child: neither an engine's end nor its search for what it has left must reach it.
         run.env_remove("PIPE_STATE").env_remove("PIPE_ATTEMPT").process_group(0);
         run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -113,8 +122,10 @@ impl Detached {
         if let Err(e) = fs::create_dir(&running) {
             let pid = fs::read_to_string(running.join("pid")).map_err(|_| e)?;
             let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
+            // A worker far from its engine ends what it has started by itself, as in a container that is to stop.
+            let is_far = fs::read_to_string(self.place(job).join("attempt")).is_ok_and(|attempt| attempt.contains("://"));
             if let Some(pid) = pid {
-                let _ = kill_process_group(pid, Signal::KILL);
+                let _ = kill_process_group(pid, if is_far { Signal::TERM } else { Signal::KILL });
             }
         }
         fs::write(self.place(job).join("ended"), "cancelled\n")

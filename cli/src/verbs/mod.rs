@@ -13,6 +13,7 @@ pub(crate) mod graph;
 pub(crate) mod init;
 mod lines;
 pub(crate) mod logs;
+mod outpost;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod rerun;

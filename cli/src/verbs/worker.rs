@@ -1,13 +1,17 @@
 //! `pipe worker`: an attempt's folder -> its outcome. Stdout carries passing events as JSON lines, stderr is the
 //! log, and the end of stdin means that the engine died, if there is one.
 
+use super::outpost;
 use crate::args::WorkerArgs;
+use crate::buckets;
 use crate::exit::{Exit, Refusal};
 use crate::wiring;
+use pipe_engine::attempt::VERSION;
 use pipe_engine::confine::confine;
 use pipe_engine::event::Body;
-use pipe_engine::worker::{read_attempt, run_attempt};
+use pipe_engine::worker::{BUCKET, read_attempt, run_attempt};
 use pipe_engine::world::World;
+use serde_json::{Value as Json, json};
 use std::io::{self, Read, Stdout, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -15,16 +19,44 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) fn run(args: &WorkerArgs) -> Result<Exit, Refusal> {
     // A panic of a stage is caught and becomes that attempt's failure, so here it must not end the process.
     drop(std::panic::take_hook());
-    if !args.alone {
+    let Some(place) = args.place.as_deref() else { return versions() };
+    match outpost::uri(place) {
+        Some(uri) => outpost::run(&uri, args.dry),
+        None if args.dry => {
+            Err(Refusal::new(Exit::Wrong, "only an attempt of a bucket is tried dry: STORE/attempts/ID"))
+        }
+        None => in_folder(place, args.alone),
+    }
+}
+
+fn in_folder(folder: &Path, is_alone: bool) -> Result<Exit, Refusal> {
+    if !is_alone {
         end_with_the_engine();
     }
     // An attempt that cannot be read is told below.
-    if let Ok(attempt) = read_attempt(&args.folder) {
+    if let Ok(attempt) = read_attempt(folder) {
         confine(&attempt, may_use_a_gpu());
     }
     let out = Mutex::new(io::stdout());
-    let succeeded = run_attempt(&args.folder, &wiring::kinds(), &World::real(), &|body| say(&out, &body))?;
+    let kinds = match std::env::var(BUCKET) {
+        Ok(uri) if !uri.is_empty() => wiring::kinds().with_bucket(&uri, buckets::open(&uri)?),
+        _ => wiring::kinds(),
+    };
+    let succeeded = run_attempt(folder, &kinds, &World::real(), &|body| say(&out, &body))?;
     Ok(if succeeded { Exit::Done } else { Exit::TaskFailed })
+}
+
+/// What an engine has to agree with before it sends anything to this worker.
+fn versions() -> Result<Exit, Refusal> {
+    let kinds = wiring::kinds();
+    let codes = kinds.kinds().map(|kind| (kind.name().to_owned(), Json::from(kind.code())));
+    let told = json!({
+        "pipe": env!("CARGO_PKG_VERSION"),
+        "protocol": VERSION,
+        "kinds": codes.collect::<serde_json::Map<_, _>>(),
+    });
+    writeln!(io::stdout(), "{told:#}")?;
+    Ok(Exit::Done)
 }
 
 /// The engine holds our stdin open for as long as it lives. Working on without it would race the next engine.

@@ -21,6 +21,8 @@ mod git;
 mod given;
 #[cfg(feature = "cuda")]
 mod gpu;
+#[cfg(feature = "cloud")]
+mod jobs;
 mod mutants;
 mod output;
 mod pages;

@@ -4,40 +4,40 @@
 //! wants the same key takes that attempt up instead of beginning another, on whichever machine. The same holds for one that
 //! ended well and of which nobody has filed the result.
 
+use super::Depot;
 use crate::attempt::{Attempt, Outcome};
 use crate::failure::Failure;
 use crate::ids::AttemptId;
-use crate::manifest::FileEntry;
-use crate::store::{Folder, Store, StoreError};
-use crate::work::{entry, store_failed};
+use crate::store::{Store, StoreError};
+use crate::work::store_failed;
 use crate::worker::{ATTEMPT, OUTCOME};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs;
-use std::io;
 
 /// Gives the attempt its number, its output folder and its place in the store; or finds the one of the same key that is
-/// open. A number is taken by making the output folder, which only one can do: neither an attempt of this machine nor
-/// another engine has the same.
+/// open. In a folder a number is taken by making the output folder, in a bucket by the description, which is created once:
+/// neither an attempt of this machine nor another engine has the same.
 ///
 /// `unheard`: the attempt of this key of which the journal knows that it was handed over, and not how it ended. Its worker
 /// may have ended it meanwhile, and what it made is not made again.
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub fn describe(store: &Folder, mut attempt: Attempt, unheard: Option<&AttemptId>) -> Result<Attempt, Failure> {
+pub fn describe(depot: &Depot, mut attempt: Attempt, unheard: Option<&AttemptId>) -> Result<Attempt, Failure> {
+    let store = depot.store();
     if let Some(id) = unheard
         && let Some(described) = read(store, &place(id, ATTEMPT))?
     {
         return Ok(described);
     }
+    depot.send_files(&mut attempt)?;
     let stem = attempt.output.clone();
     for number in 1.. {
         attempt.id = AttemptId::new(&attempt.fingerprint, number);
         attempt.output = format!("{stem}-{number}");
         let is_over = match outcome(store, &attempt.id)? {
-            Some(outcome) => attempt.anew || !is_whole(store, &outcome),
+            Some(outcome) => attempt.anew || !depot.is_whole(&attempt, &outcome)?,
             None => false,
         };
         let described = read(store, &place(&attempt.id, ATTEMPT))?;
@@ -47,8 +47,15 @@ pub fn describe(store: &Folder, mut attempt: Attempt, unheard: Option<&AttemptId
             Some(described) => return Ok(described),
             None => {}
         }
-        if make_first(store, &attempt.output)? && write_new(store, &place(&attempt.id, ATTEMPT), &attempt)? {
+        if !depot.take(&attempt.output)? {
+            continue;
+        }
+        if write_new(store, &place(&attempt.id, ATTEMPT), &attempt)? {
             break;
+        }
+        // Somebody was first by a moment, or it was we and the answer was lost.
+        if let Some(described) = read(store, &place(&attempt.id, ATTEMPT))? {
+            return Ok(described);
         }
     }
     Ok(attempt)
@@ -58,7 +65,7 @@ pub fn describe(store: &Folder, mut attempt: Attempt, unheard: Option<&AttemptId
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) fn outcome(store: &dyn Store, id: &AttemptId) -> Result<Option<Outcome>, Failure> {
+pub(crate) fn outcome(store: &dyn Store, id: &AttemptId) -> Result<Option<Outcome>, Failure> {
     read(store, &place(id, OUTCOME))
 }
 
@@ -73,29 +80,13 @@ pub fn close(store: &dyn Store, outcome: Outcome) -> Result<Outcome, Failure> {
     Ok(self::outcome(store, &outcome.id)?.unwrap_or(outcome))
 }
 
-/// Whether an attempt ended well and has all of its bytes still. They are read: what was taken out of the store for being
-/// damaged must not come back by this way.
-fn is_whole(store: &Folder, outcome: &Outcome) -> bool {
-    let is_same = |file: &FileEntry| entry(&store.path(&file.at), &file.path, &file.at).is_ok_and(|now| now == *file);
-    outcome.failure.is_none() && outcome.files.iter().all(is_same)
-}
-
-fn place(id: &AttemptId, file: &str) -> String {
+/// Where something of an attempt lies in the store.
+pub(crate) fn place(id: &AttemptId, file: &str) -> String {
     format!("attempts/{id}/{file}")
 }
 
-/// Makes a folder of the store. Returns whether it was not there yet.
-fn make_first(store: &Folder, at: &str) -> Result<bool, Failure> {
-    let folder = store.path(at);
-    let parent = folder.parent().unwrap_or(store.root());
-    match fs::create_dir_all(parent).and_then(|()| fs::create_dir(&folder)) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(e) => Err(Failure::io("make the folder", &folder, &e)),
-    }
-}
-
-fn read<T: DeserializeOwned>(store: &dyn Store, at: &str) -> Result<Option<T>, Failure> {
+/// Reads an object of an attempt, if it is there.
+pub(crate) fn read<T: DeserializeOwned>(store: &dyn Store, at: &str) -> Result<Option<T>, Failure> {
     let text = match wait(store.get(at)) {
         Ok(text) => text,
         Err(StoreError::Missing { .. }) => return Ok(None),
@@ -111,7 +102,7 @@ fn read<T: DeserializeOwned>(store: &dyn Store, at: &str) -> Result<Option<T>, F
 }
 
 /// Writes an object unless it is there. Returns whether it was not.
-fn write_new(store: &dyn Store, at: &str, value: &impl Serialize) -> Result<bool, Failure> {
+pub(crate) fn write_new(store: &dyn Store, at: &str, value: &impl Serialize) -> Result<bool, Failure> {
     let bug = |e| Failure::failed("bug", "an attempt has no JSON").source(e);
     let mut text = serde_json::to_vec_pretty(value).map_err(bug)?;
     text.push(b'\n');

@@ -1,40 +1,67 @@
 //! A described attempt and a backend -> its outcome, whoever handed it over.
 
 use super::describe::outcome;
-use super::{Poller, answer, close};
+use super::segments::{Ear, Listener};
+use super::{Depot, Poller, answer, close};
 use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
 use crate::backend::{Backend, Job, Standing};
 use crate::failure::{Class, Failure};
 use crate::ids::AttemptId;
-use crate::store::Folder;
 use serde_json::Value as Json;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
+/// How often it is looked at most what an attempt has said.
+const BETWEEN_SEGMENTS: Duration = Duration::from_secs(1);
+
 /// Sees an attempt to its end: its job is looked for, made if it is not there, and stopped once `stop` asks for that.
-/// `begun` is told once that it runs.
+/// `listener` hears once that it runs, and what it says.
 ///
 /// # Errors
 /// When it is not known whether there is a job, or how it ended. The attempt stays open then: the call that failed may have
 /// had its effect, so the next try is the same attempt, and looks for the job first.
 pub async fn follow(
     (backend, poller): (Arc<dyn Backend>, Arc<Poller>),
-    store: Arc<Folder>,
+    depot: Depot,
     attempt: Attempt,
     stop: watch::Receiver<Option<impl Send + Sync>>,
-    begun: impl FnOnce() + Send,
+    listener: &impl Listener,
 ) -> Result<Outcome, Failure> {
-    if let Some(heard) = left(store.clone(), attempt.id.clone()).await? {
+    let mut ear = Ear::of(&depot, &attempt.id);
+    let heard = left(depot.clone(), attempt.id.clone()).await?;
+    if let Some(heard) = heard {
+        hear(&mut ear, listener).await;
         return Ok(heard);
     }
     let job = job_of(backend.as_ref(), &attempt, &stop).await?;
-    let end = watch_job(backend.as_ref(), &poller, job, stop, begun).await;
+    let every = backend.poll_every().max(BETWEEN_SEGMENTS);
+    let end = tokio::select! {
+        end = watch_job(backend.as_ref(), &poller, job, stop, || listener.begun()) => end,
+        never = listen(&mut ear, every, listener) => match never {},
+    };
+    // What it said last.
+    hear(&mut ear, listener).await;
     let left = tokio::task::spawn_blocking(move || {
         // What the worker said itself counts for more than what is known of its job.
-        let left = outcome(store.as_ref(), &attempt.id)?.filter(|left| left.id == attempt.id);
-        left.map_or_else(|| close(store.as_ref(), of_ours(attempt.id, end)), Ok)
+        let left = outcome(depot.store(), &attempt.id)?.filter(|left| left.id == attempt.id);
+        left.map_or_else(|| close(depot.store(), of_ours(attempt.id, end)), Ok)
     });
     left.await.expect("reading an outcome does not panic")
+}
+
+async fn hear(ear: &mut Option<Ear>, listener: &impl Listener) {
+    if let Some(ear) = ear {
+        ear.hear(listener).await;
+    }
+}
+
+async fn listen(ear: &mut Option<Ear>, every: Duration, listener: &impl Listener) -> Infallible {
+    match ear {
+        Some(ear) => ear.listen(every, listener).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Ends what an earlier run has left of an attempt: its job, and then the attempt itself.
@@ -43,7 +70,7 @@ pub async fn follow(
 /// When the backend or the store does not do as asked: the attempt stays open.
 pub async fn end(
     (backend, poller): (Arc<dyn Backend>, Arc<Poller>),
-    store: Arc<Folder>,
+    depot: Depot,
     id: AttemptId,
 ) -> Result<(), Failure> {
     if let Some(job) = answer(backend.find(&id)).await? {
@@ -53,13 +80,13 @@ pub async fn end(
     // Should somebody want it after all, such as a stage of another name, he loses no more than a try.
     let unwanted = "the run it was made for is over, and no later one wanted it";
     let unwanted = Failure::of(Class::Preempted, "unwanted", unwanted);
-    let closed = tokio::task::spawn_blocking(move || close(store.as_ref(), of_ours(id, unwanted)));
+    let closed = tokio::task::spawn_blocking(move || close(depot.store(), of_ours(id, unwanted)));
     closed.await.expect("writing an outcome does not panic").map(drop)
 }
 
 /// The outcome that an attempt has already.
-async fn left(store: Arc<Folder>, id: AttemptId) -> Result<Option<Outcome>, Failure> {
-    let read = tokio::task::spawn_blocking(move || outcome(store.as_ref(), &id));
+async fn left(depot: Depot, id: AttemptId) -> Result<Option<Outcome>, Failure> {
+    let read = tokio::task::spawn_blocking(move || outcome(depot.store(), &id));
     read.await.expect("reading an outcome does not panic")
 }
 

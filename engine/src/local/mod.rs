@@ -24,6 +24,7 @@ pub(crate) use checkpoints::forget as forget_checkpoints;
 pub use collect::taken_in;
 pub use facts::of as facts_in;
 pub(crate) use gpus::VARIABLE as GPUS;
+pub(crate) use prepare::prepare_as;
 pub use prepare::{Prepared, prepare};
 pub use sweep::{begin_work, clear_away, left_clean, sweep_output};
 

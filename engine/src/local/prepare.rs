@@ -67,6 +67,37 @@ pub fn prepare(
         let _ = fs::remove_dir(&folder);
     }
     reach("attempt.folder_made");
+    lay_out(local, attempt, launch, env, secrets)
+}
+
+/// As [`prepare`], of an attempt that has its number and its output folder: it was described elsewhere, and this machine
+/// works on it alone. What a process before has left of its folder is removed.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_as(
+    local: &Local,
+    attempt: Attempt,
+    launch: Launch,
+    env: BTreeMap<String, String>,
+    secrets: secret::Values,
+) -> Result<Prepared, Failure> {
+    let folder = local.state.attempt(&attempt.id);
+    let _ = fs::remove_dir_all(&folder);
+    for place in [&folder, &local.store.path(&attempt.output)] {
+        fs::create_dir_all(place).map_err(|e| Failure::io("make the folder", place, &e))?;
+    }
+    lay_out(local, attempt, launch, env, secrets)
+}
+
+/// Fills an attempt's folder.
+fn lay_out(
+    local: &Local,
+    mut attempt: Attempt,
+    launch: Launch,
+    env: BTreeMap<String, String>,
+    secrets: secret::Values,
+) -> Result<Prepared, Failure> {
     let folder = local.state.attempt(&attempt.id);
     fs::create_dir_all(work_folder(&attempt, &folder)).map_err(|e| Failure::io("make the folder", &folder, &e))?;
     attempt.checkpoints = checkpoints::of_worker(&local.state, &attempt, &launch);

@@ -1,6 +1,7 @@
 //! The one loop that owns the core's state. Everything that takes time happens elsewhere and comes back as a message.
 
 mod afar;
+mod heard;
 mod sharing;
 mod spans;
 
@@ -13,6 +14,7 @@ use super::say::{AttemptEnd, Sayer};
 use super::trust::Trust;
 use super::{Finished, Setup};
 use crate::attempt::{Attempt, Input as Given, Outcome, SourceFile, VERSION};
+use crate::elsewhere;
 use crate::event::{Body, Counts};
 use crate::failpoint::reach;
 use crate::failure::Failure;
@@ -495,6 +497,11 @@ impl Dispatcher {
         self.devices.take_back(task);
         let end = AttemptEnd { items: outcome.items, usage: outcome.usage, is_open: false };
         self.sayer.ends.insert(task, end);
+        if !self.setup.plan.place_of(task).is_local()
+            && let Some(shared) = self.setup.shared.clone()
+        {
+            return self.take_filed((task, number), shared, outcome);
+        }
         let missed = &self.missed[&task];
         let unchanged = || missed.files.values().try_for_each(SourceFile::check_unchanged);
         let result = outcome.failure.clone().map_or_else(unchanged, Err);
@@ -516,6 +523,10 @@ impl Dispatcher {
             return;
         }
         self.publish_at = None;
+        // What workers elsewhere have filed is in no group.
+        if self.finishing.is_empty() {
+            return;
+        }
         self.publishing = true;
         let group = std::mem::take(&mut self.finishing);
         let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
@@ -562,7 +573,6 @@ impl Dispatcher {
         let (plan, missed) = (&self.setup.plan, &self.missed[&task]);
         let spec = plan.task(task);
         let stage = &plan.stages[spec.stage];
-        let short = missed.fingerprint.short(8);
         let slots = stage.settings.cpu.slots();
         let is_here = plan.place_of(task).is_local();
         Attempt {
@@ -578,8 +588,8 @@ impl Dispatcher {
             config: Json::clone(&spec.config),
             inputs: self.artifacts(task),
             files: missed.files.clone(),
-            store: self.setup.local.store.root().to_owned(),
-            output: format!("data/{}/{}/{}@{short}", plan.name, spec.id.stage, spec.id.cell.folder()),
+            store: if is_here { self.setup.local.store.root().to_owned() } else { self.depot().root() },
+            output: elsewhere::output_of(&plan.name, &spec.id, &missed.fingerprint),
             anew: plan.is_forced(task),
             cpu: if is_here { slots.min(self.setup.limits.cpu) } else { slots },
             memory: Bytes(memory),

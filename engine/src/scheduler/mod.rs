@@ -139,8 +139,8 @@ impl Rules {
             retry: settings.retry.clone(),
             timeout: settings.timeout,
             task_timeout: settings.task_timeout,
-            // Jobs elsewhere are not heard of while they run, so it cannot be told whether they are silent.
-            silence: settings.silence.filter(|_| is_here),
+            // Jobs elsewhere are heard of through a bucket alone; else it cannot be told whether they are silent.
+            silence: settings.silence.filter(|_| is_here || plan.bucket.is_some()),
         }
     }
 }

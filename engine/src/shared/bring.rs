@@ -28,12 +28,20 @@ impl Shared {
     /// [`DAMAGED`] when one is not what was filed: the result is in quarantine then. Else when the bucket cannot be read, or
     /// the copy cannot be written.
     pub(super) fn restore(&self, artifact: &Artifact) -> Result<(), Failure> {
-        let files = stream::iter(&artifact.files).map(|file| self.bring(file));
-        let brought = blocking(Box::pin(files.buffer_unordered(FILES).try_for_each(|_| async { Ok(()) })));
+        let brought = self.bring_all(&artifact.files);
         if brought.as_ref().is_err_and(|failure| failure.code == DAMAGED) {
             self.distrust(&artifact.fingerprint)?;
         }
         brought
+    }
+
+    /// Brings files of a result here.
+    ///
+    /// # Errors
+    /// As [`Shared::restore`]; nothing is put in quarantine.
+    pub(crate) fn bring_all(&self, files: &[FileEntry]) -> Result<(), Failure> {
+        let files = stream::iter(files).map(|file| self.bring(file));
+        blocking(Box::pin(files.buffer_unordered(FILES).try_for_each(|_| async { Ok(()) })))
     }
 
     /// An attempt as it finds its inputs on this machine, once all that it needs is here.
@@ -88,7 +96,7 @@ impl Shared {
     }
 
     /// For file systems without links.
-    fn copied(&self, made: &Path, place: &Path) -> Result<(), Failure> {
+    pub(super) fn copied(&self, made: &Path, place: &Path) -> Result<(), Failure> {
         let aside = self.aside();
         let copied = fs::copy(made, &aside).and_then(|_| fs::rename(&aside, place));
         copied.map_err(|e| Failure::io("copy", place, &e))
@@ -146,7 +154,7 @@ fn is_whole(place: &Path, file: &FileEntry) -> bool {
     fs::symlink_metadata(place).is_ok_and(|meta| meta.is_file() && meta.len() == file.size)
 }
 
-fn make_room(place: &Path) -> Result<(), Failure> {
+pub(super) fn make_room(place: &Path) -> Result<(), Failure> {
     let folder = place.parent().unwrap_or(place);
     fs::create_dir_all(folder).map_err(|e| Failure::io("make the folder", folder, &e))
 }

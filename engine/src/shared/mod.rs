@@ -6,6 +6,8 @@
 //! whatever lies there was hashed on its way in. What a bucket holds under a path is believed of nobody.
 
 mod bring;
+mod items;
+mod lend;
 mod push;
 #[cfg(test)]
 mod tests;
@@ -15,10 +17,11 @@ use crate::ids::Fingerprint;
 use crate::manifest::{FileEntry, Manifest};
 use crate::store::{Folder, Results, Store, StoreError, blocking};
 use crate::work::store_failed;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -42,15 +45,24 @@ pub struct Shared {
     /// Numbers the files that are on their way here.
     brought: AtomicU64,
     pushes: Semaphore,
+    /// Where files that were put into the bucket lie there, by where they lie here; for one who puts the same file there as
+    /// an item and as a part of a result.
+    put: Option<Mutex<HashMap<String, FileEntry>>>,
 }
 
 impl Shared {
     /// The bucket at `uri` and its copy in a folder, which nobody else uses. Nothing is asked of the bucket yet.
     pub fn of(uri: &str, bucket: Arc<dyn Store>, copy: Arc<Folder>) -> Self {
-        let shared =
-            Self { uri: uri.to_owned(), bucket, copy, brought: AtomicU64::new(0), pushes: Semaphore::new(PUSHES) };
+        let (brought, pushes) = (AtomicU64::new(0), Semaphore::new(PUSHES));
+        let shared = Self { uri: uri.to_owned(), bucket, copy, brought, pushes, put: None };
         shared.clear_away();
         shared
+    }
+
+    /// The same, for the work of one attempt: it remembers each file that it puts into the bucket.
+    #[must_use]
+    pub(crate) fn for_one_attempt(self) -> Self {
+        Self { put: Some(Mutex::default()), ..self }
     }
 
     /// What tells the bucket from all other stores.

@@ -8,7 +8,9 @@ use crate::manifest::{FileEntry, Manifest, Of, place};
 use crate::store::{Filed, Results, Store, StoreError, blocking};
 use crate::work::{files_are_there, store_failed, warn_of_difference};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::HashMap;
 use std::io;
+use std::sync::{MutexGuard, PoisonError};
 
 /// Under how many other names a file is put whose own is taken by something else.
 const NAMES: u32 = 50;
@@ -72,6 +74,9 @@ impl Shared {
     /// Puts a file into the bucket, and says where it lies there. Under its own path there may be something else: what
     /// another machine has made under the same number, or what was spoilt. Then the number is raised.
     async fn upload(&self, file: &FileEntry) -> Result<FileEntry, Failure> {
+        if let Some(there) = self.known_put(file) {
+            return Ok(there);
+        }
         let made = self.copy.path(&file.at);
         for raised in 0..NAMES {
             let at = renumbered(&file.at, raised);
@@ -80,10 +85,29 @@ impl Shared {
                 put => put.map(|()| true).map_err(store_failed)?,
             };
             if there {
-                return Ok(FileEntry { at, ..file.clone() });
+                let there = FileEntry { at, ..file.clone() };
+                self.puts().iter_mut().for_each(|puts| drop(puts.insert(file.at.clone(), there.clone())));
+                return Ok(there);
             }
         }
         Err(Failure::failed("store", "other files lie wherever this one could").on(file.at.clone()))
+    }
+
+    /// Takes note of files that came from the bucket, so that they are not put there again.
+    pub(crate) fn came_from_there<'f>(&self, files: impl Iterator<Item = &'f FileEntry>) {
+        if let Some(mut puts) = self.puts() {
+            puts.extend(files.map(|file| (file.at.clone(), file.clone())));
+        }
+    }
+
+    /// Where a file lies in the bucket that was put there before, perhaps under another path of its artifact.
+    fn known_put(&self, file: &FileEntry) -> Option<FileEntry> {
+        let there = self.puts()?.get(&file.at).filter(|there| there.blake3 == file.blake3)?.clone();
+        Some(FileEntry { path: file.path.clone(), ..there })
+    }
+
+    fn puts(&self) -> Option<MutexGuard<'_, HashMap<String, FileEntry>>> {
+        self.put.as_ref().map(|put| put.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether an object has these bytes. All of them are read: this comes after a race, or when a run goes on.

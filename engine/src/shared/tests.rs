@@ -1,14 +1,17 @@
 //! A bucket that is a folder, now and then in a mood of its own.
 
 use super::*;
+use crate::attempt::SourceFile;
 use crate::ids::{AttemptId, Cell, RunId, TaskId};
 use crate::key::KeyWriter;
 use crate::manifest::{Artifact, Manifest, Provenance, VERSION, digest, place};
+use crate::stamp::FileStamp;
 use crate::store::Stat;
 use crate::work::entry;
 use crate::world::Timestamp;
 use futures::future::BoxFuture;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -260,4 +263,62 @@ fn a_bucket_that_replaces_what_it_was_to_create_is_refused() {
     let copy = Arc::new(Folder::open(bench.root.path().join("copy")).unwrap());
     let error = Shared::of("s3://b/p", Arc::new(bucket), copy).prove().unwrap_err();
     assert!(error.to_string().contains("has just replaced one"), "{error}");
+}
+
+impl Bench {
+    /// A file of a machine as the engine hashes it.
+    fn file(&self, name: &str, text: &str) -> SourceFile {
+        let path = self.root.path().join(name);
+        fs::write(&path, text).unwrap();
+        let stamp = FileStamp::of(&fs::metadata(&path).unwrap());
+        SourceFile {
+            written: format!("files/{name}"),
+            size: text.len() as u64,
+            blake3: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            remote: None,
+            stamps: BTreeMap::from([(String::new(), stamp)]),
+            path,
+        }
+    }
+}
+
+#[test]
+fn a_file_that_goes_with_a_task_is_sent_once_and_no_path_of_this_machine_is_told() {
+    let bench = Bench::new();
+    let (here, there) = (bench.machine("here"), bench.machine("there"));
+    for (name, text) in [("a.txt", "some text"), ("b.txt", "some text"), ("empty.txt", "")] {
+        let file = bench.file(name, text);
+        let lent = here.shared.lend(&file).unwrap();
+        assert_eq!(lent.path, Path::new(name));
+        assert_eq!((&lent.written, lent.stamps.len()), (&file.written, 0));
+        let borrowed = there.shared.borrowed(&lent).unwrap();
+        assert_eq!(borrowed.path.file_name(), file.path.file_name(), "programs go by endings");
+        assert_eq!(fs::read_to_string(&borrowed.path).unwrap(), text);
+        fs::remove_file(file.path).unwrap();
+    }
+    let objects = blocking(bench.bucket.list("files/")).unwrap();
+    assert_eq!(objects.len(), 2, "{objects:?}");
+}
+
+#[test]
+fn a_file_that_is_too_large_or_has_its_end_in_another_does_not_go_with_a_task() {
+    let bench = Bench::new();
+    let here = bench.machine("here");
+    let large = SourceFile { size: (1 << 30) + 1, ..bench.file("film.mp4", "") };
+    assert_eq!(here.shared.lend(&large).unwrap_err().code, "file_too_large");
+    let mut plays = bench.file("plays.db", "rows");
+    bench.file("plays.db-wal", "newer rows");
+    let log = FileStamp::of(&fs::metadata(bench.root.path().join("plays.db-wal")).unwrap());
+    plays.stamps.insert("-wal".to_owned(), log);
+    assert_eq!(here.shared.lend(&plays).unwrap_err().code, "file_in_parts");
+    assert_eq!(blocking(bench.bucket.list("files/")).unwrap(), []);
+}
+
+#[test]
+fn a_file_that_was_spoilt_in_the_bucket_is_not_taken() {
+    let bench = Bench::new();
+    let lent = bench.machine("here").shared.lend(&bench.file("rules.txt", "no offside")).unwrap();
+    fs::write(bench.in_bucket(&format!("files/{}", lent.blake3)), "no offsite").unwrap();
+    let failure = bench.machine("there").shared.borrowed(&lent).unwrap_err();
+    assert_eq!(failure.code, "file_damaged", "{failure}");
 }

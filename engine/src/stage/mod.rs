@@ -13,6 +13,7 @@ pub use marks::Marks;
 use crate::failure::Failure;
 use crate::ids::Cell;
 use crate::remote::Remotes;
+use crate::store::Store;
 use crate::work::Work;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value as Json;
@@ -174,6 +175,7 @@ pub enum Launch {
 pub struct Registry {
     kinds: BTreeMap<&'static str, Arc<dyn StageKind>>,
     remotes: Option<Arc<dyn Remotes>>,
+    bucket: Option<(String, Arc<dyn Store>)>,
 }
 
 impl Registry {
@@ -193,6 +195,17 @@ impl Registry {
     /// What opens sources elsewhere; `None` in a build that reads files of this machine only.
     pub fn remotes(&self) -> Option<&Arc<dyn Remotes>> {
         self.remotes.as_ref()
+    }
+
+    /// The same, for workers that find items in a bucket: at this URI.
+    #[must_use]
+    pub fn with_bucket(self, uri: &str, bucket: Arc<dyn Store>) -> Self {
+        Self { bucket: Some((uri.to_owned(), bucket)), ..self }
+    }
+
+    /// The bucket that workers find items in, and its URI.
+    pub fn bucket(&self) -> Option<&(String, Arc<dyn Store>)> {
+        self.bucket.as_ref()
     }
 
     /// The kind of that name.

@@ -21,6 +21,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 const CLIPS: usize = 1000;
@@ -170,4 +171,24 @@ fn two_specs_that_ask_for_one_clip_share_it_and_copy_nothing() {
     let meta = fs::metadata(bench.store().path(&one.files[0].at)).unwrap();
     assert!(meta.permissions().readonly() && meta.nlink() == 1);
     assert!(!bench.store().path("data/season/cuts/all@12345678-1/clips/0.mp4").exists());
+}
+
+#[test]
+fn an_attempt_on_another_machine_takes_items_out_of_the_bucket_and_those_that_are_spoilt_are_made_anew() {
+    let (bucket, bench) = (Bench::new(), Bench::new());
+    let made = bucket.run(&bucket.attempt("week", "clips", 1));
+    let spoilt = bucket.store().path(&made.files[7].at);
+    fs::remove_file(&spoilt).unwrap();
+    fs::write(&spoilt, "x".repeat(made.files[7].size as usize)).unwrap();
+    let kinds = kinds().with_bucket("s3://bucket/prefix", Arc::new(bucket.store()));
+    let folder = bench.attempt("week", "clips", 2);
+    assert!(run_attempt(&folder, &kinds, &World::real(), &|_: Body| {}).unwrap());
+    let outcome: Outcome = serde_json::from_slice(&fs::read(folder.join(OUTCOME)).unwrap()).unwrap();
+    assert_eq!(outcome.items, ItemCount { made: 1, reused: 999, failed: 0 });
+    for (file, before) in outcome.files.iter().zip(&made.files) {
+        let text = fs::read_to_string(bench.store().path(&file.at)).unwrap();
+        assert_eq!(file.path, format!("clips/{text}.mp4"));
+        assert_eq!((&file.blake3, file.at == before.at), (&before.blake3, before.path != made.files[7].path));
+    }
+    assert_eq!(bench.run(&bench.attempt("week", "clips", 3)).items.reused, 1000, "they are here now");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
 mod catalogue;
+mod describing;
 mod formats;
 mod gc;
 mod items;

@@ -70,7 +70,8 @@ fn write(bench: &Bench) -> Result<Project, Box<dyn std::error::Error>> {
 
 fn start(bench: &Bench, project: &Project, elsewhere: bool) -> Engine {
     let state = if elsewhere { "other" } else { ".pipe" };
-    Engine::start(&bench.pipe, project, &[("PIPE_STATE", project.folder.join(state).display().to_string())], Vec::new())
+    let state = project.folder.join(state).display().to_string();
+    Engine::start(&bench.pipe, project, &[("PIPE_STATE", state), ("PIPE_DETACHED", "1".to_owned())], Vec::new())
 }
 
 fn jobs(project: &Project) -> Vec<std::path::PathBuf> {

@@ -1,14 +1,19 @@
 //! Attempts that run elsewhere, and jobs that earlier runs have left there.
 
+use super::heard::Heard;
+use super::sharing::copied;
 use super::{Dispatcher, LAST_WORDS, Message};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Outcome};
 use crate::backend::Backend;
-use crate::elsewhere::{self, Poller};
+use crate::elsewhere::{self, Depot, Poller};
 use crate::event::Body;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
+use crate::key::incomplete;
+use crate::manifest::Artifact;
 use crate::plan::Part;
 use crate::run::say::AttemptEnd;
 use crate::scheduler::{Input, Stop, TaskIndex};
+use crate::shared::{DAMAGED, Shared};
 use crate::state::OpenJob;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -49,13 +54,21 @@ impl Afar {
 }
 
 impl Dispatcher {
+    /// Where attempts elsewhere are described.
+    pub(super) fn depot(&self) -> Depot {
+        match &self.setup.shared {
+            Some(shared) => Depot::Bucket(shared.clone()),
+            None => Depot::Folder(self.setup.local.store.clone()),
+        }
+    }
+
     /// Finds the attempt that is open under the task's key, or describes a new one.
     pub(super) fn describe(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
         let unheard = self.afar.unheard.get(&task).map(|job| job.attempt.clone());
-        let (store, outbox) = (self.setup.local.store.clone(), self.outbox.clone());
+        let (depot, outbox) = (self.depot(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
-            let described = elsewhere::describe(&store, attempt, unheard.as_ref());
+            let described = elsewhere::describe(&depot, attempt, unheard.as_ref());
             let _ = outbox.send(Message::Described(task, number, Box::new(described)));
         });
     }
@@ -84,21 +97,48 @@ impl Dispatcher {
         let (stop, stopped) = watch::channel(None);
         self.running.insert(task, stop);
         let span = self.attempt_span(task, number, &attempt.id);
-        let (flushed, store, outbox) =
-            (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
+        let (flushed, depot, outbox) = (self.setup.journal.flushed(), self.depot(), self.outbox.clone());
+        let (shared, needs) = (self.setup.shared.clone(), self.needs(task));
+        let listens = self.setup.plan.settings(self.setup.plan.task(task)).silence.is_some();
+        let way = (outbox.clone(), self.unheard.clone());
+        let heard = Heard::of((task, number, attempt.id.clone()), &self.setup.local.state, way, listens);
         let follow = async move {
             // A journal that is broken ends the run; what comes next knows of no job then, and there is none.
             if flushed.await.is_err() {
                 return;
             }
-            let begun = || drop(outbox.send(Message::Begun(task, number)));
-            let followed = elsewhere::follow(place, store, attempt, stopped, begun).await;
+            let followed = elsewhere::follow(place, depot, attempt, stopped, &heard).await;
+            if let Ok(outcome) = &followed {
+                heard.ended(outcome);
+            }
+            let followed = match (shared, followed) {
+                (Some(shared), Ok(outcome)) => distrusted(shared, needs, outcome).await,
+                (_, followed) => followed,
+            };
             let _ = outbox.send(match followed {
                 Ok(outcome) => Message::Ended(task, number, Box::new(outcome)),
                 Err(failure) => Message::LeftOpen(task, number, failure),
             });
         };
         tokio::spawn(follow.instrument(span));
+    }
+
+    /// An attempt ended whose worker files its result in the bucket by itself: the result is what stands there.
+    pub(super) fn take_filed(&mut self, (task, number): (TaskIndex, u32), shared: Arc<Shared>, outcome: Outcome) {
+        let Outcome { failure, items, id, .. } = outcome;
+        let is_well = failure.is_none();
+        let key = self.missed.get(&task).map(|missed| match items.failed {
+            0 => missed.fingerprint.clone(),
+            _ => incomplete(missed.fields(), &id).fingerprint,
+        });
+        self.feed(Input::Ended(task, number, failure.map_or(Ok(()), Err)));
+        let Some(key) = key.filter(|_| is_well) else { return };
+        let (copies, plan, outbox) = (self.copies.clone(), self.setup.plan.clone(), self.outbox.clone());
+        tokio::task::spawn_blocking(move || {
+            let gone = || Failure::of(Class::Transient, "result_gone", "what was made is not in the store").on(&key.0);
+            let filed = shared.find(&key).and_then(|found| found.ok_or_else(gone));
+            let _ = outbox.send(Message::Published(vec![copied(&copies, &plan, (task, filed))]));
+        });
     }
 
     /// It is not known what became of an attempt: the journal keeps it among those whose jobs may be there.
@@ -177,13 +217,12 @@ impl Dispatcher {
         self.afar.ending += 1;
         let stopping = Body::AttemptStopping { backend: job.backend.clone() };
         self.sayer.durable(&self.setup.journal, Some(job.task.clone()), Some(job.attempt.clone()), stopping);
-        let (flushed, store, outbox) =
-            (self.setup.journal.flushed(), self.setup.local.store.clone(), self.outbox.clone());
+        let (flushed, depot, outbox) = (self.setup.journal.flushed(), self.depot(), self.outbox.clone());
         tokio::spawn(async move {
             if flushed.await.is_err() {
                 return;
             }
-            let ended = elsewhere::end(place, store, job.attempt.clone()).await;
+            let ended = elsewhere::end(place, depot, job.attempt.clone()).await;
             let _ = outbox.send(Message::Settled(job, ended));
         });
     }
@@ -209,4 +248,18 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// An outcome, once inputs that its worker found damaged are in quarantine.
+///
+/// # Errors
+/// When they cannot be put there: the attempt is taken up again then.
+async fn distrusted(shared: Arc<Shared>, needs: Vec<Arc<Artifact>>, outcome: Outcome) -> Result<Outcome, Failure> {
+    let damaged = outcome.failure.as_ref().filter(|failure| failure.code == DAMAGED);
+    let Some(on) = damaged.and_then(|failure| failure.on.clone()) else { return Ok(outcome) };
+    let distrust = tokio::task::spawn_blocking(move || {
+        let is_spoilt = |need: &&Arc<Artifact>| need.files.iter().any(|file| on.ends_with(&file.at));
+        needs.iter().filter(is_spoilt).try_for_each(|need| shared.distrust(&need.fingerprint))
+    });
+    distrust.await.expect("putting a result in quarantine does not panic").map(|()| outcome)
 }
