@@ -5,6 +5,7 @@
 
 // What everything may use.
 pub mod disk;
+pub mod doing;
 pub mod failpoint;
 pub mod failure;
 pub mod planted;

@@ -2,6 +2,7 @@
 //! be finished already, and a way to say how far it is. Knows nothing of plans, runs or other tasks.
 
 use crate::attempt::{Attempt, Input, ItemCount, RemoteSource, SourceFile};
+use crate::doing::Doing;
 use crate::event::Body;
 use crate::failpoint::reach;
 use crate::failure::Failure;
@@ -28,6 +29,7 @@ pub struct Work<'a> {
     remotes: Option<&'a dyn Remotes>,
     last_word: Option<&'a LastWord<'a>>,
     items_elsewhere: Option<&'a dyn ItemsElsewhere>,
+    doing: Doing,
     made: Mutex<Made>,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Work<'a> {
             remotes: None,
             last_word: None,
             items_elsewhere: None,
+            doing: Doing::default(),
             made: Mutex::default(),
         }
     }
@@ -96,6 +99,17 @@ impl<'a> Work<'a> {
     #[must_use]
     pub fn with_last_word(self, last_word: &'a LastWord<'a>) -> Self {
         Self { last_word: Some(last_word), ..self }
+    }
+
+    /// The same, with what notes the pieces of work.
+    #[must_use]
+    pub fn with_doing(self, doing: Doing) -> Self {
+        Self { doing, ..self }
+    }
+
+    /// Where threads note what they are at, such as an item: if the process dies amid it, the attempt's failure says so.
+    pub fn doing(&self) -> &Doing {
+        &self.doing
     }
 
     /// Ends the attempt while some of its threads are lost, such as in a decoder that hangs: nothing else gets a thread back.

@@ -2,6 +2,7 @@
 //! a supervised child of the engine and elsewhere as a container's entry point.
 
 use crate::attempt::{Attempt, Outcome, VERSION};
+use crate::doing::Doing;
 use crate::event::Body;
 use crate::failure::Failure;
 use crate::secret::{self, Redactor};
@@ -50,7 +51,7 @@ pub fn run_attempt(
         let _ = leave(Outcome { failure: Some(failure), items, ..empty(&attempt) });
         std::process::exit(GIVEN_UP);
     };
-    leave(outcome_of(&attempt, kinds, world, say, &last_word))
+    leave(outcome_of(&attempt, kinds, world, say, (&last_word, Doing::of(folder))))
 }
 
 /// Reads an attempt's description.
@@ -128,7 +129,7 @@ fn outcome_of(
     kinds: &Registry,
     world: &World,
     say: &(dyn Fn(Body) + Sync),
-    last_word: &LastWord<'_>,
+    (last_word, doing): (&LastWord<'_>, Doing),
 ) -> Outcome {
     let empty = empty(attempt);
     let store = match Folder::open(&attempt.store).map_err(store_failed) {
@@ -139,7 +140,8 @@ fn outcome_of(
     let work = Work::new(attempt, &store, world, say)
         .with_remotes(kinds.remotes().map(AsRef::as_ref))
         .with_items_elsewhere(shared.as_ref().map(|shared| shared as &dyn ItemsElsewhere))
-        .with_last_word(last_word);
+        .with_last_word(last_word)
+        .with_doing(doing);
     let result = run_kind(attempt, kinds, &work).and_then(|result| work.seal_all().map(|()| result));
     if result.is_err() {
         work.discard();

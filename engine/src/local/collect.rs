@@ -4,6 +4,7 @@ use super::process::End;
 use super::{Prepared, cause, facts, sweep};
 use crate::attempt::{ItemCount, Outcome, VERSION};
 use crate::disk::Room;
+use crate::doing;
 use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
 use crate::manifest::FileEntry;
@@ -26,8 +27,9 @@ const KILLED: i32 = 128 + 9;
 const ABORTED: i32 = 128 + 6;
 /// A file grew larger than the limit that a worker sets itself.
 const FILE_TOO_LARGE: i32 = 128 + 25;
-/// How a process ends that reads or writes what is not its own, or does what the machine cannot: Linux's numbers.
-const CRASHES: [(i32, &str); 4] = [(4, "SIGILL"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
+/// How a process ends that reads or writes what is not its own, does what the machine cannot, or finds itself in a state that
+/// cannot be: Linux's numbers.
+const CRASHES: [(i32, &str); 5] = [(4, "SIGILL"), (6, "SIGABRT"), (7, "SIGBUS"), (8, "SIGFPE"), (11, "SIGSEGV")];
 
 /// The outcome of an attempt whose process ended, also written into its folder. What a failed attempt left half
 /// written is removed.
@@ -147,9 +149,19 @@ fn died(store: &Folder, prepared: &Prepared, end: &End, classes: &[ClassRule]) -
     };
     let failure = Failure::failed(code, message);
     let failure = if end.stopped.is_some() { failure } else { classed(store, prepared, end, classes, failure) };
+    let failure = with_what_it_was_at(prepared, failure);
     let quoted = end.last_lines.iter().skip(end.last_lines.len().saturating_sub(QUOTED));
     let said: Vec<&str> = quoted.filter(|line| !line.trim().is_empty()).map(|line| shortened(line)).collect();
     if said.is_empty() { failure } else { failure.source(said.join("\n")) }
+}
+
+/// Of a worker that died, what it was at: nobody else knows which of its many inputs it died of.
+fn with_what_it_was_at(prepared: &Prepared, failure: Failure) -> Failure {
+    let is_worker = prepared.launch == Launch::Worker;
+    match is_worker.then(|| doing::left_in(&prepared.folder)).flatten() {
+        Some(what) => Failure { message: format!("{}, while it worked on {what}", failure.message), ..failure },
+        None => failure,
+    }
 }
 
 /// The failure with its class: as the stage's own rules say, then as the kernel does, then as the disk looks.

@@ -29,6 +29,7 @@ pub use prepare::{Prepared, prepare};
 pub use sweep::{begin_work, clear_away, left_clean, sweep_output};
 
 use crate::attempt::Outcome;
+use crate::doing;
 use crate::event::Body;
 use crate::failpoint::reach;
 use crate::failure::Failure;
@@ -43,6 +44,8 @@ use tokio::sync::watch;
 
 /// Removes what an attempt needed while it ran; its description, outcome and log stay.
 fn clear(folder: &Path) {
+    // There after a worker that died, and nearly never else.
+    let _ = std::fs::remove_file(folder.join(doing::FILE));
     for folder in ["work", "inputs"].map(|name| folder.join(name)) {
         // Nearly always the one is empty and the other is not there.
         match std::fs::remove_dir(&folder) {

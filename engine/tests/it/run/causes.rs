@@ -259,3 +259,45 @@ fn a_worker_that_crashes_says_so_and_what_to_look_at() {
     assert!(failure.help.as_deref().unwrap().contains("look at the input"), "{failure:?}");
     assert_eq!(failure.source.as_deref(), Some("at clip 7"));
 }
+
+#[test]
+fn a_worker_that_dies_amid_its_work_says_which_part_of_it() {
+    let project = Project::new();
+    let at = |what: &str, end: &str| format!("printf '{what}' > $2/doing; {end}");
+    let failure = |worker: String, more: &str| {
+        project.worker(&worker);
+        let ran = project.run(&stage(BY_WORKER, more));
+        let mut left =
+            ran.events.iter().filter_map(|event| Some(ran.state.attempt(event.attempt.as_ref()?).join("doing")));
+        assert!(left.all(|file| !file.exists()), "it is read once");
+        ran.failures()[0].clone()
+    };
+    let two = "play `a` of FAR\\n\\nplay `b` of FAR\\n";
+    let crash = failure(at(two, "kill -SEGV $$"), "");
+    let told = "the worker was killed by signal 11 (SIGSEGV): it crashed, while it worked on play `a` of FAR and play `b` of FAR";
+    assert_eq!((crash.code.as_str(), crash.message.as_str()), ("crashed", told));
+    assert_eq!(
+        failure(at("play `a`", "kill -9 $$"), "").message,
+        "was killed by signal 9, while it worked on play `a`"
+    );
+    let starved = "echo memory allocation of 8589934592 bytes failed >&2; kill -ABRT $$";
+    let starved = failure(at("play `a`", starved), "retry.out_of_memory = 0\n");
+    assert_eq!(starved.class, Class::OutOfMemory);
+    assert!(starved.message.ends_with("memory ran out, while it worked on play `a`"), "{starved:?}");
+    let late = failure(at("play `a`", "exec sleep 300"), "timeout = \"2s\"\n");
+    assert_eq!((late.class, late.source.as_deref()), (Class::Timeout, Some("stopped, while it worked on play `a`")));
+    // Who was at nothing says nothing of it, and who has left word has said all.
+    assert_eq!(failure(at("", "kill -9 $$"), "").message, "was killed by signal 9");
+    let word = r#"{"version":1,"id":"ID","failure":{"class":"failed","code":"x","message":"by itself"}}"#;
+    let leave = format!("id=$(basename $2); echo '{word}' | sed s/ID/$id/ > $2/outcome.json; exit 1");
+    assert_eq!(failure(at("play `a`", &leave), "").message, "by itself");
+}
+
+#[test]
+fn a_worker_that_finds_itself_in_a_state_that_cannot_be_has_crashed() {
+    let project = Project::new();
+    project.worker("kill -ABRT $$");
+    let failure = &project.run(&stage(BY_WORKER, "")).failures()[0];
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Failed, "crashed"));
+    assert_eq!(failure.message, "the worker was killed by signal 6 (SIGABRT): it crashed");
+}
