@@ -66,6 +66,9 @@ pub(crate) struct ClipRecord {
     /// The codec of its pictures, such as `h264`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) codec: String,
+    /// FFmpeg's name of the encoder of those of its pictures that were encoded, such as `libx264`. Absent when none was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) encoder: String,
     /// Bytes of its file.
     #[serde(default)]
     pub(crate) size: u64,

@@ -4,12 +4,13 @@
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use ffmpeg_next::codec::{self, encoder, threading};
-use ffmpeg_next::{Dictionary, Error as AvError, Rational, color, format};
+use ffmpeg_next::{Codec, Dictionary, Error as AvError, Rational, color, format};
 
 use crate::error::{VideoError, VideoErrorKind};
-use crate::libav;
+use crate::libav::{self, raw};
 
 /// How hard the encoder works: slower gives fewer bytes at the same quality. x264's own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -185,6 +186,24 @@ pub(crate) fn open_named(
     open(name, pictures, options, entries, path)
 }
 
+/// FFmpeg's names of the encoders of this build that clips can be encoded with: those that take pictures in 4:2:0.
+pub fn encoders() -> &'static [String] {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    let takes_420 = |codec: &Codec| {
+        let formats = codec.video().ok().and_then(|video| video.formats());
+        formats.is_none_or(|mut all| all.any(|pixels| pixels == format::Pixel::YUV420P))
+    };
+    NAMES.get_or_init(|| {
+        libav::prepare();
+        let encoders = raw::codecs().filter(|codec| codec.is_encoder() && codec.is_video() && takes_420(codec));
+        encoders.map(|codec| codec.name().to_owned()).collect()
+    })
+}
+
+fn those_there_are() -> String {
+    format!("use one of those that there are: {}", encoders().join(", "))
+}
+
 fn open(
     name: &str,
     pictures: &Pictures,
@@ -197,8 +216,7 @@ fn open(
     let size = [pictures.width, pictures.height];
     let fail = |e: AvError| VideoError::encoding(path, "opening the encoder", e, size);
     let codec = encoder::find_by_name(name).ok_or_else(|| {
-        let message = format!("there is no encoder `{name}` in this build");
-        VideoError::bad_option(path, message, format!("use `{X264}`, or a build and a machine that have it"))
+        VideoError::bad_option(path, format!("there is no encoder `{name}` in this build"), those_there_are())
     })?;
     let mut encoder = codec::Context::new_with_codec(codec).encoder().video().map_err(fail)?;
     encoder.set_width(pictures.width);

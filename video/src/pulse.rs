@@ -1,9 +1,11 @@
 //! Whether the threads that cut get on: each says what it is at, and beats with every packet and picture. Who watches can
-//! tell that one hangs in a decoder, and on which clip, which the thread itself can tell nobody.
+//! tell that one hangs in a decoder, and on which clip, which the thread itself can tell nobody. Who takes notes can tell
+//! the same of one that crashes.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 thread_local! {
     /// What this thread is at, the innermost last.
@@ -19,9 +21,18 @@ pub enum At {
     Clip(usize),
 }
 
+/// Dropped when what it was taken of has ended, or waits for another thread.
+pub type Note = Box<dyn Any + Send>;
+
 /// The threads of one plan.
 #[derive(Clone, Default)]
-pub struct Pulse(Arc<Mutex<Vec<Arc<Beat>>>>);
+pub struct Pulse(Arc<Threads>);
+
+#[derive(Default)]
+struct Threads {
+    working: Mutex<Vec<Arc<Beat>>>,
+    notes: OnceLock<Box<dyn Fn(At) -> Note + Send + Sync>>,
+}
 
 /// A piece of work on one thread.
 pub(crate) struct Beat {
@@ -30,6 +41,7 @@ pub(crate) struct Beat {
     /// What whoever looks saw last, and how often in a row it was the same.
     seen: AtomicU64,
     same: AtomicU32,
+    note: Mutex<Option<Note>>,
 }
 
 /// Lets a thread wait for another one that does what it needs. Dropped, it is at its work again.
@@ -52,9 +64,15 @@ impl Pulse {
         seen.max_by_key(|(_, looks)| *looks)
     }
 
+    /// From here on a note is taken of everything that a thread begins. Only the first who asks takes notes.
+    pub fn take_notes(&self, of: impl Fn(At) -> Note + Send + Sync + 'static) {
+        let _ = self.0.notes.set(Box::new(of));
+    }
+
     /// This thread is at something until what is returned is dropped.
     pub(crate) fn begin(&self, at: At) -> Working {
-        let beat = Arc::new(Beat { at, count: AtomicU64::new(1), seen: AtomicU64::new(0), same: AtomicU32::new(0) });
+        let (count, seen, same) = (AtomicU64::new(1), AtomicU64::new(0), AtomicU32::new(0));
+        let beat = Arc::new(Beat { at, count, seen, same, note: Mutex::new(self.note(at)) });
         self.lock().push(beat.clone());
         AT.with_borrow_mut(|all| all.push(beat.clone()));
         Working { pulse: self.clone(), beat }
@@ -64,11 +82,16 @@ impl Pulse {
     pub(crate) fn rest(&self) -> Resting {
         let beats = AT.take();
         self.lock().retain(|beat| !beats.iter().any(|mine| Arc::ptr_eq(mine, beat)));
+        beats.iter().for_each(|beat| beat.noted(None));
         Resting { pulse: self.clone(), beats }
     }
 
+    fn note(&self, at: At) -> Option<Note> {
+        self.0.notes.get().map(|note| note(at))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Beat>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.working.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,11 +105,17 @@ impl Beat {
             0
         }
     }
+
+    fn noted(&self, note: Option<Note>) {
+        *self.note.lock().unwrap_or_else(PoisonError::into_inner) = note;
+    }
 }
 
 impl Drop for Working {
     fn drop(&mut self) {
         self.pulse.lock().retain(|beat| !Arc::ptr_eq(beat, &self.beat));
+        // A thread that works for this one may keep the beat for longer.
+        self.beat.noted(None);
         AT.with_borrow_mut(|all| all.retain(|beat| !Arc::ptr_eq(beat, &self.beat)));
     }
 }
@@ -94,6 +123,7 @@ impl Drop for Working {
 impl Drop for Resting {
     fn drop(&mut self) {
         let beats = std::mem::take(&mut self.beats);
+        beats.iter().for_each(|beat| beat.noted(self.pulse.note(beat.at)));
         self.pulse.lock().extend(beats.iter().cloned());
         AT.set(beats);
         beat();
@@ -170,6 +200,35 @@ mod tests {
         assert_eq!(pulse.look(), Some((At::Clip(1), 0)));
         drop(working);
         assert_eq!(pulse.look(), None);
+    }
+
+    #[test]
+    fn notes_are_kept_while_a_thread_is_at_something_and_does_not_wait_for_another() {
+        /// Strikes out what it was taken of.
+        struct Line(Arc<Mutex<Vec<At>>>, At);
+        impl Drop for Line {
+            fn drop(&mut self) {
+                self.0.lock().unwrap().retain(|at| *at != self.1);
+            }
+        }
+        let (pulse, lines) = (Pulse::default(), Arc::new(Mutex::new(Vec::new())));
+        let page = lines.clone();
+        pulse.take_notes(move |at| {
+            page.lock().unwrap().push(at);
+            Box::new(Line(page.clone(), at))
+        });
+        let now = || lines.lock().unwrap().clone();
+        let clip = pulse.begin(At::Clip(1));
+        let helped_by = mine();
+        let resting = pulse.rest();
+        assert_eq!(now(), []);
+        let source = pulse.begin(At::Source);
+        assert_eq!(now(), [At::Source]);
+        drop(source);
+        drop(resting);
+        assert_eq!(now(), [At::Clip(1)]);
+        drop(clip);
+        assert_eq!((now(), helped_by.len()), (vec![], 1));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `kind = "extract-clips"`: the plays of one game, cut out of one video of it. Each clip is an item of its own: it is
 //! in the store as soon as it is whole, and a play that did not move is never cut again.
 
+mod facts;
 mod outcomes;
 mod plays;
 mod progress;
@@ -13,10 +14,11 @@ mod times;
 mod watch;
 
 use crate::jsonl;
-use crate::records::{CLIPS, ClipRecord, ClipStatus, Ends, PLAYS, Ticks};
+use crate::records::{CLIPS, ClipRecord, ClipStatus, PLAYS};
 use crate::side_by_side;
+use facts::Facts;
 pub(crate) use outcomes::Trouble;
-use outcomes::{Outcome, judged};
+use outcomes::{Outcome, judged, name_of};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::Cell;
@@ -25,17 +27,17 @@ use pipe_engine::manifest::FileEntry;
 use pipe_engine::stage::{ConfigProblem, Format, Probe, Probed, StageKind, read_config};
 use pipe_engine::units::Millis;
 use pipe_engine::work::{Item, Work};
-use pipe_video::{At, Counting, CutOptions, CutPlan, CutReport, VideoError, VideoErrorKind, counting, versions};
+use pipe_video::{Counting, CutOptions, CutPlan, CutReport, VideoError, VideoErrorKind, counting, versions};
 use plays::{Asking, Part, Play, Shift, ends, play, plays};
 use progress::Progress;
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use settings::Config;
-use source::{Provenance, Source};
+use source::Source;
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use times::TimesName;
+use watch::Names;
 
 /// Raised whenever the same play of the same video would give other bytes. 5: encoded sound is nearer to
 /// its source.
@@ -149,6 +151,7 @@ fn record(play: &Play, cell: &Cell, angle: Option<String>, several: bool) -> Cli
         path: String::new(),
         thumbnail: None,
         codec: String::new(),
+        encoder: String::new(),
         size: 0,
         blake3: String::new(),
         start_ms: 0,
@@ -181,43 +184,6 @@ fn placed(record: ClipRecord, part: &Part) -> ClipRecord {
     }
 }
 
-/// What is told of a clip that was cut, also to those who find it later.
-#[derive(Serialize, Deserialize)]
-struct Facts {
-    #[serde(default)]
-    codec: String,
-    mode: String,
-    why: String,
-    frames: u64,
-    frames_copied: u64,
-    frames_encoded: u64,
-    shown: Ends,
-    ticks: Ticks,
-    /// Clips of before were not told where they are from.
-    #[serde(default)]
-    source: Option<Provenance>,
-}
-
-impl Facts {
-    fn of(report: &CutReport, video: &Source) -> Self {
-        Facts {
-            codec: report.codec.clone(),
-            mode: report.mode.name().to_owned(),
-            why: report.why.clone(),
-            frames: report.frames,
-            frames_copied: report.frames_copied,
-            frames_encoded: report.frames_encoded,
-            shown: Ends { start: [report.start.num, report.start.den], end: [report.end.num, report.end.den] },
-            ticks: Ticks {
-                start: report.start_ticks,
-                end: report.end_ticks,
-                base: [report.time_base.num, report.time_base.den],
-            },
-            source: Some(video.provenance(report)),
-        }
-    }
-}
-
 /// What is asked of a task.
 struct Job<'a> {
     work: &'a Work<'a>,
@@ -239,16 +205,20 @@ impl Job<'_> {
         let shift = shift.map_err(|problem| Failure::failed("no_offset", problem).on("sync"))?;
         let video = Source::open(self.work, &field)?;
         let asking = self.config.asking();
-        let counting = match asking.times != TimesName::Ms || asking.after > Millis(0) {
-            true => counting(&video.media).map(Some),
-            false => Ok(None),
-        };
+        let counting = self.counting(&video, &asking);
         let mut clips: Vec<Clip<'_>> =
             self.plays.iter().map(|play| self.clip(play, angle.clone(), shift, counting.as_ref(), &asking)).collect();
         // The video is read from front to back; what has no place in it stands at the end.
         clips.sort_by(|a, b| (a.part.is_err(), a.start(), &a.play.id).cmp(&(b.part.is_err(), b.start(), &b.play.id)));
         let outcomes = Cutting { job: self, video: &video, clips: &clips }.cut_all()?;
         Ok((outcomes, video.media.bytes_read()))
+    }
+
+    /// How the frames of a video are counted, where plays need that.
+    fn counting(&self, video: &Source, asking: &Asking) -> Result<Option<Counting>, VideoError> {
+        let is_needed = asking.times != TimesName::Ms || asking.after > Millis(0);
+        let _at = is_needed.then(|| self.work.doing().begin(&video.name()));
+        is_needed.then(|| counting(&video.media)).transpose()
     }
 
     fn clip<'p>(
@@ -291,6 +261,7 @@ impl Job<'_> {
             path,
             thumbnail: thumbnail.as_ref().map(|thumbnail| thumbnail.path.clone()),
             codec: facts.codec,
+            encoder: facts.encoder,
             size,
             blake3,
             frames: facts.frames,
@@ -361,17 +332,20 @@ impl Cutting<'_> {
             self.job.progress.one_more(outcome.record.size);
             outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
         };
-        let give_up = |at| {
-            let play = match at {
-                At::Clip(place) => missing.get(place).map(|(number, _)| self.clips[*number].play.id.as_str()),
-                At::Source => None,
-            };
-            work.give_up(watch::hanging(play, self.video.uri()));
-        };
+        let names = self.names(missing.iter().map(|(number, _)| *number));
+        let (noted, doing) = (names.clone(), work.doing().clone());
+        plan.pulse().take_notes(move |at| Box::new(doing.begin(noted.of(at))));
+        let give_up = |at| work.give_up(watch::hanging(names.of(at), self.video.uri()));
         watch::watched(&plan.pulse(), watch::PATIENCE, &give_up, || plan.run(work.cpu(), &told));
         let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         outcomes.sort_by_key(|(number, _)| *number);
         Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    /// What is said of threads that are at these clips.
+    fn names(&self, clips: impl Iterator<Item = usize>) -> Arc<Names> {
+        let clips = clips.map(|number| name_of(&self.clips[number].record)).collect();
+        Arc::new(Names { video: self.video.name(), clips })
     }
 
     /// What becomes of clips that were there.

@@ -36,18 +36,16 @@ impl Outcome {
     /// Its failure, which says of which clip it is.
     fn failure(&self) -> Option<Failure> {
         let (Trouble::Clip(failure) | Trouble::Task(failure)) = self.trouble.as_ref()?;
-        Some(Failure { message: format!("{}: {}", self.name(), failure.message), ..failure.clone() })
+        Some(Failure { message: format!("{}: {}", name_of(&self.record), failure.message), ..failure.clone() })
     }
+}
 
-    fn name(&self) -> String {
-        let angle = self
-            .record
-            .angle
-            .as_ref()
-            .filter(|angle| self.record.id.ends_with(&format!("{angle}/{}", self.record.play)));
-        let of = angle.map_or_else(String::new, |angle| format!(" of {angle}"));
-        format!("play `{}`{of}", self.record.play)
-    }
+/// The play, and the angle where the task cuts several.
+pub(super) fn name_of(record: &ClipRecord) -> String {
+    let is_one_of_several = |angle: &&String| record.id.ends_with(&format!("{angle}/{}", record.play));
+    let angle = record.angle.as_ref().filter(is_one_of_several);
+    let of = angle.map_or_else(String::new, |angle| format!(" of {angle}"));
+    format!("play `{}`{of}", record.play)
 }
 
 /// Decides by the share of clips that must be cut. The failures of those that the task goes without, each with the clip's

@@ -5,7 +5,7 @@ use super::times::{StartTimecode, TimesName};
 use pipe_engine::ids::{Cell, scalar};
 use pipe_engine::stage::{ConfigProblem, InputSource, OneResult};
 use pipe_engine::units::Millis;
-use pipe_video::{CutMode, CutOptions, EncodeOptions, Pixels, Preset, Ratio, Sound};
+use pipe_video::{CutMode, CutOptions, EncodeOptions, Pixels, Preset, Ratio, Sound, encoders};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -190,6 +190,12 @@ impl Config {
         if self.start_timecode.is_some() && self.times != TimesName::Timecode {
             let message = "the plays' times are no timecodes";
             return Err(ConfigProblem::new("start_timecode", message).help("add `times = \"timecode\"`, or use `sync`"));
+        }
+        let encoders = encoders();
+        if !encoders.contains(&self.encoder) {
+            let message = format!("there is no encoder `{}` in this build", self.encoder);
+            let help = format!("use one of those that there are: {}", encoders.join(", "));
+            return Err(ConfigProblem::new("encoder", message).help(help));
         }
         let shaped = [("size", self.size.is_some()), ("fps", self.fps.is_some()), ("pixels", self.pixels.is_some())];
         match shaped.iter().find(|(_, given)| *given && !matches!(self.mode, ModeName::Encode)) {

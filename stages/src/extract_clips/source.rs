@@ -55,6 +55,11 @@ impl Source {
         &self.uri
     }
 
+    /// It in a sentence.
+    pub(super) fn name(&self) -> String {
+        format!("the video `{}`", self.uri)
+    }
+
     /// Where a clip of it is from.
     pub(super) fn provenance(&self, report: &CutReport) -> Provenance {
         Provenance {

@@ -43,6 +43,7 @@ pub(super) fn thumbnail(work: &Work<'_>, clip: &FileEntry, code: &str) -> Result
     if let Some(found) = work.find_beside(&key, &path)? {
         return Ok(Some(found.file));
     }
+    let _at = work.doing().begin(&format!("the thumbnail of `{}`", clip.path));
     let made = still(&work.path(clip), HEIGHT).and_then(|still| jpeg(&still));
     let bytes = match made {
         Ok(bytes) => bytes,

@@ -42,11 +42,26 @@ pub(super) fn watched<R>(
     })
 }
 
-/// What is said of a thread that hangs. `what`: the play, where one is known.
-pub(super) fn hanging(what: Option<&str>, video: &str) -> Failure {
-    let what = what.map_or_else(|| "the video is read".to_owned(), |play| format!("play `{play}` is cut"));
+/// What the threads of a plan are at, as a sentence takes it.
+pub(super) struct Names {
+    pub(super) video: String,
+    /// By the clips' numbers in the plan.
+    pub(super) clips: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn of(&self, at: At) -> &str {
+        match at {
+            At::Clip(number) => self.clips.get(number).unwrap_or(&self.video),
+            At::Source => &self.video,
+        }
+    }
+}
+
+/// What is said of a thread that hangs. `what`: the play, where one is known, or else the video.
+pub(super) fn hanging(what: &str, video: &str) -> Failure {
     let minutes = PATIENCE.every.as_secs() * u64::from(PATIENCE.looks) / 60;
-    let message = format!("nothing moves where {what}: no packet and no picture for {minutes} minutes");
+    let message = format!("nothing moves in {what}: no packet and no picture for {minutes} minutes");
     Failure::of(Class::Stalled, "hangs", message).on(video).help(
         "a damaged or hostile file can do that to a decoder: look at the video there, or leave the play out; clips that are \
          finished are kept",
@@ -137,7 +152,12 @@ mod tests {
 
     #[test]
     fn what_hangs_is_told_with_the_play_and_the_video() {
-        let failure = hanging(Some("b"), "game.mp4");
+        let names = Names { video: "the video `game.mp4`".into(), clips: vec!["play `a`".into(), "play `b`".into()] };
+        assert_eq!(
+            [At::Source, At::Clip(0), At::Clip(7)].map(|at| names.of(at)),
+            ["the video `game.mp4`", "play `a`", "the video `game.mp4`"]
+        );
+        let failure = hanging(names.of(At::Clip(1)), "game.mp4");
         assert_eq!((failure.class, failure.on.as_deref()), (Class::Stalled, Some("game.mp4")));
         assert!(failure.message.contains("play `b`") && failure.message.contains("5 minutes"), "{failure:?}");
     }

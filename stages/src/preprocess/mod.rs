@@ -198,9 +198,10 @@ impl Job<'_> {
             if let Some(made) = kept.take(*row, &clip.id) {
                 return Ok(Ok(made));
             }
+            let name = format!("clip `{}`", clip.id);
+            let _at = self.work.doing().begin(&name);
             let cpu = cpu.get_or_insert_with(|| Cpu::new(1));
-            let named =
-                |failure: Failure| Failure { message: format!("clip `{}`: {}", clip.id, failure.message), ..failure };
+            let named = |failure: Failure| Failure { message: format!("{name}: {}", failure.message), ..failure };
             match self.makers.lend(cpu, |device| self.tensor(clip, device)) {
                 Ok(made) => {
                     kept.keep(*row, &made);

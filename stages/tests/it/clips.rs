@@ -424,6 +424,91 @@ fn another_quality_cuts_all_clips_again_and_another_share_none() {
 }
 
 #[test]
+fn every_setting_that_shapes_a_clip_is_in_its_key_and_no_other_is() {
+    let bench = Bench::new();
+    let (video, rows) = (video(&bench), [play("a", 1010, 4001)]);
+    let cut = |settings: &Json| {
+        let mut config = json!({ "mode": "encode", "thumbnails": false });
+        config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        let outcome = cut_with(&bench, &video, &rows, 1, config);
+        assert_eq!(outcome.failure, None, "{settings}");
+        (outcome.items.made, records(&bench, &outcome)[0]["blake3"].as_str().unwrap().to_owned())
+    };
+    let (_, plain) = cut(&json!({}));
+    let shaping = [
+        json!({ "mode": "smart" }),
+        json!({ "mode": "copy" }),
+        json!({ "size": [64, 36] }),
+        json!({ "fps": 10 }),
+        json!({ "pixels": "yuv444p" }),
+        json!({ "crf": 30 }),
+        json!({ "preset": "faster" }),
+        json!({ "audio": "none" }),
+    ];
+    let mut seen = vec![plain.clone()];
+    for settings in &shaping {
+        let (made, digest) = cut(settings);
+        assert_eq!((made, seen.contains(&digest)), (1, false), "{settings} makes another clip");
+        seen.push(digest);
+    }
+    for settings in [
+        json!({ "min_success": 0.5 }),
+        json!({ "thumbnails": true }),
+        json!({ "times": "ms", "sync": "0s", "pad_before": "0s" }),
+        json!({ "encoder": "libx264", "crf": 18, "preset": "veryfast", "audio": "best" }),
+    ] {
+        assert_eq!(cut(&settings), (0, plain.clone()), "{settings} is what it was");
+    }
+}
+
+/// The keys under which clips are filed in a store.
+fn keys_of_clips(bench: &Bench) -> Vec<Json> {
+    let shelves = fs::read_dir(bench.stored("results")).unwrap().flatten();
+    let files = shelves.flat_map(|shelf| fs::read_dir(shelf.path()).unwrap().flatten());
+    let all = files.map(|file| serde_json::from_slice::<Json>(&fs::read(file.path()).unwrap()).unwrap());
+    all.map(|mut item| item["key"].take()).filter(|key| key["kind"] == "extract-clips/clip").collect()
+}
+
+#[test]
+fn the_encoder_is_in_the_key_of_a_clip_and_the_manifest_names_the_one_that_was_used() {
+    let bench = Bench::new();
+    let (video, rows) = (video(&bench), [play("a", 1010, 4001)]);
+    let cut = |mode: &str, encoder: &str| {
+        cut_with(&bench, &video, &rows, 1, json!({ "mode": mode, "encoder": encoder, "thumbnails": false }))
+    };
+    let named = |outcome: &Outcome| records(&bench, outcome)[0].get("encoder").cloned();
+    let whole = cut("encode", "libx264");
+    assert_eq!((whole.items.made, named(&whole)), (1, Some(json!("libx264"))), "{:?}", whole.failure);
+    let keys = keys_of_clips(&bench);
+    assert_eq!((keys.len(), &keys[0]["encoder"]), (1, &json!("libx264")), "{keys:?}");
+    // One that this build has, and that takes no such pictures: were it not in the key, the clip would be there.
+    let other = cut("encode", "png");
+    assert_eq!((other.items, other.failure.is_some()), (ItemCount::default(), true), "{other:?}");
+    assert_eq!(cut("encode", "libx264").items, ItemCount { made: 0, reused: 1, failed: 0 });
+    assert_eq!(named(&cut("smart", "libx264")), Some(json!("libx264")), "its edges were encoded");
+    assert_eq!(named(&cut("copy", "libx264")), None, "nothing was encoded");
+    // Who finds the clip is told as well.
+    assert_eq!(named(&cut("encode", "libx264")), Some(json!("libx264")));
+}
+
+#[test]
+fn an_encoder_that_is_not_there_is_told_with_those_that_are_before_anything_runs_and_by_the_worker() {
+    let config = json!({ "plays": "plays", "video": "v.mp4", "encoder": "h264_nowhere" });
+    let problem = pipe_stages::all().get("extract-clips").unwrap().check(&config).unwrap_err();
+    let there = "use one of those that there are: libx264";
+    assert_eq!(
+        (problem.field.as_str(), problem.message.as_str()),
+        ("encoder", "there is no encoder `h264_nowhere` in this build")
+    );
+    assert!(problem.help.unwrap().starts_with(there));
+    // A worker of another build may have fewer than whoever made the plan.
+    let bench = Bench::new();
+    let settings = json!({ "mode": "encode", "encoder": "h264_nowhere" });
+    let failure = cut_with(&bench, &video(&bench), &[play("a", 1000, 2000)], 1, settings).failure.unwrap();
+    assert!(failure.message.contains("no encoder `h264_nowhere`") && failure.help.unwrap().starts_with(there));
+}
+
+#[test]
 fn a_clip_that_two_specs_ask_for_is_cut_once() {
     let bench = Bench::new();
     let video = video(&bench);

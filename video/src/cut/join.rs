@@ -13,6 +13,7 @@ use crate::cut::report::CutReport;
 use crate::cut::sound::Voice;
 use crate::cut::ticks::Clock;
 use crate::cut::{CutMode, report, sound};
+use crate::encode::X264;
 use crate::error::VideoError;
 use crate::mux::Mp4;
 use crate::time::{Moment, Stretch};
@@ -201,6 +202,7 @@ impl JoinWriter {
             frames: self.report.frames_copied + self.report.frames_encoded,
             frames_copied: self.report.frames_copied,
             frames_encoded: self.report.frames_encoded,
+            encoder: if self.report.frames_encoded > 0 { X264.to_owned() } else { String::new() },
             audio_packets: self.report.audio_packets,
             width: setting.joinable.pictures.width,
             height: setting.joinable.pictures.height,

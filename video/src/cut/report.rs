@@ -14,6 +14,8 @@ pub struct CutReport {
     pub why: String,
     /// FFmpeg's name of the codec of its pictures, such as `h264`.
     pub codec: String,
+    /// FFmpeg's name of the encoder of those that were encoded, such as `libx264`. Empty when none was.
+    pub encoder: String,
     /// How many frames are in it.
     pub frames: u64,
     /// How many of them are the source's own bytes.

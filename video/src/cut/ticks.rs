@@ -80,6 +80,7 @@ impl Clock {
             mode,
             why: self.sound.clone(),
             codec: "h264".to_owned(),
+            encoder: String::new(),
             frames: 0,
             frames_copied: 0,
             frames_encoded: 0,

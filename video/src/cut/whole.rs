@@ -76,7 +76,9 @@ impl Whole<'_> {
         let mut report = self.clock.report(CutMode::Encode, first..last.pts + last.ticks, last.pts);
         (report.frames, report.frames_encoded, report.audio_packets) = (clip.frames, clip.frames, clip.audio_packets);
         (report.width, report.height) = clip.asked;
-        report.codec = clip.encoder.codec().map_or_else(String::new, |codec| codec.id().name().to_owned());
+        if let Some(codec) = clip.encoder.codec() {
+            (report.codec, report.encoder) = (codec.id().name().to_owned(), codec.name().to_owned());
+        }
         clip.finish()?;
         Ok(report)
     }

@@ -9,7 +9,7 @@ use ffmpeg_next::codec::{self, packet::side_data};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Stream, StreamMut};
 use ffmpeg_next::packet::Ref;
-use ffmpeg_next::{Packet, Rational, ffi, frame};
+use ffmpeg_next::{Codec, Packet, Rational, ffi, frame};
 
 thread_local! {
     /// Errors that FFmpeg has logged on this thread.
@@ -28,6 +28,18 @@ unsafe extern "C" fn complain<Rest>(_: *mut c_void, level: c_int, _: *const c_ch
     if (0..=ffi::AV_LOG_ERROR).contains(&level) {
         let _ = COMPLAINTS.try_with(|count| count.set(count.get() + 1));
     }
+}
+
+/// Every encoder and decoder of this build, in FFmpeg's own order.
+pub(crate) fn codecs() -> impl Iterator<Item = Codec> {
+    let mut place = ptr::null_mut();
+    std::iter::from_fn(move || {
+        // SAFETY: `place` is null at first and FFmpeg's own afterwards; a codec is a constant of the library.
+        unsafe {
+            let codec = ffi::av_codec_iterate(&raw mut place);
+            (!codec.is_null()).then(|| Codec::wrap(codec))
+        }
+    })
 }
 
 /// Has FFmpeg refuse itself more memory at once than so much.

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod bad;
+mod bomb;
 mod clap;
 mod corpus;
 mod counting;

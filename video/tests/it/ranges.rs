@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use ffmpeg_next::{format, media};
 use pipe_video::{
-    CutOptions, CutPlan, CutReport, Cutter, Media, ReadAt, ReadFailure, Span, Stat, VideoError, VideoErrorKind,
+    CutMode, CutOptions, CutPlan, CutReport, Cutter, Media, ReadAt, ReadFailure, Span, Stat, VideoError, VideoErrorKind,
 };
 
 use crate::corpus::input;
@@ -26,6 +26,9 @@ struct Counted {
     /// Every read from here on is broken; 0: none is.
     gone_from: AtomicU64,
     changed: AtomicBool,
+    /// Whether each read costs a way there and back, and how many were begun before they were asked for.
+    is_far: bool,
+    early: AtomicU32,
 }
 
 impl ReadAt for Counted {
@@ -54,15 +57,26 @@ impl ReadAt for Counted {
         let count = most.min(from.len());
         into[..count].copy_from_slice(&from[..count]);
         self.reads.lock().unwrap().push(at..at + count as u64);
+        let is_early = std::thread::current().name() == Some("ahead");
+        self.early.fetch_add(u32::from(is_early), Ordering::Relaxed);
         Ok(count)
+    }
+
+    fn is_far(&self) -> bool {
+        self.is_far
     }
 
     fn pause(&self, _: u32) {}
 }
 
 fn run(counted: &Arc<Counted>, spans: &[Span], folder: &Path) -> Vec<Result<CutReport, VideoError>> {
+    run_as(CutMode::Smart, counted, spans, folder)
+}
+
+fn run_as(mode: CutMode, counted: &Arc<Counted>, spans: &[Span], folder: &Path) -> Vec<Result<CutReport, VideoError>> {
     let bytes: Arc<dyn ReadAt> = counted.clone();
-    let mut plan = CutPlan::new(Media::of(Path::new("far/away.mp4"), bytes), CutOptions::default());
+    let options = CutOptions { mode, ..CutOptions::default() };
+    let mut plan = CutPlan::new(Media::of(Path::new("far/away.mp4"), bytes), options);
     for (i, span) in spans.iter().enumerate() {
         plan.add(*span, &folder.join(format!("{i}.mp4")));
     }
@@ -119,6 +133,42 @@ fn little_more_is_read_than_the_groups_of_the_clips_and_the_index() {
         assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
         assert!(reads.len() < 24, "{} reads", reads.len());
     }
+}
+
+#[test]
+fn clips_that_are_encoded_whole_cost_no_more_than_their_groups_either() {
+    let folder = folder();
+    let source = folder.path().join("source.mp4");
+    Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
+    // A key frame every two seconds; no two of them have a group in common.
+    let spans = [(3100, 3900), (6500, 7700), (11_500, 13_900)].map(|(start_ms, end_ms)| Span { start_ms, end_ms });
+    let (groups, index) = groups_and_index(&source, &spans);
+    let counted = counted(&source);
+    run_as(CutMode::Encode, &counted, &spans, folder.path()).into_iter().for_each(|outcome| drop(outcome.unwrap()));
+    let read: u64 = counted.reads.lock().unwrap().iter().map(|range| range.end - range.start).sum();
+    assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
+}
+
+#[test]
+fn of_what_is_far_the_next_piece_is_read_before_it_is_asked_for_and_nothing_else_is() {
+    let folder = folder();
+    let source = folder.path().join("source.mp4");
+    Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
+    let spans = [(2100, 3900), (6500, 7700), (11_500, 13_900)].map(|(start_ms, end_ms)| Span { start_ms, end_ms });
+    let cut = |is_far| {
+        let counted = Arc::new(Counted { bytes: fs::read(&source).unwrap(), is_far, ..Counted::default() });
+        run(&counted, &spans, folder.path()).into_iter().for_each(|outcome| drop(outcome.unwrap()));
+        let clips = [0, 1, 2].map(|clip| fs::read(folder.path().join(format!("{clip}.mp4"))).unwrap());
+        let reads = counted.reads.lock().unwrap();
+        (clips, counted.early.load(Ordering::Relaxed), reads.iter().map(|range| range.end - range.start).sum::<u64>())
+    };
+    let (near, early, _) = cut(false);
+    assert_eq!(early, 0, "a disk has been read ahead by the kernel");
+    let (far, early, read) = cut(true);
+    assert!(far == near, "other bytes");
+    assert!(early > 0);
+    let (groups, index) = groups_and_index(&source, &spans);
+    assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Clips that are encoded whole can have another size, another rate, other pixels, or no sound.
 
 use ffmpeg_next::{format, media};
-use pipe_video::{CutMode, CutOptions, Cutter, Pixels, Ratio, Sound, Span, VideoErrorKind, probe};
+use pipe_video::{CutMode, CutOptions, Cutter, Pixels, Ratio, Sound, Span, VideoErrorKind, encoders, probe};
 
 use crate::made::{Made, folder, made_in, numbers};
 
@@ -63,4 +63,34 @@ fn forms_that_cannot_be_are_refused() {
         assert_eq!(error.kind, VideoErrorKind::BadOption, "{options:?}: {error}");
         assert!(!clip.exists());
     }
+}
+
+#[test]
+fn an_encoder_that_is_not_there_is_refused_with_those_that_are() {
+    let folder = folder();
+    let source = made_in(&folder, "source.mp4", &Made { frames: 90, ..Made::default() });
+    let clip = folder.path().join("clip.mp4");
+    let options = CutOptions { encoder: "h264_nowhere".into(), ..encode() };
+    let error = Cutter::open(&source, options).unwrap().cut(SPAN, &clip).unwrap_err();
+    assert!(error.message.contains("`h264_nowhere`"), "{error}");
+    assert!(encoders().iter().any(|name| name == "libx264"), "{:?}", encoders());
+    assert!(encoders().iter().all(|name| error.help.contains(name)), "{error}");
+    // These are encoders of this build and none of clips: one of sound, one that takes no YUV; and a decoder.
+    assert!(!encoders().iter().any(|name| ["aac", "png", "h264"].contains(&name.as_str())), "{:?}", encoders());
+}
+
+#[test]
+fn a_report_names_the_encoder_where_one_was_used() {
+    let folder = folder();
+    let source = made_in(&folder, "source.mp4", &Made::default());
+    let clip = folder.path().join("clip.mp4");
+    // Key frames lie at 0, 2 and 4 s.
+    let cut = |mode, start_ms, end_ms| {
+        let options = CutOptions { mode, ..CutOptions::default() };
+        let report = Cutter::open(&source, options).unwrap().cut(Span { start_ms, end_ms }, &clip).unwrap();
+        (report.frames_encoded > 0, report.encoder)
+    };
+    assert_eq!(cut(CutMode::Encode, 1000, 3000), (true, "libx264".to_owned()));
+    assert_eq!(cut(CutMode::Smart, 1000, 4500), (true, "libx264".to_owned()));
+    assert_eq!(cut(CutMode::Copy, 1000, 3000), (false, String::new()));
 }

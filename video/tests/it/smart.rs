@@ -1,13 +1,19 @@
 //! A clip that is joined out of copied and encoded packets holds the same frames as one that is encoded whole.
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use ffmpeg_next::{Rational, color, format, media};
 use pipe_video::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Media, Ratio, Span, VideoError};
 
 use crate::film::{Film, frames, psnr, remuxed, with_sound};
 use crate::made::{Made, folder, made_in, numbers};
+
+/// Nobody waits so long but in vain.
+const LONG: Duration = Duration::from_secs(60);
 
 fn smart() -> CutOptions {
     CutOptions::default()
@@ -71,6 +77,31 @@ fn smart_clips_hold_exactly_the_frames_between_their_ends() {
 #[test]
 fn smart_clips_at_29_97_hold_exactly_the_frames_between_their_ends() {
     assert_smart(&Made { frames: 300, rate: Ratio { num: 30000, den: 1001 }, ..Made::default() });
+}
+
+#[test]
+fn clips_are_made_side_by_side() {
+    let folder = folder();
+    let source = made_in(&folder, "source.mp4", &Made { frames: 600, ..Made::default() });
+    for mode in [CutMode::Encode, CutMode::Smart] {
+        let options = CutOptions { mode, ..CutOptions::default() };
+        let mut plan = CutPlan::new(Media::file(&source), options);
+        for clip in 0..4 {
+            // A group lasts two seconds, and no two clips have one in common.
+            let start_ms = clip * 4000 + 1500;
+            plan.add(Span { start_ms, end_ms: start_ms + 2000 }, &folder.path().join(format!("{clip}.mp4")));
+        }
+        let (threads, bell) = (Mutex::new(HashSet::new()), Condvar::new());
+        plan.run(2, &|_, outcome| {
+            outcome.unwrap();
+            let mut there = threads.lock().unwrap();
+            there.insert(thread::current().id());
+            bell.notify_all();
+            // Who has made a clip waits here until the other thread has made one, too.
+            let waited = bell.wait_timeout_while(there, LONG, |there| there.len() < 2).unwrap().1;
+            assert!(!waited.timed_out(), "{mode}: one thread makes all");
+        });
+    }
 }
 
 #[test]
