@@ -7,6 +7,9 @@ mod around;
 mod at;
 mod beginning;
 mod bench;
+#[cfg(feature = "video")]
+#[path = "../../../video/tests/it/bomb.rs"]
+mod bomb;
 #[cfg(feature = "cloud")]
 mod bucket;
 mod cache;
@@ -14,6 +17,8 @@ mod choosing;
 mod ci;
 mod confined;
 mod corpus;
+#[cfg(feature = "video")]
+mod cutting;
 mod deadline;
 mod diff;
 mod features;
