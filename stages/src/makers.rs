@@ -75,7 +75,7 @@ mod tests {
 
     /// Whether a GPU makes the frames.
     fn is_gpu(device: Device, given: Option<&str>) -> bool {
-        let makers = Makers::open(device, given.map(OsStr::new)).unwrap();
+        let makers = Makers::open(device, given.map(OsStr::new)).expect("a device can be opened");
         // Whoever makes them on a GPU likes many at once.
         makers.lend(&mut Cpu::new(1), |maker| maker.at_once()) > 1
     }

@@ -123,7 +123,8 @@ impl Detached {
             let pid = fs::read_to_string(running.join("pid")).map_err(|_| e)?;
             let pid = pid.trim().parse().ok().and_then(Pid::from_raw);
             // A worker far from its engine ends what it has started by itself, as in a container that is to stop.
-            let is_far = fs::read_to_string(self.place(job).join("attempt")).is_ok_and(|attempt| attempt.contains("://"));
+            let is_far =
+                fs::read_to_string(self.place(job).join("attempt")).is_ok_and(|attempt| attempt.contains("://"));
             if let Some(pid) = pid {
                 let _ = kill_process_group(pid, if is_far { Signal::TERM } else { Signal::KILL });
             }

@@ -24,10 +24,16 @@ fn first(path: &Path) -> frame::Video {
     let index = stream.index();
     let mut decoder = codec::Context::from_parameters(stream.parameters()).unwrap().decoder().video().unwrap();
     let packets: Vec<Packet> = input.packets().filter(|(s, _)| s.index() == index).map(|(_, p)| p).collect();
-    packets.iter().for_each(|packet| decoder.send_packet(packet).unwrap());
-    decoder.send_eof().unwrap();
     let mut frame = frame::Video::empty();
-    decoder.receive_frame(&mut frame).unwrap();
+    // A decoder that has a picture takes no more packets before it is fetched.
+    let has_one = packets.iter().any(|packet| {
+        decoder.send_packet(packet).unwrap();
+        decoder.receive_frame(&mut frame).is_ok()
+    });
+    if !has_one {
+        decoder.send_eof().unwrap();
+        decoder.receive_frame(&mut frame).unwrap();
+    }
     frame
 }
 

@@ -29,7 +29,7 @@ fn cut_until(path: &Path, end_ms: u64) -> Result<(), VideoError> {
 }
 
 /// A video whose index was changed: `change` gets the bytes from the content of the first box of a name on.
-pub(crate) fn changed(folder: &tempfile::TempDir, changes: &[(&[u8; 4], usize, u32)]) -> PathBuf {
+fn changed(folder: &tempfile::TempDir, changes: &[(&[u8; 4], usize, u32)]) -> PathBuf {
     let source = made_in(folder, "whole.mp4", &Made { frames: 60, audio_rate: None, ..Made::default() });
     let mut bytes = fs::read(source).unwrap();
     for (name, offset, value) in changes {

@@ -69,8 +69,8 @@ fn moved(line: &str, place: &str, by: i32) -> String {
 
 #[test]
 fn a_source_place_off_by_one_is_found_on_each_axis() {
-    let axes: [(&str, fn(&mut Plan) -> &mut Taps); 2] =
-        [("row", |plan| &mut plan.rows), ("column", |plan| &mut plan.columns)];
+    type TapsOf = fn(&mut Plan) -> &mut Taps;
+    let axes: [(&str, TapsOf); 2] = [("row", |plan| &mut plan.rows), ("column", |plan| &mut plan.columns)];
     for (kernel, mut case) in of_each_kernel(1) {
         let (right, expected) = (case.plan.clone(), case.expected().unwrap());
         for (axis, taps) in axes {
