@@ -11,6 +11,7 @@ use std::sync::Arc;
 /// # Errors
 /// When this build cannot use one of them.
 pub(crate) fn connect(plan: &Plan) -> Result<HashMap<String, Arc<dyn Backend>>, Refusal> {
+    let store = plan.bucket.clone().unwrap_or_else(|| plan.store.display().to_string());
     let mut connected = HashMap::new();
     for stage in &plan.stages {
         let place = &plan.places[stage.backend];
@@ -19,7 +20,7 @@ pub(crate) fn connect(plan: &Plan) -> Result<HashMap<String, Arc<dyn Backend>>, 
             continue;
         }
         let backend = kind
-            .connect(config)
+            .connect(config, &store)
             .map_err(|failure| refusal(format!("`{}` runs on `{}`: {failure}", stage.name, place.name)))?;
         connected.insert(place.name.clone(), backend);
     }

@@ -1,6 +1,10 @@
 //! One try of a task, written out in full: `attempt.json` is what a worker gets, `outcome.json` what it leaves.
 //! Both are frozen formats; a worker needs nothing else to know what to do.
 
+mod provision;
+
+pub use provision::Provision;
+
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};
 use crate::key::Fields;
@@ -63,6 +67,9 @@ pub struct Attempt {
     /// Disk it asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Bytes>,
+    /// What a place elsewhere is to provide; absent on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
 }
 
 /// One artifact handed to an attempt.

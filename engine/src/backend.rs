@@ -40,11 +40,12 @@ pub trait BackendKind: Send + Sync {
     /// What it can hold.
     fn capability(&self, config: &Json) -> Capability;
 
-    /// The place itself, ready for use. It is not asked yet whether it answers.
+    /// The place itself, ready for use with the store of this root: a folder, or the URI of a bucket. It is not asked yet
+    /// whether it answers.
     ///
     /// # Errors
     /// When this build cannot use it.
-    fn connect(&self, _config: &Json) -> Result<Arc<dyn Backend>, Failure> {
+    fn connect(&self, _config: &Json, _store: &str) -> Result<Arc<dyn Backend>, Failure> {
         Err(Failure::failed("no_connection", "this build plans for it, and cannot send anything there"))
     }
 
@@ -67,6 +68,8 @@ pub struct Capability {
     pub gpus: Option<Vec<(String, u32)>>,
     /// The longest an attempt may run.
     pub timeout: Option<Millis>,
+    /// How many attempts may run at once, unless the spec says otherwise.
+    pub parallel: Option<u32>,
     /// Whether it reads its inputs from the store and so needs one that it can reach.
     pub is_remote: bool,
     /// Whether an attempt needs a `timeout`, since somebody pays for it.

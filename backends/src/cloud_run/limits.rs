@@ -13,6 +13,7 @@ pub(super) fn capability() -> Capability {
         disk: None,
         gpus: Some(vec![("nvidia-l4".to_owned(), 1)]),
         timeout: Some(Millis(168 * HOUR)),
+        parallel: None,
         is_remote: true,
         is_priced: true,
         has_spot: false,

@@ -59,7 +59,7 @@ impl BackendKind for Kind {
         Capability::default()
     }
 
-    fn connect(&self, config: &Json) -> Result<Arc<dyn Backend>, Failure> {
+    fn connect(&self, config: &Json, _: &str) -> Result<Arc<dyn Backend>, Failure> {
         let wrong = |problem: ConfigProblem| Failure::failed("bad_backend", problem.message);
         let Config { folder, delay } = read_config(config).map_err(wrong)?;
         let worker = std::env::current_exe().map_err(|e| Failure::io("find", "this program", &e))?;

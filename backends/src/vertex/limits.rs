@@ -13,6 +13,7 @@ pub(super) fn capability() -> Capability {
         disk: None,
         gpus: None,
         timeout: Some(Millis(7 * DAY)),
+        parallel: None,
         is_remote: true,
         is_priced: true,
         has_spot: true,

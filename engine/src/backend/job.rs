@@ -41,6 +41,12 @@ pub trait Backend: Send + Sync {
     /// Tells a job to stop, with whatever grace the backend gives. It is no error when it is over.
     fn cancel<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>>;
 
+    /// The end of this job's attempt is in the journal for good, so the job may be removed. Who has nothing to remove does
+    /// nothing.
+    fn forget<'a>(&'a self, _job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// How long to wait between two polls.
     fn poll_every(&self) -> Duration {
         Duration::from_secs(10)

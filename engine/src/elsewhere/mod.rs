@@ -7,6 +7,7 @@
 mod depot;
 mod describe;
 mod follow;
+mod forget;
 mod poller;
 mod segments;
 
@@ -14,6 +15,7 @@ pub use depot::Depot;
 pub use describe::{close, describe};
 pub(crate) use describe::{outcome, place, read, write_new};
 pub use follow::{end, follow};
+pub use forget::forget;
 pub use poller::Poller;
 pub use segments::Listener;
 pub(crate) use segments::{Said, segment};

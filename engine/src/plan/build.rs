@@ -233,7 +233,7 @@ impl Builder<'_> {
         let secrets = secrets::sources(spec, &common, self.ground.request, &mut self.problems);
         let settings = Settings::of(&self.ground.defaults, &common, secrets);
         let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
-        self.problems.extend(secrets::too_far(spec, &settings));
+        self.problems.extend(secrets::too_far(spec, &settings, &self.ground.places[backend]));
         let place = (backend, &self.ground.places[backend]);
         let pools = self.pools.of_stage(spec, &common, &settings, place, &mut self.problems);
         let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));

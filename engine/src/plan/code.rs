@@ -48,6 +48,8 @@ pub const MISSING_TOOL: &str = "P0604";
 pub const OTHER_TOOL: &str = "P0605";
 /// A secret that this build cannot fetch.
 pub const FAR_SECRET: &str = "P0606";
+/// A secret of this machine for a task that runs elsewhere.
+pub const NEAR_SECRET: &str = "P0607";
 /// Something is published that no result can have.
 pub const BAD_PUBLISHED: &str = "P0701";
 /// Something is published to a place outside the project.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Lets the plan choose.
-const AUTO: &str = "auto";
+pub(super) const AUTO: &str = "auto";
 
 /// A place where tasks run.
 #[derive(Clone)]
@@ -114,6 +114,7 @@ fn place(
     })?;
     let (name, span) = (spec.name.value.clone(), spec.name.span.clone());
     let capability = kind.capability(&config);
+    let parallel = parallel.or(capability.parallel);
     Ok(Place { name, kind: Some((kind, config)), capability, parallel, span })
 }
 

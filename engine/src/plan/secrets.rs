@@ -1,5 +1,6 @@
 //! The secrets of a stage: references -> where each value is, and which of them are not there.
 
+use super::places::{AUTO, Place};
 use super::{Plan, Request, Settings, code};
 use crate::backend::LOCAL;
 use crate::secret::{Source, is_variable};
@@ -41,14 +42,27 @@ pub(super) fn sources(
 }
 
 /// The secrets that nobody can fetch where the tasks run.
-pub(super) fn too_far(stage: &StageSpec, settings: &Settings) -> Vec<Diagnostic> {
-    let far = settings.secrets.iter().filter(|(_, source)| matches!(source, Source::Cloud(_)));
-    let far = far.filter(|_| settings.backend == LOCAL).map(|(name, _)| {
-        let message = format!("the secret `{name}` is in Google Cloud, and this pipe cannot fetch it from there");
-        let help = format!("fetch it before the run and name the variable: {name} = \"env:{name}\"");
-        Diagnostic::error(code::FAR_SECRET, message, place(stage, name), "").help(help)
-    });
-    far.collect()
+pub(super) fn too_far(stage: &StageSpec, settings: &Settings, at: &Place) -> Vec<Diagnostic> {
+    // What is wrong with a backend is no problem of the stages that name it.
+    let is_here = at.is_local() && [LOCAL, AUTO].contains(&settings.backend.as_str());
+    let told = |name: &String, source: &Source| match source {
+        Source::Cloud(_) if is_here => {
+            let message = format!("the secret `{name}` is in Google Cloud, and this pipe cannot fetch it from there");
+            let help = format!("fetch it before the run and name the variable: {name} = \"env:{name}\"");
+            Some(Diagnostic::error(code::FAR_SECRET, message, place(stage, name), "").help(help))
+        }
+        Source::Variable(_) | Source::File(_) if !at.is_local() => {
+            let message = format!("the secret `{name}` is on this machine, and `{}` runs elsewhere", stage.name.value);
+            let help = format!(
+                "keep it where the backend `{}` can read it: {name} = \"gcp:projects/P/secrets/S/versions/V\"",
+                at.name
+            );
+            let found = Diagnostic::error(code::NEAR_SECRET, message, place(stage, name), "");
+            Some(if at.span.is_empty() { found } else { found.and(at.span.clone(), "runs elsewhere") }.help(help))
+        }
+        _ => None,
+    };
+    settings.secrets.iter().filter_map(|(name, source)| told(name, source)).collect()
 }
 
 /// The secrets of a plan that are not where the spec says.

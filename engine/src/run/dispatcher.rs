@@ -70,6 +70,8 @@ enum Message {
     LeftOpen(TaskIndex, u32, Failure),
     /// A job that an earlier run had left was ended, or could not be.
     Settled(OpenJob, Result<(), Failure>),
+    /// A job that nobody needs any more was removed, or not.
+    Forgotten,
 }
 
 pub(super) struct Dispatcher {
@@ -288,6 +290,7 @@ impl Dispatcher {
             Message::Grown(question, answer) => self.grown(question, *answer),
             Message::LeftOpen(task, number, failure) => self.left_open(task, number, failure),
             Message::Settled(job, ended) => self.settled(job, ended),
+            Message::Forgotten => self.forgotten(),
         }
     }
 
@@ -495,6 +498,7 @@ impl Dispatcher {
     fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
         self.running.remove(&task);
         self.devices.take_back(task);
+        let attempt = outcome.id.clone();
         let end = AttemptEnd { items: outcome.items, usage: outcome.usage, is_open: false };
         self.sayer.ends.insert(task, end);
         if !self.setup.plan.place_of(task).is_local()
@@ -514,6 +518,7 @@ impl Dispatcher {
             self.finishing.push(Finish { task, manifest, replaces, needs });
         }
         self.feed(Input::Ended(task, number, result));
+        self.forget_job(task, attempt);
     }
 
     /// One group at a time: while one is being flushed the next gathers.
@@ -595,6 +600,7 @@ impl Dispatcher {
             memory: Bytes(memory),
             disk: stage.settings.disk,
             checkpoints: None,
+            provision: (!is_here).then(|| self.provision(task)),
         }
     }
 

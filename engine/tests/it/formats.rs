@@ -8,7 +8,7 @@ use pipe_engine::ids::RunId;
 use pipe_engine::manifest::{Manifest, Of};
 use pipe_engine::report::{RunView, Standing};
 use pipe_engine::state::{Journal, read_only};
-use pipe_engine::units::Bytes;
+use pipe_engine::units::{Bytes, Millis};
 use pipe_engine::worker::{ATTEMPT, read_attempt};
 use pipe_engine::world::Timestamp;
 use serde::Serialize;
@@ -60,6 +60,21 @@ fn an_attempt_of_version_1_loads() {
     assert_eq!(attempt.files["video"].written, "videos/g1/FAR_LEFT.mp4");
     assert_eq!((attempt.cpu, attempt.memory), (2, Bytes(4 << 30)));
     assert_eq!(attempt.output, "data/week12/clips/angle=FAR_LEFT,game=g1@6f1c0a52-2");
+}
+
+#[test]
+fn an_attempt_for_a_place_elsewhere_loads_with_what_that_is_to_provide() {
+    let mut written: Json = serde_json::from_str(&text("attempt.json")).unwrap();
+    written["provision"] = json!({
+        "image": "europe-docker.pkg.dev/films/pipe/worker:7", "timeout": "90m", "spot": true,
+        "gpu": { "type": "nvidia-l4", "count": 1 }, "labels": { "team": "video" },
+        "secrets": { "TOKEN": "gcp:projects/films/secrets/token/versions/3" },
+    });
+    let attempt: Attempt = serde_json::from_value(written).unwrap();
+    let provision = attempt.provision.unwrap();
+    assert_eq!((provision.timeout, provision.spot), (Some(Millis(5_400_000)), true));
+    assert_eq!(provision.gpu.unwrap().model.as_deref(), Some("nvidia-l4"));
+    assert_eq!(provision.secrets["TOKEN"], "gcp:projects/films/secrets/token/versions/3");
 }
 
 #[test]

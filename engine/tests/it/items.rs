@@ -114,6 +114,7 @@ impl Bench {
             memory: Bytes(1 << 20),
             disk: None,
             checkpoints: None,
+            provision: None,
         };
         let folder = self.state().attempt(&id);
         fs::create_dir_all(&folder).unwrap();

@@ -149,6 +149,7 @@ impl Bench {
             memory: Bytes(1 << 30),
             disk: None,
             checkpoints: Some(self.path("checkpoints")),
+            provision: None,
         }
     }
 }

@@ -3,11 +3,12 @@
 use super::heard::Heard;
 use super::sharing::copied;
 use super::{Dispatcher, LAST_WORDS, Message};
-use crate::attempt::{Attempt, Outcome};
+use crate::attempt::{Attempt, Outcome, Provision};
 use crate::backend::Backend;
 use crate::elsewhere::{self, Depot, Poller};
 use crate::event::Body;
 use crate::failure::{Class, Failure};
+use crate::ids::AttemptId;
 use crate::key::incomplete;
 use crate::manifest::Artifact;
 use crate::plan::Part;
@@ -15,8 +16,10 @@ use crate::run::say::AttemptEnd;
 use crate::scheduler::{Input, Stop, TaskIndex};
 use crate::shared::{DAMAGED, Shared};
 use crate::state::OpenJob;
+use crate::units::Millis;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -32,7 +35,7 @@ pub(super) struct Afar {
     left: HashMap<String, Vec<OpenJob>>,
     /// Attempts that were handed over, by this run or an earlier one, and of which it is not known how they ended.
     unheard: HashMap<TaskIndex, OpenJob>,
-    /// How many of them are being ended.
+    /// How many jobs are being ended or removed.
     ending: usize,
 }
 
@@ -62,13 +65,30 @@ impl Dispatcher {
         }
     }
 
+    /// What the place of a task is to provide for an attempt at it.
+    pub(super) fn provision(&self, task: TaskIndex) -> Provision {
+        let spec = self.setup.plan.task(task);
+        let settings = &self.setup.plan.stages[spec.stage].settings;
+        let in_millis = |time: Duration| Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Provision {
+            image: settings.image.clone(),
+            timeout: settings.timeout.map(in_millis),
+            gpu: settings.gpu.clone(),
+            spot: settings.spot,
+            secrets: settings.secrets.iter().map(|(name, source)| (name.clone(), source.to_string())).collect(),
+            labels: spec.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        }
+    }
+
     /// Finds the attempt that is open under the task's key, or describes a new one.
     pub(super) fn describe(&mut self, task: TaskIndex, number: u32, memory: u64) {
         let attempt = self.attempt(task, memory);
         let unheard = self.afar.unheard.get(&task).map(|job| job.attempt.clone());
-        let (depot, outbox) = (self.depot(), self.outbox.clone());
+        let (depot, outbox, provision) = (self.depot(), self.outbox.clone(), attempt.provision.clone());
         tokio::task::spawn_blocking(move || {
             let described = elsewhere::describe(&depot, attempt, unheard.as_ref());
+            // What a place provides is no part of the key, so another's word for it does not count.
+            let described = described.map(|described| Attempt { provision, ..described });
             let _ = outbox.send(Message::Described(task, number, Box::new(described)));
         });
     }
@@ -232,10 +252,38 @@ impl Dispatcher {
         self.afar.ending -= 1;
         match ended {
             Ok(()) => {
+                let attempt = job.attempt.clone();
                 self.sayer.durable(&self.setup.journal, Some(job.task), Some(job.attempt), Body::AttemptSettled);
+                self.remove_job(&job.backend, attempt);
             }
             Err(failure) => tracing::warn!(attempt = %job.attempt, %failure, "a job of an earlier run is not ended"),
         }
+    }
+
+    /// An attempt has ended: if it was elsewhere, its place may remove its job.
+    pub(super) fn forget_job(&mut self, task: TaskIndex, attempt: AttemptId) {
+        let place = self.setup.plan.place_of(task);
+        if !place.is_local() {
+            let name = place.name.clone();
+            self.remove_job(&name, attempt);
+        }
+    }
+
+    /// Lets a place remove a job, once the journal has its attempt's end for good: until then the job is all that tells of it.
+    fn remove_job(&mut self, place: &str, attempt: AttemptId) {
+        let Some((backend, _)) = self.afar.place(place) else { return };
+        self.afar.ending += 1;
+        let (flushed, outbox) = (self.setup.journal.flushed(), self.outbox.clone());
+        tokio::spawn(async move {
+            if flushed.await.is_ok() {
+                elsewhere::forget(backend.as_ref(), &attempt).await;
+            }
+            let _ = outbox.send(Message::Forgotten);
+        });
+    }
+
+    pub(super) fn forgotten(&mut self) {
+        self.afar.ending -= 1;
     }
 
     /// Gives the jobs that are being ended a moment. What takes longer is tried again by the next run.
@@ -243,6 +291,7 @@ impl Dispatcher {
         while self.afar.ending > 0 {
             match tokio::time::timeout(LAST_WORDS, self.inbox.recv()).await {
                 Ok(Some(Message::Settled(job, ended))) => self.settled(job, ended),
+                Ok(Some(Message::Forgotten)) => self.forgotten(),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return,
             }

@@ -57,6 +57,23 @@ fn what_somebody_pays_for_needs_a_timeout() {
 }
 
 #[test]
+fn a_secret_of_this_machine_is_for_tasks_of_this_machine() {
+    for (secret, here, there) in [
+        ("env:HOME", &[BUCKET][..], &[BUCKET, "P0607"][..]),
+        ("file:toy", &[BUCKET][..], &[BUCKET, "P0607"][..]),
+        ("gcp:projects/p/secrets/s/versions/3", &[BUCKET, "P0606"][..], &[BUCKET][..]),
+    ] {
+        let with = |place: &str| {
+            let stage = format!("{place}timeout = \"10m\"\nsecrets = {{ TOKEN = \"{secret}\" }}");
+            spec("project = \"p\"", &stage).plan()
+        };
+        assert_eq!(with("").codes(), here, "{secret}");
+        let planned = with("backend = \"jobs\"\n");
+        assert_eq!(planned.codes(), there, "{secret}: {}", planned.shown());
+    }
+}
+
+#[test]
 fn a_place_elsewhere_cannot_reach_a_folder() {
     let lines = "[backends.jobs]\nkind = \"cloud\"\nproject = \"p\"\n[stages.a]\nkind = \"toy\"\nbackend = \"jobs\"\ntimeout = 60\n";
     assert_eq!(Desk::with_spec(lines).plan().codes(), ["P0504"]);

@@ -2,10 +2,12 @@
 
 use super::project::{Project, Ran};
 use super::provider::Provider;
-use pipe_engine::event::Body;
+use pipe_engine::event::{Body, RunEvent};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::state::{OpenJob, read_only};
+use pipe_engine::units::Millis;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const TWO: &str = r#"
@@ -58,6 +60,54 @@ fn the_journal_has_the_intent_before_a_job_is_made() {
         assert!(events.iter().any(|e| e.attempt.as_ref() == Some(&attempt.id) && intent(&e.body)), "{events:?}");
     }));
     assert_eq!(project.run(TWO).ends(), [2, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_job_is_forgotten_once_the_journal_has_the_end_of_its_attempt() {
+    let (project, provider) = far();
+    let journal = project.path(".pipe/journal.db");
+    provider.desk().inspects_forgotten = Some(Box::new(move |job| {
+        let run = read_only::runs(&journal).unwrap().remove(0);
+        let events = read_only::read(&journal, &run, 0).unwrap();
+        let is_end = |body: &Body| matches!(body, Body::AttemptEnded { is_open: false, .. });
+        let attempt = |event: &RunEvent| event.attempt.as_ref().is_some_and(|id| job == format!("job-{id}"));
+        assert!(events.iter().any(|event| attempt(event) && is_end(&event.body)), "{events:?}");
+    }));
+    provider.desk().ends = vec![Some(Failure::of(Class::Preempted, "taken", "the machine was taken away"))];
+    assert_eq!(project.run(TWO).ends(), [2, 0, 0, 0, 0]);
+    let desk = provider.desk();
+    assert_eq!((desk.made.len(), &desk.forgotten), (2, &desk.made), "those that failed as well");
+}
+
+#[test]
+fn a_job_that_was_ended_for_an_earlier_run_is_forgotten() {
+    let (project, provider) = far();
+    provider.desk().holds = true;
+    project.die_at(".pipe", TWO, |body| matches!(body, Body::AttemptStarted { .. }));
+    assert_eq!(provider.desk().forgotten, [""; 0], "nobody knows how it ended");
+    provider.desk().holds = false;
+    project.run(&TWO.replace("text = \"one \"", "text = \"one \"\nwhen = false"));
+    let desk = provider.desk();
+    assert_eq!((desk.forgotten.len(), &desk.forgotten), (1, &desk.made));
+}
+
+#[test]
+fn an_attempt_elsewhere_says_what_its_place_is_to_provide() {
+    let (project, provider) = far();
+    provider.desk().inspects = Some(Box::new(|attempt| {
+        let provision = attempt.provision.as_ref().unwrap();
+        assert_eq!(provision.image.as_deref(), Some("trainer:7"));
+        assert_eq!(provision.timeout, Some(Millis(5_400_000)));
+        assert_eq!(provision.gpu.as_ref().map(|gpu| (gpu.model.as_deref(), gpu.count)), Some((Some("nvidia-l4"), 1)));
+        let token = ("TOKEN".to_owned(), "gcp:projects/p/secrets/s/versions/3".to_owned());
+        assert_eq!(provision.secrets, BTreeMap::from([token]));
+        assert_eq!(provision.labels, BTreeMap::from([("team".to_owned(), "video".to_owned())]));
+    }));
+    let more = "backend = \"there\"\nimage = \"trainer:7\"\ntimeout = \"90m\"\nlabels = { team = \"video\" }\n\
+                resources = { gpu = { type = \"nvidia-l4\" } }\n\
+                secrets = { TOKEN = \"gcp:projects/p/secrets/s/versions/3\" }";
+    assert_eq!(project.run(&TWO.replace("backend = \"there\"", more)).ends(), [2, 0, 0, 0, 0]);
+    assert_eq!(provider.desk().made.len(), 1);
 }
 
 #[test]

@@ -96,10 +96,14 @@ pub(super) struct Desk {
     /// The names of jobs in the order in which they were made, and of those that were told to stop.
     pub(super) made: Vec<String>,
     pub(super) cancelled: Vec<String>,
+    /// The names of jobs that nobody needs any more.
+    pub(super) forgotten: Vec<String>,
     /// The most jobs that were there at once and not over.
     pub(super) most: usize,
     /// Looks at each attempt that is handed over.
     pub(super) inspects: Option<Inspect>,
+    /// Looks at the name of each job that is forgotten.
+    pub(super) inspects_forgotten: Option<Box<dyn Fn(&str) + Send>>,
 }
 
 /// The place itself.
@@ -196,6 +200,13 @@ impl Backend for Provider {
             }
         }
         Box::pin(async move { answer })
+    }
+
+    fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        let mut desk = self.desk();
+        desk.inspects_forgotten.iter().for_each(|inspect| inspect(&job.0));
+        desk.forgotten.push(job.0.clone());
+        Box::pin(async { Ok(()) })
     }
 
     fn poll_every(&self) -> Duration {
