@@ -1,6 +1,6 @@
 //! Places to run besides this machine: Cloud Run Jobs and Vertex AI, one folder each, with the same file names in every
-//! folder. A place tells here how its settings look, what it can hold and what that costs; how attempts get there comes
-//! with the next step.
+//! folder. A place tells here how its settings look, what it can hold and what that costs, and Cloud Run takes attempts as
+//! jobs; how they get to Vertex AI comes with the next step.
 
 mod cloud_run;
 #[cfg(feature = "detached")]

@@ -1,36 +1,143 @@
 //! How a spec names Cloud Run.
 
 use pipe_engine::stage::ConfigProblem;
+use pipe_engine::units::{Bytes, Millis};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// How many attempts run at once where nothing is said: half of the executions that a project may have in a region.
+pub(super) const AT_ONCE: u32 = 500;
+/// How often it is asked how jobs stand.
+#[cfg(feature = "cloud")]
+const POLL: Millis = Millis(10_000);
 
 /// Google Cloud Run Jobs: one job for each attempt.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "used where attempts are sent there"))]
 pub(super) struct Config {
     /// The project. Default: `GOOGLE_CLOUD_PROJECT`, `GCP_PROJECT_ID` or `CLOUDSDK_CORE_PROJECT`.
-    project: Option<String>,
+    pub(super) project: Option<String>,
     /// The region, such as `us-central1`. Default: `CLOUD_REGION`, `GOOGLE_CLOUD_REGION` or `CLOUDSDK_RUN_REGION`.
     pub(super) region: Option<String>,
     /// The image of the worker; a stage may name its own.
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    image: Option<String>,
+    pub(super) image: Option<String>,
     /// The account that attempts act as. Default: the project's own.
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    service_account: Option<String>,
+    pub(super) service_account: Option<String>,
     /// How many attempts run at once. Default: 500.
-    #[expect(dead_code, reason = "used when attempts are sent there")]
     #[schemars(range(min = 1, max = 1000))]
     at_once: Option<u32>,
     /// Names and values that jobs carry.
     #[serde(default)]
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
+    /// Where the `resources.disk` of an attempt is. Default: `"disk"`.
+    #[serde(default)]
+    pub(super) scratch: Scratch,
+    /// How a job is begun. Default: `"run"`.
+    #[serde(default)]
+    pub(super) start: Start,
+    /// How often it is asked how jobs stand, such as `"10s"`, which is the default.
+    poll: Option<Millis>,
+    /// Where the service is asked, such as `https://run.googleapis.com`, which is the default. Whoever is on loopback needs
+    /// no `https`, and is shown no credentials.
+    pub(super) endpoint: Option<String>,
+}
+
+/// What scratch space is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Scratch {
+    /// A disk of the instance.
+    #[default]
+    Disk,
+    /// The instance's memory, of which there must be so much more.
+    Memory,
+}
+
+/// How a job is begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Start {
+    /// By a call of its own, after it was looked whether it runs.
+    #[default]
+    Run,
+    /// Together with being made, so that nothing can come between. Whether a project has that must be tried.
+    Token,
 }
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])
+        crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])?;
+        if self.poll.is_some_and(|poll| poll.0 == 0) {
+            return Err(ConfigProblem::new("poll", "its poll is 0, which asks without a pause"));
+        }
+        match self.endpoint.as_deref() {
+            Some(endpoint) if !endpoint.starts_with("https://") && !is_on_loopback(endpoint) => {
+                let message = format!("its endpoint `{endpoint}` is neither https nor on this machine's loopback");
+                Err(ConfigProblem::new("endpoint", message)
+                    .help("write https://, so that nobody reads the credentials"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn at_once(&self) -> u32 {
+        self.at_once.unwrap_or(AT_ONCE)
+    }
+
+    /// The memory of an instance: what the attempt asked for, and its scratch space if that is in memory.
+    pub(super) fn memory(&self, memory: Bytes, disk: Option<Bytes>) -> Bytes {
+        match (self.scratch, disk) {
+            (Scratch::Memory, Some(disk)) => Bytes(memory.0.saturating_add(disk.0)),
+            _ => memory,
+        }
+    }
+
+    #[cfg(feature = "cloud")]
+    pub(super) fn poll(&self) -> Millis {
+        self.poll.unwrap_or(POLL)
+    }
+}
+
+/// Whether an address leads to this machine whatever a name server says, and without TLS.
+pub(super) fn is_on_loopback(endpoint: &str) -> bool {
+    let Some(rest) = endpoint.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    // What stands before this sign is a name to log in with, and the host comes behind it.
+    if authority.contains('@') {
+        return false;
+    }
+    let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, _)) => host,
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_alone() {
+        for (endpoint, expected) in [
+            ("http://127.0.0.1:9105", true),
+            ("http://127.8.8.8/x", true),
+            ("http://[::1]:80", true),
+            ("http://localhost", true),
+            ("http://localhost:1/v2", true),
+            ("https://127.0.0.1", false),
+            ("http://10.0.0.1", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://127.0.0.1@example.com", false),
+            ("http://127.0.0.1:80@example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(is_on_loopback(endpoint), expected, "{endpoint}");
+        }
     }
 }

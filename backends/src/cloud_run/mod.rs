@@ -1,8 +1,24 @@
 //! `kind = "cloud-run"`: one Cloud Run Job for each attempt.
+//!
+//! `attempt -> labels, job (its description) -> backend: made, run once, seen, stopped, removed -> standing, errors (what became
+//! of it, as a failure with its class)`. Only `client` knows how Google is reached.
 
 mod config;
 mod limits;
 mod prices;
+
+#[cfg(feature = "cloud")]
+mod backend;
+#[cfg(feature = "cloud")]
+mod client;
+#[cfg(feature = "cloud")]
+mod errors;
+#[cfg(feature = "cloud")]
+mod job;
+#[cfg(feature = "cloud")]
+mod labels;
+#[cfg(feature = "cloud")]
+mod standing;
 
 use config::Config;
 use pipe_engine::backend::{BackendKind, Capability, Need};
@@ -30,12 +46,26 @@ impl BackendKind for CloudRun {
         read_config::<Config>(config)?.check()
     }
 
-    fn capability(&self, _: &Json) -> Capability {
-        limits::capability()
+    fn capability(&self, config: &Json) -> Capability {
+        let at_once = read_config::<Config>(config).map_or(config::AT_ONCE, |config| config.at_once());
+        limits::capability(at_once)
+    }
+
+    #[cfg(feature = "cloud")]
+    fn connect(
+        &self,
+        config: &Json,
+        store: &str,
+    ) -> Result<std::sync::Arc<dyn pipe_engine::backend::Backend>, pipe_engine::failure::Failure> {
+        let wrong = |problem: ConfigProblem| pipe_engine::failure::Failure::failed("bad_backend", problem.message);
+        let config: Config = read_config(config).map_err(wrong)?;
+        config.check().map_err(wrong)?;
+        Ok(std::sync::Arc::new(backend::CloudRunJobs::new(config, store)))
     }
 
     fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
         let config: Config = read_config(config).ok()?;
-        prices::price(config.region.as_deref()?, need, time)
+        let memory = config.memory(need.memory, need.disk);
+        prices::price(config.region.as_deref()?, &Need { memory, ..need.clone() }, time)
     }
 }

@@ -1,5 +1,6 @@
 //! What a task of a Cloud Run Job costs: the table beside this file, with its source and the day it was read.
 
+use super::limits::size;
 use pipe_engine::backend::Need;
 use pipe_engine::units::{Millis, Usd};
 use serde::Deserialize;
@@ -24,8 +25,10 @@ pub(super) fn price(region: &str, need: &Need, time: Millis) -> Option<Usd> {
         return None;
     }
     let seconds = (time.0.div_ceil(STEP) * STEP) as f64 / 1000.0;
-    let cpu = f64::from(need.cpu.0) / 1000.0 * table.per_cpu_second;
-    let memory = need.memory.0 as f64 / f64::from(1 << 30) * table.per_gib_second;
+    // What is paid for is the instance, and not what was asked of it.
+    let size = size(need.cpu.slots(), need.memory, false);
+    let cpu = f64::from(size.cpu) * table.per_cpu_second;
+    let memory = size.memory.0 as f64 / f64::from(1 << 30) * table.per_gib_second;
     Some(Usd(((cpu + memory) * seconds * 1e6).round() as u64))
 }
 
@@ -39,6 +42,13 @@ mod tests {
         // 3600 s x (2 x 0.000018 + 4 x 0.000002) = 0.1584 USD, by hand from the list.
         let need = Need { cpu: Cpu(2000), memory: Bytes(4 << 30), ..Need::default() };
         assert_eq!(price("us-central1", &need, Millis(3_600_000)), Some(Usd(158_400)));
+    }
+
+    #[test]
+    fn an_attempt_is_charged_for_the_whole_instance_that_holds_it() {
+        // Six GiB come with two CPUs: 100 s x (2 x 0.000018 + 6 x 0.000002) = 0.0048 USD.
+        let need = Need { cpu: Cpu(500), memory: Bytes(6 << 30), ..Need::default() };
+        assert_eq!(price("us-central1", &need, Millis(100_000)), Some(Usd(4_800)));
     }
 
     #[test]

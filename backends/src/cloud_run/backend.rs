@@ -1,0 +1,284 @@
+//! Attempts as jobs of Cloud Run: made, run once, seen, stopped, removed.
+//!
+//! A job's name comes from its attempt's, so it is made once. To run it is a call without a name: so it is looked first whether it
+//! runs already, and where a call may be on its way, twice.
+
+use super::client::{Clients, clients};
+use super::config::{Config, Start};
+use super::errors::{failed, is_missing, is_taken};
+use super::job::{description, id};
+use super::standing::{Look, look, unusable, why};
+use futures::future::{BoxFuture, try_join_all};
+use google_cloud_gax::error::Error;
+use google_cloud_run_v2::model::Job as Described;
+use pipe_engine::attempt::Attempt;
+use pipe_engine::backend::{Backend, Job, Standing};
+use pipe_engine::failure::{Class, Failure};
+use pipe_engine::ids::AttemptId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// So many jobs are asked one by one; of more all of the region are listed, of which there are at most a thousand.
+const FEW: usize = 3;
+/// How many jobs a page of a list should have, and how many questions are asked side by side.
+const PAGE: i32 = 1000;
+const SIDE_BY_SIDE: usize = 16;
+/// How often, and at which distance, it is looked whether a job that was made is ready to run.
+const LOOKS: u32 = 30;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// What the name of an execution ends with that begins together with its job.
+const TOKEN: &str = "1";
+
+/// Where jobs are.
+#[derive(Clone, Debug)]
+pub(super) struct Where {
+    pub(super) project: String,
+    pub(super) region: String,
+}
+
+impl fmt::Display for Where {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "projects/{}/locations/{}", self.project, self.region)
+    }
+}
+
+/// Cloud Run, as one spec and one store use it.
+pub(super) struct CloudRunJobs {
+    config: Config,
+    store: String,
+    at: Where,
+    clients: OnceCell<Clients>,
+}
+
+impl CloudRunJobs {
+    /// The settings were checked.
+    pub(super) fn new(config: Config, store: &str) -> Self {
+        let at = Where {
+            project: config.project.clone().unwrap_or_default(),
+            region: config.region.clone().unwrap_or_default(),
+        };
+        Self { config, store: store.to_owned(), at, clients: OnceCell::new() }
+    }
+
+    async fn clients(&self) -> Result<&Clients, Failure> {
+        self.clients.get_or_try_init(|| clients(self.config.endpoint.as_deref())).await
+    }
+
+    fn failed(&self, doing: &'static str) -> impl Fn(Error) -> Failure {
+        move |error| failed(&error, doing, &self.at)
+    }
+
+    /// A job by its whole name.
+    async fn job(&self, name: &str) -> Result<Option<Described>, Failure> {
+        match self.clients().await?.jobs.get_job().set_name(name).send().await {
+            Ok(job) => Ok(Some(job)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed(&error, "look at a job", &self.at)),
+        }
+    }
+
+    /// Whether a job was ever run. It tells of its newest execution itself, and a list of its executions may be late; so
+    /// both are asked.
+    async fn has_run(&self, job: &Described) -> Result<bool, Failure> {
+        if job.latest_created_execution.is_some() || job.execution_count > 0 {
+            return Ok(true);
+        }
+        let listed = self.clients().await?.executions.list_executions().set_parent(&job.name).send().await;
+        match listed {
+            Ok(page) => Ok(!page.executions.is_empty()),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(failed(&error, "list the executions of a job", &self.at)),
+        }
+    }
+
+    /// Makes the job of an attempt. Returns whether it was not there yet.
+    async fn make(&self, id: &str, job: Described) -> Result<bool, Failure> {
+        let parent = self.at.to_string();
+        let create = self.clients().await?.jobs.create_job().set_parent(parent).set_job_id(id).set_job(job);
+        match create.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_taken(&error) => Ok(false),
+            Err(error) => Err(failed(&error, "make a job", &self.at)),
+        }
+    }
+
+    /// A job as soon as Cloud Run has looked at all that it names.
+    async fn ready(&self, name: &str) -> Result<Described, Failure> {
+        for _ in 0..LOOKS {
+            match self.job(name).await? {
+                Some(job) if job.reconciling && job.latest_created_execution.is_none() => {
+                    tokio::time::sleep(BETWEEN_LOOKS).await
+                }
+                Some(job) => return Ok(job),
+                None => return Err(Failure::of(Class::Transient, "job_gone", "the job was removed").on(name)),
+            }
+        }
+        Err(Failure::of(Class::Transient, "not_ready", "the job was made and does not get ready").on(name))
+    }
+
+    /// An attempt's job that somebody has made before us, if it has run or is about to. One that nobody has run is removed: it
+    /// may be of settings that were mended since.
+    async fn taken_over(&self, name: &str) -> Result<bool, Failure> {
+        for is_last in [false, true] {
+            let Some(job) = self.job(name).await? else { return Ok(false) };
+            if self.has_run(&job).await? {
+                return Ok(true);
+            }
+            // Whoever made it may be just about to run it, or the call that runs it may be on its way.
+            if !is_last {
+                tokio::time::sleep(self.poll_every()).await;
+            }
+        }
+        tracing::info!(job = name, "makes a job anew that was made and never run");
+        self.remove(name).await.map(|()| false)
+    }
+
+    async fn hand_over(&self, attempt: &Attempt) -> Result<Job, Failure> {
+        let id = id(&attempt.id, &self.store);
+        let name = self.name(&attempt.id);
+        let job = description(&self.config, &self.at.project, &self.store, attempt)?;
+        let job = match self.config.start {
+            Start::Run => job,
+            Start::Token => job.set_start_execution_token(TOKEN),
+        };
+        if !self.make(&id, job.clone()).await? {
+            if self.taken_over(&name).await? {
+                return Ok(Job(name));
+            }
+            if !self.make(&id, job).await? {
+                return Err(Failure::of(Class::Transient, "busy", "the job is being removed").on(name));
+            }
+        }
+        let run = self.run(&name).await;
+        if run.as_ref().is_err_and(|failure| failure.class != Class::Transient) {
+            // It was refused, so nothing runs. Whoever comes next, perhaps with better settings, need not look twice.
+            let _ = self.remove(&name).await;
+        }
+        run.map(|()| Job(name))
+    }
+
+    async fn run(&self, name: &str) -> Result<(), Failure> {
+        let job = self.ready(name).await?;
+        if self.has_run(&job).await? {
+            return Ok(());
+        }
+        if let Some(why) = unusable(&job, &self.at) {
+            return Err(why);
+        }
+        if self.config.start == Start::Token {
+            let failure = Failure::failed("token_ignored", "the job was made, and was not begun with it").on(name);
+            return Err(failure.help("write `start = \"run\"` into the backend: this project has no start tokens"));
+        }
+        let run = self.clients().await?.jobs.run_job().set_name(name);
+        run.send().await.map(drop).map_err(self.failed("run a job"))
+    }
+
+    /// Those of these jobs that a list of all has.
+    async fn listed(&self, jobs: &[Job]) -> Result<BTreeMap<String, Described>, Failure> {
+        let wanted: BTreeSet<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
+        let (mut found, mut token) = (BTreeMap::new(), String::new());
+        loop {
+            let list = self.clients().await?.jobs.list_jobs().set_parent(self.at.to_string()).set_page_size(PAGE);
+            let page = list.set_page_token(token).send().await.map_err(self.failed("list jobs"))?;
+            let ours = page.jobs.into_iter().filter(|job| wanted.contains(job.name.as_str()));
+            found.extend(ours.map(|job| (job.name.clone(), job)));
+            token = page.next_page_token;
+            if token.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn standings(&self, jobs: &[Job]) -> Result<Vec<Standing>, Failure> {
+        let listed = if jobs.len() > FEW { self.listed(jobs).await? } else { BTreeMap::new() };
+        let mut standings = Vec::with_capacity(jobs.len());
+        for some in jobs.chunks(SIDE_BY_SIDE) {
+            let some: Vec<_> = some.iter().map(|job| self.standing(&job.0, listed.get(&job.0))).collect();
+            standings.extend(try_join_all(some).await?);
+        }
+        Ok(standings)
+    }
+
+    /// `listed`: the job as a list had it. A list may be late, so one that is not in it is asked for by name.
+    async fn standing(&self, name: &str, listed: Option<&Described>) -> Result<Standing, Failure> {
+        let look = match listed {
+            Some(job) => look(job, &self.at),
+            None => match self.job(name).await? {
+                Some(job) => look(&job, &self.at),
+                None => return Ok(Standing::Gone),
+            },
+        };
+        let execution = match look {
+            Look::Known(standing) => return Ok(standing),
+            Look::Ended(execution) => execution,
+        };
+        let execution = self.clients().await?.executions.get_execution().set_name(execution).send().await;
+        let execution = execution.map_err(self.failed("look at an execution"))?;
+        Ok(Standing::Over(why(&execution, &self.at)))
+    }
+
+    async fn stop(&self, name: &str) -> Result<(), Failure> {
+        let Some(job) = self.job(name).await? else { return Ok(()) };
+        let Some(last) = job.latest_created_execution else {
+            // Whatever may be about to run goes with its job.
+            return self.remove(name).await;
+        };
+        if last.completion_time.is_some() {
+            return Ok(());
+        }
+        let cancelled = self.clients().await?.executions.cancel_execution().set_name(last.name).send().await;
+        let Err(error) = cancelled else { return Ok(()) };
+        // It may have ended meanwhile, which is as good.
+        let now = self.job(name).await?.and_then(|job| job.latest_created_execution);
+        match now {
+            Some(last) if last.completion_time.is_none() => Err(failed(&error, "cancel a job", &self.at)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Failure> {
+        match self.clients().await?.jobs.delete_job().set_name(name).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(failed(&error, "remove a job", &self.at)),
+        }
+    }
+
+    fn name(&self, attempt: &AttemptId) -> String {
+        format!("{}/jobs/{}", self.at, id(attempt, &self.store))
+    }
+
+    /// A job that was made and never run is not there yet: who submits it comes to it.
+    async fn found(&self, name: String) -> Result<Option<Job>, Failure> {
+        let Some(job) = self.job(&name).await? else { return Ok(None) };
+        Ok(self.has_run(&job).await?.then_some(Job(name)))
+    }
+}
+
+impl Backend for CloudRunJobs {
+    fn submit<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Job, Failure>> {
+        Box::pin(self.hand_over(attempt))
+    }
+
+    fn find<'a>(&'a self, attempt: &'a AttemptId) -> BoxFuture<'a, Result<Option<Job>, Failure>> {
+        Box::pin(self.found(self.name(attempt)))
+    }
+
+    fn poll<'a>(&'a self, jobs: &'a [Job]) -> BoxFuture<'a, Result<Vec<Standing>, Failure>> {
+        Box::pin(self.standings(jobs))
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.stop(&job.0))
+    }
+
+    fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.remove(&job.0))
+    }
+
+    fn poll_every(&self) -> Duration {
+        self.config.poll().into()
+    }
+}

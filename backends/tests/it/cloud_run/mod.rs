@@ -1,0 +1,7 @@
+//! Attempts as jobs of Cloud Run, made and followed over the wire, each request held against Google's definitions.
+
+mod bench;
+mod ends;
+mod lost;
+mod sent;
+mod told;
