@@ -46,9 +46,19 @@ pub async fn follow(
     let left = tokio::task::spawn_blocking(move || {
         // What the worker said itself counts for more than what is known of its job.
         let left = outcome(depot.store(), &attempt.id)?.filter(|left| left.id == attempt.id);
-        left.map_or_else(|| close(depot.store(), of_ours(attempt.id, end)), Ok)
+        match left {
+            Some(left) => Ok(explained(left, &end)),
+            None => close(depot.store(), of_ours(attempt.id, end)),
+        }
     });
     left.await.expect("reading an outcome does not panic")
+}
+
+/// A worker that is told to end takes it that its machine is taken away. Its place may know better: to try again what ran out
+/// of time would cost the same once more, and end the same way.
+fn explained(left: Outcome, end: &Failure) -> Outcome {
+    let was_told = left.failure.as_ref().is_some_and(|failure| failure.class == Class::Preempted);
+    if was_told && end.class == Class::Timeout { Outcome { failure: Some(end.clone()), ..left } } else { left }
 }
 
 async fn hear(ear: &mut Option<Ear>, listener: &impl Listener) {

@@ -289,6 +289,22 @@ fn a_machine_that_is_taken_away_counts_for_itself_and_the_next_try_is_another_jo
 }
 
 #[test]
+fn what_ran_out_of_time_is_not_tried_again_as_if_its_machine_had_been_taken_away() {
+    let (project, provider) = far();
+    // All that its worker knows is that it was told to end.
+    provider.desk().inspects = Some(Box::new(|attempt| {
+        let said = Failure::of(Class::Preempted, "preempted", "its machine was about to be taken away");
+        let outcome = serde_json::json!({ "version": 1, "id": attempt.id, "failure": said });
+        let at = attempt.store.join("attempts").join(&attempt.id.0).join("outcome.json");
+        std::fs::write(at, outcome.to_string()).unwrap();
+    }));
+    provider.desk().ends = vec![Some(Failure::of(Class::Timeout, "timeout", "the job ran as long as it may"))];
+    let ran = project.run(TWO);
+    assert_eq!(ran.ends(), [0, 0, 1, 1, 0], "{:?}", ran.failures());
+    assert_eq!(provider.desk().made.len(), 1);
+}
+
+#[test]
 fn a_job_that_ends_without_a_word_is_a_failure_that_says_so() {
     let (project, provider) = far();
     provider.desk().ends = vec![None];
