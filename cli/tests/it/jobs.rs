@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 
 /// Programs with files of the project, variables and results of others, and a stage of our own with a template. `PLACE`
 /// stands where a stage says where it runs.
-const SPEC: &str = r#"
+pub(crate) const SPEC: &str = r#"
 version = 1
 name = "sum"
 [backends.there]
@@ -45,7 +45,7 @@ echo '{"id":"'$1'","play":"'$1'","cell":{},"path":"'$1'.mp4","start_ms":0,"end_m
 "#;
 
 /// One task that notes that it begins and waits until it may go on.
-const SLOW: &str = r#"
+pub(crate) const SLOW: &str = r#"
 version = 1
 name = "sum"
 [backends.there]
@@ -155,7 +155,7 @@ impl Far {
     }
 }
 
-fn write_project(bench: &Bench) {
+pub(crate) fn write_project(bench: &Bench) {
     fs::create_dir_all(bench.path("tools")).unwrap();
     bench.write("tools/clip.sh", CLIP);
     bench.write("play.jinja", "{\"text\": {{ row.label | json }}}");
@@ -163,13 +163,13 @@ fn write_project(bench: &Bench) {
 }
 
 /// The digest of each task's result.
-fn digests(said: &Said) -> BTreeMap<String, String> {
+pub(crate) fn digests(said: &Said) -> BTreeMap<String, String> {
     let ended = said.events().into_iter().filter(|event| event["type"] == "task_succeeded");
     let text = |value: &Json| value.as_str().unwrap().to_owned();
     ended.map(|event| (text(&event["task"]), text(&event["digest"]))).collect()
 }
 
-fn here() -> BTreeMap<String, String> {
+pub(crate) fn here() -> BTreeMap<String, String> {
     let place = "[backends.there]\nkind = \"detached\"\nfolder = \"@/jobs\"\n";
     let bench = Bench::with(&SPEC.replace("PLACE", "").replace(place, ""));
     write_project(&bench);

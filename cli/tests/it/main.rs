@@ -15,6 +15,8 @@ mod bucket;
 mod cache;
 mod choosing;
 mod ci;
+#[cfg(feature = "cloud")]
+mod cloud_run;
 mod confined;
 mod corpus;
 #[cfg(feature = "video")]

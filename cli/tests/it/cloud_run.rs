@@ -1,0 +1,86 @@
+//! Tasks that run as jobs of Cloud Run, through the binary: on a stand-in that holds every request against Google's own
+//! definitions and starts what a job's container would start, with a bucket of the same stand-in between engine and jobs.
+
+use crate::bench::{Bench, Said, wait_until};
+use crate::jobs::{SLOW, SPEC, digests, here, write_project};
+use pipe_standin::{Definitions, Standin};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+const HERE: &str = "kind = \"detached\"\nfolder = \"@/jobs\"\n";
+const IMAGE: &str = "us-central1-docker.pkg.dev/our-project/pipe/worker";
+
+/// A project whose tasks run there, and the services.
+struct Cloud {
+    bench: Bench,
+    standin: Standin,
+}
+
+impl Cloud {
+    fn with(spec: &str) -> Self {
+        let standin = Standin::serve(&Definitions::fetched().unwrap(), 0).unwrap();
+        standin.make_bucket("bucket");
+        // What an image has in its environment: a container gets nothing of ours.
+        let emulator = format!("STORAGE_EMULATOR_HOST={}", standin.address());
+        standin.image(IMAGE, &["env", &emulator, env!("CARGO_BIN_EXE_pipe")]);
+        let place = format!(
+            "kind = \"cloud-run\"\nproject = \"our-project\"\nregion = \"us-central1\"\nimage = \"{IMAGE}\"\n\
+             endpoint = \"http://{}\"\npoll = \"100ms\"\n",
+            standin.address()
+        );
+        let spec = spec.replace(HERE, &place).replace("PLACE", "backend = \"there\"\ntimeout = \"10m\"");
+        let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"gs://bucket/prefix\"\n"));
+        write_project(&bench);
+        Self { bench, standin }
+    }
+
+    fn command(&self, state: &str) -> Command {
+        let mut command = self.bench.command(&["run", "spec.toml", "--json", "--state", state]);
+        command.env("STORAGE_EMULATOR_HOST", self.standin.address().to_string());
+        command
+    }
+
+    fn run(&self, state: &str) -> Said {
+        let said = self.bench.said(&mut self.command(state));
+        assert_eq!(said.code, Some(0), "{said:?}");
+        said
+    }
+
+    fn asked(&self, method: &str) -> usize {
+        let wanted = format!("run.projects.locations.jobs.{method}");
+        self.standin.asked().iter().filter(|asked| asked.method == wanted).count()
+    }
+}
+
+#[test]
+fn jobs_of_cloud_run_make_what_a_run_in_a_folder_makes() {
+    let cloud = Cloud::with(SPEC);
+    let said = cloud.run("here");
+    assert_eq!(digests(&said), here());
+    assert_eq!(
+        (cloud.asked("create"), cloud.asked("run"), cloud.asked("delete")),
+        (4, 4, 4),
+        "a job for each, and none left"
+    );
+    assert_eq!(cloud.run("there").count("task_succeeded"), 0, "another machine finds all of it");
+    assert_eq!(cloud.asked("create"), 4);
+}
+
+#[test]
+fn a_job_of_an_engine_that_was_killed_is_taken_up_by_one_that_knows_only_the_bucket() {
+    let slow = SLOW.replace("backend = \"there\"", "PLACE");
+    let cloud = Cloud::with(&slow);
+    let mut engine = cloud.command("here").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    cloud.bench.wait_for("begun");
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    let told: PathBuf = cloud.bench.path("told");
+    let mut command = cloud.command("there");
+    command.stdout(std::fs::File::create(&told).unwrap()).stderr(Stdio::null());
+    let mut engine = command.spawn().unwrap();
+    wait_until("it to take the job up", || std::fs::read_to_string(&told).unwrap().contains("attempt_submitting"));
+    cloud.bench.write("go", "");
+    assert_eq!(engine.wait().unwrap().code(), Some(0));
+    assert_eq!((cloud.asked("create"), cloud.asked("run")), (1, 1));
+    assert_eq!(cloud.bench.read("begun").lines().count(), 1, "its work is done once");
+}
