@@ -504,7 +504,8 @@ impl Dispatcher {
         if !self.setup.plan.place_of(task).is_local()
             && let Some(shared) = self.setup.shared.clone()
         {
-            return self.take_filed((task, number), shared, outcome);
+            self.take_filed((task, number), shared, outcome);
+            return self.forget_job(task, attempt);
         }
         let missed = &self.missed[&task];
         let unchanged = || missed.files.values().try_for_each(SourceFile::check_unchanged);

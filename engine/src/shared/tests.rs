@@ -270,7 +270,7 @@ impl Bench {
     fn file(&self, name: &str, text: &str) -> SourceFile {
         let path = self.root.path().join(name);
         fs::write(&path, text).unwrap();
-        let stamp = FileStamp::of(&fs::metadata(&path).unwrap());
+        let stamp = FileStamp::of_companion(&path).unwrap();
         SourceFile {
             written: format!("files/{name}"),
             size: text.len() as u64,
