@@ -76,6 +76,8 @@ struct Held {
 
 /// What looks at an attempt.
 type Inspect = Box<dyn Fn(&Attempt) + Send>;
+/// What looks at a job, by its name.
+type InspectJob = Box<dyn Fn(&str) + Send>;
 
 /// What a provider did and is to do.
 #[derive(Default)]
@@ -103,7 +105,7 @@ pub(super) struct Desk {
     /// Looks at each attempt that is handed over.
     pub(super) inspects: Option<Inspect>,
     /// Looks at the name of each job that is forgotten.
-    pub(super) inspects_forgotten: Option<Box<dyn Fn(&str) + Send>>,
+    pub(super) inspects_forgotten: Option<InspectJob>,
 }
 
 /// The place itself.
