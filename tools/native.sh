@@ -46,8 +46,13 @@ nvidia() {
     sed "s|^prefix=.*|prefix=$root|" nvidia/usr/share/pkgconfig/ffnvcodec.pc > "$root/lib/pkgconfig/ffnvcodec.pc"
 }
 
+# x264's AVX-512 code for its macroblock tree reads past the last macroblock of a row that is no multiple of eight long,
+# and rounds other sums elsewhere: bytes that depend on what the memory held before. Its AVX2 code gives what that for
+# SSE4.2 gives, and takes no time that could be measured. The rest of AVX-512 stays: encoding takes 5 % less with it.
 x264() {
     cd "$work"/src/x264-*/
+    run grep -q 'pf->mbtree_propagate_list = mbtree_propagate_list_avx512;' common/x86/mc-c.c
+    run sed -i '/pf->mbtree_.*_avx512;/d' common/x86/mc-c.c
     run ./configure --prefix="$root" --enable-static --enable-pic --disable-cli --disable-opencl \
         --disable-avs --disable-swscale --disable-lavf --disable-ffms --disable-gpac --disable-lsmash
     run make -j"$jobs"
@@ -70,11 +75,11 @@ ffmpeg() {
         --enable-static --disable-shared --enable-pic --pkg-config-flags=--static \
         --disable-programs --disable-doc --disable-autodetect --disable-debug --disable-network \
         --disable-avdevice --disable-avfilter --disable-postproc \
-        --disable-encoders --enable-encoder=libx264,aac,png \
+        --disable-encoders --enable-encoder=libx264,aac,png,h264_nvenc,hevc_nvenc \
         --disable-muxers --enable-muxer=mp4,null,framehash \
         --disable-protocols --enable-protocol=file \
         --disable-filters --disable-devices --disable-hwaccels \
-        --enable-ffnvcodec --enable-cuda --enable-nvdec --enable-hwaccel=h264_nvdec,hevc_nvdec,vp8_nvdec,vp9_nvdec
+        --enable-ffnvcodec --enable-cuda --enable-nvenc --enable-nvdec --enable-hwaccel=h264_nvdec,hevc_nvdec,vp8_nvdec,vp9_nvdec
     run make -j"$jobs"
     run make install
 }

@@ -72,6 +72,10 @@ impl FromStr for Preset {
 /// FFmpeg's name of the encoder that is always there.
 pub(crate) const X264: &str = "libx264";
 
+/// How the names of those end that a GPU of NVIDIA's encodes with.
+const NVENC: &str = "_nvenc";
+const NO_NVENC: &str = "it needs a GPU of NVIDIA's with its driver; `libx264` needs neither";
+
 /// How clips are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EncodeOptions {
@@ -150,14 +154,9 @@ pub(crate) fn open_edge(
         _ => "high",
     };
     entries.set("profile", profile);
-    let mut x264 = vec![
-        format!("sps-id={}", form.id),
-        format!("level={}", form.level),
-        format!("dpb-size={}", form.room),
-        "bframes=0:keyint=infinite:scenecut=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:psy=0".to_owned(),
-    ];
-    x264.extend(assembly().iter().map(|&part| part.to_owned()));
-    entries.set("x264-params", &x264.join(":"));
+    let EdgeForm { id, level, room, .. } = form;
+    let alone = "bframes=0:keyint=infinite:scenecut=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:psy=0";
+    entries.set("x264-params", &format!("sps-id={id}:level={level}:dpb-size={room}:{alone}"));
     open(X264, pictures, options, entries, path)
 }
 
@@ -182,8 +181,16 @@ pub(crate) fn open_named(
         return open_h264(pictures, options, None, path);
     }
     let mut entries = Dictionary::new();
-    entries.set(if name.ends_with("_nvenc") { "cq" } else { "crf" }, &options.crf.to_string());
-    open(name, pictures, options, entries, path)
+    if !name.ends_with(NVENC) {
+        entries.set("crf", &options.crf.to_string());
+        return open(name, pictures, options, entries, path);
+    }
+    // It has no lossless constant quality: 0 would mean that it chooses.
+    entries.set("cq", &options.crf.max(1).to_string());
+    open(name, pictures, options, entries, path).map_err(|error| match error.kind {
+        VideoErrorKind::Encoder => VideoError::bad_option(path, format!("`{name}` does not start here"), NO_NVENC),
+        _ => error,
+    })
 }
 
 /// FFmpeg's names of the encoders of this build that clips can be encoded with: those that take pictures in 4:2:0.
@@ -238,7 +245,6 @@ fn dictionary(options: EncodeOptions, gop: Option<FixedGop>) -> Dictionary<'stat
     let mut entries = Dictionary::new();
     entries.set("preset", options.preset.name());
     entries.set("crf", &options.crf.to_string());
-    let mut x264 = assembly().to_vec();
     if let Some(gop) = gop {
         entries.set("g", &gop.frames.to_string());
         entries.set("keyint_min", &gop.frames.to_string());
@@ -246,23 +252,9 @@ fn dictionary(options: EncodeOptions, gop: Option<FixedGop>) -> Dictionary<'stat
         entries.set("bf", &gop.b_frames.to_string());
         // Always as many B frames as were asked for, and not where the encoder finds them worth it.
         entries.set("b_strategy", "0");
-        x264.push("open-gop=0");
-    }
-    if !x264.is_empty() {
-        entries.set("x264-params", &x264.join(":"));
+        entries.set("x264-params", "open-gop=0");
     }
     entries
-}
-
-/// Keeps x264 off its AVX-512 code. With it, one clip in nine came out with other bytes when several were cut side by
-/// side (its macroblock-tree reads memory nobody wrote); up to AVX2 every try gave the same bytes, and the same as with
-/// SSE4.2. So this also keeps machines alike.
-fn assembly() -> &'static [&'static str] {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx512f") {
-        return &["asm=avx2"];
-    }
-    &[]
 }
 
 fn check_options(pictures: &Pictures, options: EncodeOptions, path: &Path) -> Result<(), VideoError> {

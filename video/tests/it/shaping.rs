@@ -1,8 +1,12 @@
 //! Clips that are encoded whole can have another size, another rate, other pixels, or no sound.
 
+use std::path::Path;
+use std::process::Command;
+
 use ffmpeg_next::{format, media};
 use pipe_video::{CutMode, CutOptions, Cutter, Pixels, Ratio, Sound, Span, VideoErrorKind, encoders, probe};
 
+use crate::film::Film;
 use crate::made::{Made, folder, made_in, numbers};
 
 const SPAN: Span = Span { start_ms: 1000, end_ms: 3000 };
@@ -77,6 +81,54 @@ fn an_encoder_that_is_not_there_is_refused_with_those_that_are() {
     assert!(encoders().iter().all(|name| error.help.contains(name)), "{error}");
     // These are encoders of this build and none of clips: one of sound, one that takes no YUV; and a decoder.
     assert!(!encoders().iter().any(|name| ["aac", "png", "h264"].contains(&name.as_str())), "{:?}", encoders());
+}
+
+#[test]
+fn an_encoder_of_a_gpu_cuts_exactly_where_there_is_one_and_says_so_where_there_is_none() {
+    let folder = folder();
+    let source = made_in(&folder, "source.mp4", &Made::default());
+    let clip = folder.path().join("clip.mp4");
+    assert!(encoders().iter().any(|name| name == "h264_nvenc"), "{:?}", encoders());
+    let options = CutOptions { encoder: "h264_nvenc".into(), size: Some((256, 256)), ..encode() };
+    let outcome = Cutter::open(&source, options).unwrap().cut(SPAN, &clip);
+    if Path::new("/dev/nvidia0").exists() {
+        let report = outcome.unwrap();
+        assert_eq!((report.encoder.as_str(), report.frames, report.frames_encoded), ("h264_nvenc", 60, 60));
+        return;
+    }
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind, VideoErrorKind::BadOption, "{error}");
+    assert!(error.message.contains("`h264_nvenc` does not start here"), "{error}");
+    assert!(error.help.contains("`libx264`"), "{error}");
+    assert!(!clip.exists());
+}
+
+/// glibc fills memory with this byte when it is taken, and with its complement when it is given back.
+const MEMORY: &str = "MALLOC_PERTURB_";
+const CLIP: &str = "PIPE_TEST_CLIP_OF_CHILD";
+
+#[test]
+fn what_the_memory_held_before_changes_no_byte_of_a_clip() {
+    if let Some(clip) = std::env::var_os(CLIP) {
+        let clip = Path::new(&clip);
+        Cutter::open(&clip.with_file_name("source.mp4"), encode()).unwrap().cut(SPAN, clip).unwrap();
+        return;
+    }
+    let folder = folder();
+    // Rows of 12 macroblocks: what goes through them eight at a time has four over.
+    Film { scale: 2, ..Film::default() }.write(&folder.path().join("source.mp4"));
+    let clips = [0, 1, 85, 170, 254].map(|byte| {
+        let clip = folder.path().join(format!("{byte}.mp4"));
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "shaping::what_the_memory_held_before_changes_no_byte_of_a_clip"])
+            .env(CLIP, &clip)
+            .env(MEMORY, byte.to_string())
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+        std::fs::read(clip).unwrap()
+    });
+    assert!(clips.iter().all(|clip| *clip == clips[0]));
 }
 
 #[test]
