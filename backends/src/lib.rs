@@ -1,11 +1,15 @@
 //! Places to run besides this machine: Cloud Run Jobs and Vertex AI, one folder each, with the same file names in every
-//! folder. A place tells here how its settings look, what it can hold and what that costs, and Cloud Run takes attempts as
-//! jobs; how they get to Vertex AI comes with the next step.
+//! folder. A place tells here how its settings look, what it can hold and what that costs, and takes attempts as jobs.
+
+mod google;
 
 mod cloud_run;
 #[cfg(feature = "detached")]
 mod detached;
 mod vertex;
+
+#[cfg(feature = "cloud")]
+pub use google::fetch_secret;
 
 use pipe_engine::backend::Backends;
 use pipe_engine::stage::ConfigProblem;

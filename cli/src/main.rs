@@ -24,6 +24,7 @@ mod progress;
 mod report;
 mod rooms;
 mod runs;
+mod secrets;
 mod settled;
 mod shown;
 mod standing;

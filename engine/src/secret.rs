@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// The variable by which a worker learns which of its variables are secret: their names, with commas between.
 pub const NAMES: &str = "PIPE_SECRETS";
+/// The variable by which a worker learns of secrets that it is to fetch itself, since its place gives a job none: their references
+/// by the variables that are to hold them, as JSON.
+pub const SOURCES: &str = "PIPE_SECRET_SOURCES";
 /// A file of a secret is at most this long: a variable cannot hold more.
 const LONGEST: u64 = 64 * 1024;
 
@@ -115,6 +118,22 @@ pub fn fetch_all<'a, 's>(
 pub fn given() -> Values {
     let names = std::env::var(NAMES).unwrap_or_default();
     names.split(',').filter_map(|name| Some((name.to_owned(), Value(std::env::var(name).ok()?)))).collect()
+}
+
+/// The secrets that this process is to fetch itself; see [`SOURCES`]: their names in Google Cloud.
+///
+/// # Errors
+/// When the variable says something else.
+pub fn to_fetch() -> Result<BTreeMap<String, String>, Failure> {
+    let Ok(text) = std::env::var(SOURCES) else { return Ok(BTreeMap::new()) };
+    // It holds no values, but whoever has put one there by mistake must not find it in a log.
+    let unread = || Failure::failed("bad_secrets", format!("{SOURCES} names no secrets of Google Cloud"));
+    let references: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|_| unread())?;
+    let named = references.into_iter().map(|(name, reference)| match Source::parse(&reference, Path::new("")) {
+        Some(Source::Cloud(at)) if is_variable(&name) => Ok((name, at)),
+        _ => Err(unread()),
+    });
+    named.collect()
 }
 
 /// Whether a program can have a variable of this name.

@@ -5,9 +5,10 @@
 
 use super::client::{Clients, clients};
 use super::config::{Config, Start};
-use super::errors::{failed, is_missing, is_taken};
+use super::errors::{failed, is_taken};
 use super::job::{description, id};
 use super::standing::{Look, look, unusable, why};
+use crate::google::{Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
 use google_cloud_gax::error::Error;
 use google_cloud_run_v2::model::Job as Described;
@@ -16,7 +17,6 @@ use pipe_engine::backend::{Backend, Job, Standing};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::AttemptId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -30,19 +30,6 @@ const LOOKS: u32 = 30;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// What the name of an execution ends with that begins together with its job.
 const TOKEN: &str = "1";
-
-/// Where jobs are.
-#[derive(Clone, Debug)]
-pub(super) struct Where {
-    pub(super) project: String,
-    pub(super) region: String,
-}
-
-impl fmt::Display for Where {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "projects/{}/locations/{}", self.project, self.region)
-    }
-}
 
 /// Cloud Run, as one spec and one store use it.
 pub(super) struct CloudRunJobs {

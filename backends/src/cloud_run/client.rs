@@ -1,7 +1,6 @@
 //! How Google is reached: clients that make each call once.
 
-use super::config::is_on_loopback;
-use super::errors::no_client;
+use crate::google::{choose_tls, is_on_loopback, no_client};
 use google_cloud_auth::credentials::anonymous;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_run_v2::client::{Executions, Jobs};
@@ -18,8 +17,7 @@ pub(super) struct Clients {
 /// # Errors
 /// When there are no credentials.
 pub(super) async fn clients(endpoint: Option<&str>) -> Result<Clients, Failure> {
-    // Somebody in this process may have chosen one before, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls();
     // A call that is lost may have had its effect, and what is to be done then is decided above.
     let mut jobs = Jobs::builder().with_retry_policy(NeverRetry);
     let mut executions = Executions::builder().with_retry_policy(NeverRetry);

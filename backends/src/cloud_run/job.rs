@@ -1,8 +1,8 @@
 //! An attempt -> the description of its job.
 
 use super::config::{Config, Scratch};
-use super::labels::labels;
 use super::limits::size;
+use crate::google::labels;
 use google_cloud_run_v2::model::{
     Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ExecutionTemplate, Job, NodeSelector, ResourceRequirements,
     SecretKeySelector, TaskTemplate, Volume, VolumeMount,

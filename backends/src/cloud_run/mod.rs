@@ -1,6 +1,6 @@
 //! `kind = "cloud-run"`: one Cloud Run Job for each attempt.
 //!
-//! `attempt -> labels, job (its description) -> backend: made, run once, seen, stopped, removed -> standing, errors (what became
+//! `attempt -> job (its description) -> backend: made, run once, seen, stopped, removed -> standing, errors (what became
 //! of it, as a failure with its class)`. Only `client` knows how Google is reached.
 
 mod config;
@@ -15,8 +15,6 @@ mod client;
 mod errors;
 #[cfg(feature = "cloud")]
 mod job;
-#[cfg(feature = "cloud")]
-mod labels;
 #[cfg(feature = "cloud")]
 mod standing;
 

@@ -3,8 +3,7 @@
 //! A condition has few reasons: whoever ran too long, wanted too much memory or ended with code 3 has left "a non-zero exit code",
 //! and the rest is in its message. So messages are read here, and nowhere above.
 
-use super::backend::Where;
-use super::errors::says_no_machine;
+use crate::google::{Where, says_no_machine};
 use google_cloud_run_v2::model::condition::State;
 use google_cloud_run_v2::model::{Condition, Execution, Job};
 use google_cloud_wkt::Timestamp;

@@ -1,35 +1,52 @@
 //! How a spec names Vertex AI.
 
+use crate::google::check_endpoint;
 use pipe_engine::stage::ConfigProblem;
+use pipe_engine::units::Millis;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// How often it is asked how jobs stand.
+#[cfg(feature = "cloud")]
+const POLL: Millis = Millis(10_000);
+
 /// Vertex AI custom jobs: one for each attempt.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "used where attempts are sent there"))]
 pub(super) struct Config {
     /// The project. Default: `GOOGLE_CLOUD_PROJECT`, `GCP_PROJECT_ID` or `CLOUDSDK_CORE_PROJECT`.
-    project: Option<String>,
+    pub(super) project: Option<String>,
     /// The region, such as `us-central1`. Default: `CLOUD_REGION`, `GOOGLE_CLOUD_REGION` or `CLOUDSDK_RUN_REGION`.
-    region: Option<String>,
+    pub(super) region: Option<String>,
     /// The machine type, such as `n1-standard-8`. Default: the smallest that fits.
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    machine: Option<String>,
+    pub(super) machine: Option<String>,
     /// The image of the worker; a stage may name its own.
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    image: Option<String>,
+    pub(super) image: Option<String>,
     /// The account that attempts act as. Default: the project's own.
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    service_account: Option<String>,
+    pub(super) service_account: Option<String>,
     /// Names and values that jobs carry.
     #[serde(default)]
-    #[expect(dead_code, reason = "used when attempts are sent there")]
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
+    /// How often it is asked how jobs stand, such as `"10s"`, which is the default.
+    poll: Option<Millis>,
+    /// Where the service is asked, such as `https://us-central1-aiplatform.googleapis.com`, which is the default of that
+    /// region. Whoever is on loopback needs no `https`, and is shown no credentials.
+    pub(super) endpoint: Option<String>,
 }
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])
+        crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])?;
+        if self.poll.is_some_and(|poll| poll.0 == 0) {
+            return Err(ConfigProblem::new("poll", "its poll is 0, which asks without a pause"));
+        }
+        check_endpoint(self.endpoint.as_deref())
+    }
+
+    #[cfg(feature = "cloud")]
+    pub(super) fn poll(&self) -> Millis {
+        self.poll.unwrap_or(POLL)
     }
 }

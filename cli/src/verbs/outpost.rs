@@ -3,6 +3,7 @@
 
 use crate::buckets;
 use crate::exit::{Exit, Refusal};
+use crate::secrets;
 use crate::wiring;
 use pipe_engine::attempt::Outcome;
 use pipe_engine::failure::Class;
@@ -12,6 +13,7 @@ use pipe_engine::outpost::{self, Ended, Errand};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::world::World;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,10 @@ use tokio::sync::watch;
 const SCRATCH: &str = "PIPE_SCRATCH";
 /// Variables by which providers tell a job its own name: Cloud Run, Vertex AI.
 const JOB: [&str; 2] = ["CLOUD_RUN_EXECUTION", "CLOUD_ML_JOB_ID"];
+
+/// Variables by which providers tell a program where its things are, which what we start gets as well: those of Vertex AI, where a
+/// program finds what an earlier attempt has left.
+const PASSED: [&str; 3] = ["AIP_CHECKPOINT_DIR", "AIP_MODEL_DIR", "AIP_TENSORBOARD_LOG_DIR"];
 
 /// What names an attempt in a bucket, if it is not a folder.
 pub(super) fn uri(place: &Path) -> Option<String> {
@@ -46,6 +52,8 @@ pub(super) fn run(uri: &str, is_dry: bool) -> Result<Exit, Refusal> {
         scratch: scratch.clone(),
         worker,
         oom_kills: OomKills::here(),
+        secrets: secrets::of_worker(),
+        passed: passed(),
         is_dry,
     };
     let ended = follow(errand);
@@ -102,6 +110,11 @@ fn exit_of(outcome: &Outcome) -> Exit {
             Exit::TaskFailed
         }
     }
+}
+
+/// What a provider tells a program about where its things are.
+fn passed() -> BTreeMap<String, String> {
+    PASSED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect()
 }
 
 /// The job's name, by which a process that is started anew knows itself.

@@ -59,4 +59,6 @@ mod spreading;
 mod stopping;
 mod trace;
 mod trust;
+#[cfg(feature = "cloud")]
+mod vertex;
 mod watching;

@@ -5,7 +5,6 @@ use super::{Errand, GRACE};
 use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::local::{self, Local, Prepared};
-use crate::secret;
 use crate::shared::{Shared, here};
 use crate::stage::Launch;
 use crate::state::StateFolder;
@@ -53,9 +52,11 @@ impl Ground {
         }
         let launch = kind.launch(&attempt.config);
         let variables = attempt.key.iter().filter_map(|(name, value)| Some((name.strip_prefix("env.")?, value)));
-        let env: BTreeMap<String, String> = variables.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        let own = variables.map(|(name, value)| (name.to_owned(), value.clone()));
+        // What the author says counts for more than what a provider does.
+        let env: BTreeMap<String, String> = errand.passed.clone().into_iter().chain(own).collect();
         let attempt = Attempt { store: self.local.store.root().to_owned(), checkpoints: None, ..attempt };
-        let mut prepared = local::prepare_as(&self.local, attempt, launch, env, secret::given())?;
+        let mut prepared = local::prepare_as(&self.local, attempt, launch, env, errand.secrets.clone()?)?;
         if prepared.launch == Launch::Worker && !errand.is_dry {
             prepared.env.insert(BUCKET.to_owned(), errand.root.clone());
         }

@@ -24,6 +24,7 @@ use crate::world::World;
 use ground::Ground;
 use segments::Segments;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,10 @@ pub struct Errand {
     pub worker: PathBuf,
     /// Who counts what the kernel kills for want of memory.
     pub oom_kills: OomKills,
+    /// The secrets that it was given or has fetched; or why they cannot be had, which is an outcome of the attempt.
+    pub secrets: Result<secret::Values, Failure>,
+    /// Variables of its own that what it starts gets as well, such as those by which a provider tells where things are.
+    pub passed: BTreeMap<String, String>,
     /// Whether it is only tried what would come of it: nothing is written into the bucket.
     pub is_dry: bool,
 }
@@ -91,7 +96,10 @@ pub async fn run(errand: Errand, mut stop: watch::Receiver<Option<Stop>>) -> Res
             () = out_of_time(&mut stop) => failed(&errand.id, preempted()),
         },
     };
-    let worked = worked.redacted(&Redactor::of(&secret::given()));
+    let worked = match &errand.secrets {
+        Ok(secrets) => worked.redacted(&Redactor::of(secrets)),
+        Err(_) => worked,
+    };
     if errand.is_dry {
         return Ok(Ended::Worked(Box::new(worked)));
     }
@@ -125,7 +133,7 @@ impl Errand {
                 return Ok(Begun::Over(Ended::Duplicate(other)));
             }
         }
-        Ok(match described {
+        Ok(match described.and_then(|attempt| self.secrets.as_ref().map(|_| attempt).map_err(Failure::clone)) {
             Ok(attempt) => Begun::Ours(Box::new(attempt)),
             Err(failure) => Begun::Refused(failure),
         })

@@ -1,40 +1,10 @@
 //! What is lost on its way, there or back: never two executions of one attempt, and never none.
 
-use super::bench::{Bench, attempt, is};
+use super::bench::{Bench, attempt};
 use super::ends::STAYS;
-use pipe_engine::attempt::Attempt;
-use pipe_engine::backend::Job;
 use pipe_engine::failure::Class;
 use pipe_standin::Fault;
 use serde_json::json;
-use std::collections::BTreeMap;
-
-/// What an engine does until it knows of a job: it looks for one before each time that it hands the attempt over.
-fn handed_over(bench: &Bench, attempt: &Attempt) -> Job {
-    for _ in 0..8 {
-        let found = bench.wait(bench.place.find(&attempt.id));
-        let job = match found {
-            Ok(Some(job)) => Ok(job),
-            Ok(None) => bench.submit(attempt),
-            Err(failure) => Err(failure),
-        };
-        match job {
-            Ok(job) => return job,
-            Err(failure) => assert_eq!(failure.class, Class::Transient, "{failure:?}"),
-        }
-    }
-    panic!("{} was not handed over", attempt.id);
-}
-
-/// From now on the first request of each of these methods is befallen.
-fn first(bench: &Bench, faults: &[(&'static str, Option<Fault>)]) {
-    let mut faults: BTreeMap<&str, Fault> =
-        faults.iter().filter_map(|(method, fault)| Some((*method, fault.clone()?))).collect();
-    bench.standin.befalls(move |asked| {
-        let method = faults.keys().copied().find(|method| is(asked, method))?;
-        faults.remove(method)
-    });
-}
 
 #[test]
 fn whatever_is_lost_together_an_attempt_is_run_once() {
@@ -53,9 +23,9 @@ fn whatever_is_lost_together_an_attempt_is_run_once() {
                         ("jobs.get", get.clone()),
                         ("jobs.executions.list", list.clone()),
                     ];
-                    first(&bench, &faults);
+                    bench.first(&faults);
                     let attempt = attempt(&format!("combination {count}"));
-                    let job = handed_over(&bench, &attempt);
+                    let job = bench.handed_over(&attempt);
                     assert_eq!(bench.end(&job), None, "{faults:?}");
                     let executions = &bench.told(&job.0).unwrap()["executionCount"];
                     assert_eq!((bench.begun(&attempt), executions), (1, &1.into()), "{faults:?}, {late} lists late");
@@ -73,9 +43,9 @@ fn a_job_that_begins_together_with_being_made_is_begun_once_whatever_is_lost() {
     for create in lost {
         let bench = Bench::with("true", &json!({ "start": "token" }));
         bench.standin.list_late(3);
-        first(&bench, &[("jobs.create", create.clone())]);
+        bench.first(&[("jobs.create", create.clone())]);
         let attempt = attempt("token");
-        let job = handed_over(&bench, &attempt);
+        let job = bench.handed_over(&attempt);
         assert_eq!(bench.end(&job), None, "{create:?}");
         assert_eq!((bench.begun(&attempt), bench.asked("jobs.run")), (1, 0), "{create:?}");
     }
@@ -86,7 +56,7 @@ fn a_second_engine_finds_the_job_of_the_first() {
     let bench = Bench::running(STAYS);
     let attempt = attempt("shared");
     // The first dies before it hears that the job runs.
-    first(&bench, &[("jobs.run", Some(Fault::DoAndHangUp))]);
+    bench.first(&[("jobs.run", Some(Fault::DoAndHangUp))]);
     assert_eq!(bench.submit(&attempt).unwrap_err().class, Class::Transient);
     let second = bench.other(&json!({}));
     let found = bench.wait(second.find(&attempt.id)).unwrap().unwrap();
@@ -99,7 +69,7 @@ fn a_job_that_was_made_and_never_run_is_made_anew_with_the_settings_of_now() {
     let bench = Bench::running(STAYS);
     let attempt = attempt("mended");
     let old = bench.other(&json!({ "image": "old" }));
-    first(&bench, &[("jobs.run", Some(Fault::HangUp))]);
+    bench.first(&[("jobs.run", Some(Fault::HangUp))]);
     assert_eq!(bench.wait(old.submit(&attempt)).unwrap_err().class, Class::Transient);
     assert_eq!(bench.wait(bench.place.find(&attempt.id)).unwrap(), None, "nothing runs");
     let job = bench.submit(&attempt).unwrap();
@@ -111,7 +81,7 @@ fn a_job_that_was_made_and_never_run_is_made_anew_with_the_settings_of_now() {
 fn a_job_that_may_not_be_run_is_not_left_there() {
     let bench = Bench::running(STAYS);
     let attempt = attempt("forbidden");
-    first(&bench, &[("jobs.run", Some(Fault::Refuse(403)))]);
+    bench.first(&[("jobs.run", Some(Fault::Refuse(403)))]);
     assert_eq!(bench.submit(&attempt).unwrap_err().code, "not_allowed");
     assert_eq!((bench.asked("jobs.create"), bench.asked("jobs.delete")), (1, 1));
     assert_eq!(bench.wait(bench.place.find(&attempt.id)).unwrap(), None);
@@ -125,7 +95,7 @@ fn a_cancel_that_is_lost_is_made_again() {
     for fault in [Fault::HangUp, Fault::DoAndHangUp, Fault::Refuse(503)] {
         let attempt = attempt(&format!("{fault:?}"));
         let job = bench.submit(&attempt).unwrap();
-        first(&bench, &[("jobs.executions.cancel", Some(fault.clone()))]);
+        bench.first(&[("jobs.executions.cancel", Some(fault.clone()))]);
         while bench.wait(bench.place.cancel(&job)).is_err() {}
         let why = bench.end(&job).unwrap();
         assert_eq!((why.code.as_str(), bench.begun(&attempt) <= 1), ("cancelled", true), "{fault:?}");

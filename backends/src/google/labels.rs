@@ -9,7 +9,7 @@ const LONGEST: usize = 63;
 const MOST: usize = 64;
 
 /// The labels of an attempt's job: those of its place, those of its task over them, and what `pipe` itself tells.
-pub(super) fn labels(of_place: &BTreeMap<String, String>, attempt: &Attempt) -> BTreeMap<String, String> {
+pub(crate) fn labels(of_place: &BTreeMap<String, String>, attempt: &Attempt) -> BTreeMap<String, String> {
     let ours = [
         ("pipe-pipeline", attempt.pipeline.clone()),
         ("pipe-run", attempt.run.to_string()),

@@ -1,0 +1,249 @@
+//! Attempts as custom jobs of Vertex AI: made, seen, stopped, removed.
+//!
+//! A job has no name to choose, and runs as soon as it is made. It is found by what it is shown as, which comes from its attempt
+//! and its store. A list may be late, so there may be two of one attempt: `siblings` says which counts, and the attempt's claim in
+//! the store that only one works.
+
+use super::client::client;
+use super::config::Config;
+use super::errors::failed;
+use super::job::{description, family, shown};
+use super::siblings::{chosen, standing, superfluous};
+use super::standing::look;
+use crate::google::{Where, is_missing};
+use futures::future::{BoxFuture, try_join_all};
+use google_cloud_aiplatform_v1::client::JobService;
+use google_cloud_aiplatform_v1::model::CustomJob;
+use google_cloud_gax::error::Error;
+use pipe_engine::attempt::Attempt;
+use pipe_engine::backend::{Backend, Job, Standing};
+use pipe_engine::failure::{Class, Failure};
+use pipe_engine::ids::AttemptId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// How many jobs a page of a list has, and how many questions are asked side by side.
+const PAGE: i32 = 100;
+const SIDE_BY_SIDE: usize = 16;
+/// How often it is looked for a job that may have been made, before another is.
+const LOOKS_IN_DOUBT: u32 = 3;
+/// How many polls the job may be missing in the lists to which all that are known have left their attempt.
+const POLLS_IN_DOUBT: u32 = 30;
+/// How often it is looked whether a job that is too many has stopped, before it is left alone.
+const LOOKS_AT_THE_END: u32 = 3;
+
+/// Vertex AI, as one spec and one store use it.
+pub(super) struct VertexJobs {
+    config: Config,
+    store: String,
+    at: Where,
+    client: OnceCell<JobService>,
+    /// Attempts of which it is not known whether a job was made.
+    in_doubt: Mutex<BTreeSet<AttemptId>>,
+    /// How many polls have seen only jobs that had left their attempt, by its first job.
+    left: Mutex<BTreeMap<String, u32>>,
+}
+
+impl VertexJobs {
+    /// The settings were checked.
+    pub(super) fn new(config: Config, store: &str) -> Self {
+        let at = Where {
+            project: config.project.clone().unwrap_or_default(),
+            region: config.region.clone().unwrap_or_default(),
+        };
+        let (in_doubt, left) = (Mutex::default(), Mutex::default());
+        Self { config, store: store.to_owned(), at, client: OnceCell::new(), in_doubt, left }
+    }
+
+    async fn client(&self) -> Result<&JobService, Failure> {
+        self.client.get_or_try_init(|| client(self.config.endpoint.as_deref(), &self.at.region)).await
+    }
+
+    fn failed(&self, doing: &'static str) -> impl Fn(Error) -> Failure {
+        move |error| failed(&error, doing, &self.at)
+    }
+
+    /// A job by its whole name.
+    async fn job(&self, name: &str) -> Result<Option<CustomJob>, Failure> {
+        match self.client().await?.get_custom_job().set_name(name).send().await {
+            Ok(job) => Ok(Some(job)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed(&error, "look at a job", &self.at)),
+        }
+    }
+
+    /// All jobs that a filter takes, as the list has them.
+    async fn listed(&self, filter: String) -> Result<Vec<CustomJob>, Failure> {
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let list = self.client().await?.list_custom_jobs().set_parent(self.at.to_string()).set_filter(&filter);
+            let page = list.set_page_size(PAGE).set_page_token(token).send().await.map_err(self.failed("list jobs"))?;
+            found.extend(page.custom_jobs);
+            token = page.next_page_token;
+            if token.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The jobs that are shown as this.
+    async fn shown_as(&self, shown: &str) -> Result<Vec<CustomJob>, Failure> {
+        let mut jobs = self.listed(format!("display_name=\"{shown}\"")).await?;
+        jobs.retain(|job| job.display_name == shown);
+        Ok(jobs)
+    }
+
+    /// The job of an attempt, if there is one to be seen. Where one may have been made, it is looked more than once.
+    async fn there(&self, attempt: &AttemptId) -> Result<Option<Job>, Failure> {
+        let looks = if self.doubts().contains(attempt) { LOOKS_IN_DOUBT } else { 1 };
+        for looks_left in (0..looks).rev() {
+            let jobs = self.shown_as(&shown(attempt, &self.store)).await?;
+            if let Some(job) = chosen(&jobs.iter().collect::<Vec<_>>()) {
+                return Ok(Some(Job(job.name.clone())));
+            }
+            if looks_left > 0 {
+                tokio::time::sleep(self.poll_every()).await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn hand_over(&self, attempt: &Attempt) -> Result<Job, Failure> {
+        let job = description(&self.config, &self.store, attempt)?;
+        if let Some(job) = self.there(&attempt.id).await? {
+            return Ok(job);
+        }
+        let create = self.client().await?.create_custom_job().set_parent(self.at.to_string()).set_custom_job(job);
+        // Should nobody wait for the answer any more, it is as lost as one that never comes.
+        self.doubts().insert(attempt.id.clone());
+        let made = create.send().await.map_err(self.failed("make a job"));
+        if made.as_ref().err().is_none_or(|failure| failure.class != Class::Transient) {
+            self.doubts().remove(&attempt.id);
+        }
+        made.map(|job| Job(job.name))
+    }
+
+    async fn standings(&self, jobs: &[Job]) -> Result<Vec<Standing>, Failure> {
+        let mut all = self.listed(format!("display_name:\"{}*\"", family(&self.store))).await?;
+        let known: BTreeSet<&str> = all.iter().map(|job| job.name.as_str()).collect();
+        // A list may be late, so one that is not in it is asked for by name.
+        let missing: Vec<&str> = jobs.iter().map(|job| job.0.as_str()).filter(|name| !known.contains(name)).collect();
+        let mut unlisted = Vec::new();
+        for some in missing.chunks(SIDE_BY_SIDE) {
+            let asked: Vec<_> = some.iter().map(|name| self.job(name)).collect();
+            unlisted.extend(try_join_all(asked).await?.into_iter().flatten());
+        }
+        all.extend(unlisted);
+        let mut standings = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            standings.push(self.standing(&job.0, &all).await);
+        }
+        Ok(standings)
+    }
+
+    /// `all`: the jobs of this store, as far as they can be seen.
+    async fn standing(&self, name: &str, all: &[CustomJob]) -> Standing {
+        let Some(job) = all.iter().find(|job| job.name == name) else { return Standing::Gone };
+        let jobs: Vec<&CustomJob> = all.iter().filter(|other| other.display_name == job.display_name).collect();
+        for job in superfluous(&jobs) {
+            tracing::warn!(job = job.name, "stops a second job of one attempt before it begins");
+            // If this is lost it is seen again at the next look.
+            let _ = self.tell_to_stop(&job.name).await;
+        }
+        if let Some(standing) = standing(&jobs, &self.at) {
+            return standing;
+        }
+        // The one that has the attempt is in no list yet.
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let polls = left.entry(name.to_owned()).or_default();
+        *polls += 1;
+        if *polls < POLLS_IN_DOUBT { Standing::Waiting } else { Standing::Over(super::standing::why(job, &self.at)) }
+    }
+
+    async fn tell_to_stop(&self, name: &str) -> Result<(), Failure> {
+        let cancelled = self.client().await?.cancel_custom_job().set_name(name).send().await;
+        cancelled.map(drop).map_err(self.failed("cancel a job"))
+    }
+
+    /// A job and all others of its attempt.
+    async fn siblings(&self, name: &str) -> Result<Vec<CustomJob>, Failure> {
+        let Some(job) = self.job(name).await? else { return Ok(Vec::new()) };
+        let mut jobs = self.shown_as(&job.display_name).await?;
+        jobs.retain(|other| other.name != job.name);
+        jobs.push(job);
+        Ok(jobs)
+    }
+
+    async fn stop(&self, name: &str) -> Result<(), Failure> {
+        for job in self.siblings(name).await?.iter().filter(|job| !look(job).is_over()) {
+            let Err(failure) = self.tell_to_stop(&job.name).await else { continue };
+            // It may have ended meanwhile, which is as good.
+            if self.job(&job.name).await?.is_some_and(|job| !look(&job).is_over()) {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a job and all others of its attempt. Only what is over can be removed.
+    async fn remove(&self, name: &str) -> Result<(), Failure> {
+        let mut jobs = self.siblings(name).await?;
+        for looks_left in (0..LOOKS_AT_THE_END).rev() {
+            let (over, others): (Vec<CustomJob>, Vec<CustomJob>) =
+                jobs.into_iter().partition(|job| look(job).is_over());
+            for job in over {
+                self.delete(&job.name).await?;
+            }
+            let Some(first) = others.first() else { return Ok(()) };
+            for job in &others {
+                let _ = self.tell_to_stop(&job.name).await;
+            }
+            if looks_left == 0 {
+                break;
+            }
+            tokio::time::sleep(self.poll_every()).await;
+            jobs = self.siblings(&first.name).await?;
+        }
+        Err(Failure::of(Class::Transient, "not_over", "a job of its attempt does not stop").on(name))
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), Failure> {
+        match self.client().await?.delete_custom_job().set_name(name).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) => Err(failed(&error, "remove a job", &self.at)),
+        }
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, BTreeSet<AttemptId>> {
+        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backend for VertexJobs {
+    fn submit<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Job, Failure>> {
+        Box::pin(self.hand_over(attempt))
+    }
+
+    fn find<'a>(&'a self, attempt: &'a AttemptId) -> BoxFuture<'a, Result<Option<Job>, Failure>> {
+        Box::pin(self.there(attempt))
+    }
+
+    fn poll<'a>(&'a self, jobs: &'a [Job]) -> BoxFuture<'a, Result<Vec<Standing>, Failure>> {
+        Box::pin(self.standings(jobs))
+    }
+
+    fn cancel<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.stop(&job.0))
+    }
+
+    fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(self.remove(&job.0))
+    }
+
+    fn poll_every(&self) -> Duration {
+        self.config.poll().into()
+    }
+}

@@ -1,0 +1,57 @@
+//! The bench with Vertex AI on it.
+
+use crate::bench::{self, PARENT, Service};
+use pipe_engine::attempt::Attempt;
+use pipe_engine::backend::Job;
+use pipe_standin::Asked;
+use serde_json::{Value as Json, json};
+use std::ops::Deref;
+
+pub(super) use crate::bench::{STORE, attempt};
+
+static VERTEX: Service =
+    Service { kind: "vertex", methods: "aiplatform.projects.locations.customJobs.", version: "v1" };
+
+/// What a worker does that claims its attempt first, and then does its work, which is noted.
+pub(super) const CLAIMS: &str = "mkdir \"claim-${1##*/}\" 2> /dev/null || exit 76; echo \"$1\" >> worked";
+
+pub(super) struct Bench(bench::Bench);
+
+impl Bench {
+    pub(super) fn running(script: &str) -> Self {
+        Self(bench::Bench::of(&VERTEX, script, &json!({})))
+    }
+
+    /// The jobs of an attempt that there are, the newest first.
+    pub(super) fn jobs(&self, attempt: &Attempt) -> Vec<Json> {
+        let list = self.told(&format!("{PARENT}/customJobs?pageSize=1000")).unwrap();
+        let jobs = list["customJobs"].as_array().cloned().unwrap_or_default().into_iter();
+        jobs.filter(|job| job["labels"]["pipe-attempt"] == attempt.id.0.as_str()).collect()
+    }
+
+    /// How the jobs of an attempt stand, the newest first.
+    pub(super) fn states(&self, attempt: &Attempt) -> Vec<String> {
+        let state = |job: &Json| job["state"].as_str().unwrap().trim_start_matches("JOB_STATE_").to_owned();
+        self.jobs(attempt).iter().map(state).collect()
+    }
+}
+
+impl Deref for Bench {
+    type Target = bench::Bench;
+
+    fn deref(&self) -> &bench::Bench {
+        &self.0
+    }
+}
+
+/// Whether this method was asked: `create`.
+pub(super) fn is(asked: &Asked, method: &str) -> bool {
+    VERTEX.is(asked, method)
+}
+
+/// Whether a job has a name that Vertex AI has given.
+pub(super) fn is_name(job: &Job) -> bool {
+    let parts: Vec<&str> = job.0.split('/').collect();
+    let ["projects", _, "locations", "us-central1", "customJobs", number] = parts[..] else { return false };
+    number.parse::<u64>().is_ok()
+}

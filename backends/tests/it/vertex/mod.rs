@@ -1,0 +1,7 @@
+//! Attempts as custom jobs of Vertex AI, made and followed over the wire, each request held against Google's definitions.
+
+mod bench;
+mod ends;
+mod lost;
+mod sent;
+mod told;
