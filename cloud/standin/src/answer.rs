@@ -25,7 +25,7 @@ const PIECE: u64 = 256 << 10;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) code: u16,
-    message: String,
+    pub(crate) message: String,
     /// Where the code has more than one.
     status: Option<&'static str>,
     problems: Vec<Problem>,

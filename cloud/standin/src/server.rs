@@ -192,7 +192,7 @@ impl Cloud {
     fn new(definitions: &Definitions, address: String) -> Result<Self, StandinError> {
         let (machine, storage, secrets) = (Machine::new()?, Storage::new()?, Secrets::default());
         let jobs = Jobs::new(machine.clone(), secrets.clone());
-        let vertex = Vertex::new(machine.clone());
+        let vertex = Vertex::new(machine.clone(), storage.clone());
         let service = |name: &str, manner, methods| -> Result<Service, StandinError> {
             Ok(Service { document: Arc::new(definitions.document(name)?), manner, methods })
         };

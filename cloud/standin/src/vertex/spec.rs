@@ -92,7 +92,7 @@ impl Spec {
 }
 
 /// Refuses what is not passed over and not done. A field that says nothing is as good as none.
-fn only(said: &Json, known: &[&str], what: &str) -> Result<(), Refusal> {
+pub(super) fn only(said: &Json, known: &[&str], what: &str) -> Result<(), Refusal> {
     let fields = said.as_object().into_iter().flatten();
     let mut others = fields.filter(|(name, value)| !known.contains(&name.as_str()) && !is_empty(value));
     match others.next() {

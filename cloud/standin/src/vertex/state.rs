@@ -1,8 +1,10 @@
 //! The jobs of Vertex AI, the operations that clients wait for, and what the region has.
 
 use super::custom::Custom;
+use super::tuning::{Model, Tuning};
 use crate::answer::Refusal;
 use crate::machine::Machine;
+use crate::storage::Storage;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,8 @@ pub(crate) struct Vertex(Arc<Shared>);
 
 struct Shared {
     machine: Machine,
+    /// Where tuning jobs find their examples.
+    storage: Storage,
     /// Whether there is quota for a job.
     quota: watch::Sender<bool>,
     state: Mutex<State>,
@@ -27,6 +31,9 @@ struct Shared {
 pub(super) struct State {
     /// By their whole names, as all below, which are in the order of making.
     pub(super) customs: BTreeMap<String, Arc<Custom>>,
+    pub(super) tunings: BTreeMap<String, Arc<Tuning>>,
+    /// Those that came of tuning jobs, by their names without a version.
+    pub(super) models: BTreeMap<String, Model>,
     operations: BTreeMap<String, Json>,
     /// A project's number is its place.
     projects: Vec<String>,
@@ -37,16 +44,18 @@ pub(super) struct State {
 }
 
 impl Vertex {
-    pub(crate) fn new(machine: Machine) -> Self {
+    pub(crate) fn new(machine: Machine, storage: Storage) -> Self {
         let state = State {
             customs: BTreeMap::new(),
+            tunings: BTreeMap::new(),
+            models: BTreeMap::new(),
             operations: BTreeMap::new(),
             projects: vec![PROJECT.to_owned()],
             number: FIRST,
             lists_missed: 0,
             stock_outs: 0,
         };
-        Self(Arc::new(Shared { machine, quota: watch::Sender::new(true), state: Mutex::new(state) }))
+        Self(Arc::new(Shared { machine, storage, quota: watch::Sender::new(true), state: Mutex::new(state) }))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -55,6 +64,10 @@ impl Vertex {
 
     pub(super) fn machine(&self) -> &Machine {
         &self.0.machine
+    }
+
+    pub(super) fn storage(&self) -> &Storage {
+        &self.0.storage
     }
 
     pub(super) fn quota(&self) -> watch::Receiver<bool> {
@@ -122,6 +135,11 @@ impl State {
     pub(super) fn custom(&mut self, name: &str) -> Result<Arc<Custom>, Refusal> {
         let name = self.numbered(name);
         self.customs.get(&name).cloned().ok_or_else(|| missing("CustomJob", &name))
+    }
+
+    pub(super) fn tuning(&mut self, name: &str) -> Result<Arc<Tuning>, Refusal> {
+        let name = self.numbered(name);
+        self.tunings.get(&name).cloned().ok_or_else(|| missing("TuningJob", &name))
     }
 
     /// What a client is given to wait for that something is deleted: done already.

@@ -7,6 +7,7 @@ mod jobs;
 mod lists;
 mod objects;
 mod strictness;
+mod tuning_jobs;
 mod uploads;
 
 use pipe_standin::{Definitions, Standin};
