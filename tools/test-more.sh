@@ -3,7 +3,7 @@
 # many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
 # target, 60 unless told, and what the kept input reaches; more clips of hard videos; clips of a video that is larger
-# than the disk; the recipes for CI; editors; clips in a browser; stores and videos in an S3 server that is not ours.
+# than the disk; the recipes for CI; the container image (installs buildah); editors; clips in a browser; stores and videos in an S3 server that is not ours.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -24,6 +24,8 @@ PIPE_TEST_SEEDS=${PIPE_TEST_FRAMES:-10000} tools/timed.sh "more frames, CPU agai
 tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh
+tools/timed.sh "the release binary" cargo build --release --quiet -p pipe
+tools/timed.sh "the image that tasks elsewhere run in, built and run" tools/image.sh
 tools/timed.sh "specs in the language servers of editors" tools/editors.sh
 tools/timed.sh "joined clips in Chromium" tools/play.sh
 tools/timed.sh "stores and videos in moto's S3" tools/moto.sh

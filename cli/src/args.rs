@@ -3,10 +3,12 @@
 mod cache;
 #[cfg(feature = "cuda")]
 mod gpu;
+mod image;
 
 pub(crate) use cache::*;
 #[cfg(feature = "cuda")]
 pub(crate) use gpu::*;
+pub(crate) use image::*;
 
 use crate::printer::ColorChoice;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
@@ -110,6 +112,8 @@ pub(crate) enum Verb {
     /// Look at NVIDIA's GPUs: which there are, whether they make the frames that the CPU makes, and how fast
     #[cfg(feature = "cuda")]
     Gpu(GpuArgs),
+    /// Make the container image that tasks elsewhere run in, and put it where they find it
+    Image(ImageArgs),
     /// Print the JSON Schema of a format, for editors and programs
     Schema(SchemaArgs),
     /// Show when a spec runs by itself, and run the specs of a folder at those times

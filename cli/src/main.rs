@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Cache(args) => verbs::cache::run(args, &printer),
         #[cfg(feature = "cuda")]
         Verb::Gpu(args) => verbs::gpu::run(args, &printer),
+        Verb::Image(args) => verbs::image::run(args, &printer),
         Verb::Schema(args) => verbs::schema::run(args, &printer),
         Verb::Schedule(args) => verbs::schedule::run(args, &printer),
         Verb::Worker(args) => verbs::worker::run(args),

@@ -10,6 +10,7 @@ mod follow;
 #[cfg(feature = "cuda")]
 pub(crate) mod gpu;
 pub(crate) mod graph;
+pub(crate) mod image;
 pub(crate) mod init;
 mod lines;
 pub(crate) mod logs;

@@ -29,6 +29,7 @@ mod given;
 #[cfg(feature = "cuda")]
 mod gpu;
 #[cfg(feature = "cloud")]
+mod image;
 mod jobs;
 mod mutants;
 mod output;
