@@ -71,15 +71,28 @@ fn push(args: &ImagePushArgs, printer: &Printer) -> Result<Exit, Refusal> {
 
 /// The name with its tag: that of this version where none is given.
 fn tagged(name: &str) -> Result<String, Refusal> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
-    let (path, tag) = (untagged(name), &name[untagged(name).len()..]);
-    let is_tag =
-        tag.is_empty() || tag.len() > 1 && tag[1..].chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    if path.is_empty() || path.starts_with(['-', '/']) || !path.chars().all(fits) || !is_tag {
+    let (path, tag) = name.split_at(untagged(name).len());
+    if !is_path(path) || !(tag.is_empty() || is_tag(&tag[1..])) {
         return Err(Refusal::new(Exit::Wrong, format!("`{name}` is no name of an image"))
             .help("write REGISTRY/REPOSITORY/NAME, such as us-central1-docker.pkg.dev/films/pipe/worker"));
     }
     Ok(if tag.is_empty() { format!("{name}:{}", env!("CARGO_PKG_VERSION")) } else { name.to_owned() })
+}
+
+/// Small letters, digits and `._-` between slashes; before the first there may be a registry's port.
+fn is_path(path: &str) -> bool {
+    let fits = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
+    };
+    let (host, rest) = path.split_once('/').unwrap_or((path, "name"));
+    let port = host.split_once(':').map_or(Ok(0), |(_, port)| port.parse::<u16>());
+    port.is_ok() && fits(host.split(':').next().unwrap_or_default()) && rest.split('/').all(fits)
+}
+
+fn is_tag(tag: &str) -> bool {
+    tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// A colon before the last slash is that of a registry's port.
