@@ -1,11 +1,13 @@
 //! The command line as types. Knows nothing of what a verb does with them.
 
 mod cache;
+mod doctor;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod image;
 
 pub(crate) use cache::*;
+pub(crate) use doctor::*;
 #[cfg(feature = "cuda")]
 pub(crate) use gpu::*;
 pub(crate) use image::*;
@@ -21,6 +23,7 @@ const AFTER_HELP: &str = "\
 Examples:
   pipe init demo                            write a spec with comments, to begin with
   pipe validate specs/demo.toml             say what is wrong with a spec, all of it at once
+  pipe check specs/demo.toml                ask its store and its places before a run
   pipe plan specs/demo.toml                 show what would run, and why
   pipe run specs/demo.toml                  make what the spec says; again: only what changed
   pipe run specs/demo.toml -P epochs=20     the same with another parameter
@@ -85,6 +88,8 @@ pub(crate) enum Verb {
     Plan(PlanArgs),
     /// Say everything that is wrong with a spec
     Validate(ValidateArgs),
+    /// Ask the store and the places of a spec whether a run would get what it needs there; nothing is run
+    Check(CheckArgs),
     /// List the runs there were, newest first
     Runs(RunsArgs),
     /// Show how a run stands: the newest, or the one you name
@@ -614,6 +619,9 @@ pub(crate) struct WorkerArgs {
     /// Print which attempts this worker takes, as JSON
     #[arg(long, conflicts_with = "place")]
     pub(crate) versions: bool,
+    /// Write that into a bucket instead, where nothing is yet: STORE/probes/NAME
+    #[arg(long, value_name = "URI", requires = "versions")]
+    pub(crate) to: Option<String>,
     /// The attempt's folder, or its URI in a bucket: STORE/attempts/ID
     #[arg(value_name = "ATTEMPT", required_unless_present = "versions")]
     pub(crate) place: Option<PathBuf>,

@@ -53,18 +53,14 @@ pub(crate) fn out_of_reach(uri: &str, why: &dyn Display) -> Refusal {
     Refusal::new(Exit::Unavailable, format!("cannot look into the store {uri}: {why}")).help(help)
 }
 
-/// Where the credentials of a bucket come from, when there were none.
+/// Where the credentials of a bucket come from, when there were none or they are no longer good.
 fn help_without_credentials(uri: &str, why: &str) -> Option<&'static str> {
     #[cfg(feature = "cloud")]
-    let is_it = why.contains(pipe_stores::NO_CREDENTIALS);
-    #[cfg(not(feature = "cloud"))]
-    let is_it = why.is_empty();
-    let help = if uri.starts_with("gs://") {
-        "`gcloud auth application-default login` gives some to a person; a program's own are a file that \
-         GOOGLE_APPLICATION_CREDENTIALS names; a machine of Google's has those of its service account"
-    } else {
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a part of ~/.aws/credentials, as \
-         `aws configure` writes it; a machine of Amazon's has those of its role"
+    let help = {
+        let help = if uri.starts_with("gs://") { pipe_stores::LOG_IN_TO_GOOGLE } else { pipe_stores::LOG_IN_TO_AMAZON };
+        pipe_stores::is_about_credentials(why).then_some(help)
     };
-    is_it.then_some(help)
+    #[cfg(not(feature = "cloud"))]
+    let help = (why.is_empty() && uri.is_empty()).then_some("");
+    help
 }

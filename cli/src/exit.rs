@@ -54,6 +54,19 @@ impl Refusal {
         self
     }
 
+    /// Says first what it is about: "`clips` runs on".
+    #[must_use]
+    pub(crate) fn of(mut self, what: &str) -> Self {
+        self.message = format!("{what} {}", self.message);
+        self
+    }
+
+    /// The same as something that was found out.
+    pub(crate) fn failure(self, code: &str) -> Failure {
+        let failure = Failure::failed(code, self.message);
+        self.help.into_iter().fold(failure, Failure::help)
+    }
+
     #[must_use]
     pub(crate) fn after(mut self, text: String) -> Self {
         self.before = text;

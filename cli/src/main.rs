@@ -24,6 +24,7 @@ mod progress;
 mod report;
 mod rooms;
 mod runs;
+mod runtime;
 mod secrets;
 mod settled;
 mod shown;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Run(args) => verbs::run::run(args, &printer),
         Verb::Plan(args) => verbs::plan::run(args, &printer),
         Verb::Validate(args) => verbs::validate::run(args, &printer),
+        Verb::Check(args) => verbs::check::run(args, &printer),
         Verb::Runs(args) => verbs::runs::run(args, &printer),
         Verb::Report(args) => verbs::report::run(args, &printer),
         Verb::Status(args) => verbs::status::run(args, &printer),
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
         Verb::Image(args) => verbs::image::run(args, &printer),
         Verb::Schema(args) => verbs::schema::run(args, &printer),
         Verb::Schedule(args) => verbs::schedule::run(args, &printer),
-        Verb::Worker(args) => verbs::worker::run(args),
+        Verb::Worker(args) => verbs::worker::run(args, &printer),
     };
     exit::code_of(ended, &printer)
 }

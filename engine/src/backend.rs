@@ -3,7 +3,7 @@
 
 mod job;
 
-pub use job::{Backend, Job, Standing};
+pub use job::{Backend, Job, JobThere, Standing};
 
 use crate::failure::Failure;
 use crate::resources::Gpu;

@@ -38,6 +38,17 @@ pub struct RunEvent {
     pub body: Body,
 }
 
+/// Where a person finds a job elsewhere, while it is there and afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobPage {
+    /// Its name there.
+    pub job: String,
+    /// The page of its provider's console with what it prints.
+    pub link: String,
+    /// The command that prints the same.
+    pub log: String,
+}
+
 /// What happened. The first group is durable: each is a row of the journal. The rest pass by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -87,6 +98,9 @@ pub enum Body {
         backend: String,
         /// Why the task was not a hit.
         reason: String,
+        /// Where a person finds its job; absent where nobody could.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        page: Option<Box<JobPage>>,
     },
     /// An attempt began.
     AttemptStarted {

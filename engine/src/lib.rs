@@ -8,6 +8,7 @@ pub mod disk;
 pub mod doing;
 pub mod failpoint;
 pub mod failure;
+pub mod finding;
 pub mod planted;
 pub mod secret;
 pub mod text;
@@ -77,3 +78,6 @@ pub mod given;
 
 // All of that together, for people.
 pub mod account;
+
+// What is wrong before a run, and what is left after a crash.
+pub mod doctor;

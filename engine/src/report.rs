@@ -7,7 +7,7 @@ pub use timeline::{Span, Timeline, Tried, What};
 
 use crate::asked::Asked;
 use crate::attempt::{ItemCount, Usage};
-use crate::event::{Body, Counts, RunEvent, RunLimit, Skip};
+use crate::event::{Body, Counts, JobPage, RunEvent, RunLimit, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::revision::Revision;
@@ -134,6 +134,9 @@ pub struct AttemptView {
     pub reason: String,
     /// Where it runs, by its name in the spec.
     pub backend: String,
+    /// Where a person finds its job, when it runs elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<JobPage>,
     /// When it began; of one that runs elsewhere and waits there, when it was handed over.
     pub started: Timestamp,
     /// When it ended.
@@ -199,9 +202,10 @@ impl RunView {
 impl TaskView {
     fn take(&mut self, event: &RunEvent) {
         match &event.body {
-            Body::AttemptSubmitting { reason, fingerprint, backend, .. } => {
+            Body::AttemptSubmitting { reason, fingerprint, backend, page, .. } => {
                 self.standing = Standing::Submitted;
                 self.begin(event, fingerprint, reason, backend);
+                self.attempts.last_mut().into_iter().for_each(|attempt| attempt.page = page.as_deref().cloned());
             }
             Body::AttemptStarted { .. } if self.standing == Standing::Submitted => {
                 self.standing = Standing::Running;
@@ -248,6 +252,7 @@ impl TaskView {
             id: event.attempt.clone(),
             reason: reason.to_owned(),
             backend: backend.to_owned(),
+            page: None,
             started: event.time,
             ended: None,
             failure: None,

@@ -3,9 +3,11 @@
 
 mod object;
 mod open;
+mod refused;
 mod remote;
 mod upload;
 
-pub use object::{NO_CREDENTIALS, ObjectStore};
+pub use object::ObjectStore;
 pub use open::{SCHEMES, open};
+pub use refused::{LOG_IN_TO_AMAZON, LOG_IN_TO_GOOGLE, is_about_credentials};
 pub use remote::WebAndBuckets;

@@ -1,19 +1,17 @@
 //! An `opendal` operator -> a store. Promises only what the service below can keep, and says at the opening when that
 //! is too little.
 
+use crate::refused::{EXPIRED, NO_CREDENTIALS, refused};
 use crate::upload::{Upload, UploadError};
 use futures::future::BoxFuture;
 use opendal::{Capability, Error, ErrorKind, Metadata, Operator};
-use pipe_engine::failure::Class;
-use pipe_engine::store::{Stat, Store, StoreError, changed, check_path, check_prefix};
+use pipe_engine::failure::{Class, Failure};
+use pipe_engine::store::{Right, Stat, Store, StoreError, changed, check_path, check_prefix};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
-
-/// What is said where nobody has told who asks.
-pub const NO_CREDENTIALS: &str = "there are no credentials for it";
 
 /// How many large files are on their way to a service at a time.
 const LARGE: usize = 3;
@@ -196,6 +194,11 @@ impl Store for ObjectStore {
             self.call("delete", at, |operator, at| async move { operator.delete(&at).await }).await
         })
     }
+
+    fn refused(&self, right: Right, error: StoreError) -> Failure {
+        let info = self.operator.info();
+        refused((info.scheme(), &info.name()), right, error)
+    }
 }
 
 fn stat(at: &str, meta: &Metadata) -> Stat {
@@ -238,6 +241,8 @@ fn explain(doing: &'static str, at: &str, error: Error) -> StoreError {
         ErrorKind::NotFound => return StoreError::Missing { at },
         ErrorKind::ConditionNotMatch | ErrorKind::AlreadyExists => return StoreError::Conflict { at },
         ErrorKind::RateLimited => return away(Class::Throttled),
+        // Services say no to who one is with a status that has no kind of its own.
+        ErrorKind::Unexpected if is_nobody(&error) => io::ErrorKind::PermissionDenied,
         ErrorKind::Unexpected | ErrorKind::Conflict => return away(Class::Transient),
         ErrorKind::PermissionDenied => io::ErrorKind::PermissionDenied,
         ErrorKind::Unsupported => io::ErrorKind::Unsupported,
@@ -256,7 +261,16 @@ fn in_words(error: &Error) -> String {
     }
     let said = cause.map_or_else(|| error.message().to_owned(), |cause| format!("{}: {cause}", error.message()));
     // The words of the crate that signs requests, which finds none in any place where the service's own tools would.
-    if said.contains("failed to load signing credential") { NO_CREDENTIALS.to_owned() } else { said }
+    if said.contains("failed to load signing credential") {
+        return NO_CREDENTIALS.to_owned();
+    }
+    if is_nobody(error) { format!("{EXPIRED}: {said}") } else { said }
+}
+
+/// Whether a service does not know who asks, or no longer: Cloud Storage by its status, S3 by its words.
+fn is_nobody(error: &Error) -> bool {
+    let words = ["code: 401", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"];
+    words.iter().any(|word| error.message().contains(word))
 }
 
 fn unsupported(reason: String) -> io::Error {

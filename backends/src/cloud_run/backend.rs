@@ -13,8 +13,10 @@ use futures::future::{BoxFuture, try_join_all};
 use google_cloud_gax::error::Error;
 use google_cloud_run_v2::model::Job as Described;
 use pipe_engine::attempt::Attempt;
-use pipe_engine::backend::{Backend, Job, Standing};
+use pipe_engine::backend::{Backend, Job, JobThere, Standing};
+use pipe_engine::event::JobPage;
 use pipe_engine::failure::{Class, Failure};
+use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,9 +35,9 @@ const TOKEN: &str = "1";
 
 /// Cloud Run, as one spec and one store use it.
 pub(super) struct CloudRunJobs {
-    config: Config,
-    store: String,
-    at: Where,
+    pub(super) config: Config,
+    pub(super) store: String,
+    pub(super) at: Where,
     clients: OnceCell<Clients>,
 }
 
@@ -49,7 +51,7 @@ impl CloudRunJobs {
         Self { config, store: store.to_owned(), at, clients: OnceCell::new() }
     }
 
-    async fn clients(&self) -> Result<&Clients, Failure> {
+    pub(super) async fn clients(&self) -> Result<&Clients, Failure> {
         self.clients.get_or_try_init(|| clients(self.config.endpoint.as_deref())).await
     }
 
@@ -126,10 +128,7 @@ impl CloudRunJobs {
         let id = id(&attempt.id, &self.store);
         let name = self.name(&attempt.id);
         let job = description(&self.config, &self.at.project, &self.store, attempt)?;
-        let job = match self.config.start {
-            Start::Run => job,
-            Start::Token => job.set_start_execution_token(TOKEN),
-        };
+        let job = self.beginning(job);
         if !self.make(&id, job.clone()).await? {
             if self.taken_over(&name).await? {
                 return Ok(Job(name));
@@ -146,7 +145,15 @@ impl CloudRunJobs {
         run.map(|()| Job(name))
     }
 
-    async fn run(&self, name: &str) -> Result<(), Failure> {
+    /// A job that begins in the way that the spec says.
+    pub(super) fn beginning(&self, job: Described) -> Described {
+        match self.config.start {
+            Start::Run => job,
+            Start::Token => job.set_start_execution_token(TOKEN),
+        }
+    }
+
+    pub(super) async fn run(&self, name: &str) -> Result<(), Failure> {
         let job = self.ready(name).await?;
         if self.has_run(&job).await? {
             return Ok(());
@@ -165,12 +172,17 @@ impl CloudRunJobs {
     /// Those of these jobs that a list of all has.
     async fn listed(&self, jobs: &[Job]) -> Result<BTreeMap<String, Described>, Failure> {
         let wanted: BTreeSet<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
-        let (mut found, mut token) = (BTreeMap::new(), String::new());
+        let ours = self.every().await?.into_iter().filter(|job| wanted.contains(job.name.as_str()));
+        Ok(ours.map(|job| (job.name.clone(), job)).collect())
+    }
+
+    /// All jobs of the region.
+    pub(super) async fn every(&self) -> Result<Vec<Described>, Failure> {
+        let (mut found, mut token) = (Vec::new(), String::new());
         loop {
             let list = self.clients().await?.jobs.list_jobs().set_parent(self.at.to_string()).set_page_size(PAGE);
             let page = list.set_page_token(token).send().await.map_err(self.failed("list jobs"))?;
-            let ours = page.jobs.into_iter().filter(|job| wanted.contains(job.name.as_str()));
-            found.extend(ours.map(|job| (job.name.clone(), job)));
+            found.extend(page.jobs);
             token = page.next_page_token;
             if token.is_empty() {
                 return Ok(found);
@@ -233,7 +245,7 @@ impl CloudRunJobs {
         }
     }
 
-    fn name(&self, attempt: &AttemptId) -> String {
+    pub(super) fn name(&self, attempt: &AttemptId) -> String {
         format!("{}/jobs/{}", self.at, id(attempt, &self.store))
     }
 
@@ -263,6 +275,22 @@ impl Backend for CloudRunJobs {
 
     fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.remove(&job.0))
+    }
+
+    fn check<'a>(&'a self, trials: &'a [Attempt]) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(self.checked(trials))
+    }
+
+    fn ask<'a>(&'a self, trial: &'a Attempt, words: &'a [String]) -> BoxFuture<'a, Result<Job, Failure>> {
+        Box::pin(self.asked(trial, words))
+    }
+
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobThere>, Failure>> {
+        Box::pin(self.of_store())
+    }
+
+    fn page(&self, attempt: &AttemptId) -> Option<JobPage> {
+        Some(self.page_of(attempt))
     }
 
     fn poll_every(&self) -> Duration {

@@ -9,6 +9,7 @@ const CLOUD_RUN: Service = Service {
     api: "run.googleapis.com",
     role: "roles/run.developer",
     lists: "gcloud run jobs list",
+    regions: "gcloud run regions list",
 };
 
 /// Whether a name is taken.

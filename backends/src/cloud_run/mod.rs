@@ -1,7 +1,8 @@
 //! `kind = "cloud-run"`: one Cloud Run Job for each attempt.
 //!
 //! `attempt -> job (its description) -> backend: made, run once, seen, stopped, removed -> standing, errors (what became
-//! of it, as a failure with its class)`. Only `client` knows how Google is reached.
+//! of it, as a failure with its class)`. Before a run: `check`, `registry`; of jobs that are left: `there`. Only `client`
+//! knows how Google is reached.
 
 mod config;
 mod limits;
@@ -10,13 +11,19 @@ mod prices;
 #[cfg(feature = "cloud")]
 mod backend;
 #[cfg(feature = "cloud")]
+mod check;
+#[cfg(feature = "cloud")]
 mod client;
 #[cfg(feature = "cloud")]
 mod errors;
 #[cfg(feature = "cloud")]
 mod job;
 #[cfg(feature = "cloud")]
+mod registry;
+#[cfg(feature = "cloud")]
 mod standing;
+#[cfg(feature = "cloud")]
+mod there;
 
 use config::Config;
 use pipe_engine::backend::{BackendKind, Capability, Need};

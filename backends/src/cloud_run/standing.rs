@@ -53,8 +53,8 @@ pub(super) fn why(execution: &Execution, at: &Where) -> Option<Failure> {
     let took_all = took_all(execution);
     let failure = cause(failed, Some(took_all), at).on(&execution.name);
     let mend = failure.help.clone().map_or_else(String::new, |mend| format!("{mend}; "));
-    let log = log(&execution.name, at);
-    Some(failure.help(format!("{mend}{log}")))
+    let (log, link) = log(&execution.name, at);
+    Some(failure.help(format!("{mend}its log: {log}, or {link}")))
 }
 
 /// Whether an execution lasted as long as its task may.
@@ -140,16 +140,34 @@ fn no_secret(at: &Where) -> Failure {
     ))
 }
 
-/// Where the log of an execution is. Its job is removed once its end is written down, and so are the pages about it; what it
-/// has printed stays.
-fn log(execution: &str, at: &Where) -> String {
+/// The command that prints the log of an execution, and the page that shows it. Its job is removed once its end is written down,
+/// and so are the pages about it; what it has printed stays.
+fn log(execution: &str, at: &Where) -> (String, String) {
     let id = execution.rsplit('/').next().unwrap_or(execution);
+    logged(("labels", "run.googleapis.com/execution_name"), id, at)
+}
+
+/// The same of a job, with what Cloud Run itself says of it: of one that never ran there is no more.
+pub(super) fn log_of(job: &str, at: &Where) -> (String, String) {
+    logged(("resource.labels", "job_name"), job, at)
+}
+
+fn logged((of, label): (&str, &str), value: &str, at: &Where) -> (String, String) {
     let project = &at.project;
-    format!(
-        "its log: gcloud logging read 'resource.type=\"cloud_run_job\" labels.\"run.googleapis.com/execution_name\"=\"{id}\"' \
-         --project {project} --order asc, or https://console.cloud.google.com/logs/query;query=resource.type%3D%22cloud_run_job\
-         %22%20labels.%22run.googleapis.com%2Fexecution_name%22%3D%22{id}%22?project={project}"
-    )
+    // A name with a dot or a slash in it stands in quotes.
+    let (field, encoded) = if label.contains('/') {
+        (format!("{of}.\"{label}\""), format!("{of}.%22{}%22", label.replace('/', "%2F")))
+    } else {
+        (format!("{of}.{label}"), format!("{of}.{label}"))
+    };
+    let command = format!(
+        "gcloud logging read 'resource.type=\"cloud_run_job\" {field}=\"{value}\"' --project {project} --order asc"
+    );
+    let link = format!(
+        "https://console.cloud.google.com/logs/query;query=resource.type%3D%22cloud_run_job%22%20{encoded}%3D%22{value}%22?\
+         project={project}"
+    );
+    (command, link)
 }
 
 #[cfg(test)]

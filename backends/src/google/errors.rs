@@ -22,6 +22,8 @@ pub(crate) struct Service {
     pub(crate) role: &'static str,
     /// The command that lists its jobs, to which project and region are added.
     pub(crate) lists: &'static str,
+    /// What tells which regions it has: a command, or a page.
+    pub(crate) regions: &'static str,
 }
 
 /// Whether there is no such thing.
@@ -46,7 +48,10 @@ pub(crate) fn failed(error: &Error, doing: &str, at: &Where, service: &Service) 
     match error.http_status_code() {
         Some(400) => cannot(Class::Failed, "refused", &format!("{name} does not take it")),
         Some(401) => cannot(Class::Failed, "no_credentials", "nobody is logged in").help(LOG_IN),
-        Some(403) => cannot(Class::Failed, "not_allowed", "it is not allowed").help(rights(&says, at, service)),
+        Some(403) => {
+            let (code, why, help) = forbidden(&says, at, service);
+            cannot(Class::Failed, code, &why).help(help)
+        }
         Some(404) => {
             cannot(Class::Failed, "not_found", "the project, the region or the account is not there").help(format!(
                 "look at `project` and `region` of the backend: {} --project {} --region {}",
@@ -54,10 +59,10 @@ pub(crate) fn failed(error: &Error, doing: &str, at: &Where, service: &Service) 
             ))
         }
         Some(429) if says_no_machine(&says) => cannot(Class::Capacity, "no_machine", "there is no machine to be had"),
-        Some(429) => {
-            let slow = cannot(Class::Throttled, "too_much", &format!("{name} asks us to slow down"));
-            if says.to_lowercase().contains("quota") { slow.help(quota(at)) } else { slow }
+        Some(429) if says_quota(&says) => {
+            cannot(Class::Throttled, "quota", "a quota of the project is used up").help(more_quota(at))
         }
+        Some(429) => cannot(Class::Throttled, "too_much", &format!("{name} asks us to slow down")),
         // Somebody changes it at this moment, or it is on its way out.
         Some(409) => cannot(Class::Transient, "busy", "it is being changed"),
         None if credentials().is_some_and(|error| !error.is_transient()) => {
@@ -67,24 +72,47 @@ pub(crate) fn failed(error: &Error, doing: &str, at: &Where, service: &Service) 
     }
 }
 
-fn quota(at: &Where) -> String {
-    format!("ask for more of that quota: https://console.cloud.google.com/iam-admin/quotas?project={}", at.project)
+/// Whether a text says that a quota of the project is used up.
+pub(crate) fn says_quota(text: &str) -> bool {
+    text.to_lowercase().contains("quota")
 }
 
-/// What is missing where Google says no: the service itself, or a role.
-fn rights(says: &str, at: &Where, service: &Service) -> String {
-    let (project, api, role) = (&at.project, service.api, service.role);
-    let says = says.to_lowercase();
-    if says.contains("disabled") || says.contains("has not been used") {
-        return format!("switch the service on: gcloud services enable {api} --project {project}");
-    }
-    if says.contains("actas") || says.contains("act as") {
-        return "give yourself roles/iam.serviceAccountUser on the account that attempts act as".to_owned();
-    }
+/// What to do about a quota.
+pub(crate) fn more_quota(at: &Where) -> String {
     format!(
-        "give whoever runs pipe {role} in the project: gcloud projects add-iam-policy-binding {project} \
-         --member=user:YOU --role={role}"
+        "ask for more, or say a smaller `parallel` of the backend: https://console.cloud.google.com/iam-admin/quotas?project={}",
+        at.project
     )
+}
+
+/// What is missing where Google says no: the service itself, the project or the region, of which it does not tell strangers whether
+/// they are there, or a role. A code, why, and what mends it.
+fn forbidden(says: &str, at: &Where, service: &Service) -> (&'static str, String, String) {
+    let (Where { project, region }, Service { name, api, role, regions, .. }) = (at, service);
+    let says = says.to_lowercase();
+    let has = |words: &str| says.contains(words);
+    if has("disabled") || has("has not been used") {
+        let help = format!("switch the service on: gcloud services enable {api} --project {project}");
+        return ("service_off", format!("{name} is not switched on"), help);
+    }
+    if has("resource project") || has("consumer_invalid") {
+        let help =
+            format!("look at `project` of the backend, and at who is logged in: gcloud projects describe {project}");
+        return ("no_project", "the project is not there, or not for whoever is logged in".to_owned(), help);
+    }
+    if has("'locations/") {
+        let help = format!("look at `region` of the backend, which is {region}: {regions} tells which there are");
+        return ("no_region", "the region is not there".to_owned(), help);
+    }
+    let help = if has("actas") || has("act as") {
+        "give yourself roles/iam.serviceAccountUser on the account that attempts act as".to_owned()
+    } else {
+        format!(
+            "give whoever runs pipe {role} in the project: gcloud projects add-iam-policy-binding {project} \
+             --member=user:YOU --role={role}"
+        )
+    };
+    ("not_allowed", "it is not allowed".to_owned(), help)
 }
 
 /// There is nobody to ask for.
@@ -104,4 +132,35 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
         below = error.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Source of the sentences: what people quote of Google's answers.
+    #[test]
+    fn what_google_forbids_is_told_apart_by_its_words() {
+        let at = Where { project: "films".to_owned(), region: "us-central1".to_owned() };
+        let service =
+            Service { name: "It", api: "it.googleapis.com", role: "roles/it.user", lists: "", regions: "a page" };
+        for (says, code, help) in [
+            (
+                "It API has not been used in project 1 before or it is disabled.",
+                "service_off",
+                "gcloud services enable it.googleapis.com --project films",
+            ),
+            ("Permission denied on resource project films.", "no_project", "gcloud projects describe films"),
+            ("Permission denied on 'locations/us-central9' (or it may not exist).", "no_region", "a page"),
+            (
+                "Permission 'iam.serviceaccounts.actAs' denied on account.",
+                "not_allowed",
+                "roles/iam.serviceAccountUser",
+            ),
+            ("Permission 'it.jobs.create' denied.", "not_allowed", "--role=roles/it.user"),
+        ] {
+            let (found, _, mends) = forbidden(says, &at, &service);
+            assert!(found == code && mends.contains(help), "{says}: {found}, {mends}");
+        }
+    }
 }

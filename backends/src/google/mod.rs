@@ -12,7 +12,7 @@ pub(crate) use endpoint::check_endpoint;
 #[cfg(feature = "cloud")]
 pub(crate) use endpoint::is_on_loopback;
 #[cfg(feature = "cloud")]
-pub(crate) use errors::{Service, failed, is_missing, no_client, says_no_machine};
+pub(crate) use errors::{Service, failed, is_missing, more_quota, no_client, says_no_machine, says_quota};
 #[cfg(feature = "cloud")]
 pub(crate) use labels::labels;
 #[cfg(feature = "cloud")]

@@ -9,6 +9,7 @@ const VERTEX: Service = Service {
     api: "aiplatform.googleapis.com",
     role: "roles/aiplatform.user",
     lists: "gcloud ai custom-jobs list",
+    regions: "https://cloud.google.com/vertex-ai/docs/general/locations",
 };
 
 /// A call that did not do what it should have; `doing` fits after "cannot".

@@ -3,7 +3,7 @@
 //! An error has a number, a sentence and no reason. Whoever ended with code 3, wanted too much memory or was taken away has left
 //! most of it in the sentence. So sentences are read here, and nowhere above.
 
-use crate::google::{Where, says_no_machine};
+use crate::google::{Where, more_quota, says_no_machine, says_quota};
 use google_cloud_aiplatform_v1::model::CustomJob;
 use google_cloud_aiplatform_v1::model::scheduling::Strategy;
 use google_cloud_wkt::Timestamp;
@@ -121,8 +121,9 @@ fn cause(number: i32, text: &str, is_spot: bool, at: &Where) -> Failure {
             let code = exit.unwrap_or_default();
             Failure::failed("exit_code", format!("its container ended with code {code}"))
         }
-        _ if has("quota") => Failure::of(Class::Throttled, "quota", "a quota of the project is used up")
-            .help(format!("ask for more: https://console.cloud.google.com/iam-admin/quotas?project={}", at.project)),
+        _ if says_quota(&lower) => {
+            Failure::of(Class::Throttled, "quota", "a quota of the project is used up").help(more_quota(at))
+        }
         _ if says_no_machine(&lower) => no_machine(),
         _ if has("image") && (has("not found") || has("does not exist")) => no_image(at),
         code::RESOURCE_EXHAUSTED => no_machine(),

@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod cancel;
 mod causes;
+pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod explain_error;

@@ -3,6 +3,7 @@
 
 use crate::buckets;
 use crate::exit::{Exit, Refusal};
+use crate::printer::Printer;
 use crate::secrets;
 use crate::wiring;
 use pipe_engine::attempt::Outcome;
@@ -15,7 +16,7 @@ use pipe_engine::world::World;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -34,7 +35,7 @@ pub(super) fn uri(place: &Path) -> Option<String> {
     place.to_str().filter(|place| place.contains("://")).map(str::to_owned)
 }
 
-pub(super) fn run(uri: &str, is_dry: bool) -> Result<Exit, Refusal> {
+pub(super) fn run(uri: &str, is_dry: bool, printer: &Printer) -> Result<Exit, Refusal> {
     let Some((root, id)) = uri.trim_end_matches('/').rsplit_once("/attempts/") else {
         return Err(Refusal::new(Exit::Wrong, format!("{uri} names no attempt")).help("write STORE/attempts/ID"));
     };
@@ -60,7 +61,7 @@ pub(super) fn run(uri: &str, is_dry: bool) -> Result<Exit, Refusal> {
     if is_dry {
         let outcome = if let Ok(Ended::Worked(outcome)) = &ended { Some(outcome) } else { None };
         let store = scratch.join("store");
-        writeln!(io::stdout(), "{:#}", json!({ "outcome": outcome, "store": store }))?;
+        printer.document(&json!({ "outcome": outcome, "store": store }))?;
     } else if matches!(ended, Ok(Ended::Worked(_))) {
         // That of an attempt that another job has may be that job's.
         let _ = fs::remove_dir_all(&scratch);

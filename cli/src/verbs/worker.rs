@@ -5,23 +5,32 @@ use super::outpost;
 use crate::args::WorkerArgs;
 use crate::buckets;
 use crate::exit::{Exit, Refusal};
+use crate::printer::Printer;
 use crate::wiring;
 use pipe_engine::attempt::VERSION;
 use pipe_engine::confine::confine;
+use pipe_engine::doctor::Versions;
 use pipe_engine::event::Body;
+use pipe_engine::store::{PROBES, blocking};
 use pipe_engine::worker::{BUCKET, read_attempt, run_attempt};
 use pipe_engine::world::World;
-use serde_json::{Value as Json, json};
 use std::io::{self, Read, Stdout, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-pub(crate) fn run(args: &WorkerArgs) -> Result<Exit, Refusal> {
+pub(crate) fn run(args: &WorkerArgs, printer: &Printer) -> Result<Exit, Refusal> {
     // A panic of a stage is caught and becomes that attempt's failure, so here it must not end the process.
     drop(std::panic::take_hook());
-    let Some(place) = args.place.as_deref() else { return versions() };
+    let place = match (args.place.as_deref(), args.to.as_deref()) {
+        (Some(place), _) => place,
+        (None, Some(uri)) => return tell(uri),
+        (None, None) => {
+            printer.document(&versions())?;
+            return Ok(Exit::Done);
+        }
+    };
     match outpost::uri(place) {
-        Some(uri) => outpost::run(&uri, args.dry),
+        Some(uri) => outpost::run(&uri, args.dry, printer),
         None if args.dry => {
             Err(Refusal::new(Exit::Wrong, "only an attempt of a bucket is tried dry: STORE/attempts/ID"))
         }
@@ -47,15 +56,20 @@ fn in_folder(folder: &Path, is_alone: bool) -> Result<Exit, Refusal> {
 }
 
 /// What an engine has to agree with before it sends anything to this worker.
-fn versions() -> Result<Exit, Refusal> {
+fn versions() -> Versions {
     let kinds = wiring::kinds();
-    let codes = kinds.kinds().map(|kind| (kind.name().to_owned(), Json::from(kind.code())));
-    let told = json!({
-        "pipe": env!("CARGO_PKG_VERSION"),
-        "protocol": VERSION,
-        "kinds": codes.collect::<serde_json::Map<_, _>>(),
-    });
-    writeln!(io::stdout(), "{told:#}")?;
+    let kinds = kinds.kinds().map(|kind| (kind.name().to_owned(), kind.code())).collect();
+    Versions { pipe: env!("CARGO_PKG_VERSION").to_owned(), protocol: VERSION, kinds }
+}
+
+/// Answers a question that an engine has asked by a job: what a job prints, nobody can fetch.
+fn tell(uri: &str) -> Result<Exit, Refusal> {
+    let Some((root, name)) = uri.rsplit_once(&format!("/{PROBES}/")) else {
+        let refusal = Refusal::new(Exit::Wrong, format!("{uri} is no place for an answer"));
+        return Err(refusal.help(format!("write STORE/{PROBES}/NAME")));
+    };
+    let text = serde_json::to_vec(&versions()).expect("versions are texts and a number");
+    blocking(buckets::open(root)?.put_new(&format!("{PROBES}/{name}"), &text))?;
     Ok(Exit::Done)
 }
 

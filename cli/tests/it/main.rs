@@ -13,6 +13,8 @@ mod bomb;
 #[cfg(feature = "cloud")]
 mod bucket;
 mod cache;
+#[cfg(feature = "cloud")]
+mod checking;
 mod choosing;
 mod ci;
 #[cfg(feature = "cloud")]
@@ -23,6 +25,8 @@ mod corpus;
 mod cutting;
 mod deadline;
 mod diff;
+#[cfg(feature = "cloud")]
+mod far_away;
 mod features;
 mod git;
 mod given;

@@ -17,6 +17,8 @@ mod process;
 
 mod machine;
 
+mod registry;
+
 mod secrets;
 
 mod jobs;

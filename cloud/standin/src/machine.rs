@@ -42,6 +42,15 @@ impl Machine {
         self.state().images.insert(image.to_owned(), words);
     }
 
+    /// Whether there is an image of this name, in whichever registry. One without a tag is the latest.
+    pub(crate) fn has_image(&self, name: &str, tag: &str) -> bool {
+        self.state().images.keys().any(|image| {
+            let rest = image.split_once('/').map_or("", |(_, rest)| rest);
+            let (known, its) = rest.split_once(':').unwrap_or((rest, "latest"));
+            (known, its) == (name, tag)
+        })
+    }
+
     /// From now on every process has so long between the first signal and the last.
     pub(crate) fn say_grace(&self, grace: Duration) {
         self.state().grace = Some(grace);

@@ -19,6 +19,8 @@ pub struct Asked {
 pub enum Fault {
     /// Nothing is done, and this status is answered.
     Refuse(u16),
+    /// Nothing is done, and this status is answered in these words.
+    Say(u16, String),
     /// It is done, and this status is answered.
     DoAndRefuse(u16),
     /// Nothing is done, and the connection is closed without a word.

@@ -7,6 +7,7 @@ use crate::definitions::{Definitions, DefinitionsError, Place};
 use crate::jobs::Jobs;
 use crate::machine::Machine;
 use crate::mischief::{Asked, Fault, Mischief};
+use crate::registry;
 use crate::route::Service;
 use crate::secrets::Secrets;
 use crate::storage::Storage;
@@ -247,6 +248,10 @@ async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> io::Result<Res
     if let Some(told) = cloud.tokens.answer(request.method(), request.uri().path(), request.headers()) {
         return Ok(told.unwrap_or_else(|refusal| refusal.answer(Manner::Status)));
     }
+    if let Some(image) = registry::image(request.method(), request.uri().path()) {
+        let told = cloud.tokens.check(request.headers()).and_then(|()| registry::answer(&cloud.machine, &image));
+        return Ok(told.unwrap_or_else(|refusal| refusal.answer(Manner::Status)));
+    }
     let found = cloud.services.iter().find_map(|service| Some((service, service.place(&request)?)));
     let Some((service, place)) = found else {
         return Ok(Refusal::new(404, "Not Found").answer(Manner::Reasons));
@@ -258,6 +263,7 @@ async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> io::Result<Res
     }
     match fault {
         Some(Fault::Refuse(code)) => return Ok(refused(code).answer(service.manner)),
+        Some(Fault::Say(code, ref words)) => return Ok(Refusal::new(code, words).answer(service.manner)),
         Some(Fault::HangUp) => return Err(hung_up()),
         Some(Fault::Stall) => return std::future::pending().await,
         Some(Fault::Delay(millis)) => tokio::time::sleep(Duration::from_millis(millis)).await,

@@ -1,9 +1,12 @@
 //! What a place elsewhere does for a run: takes attempts as jobs, tells how they stand, stops them.
 
 use crate::attempt::Attempt;
+use crate::event::JobPage;
 use crate::failure::Failure;
+use crate::finding::Finding;
 use crate::ids::AttemptId;
 use futures::future::BoxFuture;
+use std::future::ready;
 use std::time::Duration;
 
 /// A job of a backend, by the name it has there.
@@ -21,6 +24,19 @@ pub enum Standing {
     Over(Option<Failure>),
     /// Nobody knows of it.
     Gone,
+}
+
+/// A job that a backend has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobThere {
+    /// Its name there.
+    pub job: Job,
+    /// The attempt it was made for.
+    pub attempt: AttemptId,
+    /// What of its attempt its backend knows, for people.
+    pub about: Option<String>,
+    /// How it stands; why it ended need not be asked.
+    pub standing: Standing,
 }
 
 /// A place elsewhere that is ready for use.
@@ -44,7 +60,30 @@ pub trait Backend: Send + Sync {
     /// The end of this job's attempt is in the journal for good, so the job may be removed. Who has nothing to remove does
     /// nothing.
     fn forget<'a>(&'a self, _job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(ready(Ok(())))
+    }
+
+    /// What a run would find there that hands over attempts such as these: who we are there, what we may do, whether what they
+    /// name is there. It is asked before the run; nothing is made and nothing runs.
+    fn check<'a>(&'a self, _trials: &'a [Attempt]) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(ready(Vec::new()))
+    }
+
+    /// Runs the program of an attempt's image with these words in place of the attempt, as a job that is polled and forgotten as
+    /// others are.
+    fn ask<'a>(&'a self, _trial: &'a Attempt, _words: &'a [String]) -> BoxFuture<'a, Result<Job, Failure>> {
+        let cannot = Failure::failed("not_asked", "this place runs nothing but attempts");
+        Box::pin(ready(Err(cannot)))
+    }
+
+    /// All jobs that are there of attempts of its store, whoever has made them and whether or not they are over.
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobThere>, Failure>> {
+        Box::pin(ready(Err(Failure::failed("no_list", "this place does not tell which jobs it has"))))
+    }
+
+    /// Where a person finds the job of an attempt. Nobody is asked, so it need not be there.
+    fn page(&self, _attempt: &AttemptId) -> Option<JobPage> {
+        None
     }
 
     /// How long to wait between two polls.

@@ -1,13 +1,15 @@
 //! What a stage says besides its kind's own settings, with the defaults of the spec filled in.
 
+use crate::attempt::Provision;
 use crate::failure::Class;
 use crate::resources::{Gpu, Limits, Resources};
 use crate::retry::Retry;
 use crate::secret::Source;
 use crate::spec::RetrySpec;
 use crate::spec::common::{Common, Defaults};
-use crate::units::{Bytes, Cpu};
+use crate::units::{Bytes, Cpu, Millis};
 use indexmap::IndexMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Memory a task reserves unless it says otherwise.
@@ -73,6 +75,19 @@ pub enum Follow {
 }
 
 impl Settings {
+    /// What a place elsewhere is to provide for an attempt, without what its task carries.
+    pub fn provision(&self) -> Provision {
+        let in_millis = |time: Duration| Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Provision {
+            image: self.image.clone(),
+            timeout: self.timeout.map(in_millis),
+            gpu: self.gpu.clone(),
+            spot: self.spot,
+            secrets: self.secrets.iter().map(|(name, source)| (name.clone(), source.to_string())).collect(),
+            labels: BTreeMap::new(),
+        }
+    }
+
     /// What an attempt takes of this machine.
     pub fn takes(&self) -> Limits {
         Limits {

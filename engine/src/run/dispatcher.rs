@@ -315,6 +315,7 @@ impl Dispatcher {
         self.spans.end(task);
         self.missed.remove(&task);
         self.sayer.attempt_of.remove(&task);
+        self.sayer.pages.remove(&task);
         self.sayer.ends.remove(&task);
     }
 

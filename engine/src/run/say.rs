@@ -2,7 +2,7 @@
 
 use super::missed::Missed;
 use crate::attempt::{ItemCount, Usage};
-use crate::event::{Body, RunEvent, Skip, VERSION};
+use crate::event::{Body, JobPage, RunEvent, Skip, VERSION};
 use crate::ids::{AttemptId, RunId};
 use crate::manifest::Artifact;
 use crate::plan::Plan;
@@ -25,6 +25,8 @@ pub(super) struct Sayer {
     last_progress: HashMap<String, Timestamp>,
     /// The newest attempt of each task.
     pub(super) attempt_of: HashMap<TaskIndex, AttemptId>,
+    /// Where a person finds the job of the newest attempt of each task elsewhere.
+    pub(super) pages: HashMap<TaskIndex, JobPage>,
     /// How the newest attempt of each task ended.
     pub(super) ends: HashMap<TaskIndex, AttemptEnd>,
 }
@@ -54,6 +56,7 @@ impl Sayer {
             seq: 0,
             last_progress: HashMap::new(),
             attempt_of: HashMap::new(),
+            pages: HashMap::new(),
             ends: HashMap::new(),
         }
     }
@@ -105,7 +108,7 @@ impl Sayer {
                     .collect(),
                 cells: tasks.into_iter().map(|t| plan.task(t).id.cell.clone()).collect(),
             }),
-            Record::Submitting(task, number) => of(task, submitting(&missed[&task], number, place_name(plan, task))),
+            Record::Submitting(task, number) => of(task, self.submitting(&missed[&task], (task, number), plan)),
             Record::Started(task, number) => of(task, started(&missed[&task], number, place_name(plan, task))),
             Record::Stopping(task, _) => of(task, Body::AttemptStopping { backend: place_name(plan, task) }),
             Record::AttemptEnded(task, failure) => {
@@ -136,6 +139,16 @@ impl Sayer {
         }
     }
 
+    fn submitting(&self, missed: &Missed, (task, number): (TaskIndex, u32), plan: &Plan) -> Body {
+        Body::AttemptSubmitting {
+            fingerprint: missed.fingerprint.clone(),
+            number,
+            backend: place_name(plan, task),
+            reason: missed.why.to_string(),
+            page: self.pages.get(&task).cloned().map(Box::new),
+        }
+    }
+
     fn event(&self, seq: Option<u64>, task: Option<String>, attempt: Option<AttemptId>, body: Body) -> RunEvent {
         RunEvent { v: VERSION, seq, time: self.world.now(), run: self.run.clone(), task, attempt, body }
     }
@@ -163,11 +176,6 @@ fn rows_digest(plan: &Plan, known: &[Option<Arc<Artifact>>], source: usize) -> O
 
 fn place_name(plan: &Plan, task: TaskIndex) -> String {
     plan.place_of(task).name.clone()
-}
-
-fn submitting(missed: &Missed, number: u32, backend: String) -> Body {
-    let (fingerprint, reason) = (missed.fingerprint.clone(), missed.why.to_string());
-    Body::AttemptSubmitting { fingerprint, number, backend, reason }
 }
 
 fn started(missed: &Missed, number: u32, backend: String) -> Body {

@@ -5,16 +5,18 @@ mod flush;
 mod folder;
 mod hold;
 pub mod lineage;
+mod probe;
 mod results;
 #[cfg(feature = "testing")]
 pub mod suite;
 
 pub use folder::{Folder, Staged};
 pub use hold::Hold;
+pub use probe::{PROBES, probe};
 pub(crate) use results::bytes_of;
 pub use results::{Filed, Results};
 
-use crate::failure::Class;
+use crate::failure::{Class, Failure};
 use futures::future::BoxFuture;
 use std::path::Path;
 
@@ -105,6 +107,45 @@ pub trait Store: Send + Sync {
     fn stat<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<Option<Stat>, StoreError>>;
     /// Removes an object; it is no error when it is not there.
     fn delete<'a>(&'a self, at: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// What it means that it has refused something, with the role or the command that mends it.
+    fn refused(&self, right: Right, error: StoreError) -> Failure {
+        let class = if let StoreError::Away { class, .. } = &error { *class } else { Class::Failed };
+        Failure::of(class, "store", format!("objects cannot be {}", right.done())).source(error)
+    }
+
+    /// What is said of a store that has replaced an object which it was to create only if there was none.
+    fn forgetful(&self) -> Failure {
+        let message = "it says that it creates an object only if it is not there yet, and has just replaced one";
+        Failure::failed("no_conditions", message)
+            .help("use a service that keeps to conditional writes, such as Cloud Storage or Amazon S3: without them the second \
+                   of two machines would overwrite what the first has promised")
+    }
+}
+
+/// What is done with objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// They are created where there are none.
+    Create,
+    /// They are read.
+    Read,
+    /// They are listed.
+    List,
+    /// They are deleted.
+    Delete,
+}
+
+impl Right {
+    /// What then cannot be done with them, as it follows "objects cannot be".
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Read => "read",
+            Self::List => "listed",
+            Self::Delete => "deleted",
+        }
+    }
 }
 
 /// What is said of a file that is not what it was when it was hashed.

@@ -16,10 +16,8 @@ use crate::run::say::AttemptEnd;
 use crate::scheduler::{Input, Stop, TaskIndex};
 use crate::shared::{DAMAGED, Shared};
 use crate::state::OpenJob;
-use crate::units::Millis;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -68,16 +66,8 @@ impl Dispatcher {
     /// What the place of a task is to provide for an attempt at it.
     pub(super) fn provision(&self, task: TaskIndex) -> Provision {
         let spec = self.setup.plan.task(task);
-        let settings = &self.setup.plan.stages[spec.stage].settings;
-        let in_millis = |time: Duration| Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        Provision {
-            image: settings.image.clone(),
-            timeout: settings.timeout.map(in_millis),
-            gpu: settings.gpu.clone(),
-            spot: settings.spot,
-            secrets: settings.secrets.iter().map(|(name, source)| (name.clone(), source.to_string())).collect(),
-            labels: spec.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        }
+        let labels = spec.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Provision { labels, ..self.setup.plan.stages[spec.stage].settings.provision() }
     }
 
     /// Finds the attempt that is open under the task's key, or describes a new one.
@@ -97,6 +87,8 @@ impl Dispatcher {
         match described {
             Ok(attempt) => {
                 self.sayer.attempt_of.insert(task, attempt.id.clone());
+                let place = self.afar.places.get(&self.setup.plan.place_of(task).name);
+                self.sayer.pages.extend(place.and_then(|place| place.page(&attempt.id)).map(|page| (task, page)));
                 self.afar.described.insert(task, attempt);
                 self.feed(Input::Described(task, number));
             }

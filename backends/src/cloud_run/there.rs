@@ -1,0 +1,59 @@
+//! The jobs of a store that are there, where a person finds one, and jobs that only answer a question.
+
+use super::backend::CloudRunJobs;
+use super::errors::failed;
+use super::job::{description, id};
+use super::standing::{Look, log_of, look};
+use google_cloud_run_v2::model::Job as Described;
+use pipe_engine::attempt::Attempt;
+use pipe_engine::backend::{Job, JobThere, Standing};
+use pipe_engine::event::JobPage;
+use pipe_engine::failure::Failure;
+use pipe_engine::ids::AttemptId;
+
+/// The labels of a job that say whose it is.
+const ATTEMPT: &str = "pipe-attempt";
+const ABOUT: [&str; 4] = ["pipe-pipeline", "pipe-run", "pipe-stage", "pipe-cell"];
+
+impl CloudRunJobs {
+    /// The jobs of this store: those whose names are made of the attempt that a label names, and of the store.
+    pub(super) async fn of_store(&self) -> Result<Vec<JobThere>, Failure> {
+        let all = self.every().await?;
+        Ok(all.iter().filter_map(|job| self.there(job)).collect())
+    }
+
+    fn there(&self, job: &Described) -> Option<JobThere> {
+        let attempt = AttemptId(job.labels.get(ATTEMPT)?.clone());
+        if job.name != self.name(&attempt) {
+            return None;
+        }
+        let about: Vec<&str> = ABOUT.iter().filter_map(|label| job.labels.get(*label)).map(String::as_str).collect();
+        let standing = match look(job, &self.at) {
+            Look::Known(standing) => standing,
+            // Its execution knows why, which nobody asks here.
+            Look::Ended(_) => Standing::Over(None),
+        };
+        let about = Some(about.join(" ")).filter(|about| !about.is_empty());
+        Some(JobThere { job: Job(job.name.clone()), attempt, about, standing })
+    }
+
+    /// Where the job of an attempt is, or was: it is removed when it is over, and what it printed stays.
+    pub(super) fn page_of(&self, attempt: &AttemptId) -> JobPage {
+        let (log, link) = log_of(&id(attempt, &self.store), &self.at);
+        JobPage { job: self.name(attempt), link, log }
+    }
+
+    /// Runs the image of an attempt with other words, under the attempt's name.
+    pub(super) async fn asked(&self, trial: &Attempt, words: &[String]) -> Result<Job, Failure> {
+        let mut job = description(&self.config, &self.at.project, &self.store, trial)?;
+        let task = job.template.as_mut().and_then(|execution| execution.template.as_mut());
+        for container in task.into_iter().flat_map(|task| &mut task.containers) {
+            container.args = words.to_vec();
+        }
+        let name = self.name(&trial.id);
+        let create = self.clients().await?.jobs.create_job().set_parent(self.at.to_string());
+        let made = create.set_job_id(id(&trial.id, &self.store)).set_job(self.beginning(job)).send().await;
+        made.map_err(|error| failed(&error, "make a job", &self.at))?;
+        self.run(&name).await.map(|()| Job(name))
+    }
+}
