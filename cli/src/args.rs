@@ -123,6 +123,8 @@ pub(crate) enum Verb {
     Schema(SchemaArgs),
     /// Show when a spec runs by itself, and run the specs of a folder at those times
     Schedule(ScheduleArgs),
+    /// Look for what crashes have left: jobs that nobody wants
+    Doctor(DoctorArgs),
     /// Run one attempt; `pipe run` starts this itself
     #[command(hide = true)]
     Worker(WorkerArgs),

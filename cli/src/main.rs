@@ -74,6 +74,7 @@ fn main() -> ExitCode {
         Verb::Image(args) => verbs::image::run(args, &printer),
         Verb::Schema(args) => verbs::schema::run(args, &printer),
         Verb::Schedule(args) => verbs::schedule::run(args, &printer),
+        Verb::Doctor(args) => verbs::doctor::run(args, &printer),
         Verb::Worker(args) => verbs::worker::run(args, &printer),
     };
     exit::code_of(ended, &printer)

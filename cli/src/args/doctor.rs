@@ -20,3 +20,21 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) run_worker: bool,
 }
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe doctor specs/week.toml --orphans            jobs of this store, and who wants each
+  pipe doctor specs/week.toml --orphans --reap     and ends and removes those that nobody wants
+
+A job is wanted when its attempt is not over, in the journal here or in the store. Jobs of other stores are not looked at.")]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) spec: SpecArgs,
+    /// Ask each backend of the spec for its jobs of this store
+    #[arg(long)]
+    pub(crate) orphans: bool,
+    /// Cancel and remove those that nobody wants
+    #[arg(long, requires = "orphans")]
+    pub(crate) reap: bool,
+}

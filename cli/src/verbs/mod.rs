@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 mod causes;
 pub(crate) mod check;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod explain_error;
 mod follow;

@@ -26,6 +26,8 @@ mod cutting;
 mod deadline;
 mod diff;
 #[cfg(feature = "cloud")]
+mod doctoring;
+#[cfg(feature = "cloud")]
 mod far_away;
 mod features;
 mod git;
