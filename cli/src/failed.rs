@@ -2,6 +2,7 @@
 
 use crate::printer::Style;
 use crate::shown::shown;
+use pipe_engine::event::JobPage;
 use pipe_engine::failure::Failure;
 use std::fmt::Write;
 
@@ -24,6 +25,11 @@ pub(crate) fn block(
         let _ = write!(text, "\n  {}{blanks} {value}", paint(Style::Help, &format!("{name}:")));
     }
     text
+}
+
+/// The job of an attempt elsewhere and where a person finds it, as lines below the block.
+pub(crate) fn job(paint: impl Fn(Style, &str) -> String, page: &JobPage) -> String {
+    format!("\n  {}  {}\n        {}", paint(Style::Help, "job:"), shown(&page.job), shown(&page.link))
 }
 
 #[cfg(test)]

@@ -262,7 +262,8 @@ fn failed(attempt: &AttemptView) -> Option<String> {
 }
 
 fn elsewhere(attempt: &AttemptView) -> Option<String> {
-    (attempt.backend != LOCAL).then(|| format!("on {}", attempt.backend))
+    let job = attempt.page.as_ref().map(|page| format!(": {}, {}", page.job, page.link)).unwrap_or_default();
+    (attempt.backend != LOCAL).then(|| format!("on {}{job}", attempt.backend))
 }
 
 fn used(usage: Option<Usage>) -> Used {

@@ -5,6 +5,7 @@ use super::lines::{Lines, Whole, each_piece, stream};
 use super::{again, matching};
 use crate::args::LogsArgs;
 use crate::exit::{Exit, Refusal};
+use crate::failed;
 use crate::life::Life;
 use crate::paths;
 use crate::printer::Printer;
@@ -12,7 +13,10 @@ use crate::runs;
 use crate::tail::Tail;
 use crate::wiring::Project;
 use crate::words;
+use pipe_engine::event::JobPage;
+use pipe_engine::failure::Failure;
 use pipe_engine::ids::{AttemptId, RunId, TaskId};
+use pipe_engine::report::RunView;
 use pipe_engine::state::{Lock, Tried, tried};
 use pipe_engine::units::Millis;
 use pipe_engine::world::World;
@@ -73,20 +77,49 @@ fn follow(args: &LogsArgs, project: &Project, run: &RunId, printer: &Printer) ->
     Following { args, state: &project.state, lines: Lines { are_several, printer }, tasks }.until_they_end(run)
 }
 
-/// An attempt that left its folder.
+/// An attempt that left its folder, or that has a job elsewhere.
 struct Kept {
     tried: Tried,
     log: PathBuf,
+    elsewhere: Option<Elsewhere>,
 }
 
-/// Of each task the newest attempt that left its folder, or the newest of this number.
+/// What the journal has of an attempt elsewhere.
+struct Elsewhere {
+    page: JobPage,
+    failure: Option<Failure>,
+}
+
+/// What journals tell of attempts elsewhere. Each run is read once, and none of a spec that has no place but this machine.
+struct Jobs<'a> {
+    project: &'a Project,
+    runs: HashMap<RunId, Option<RunView>>,
+}
+
+impl Jobs<'_> {
+    fn of(&mut self, tried: &Tried) -> Option<Elsewhere> {
+        if self.project.plan.places.len() == 1 {
+            return None;
+        }
+        let read = || runs::view(&self.project.state.journal(), &tried.run).ok();
+        let view = self.runs.entry(tried.run.clone()).or_insert_with(read).as_ref()?;
+        let attempts = &view.tasks.get(&tried.task)?.attempts;
+        let attempt = attempts.iter().rev().find(|attempt| attempt.id.as_ref() == Some(&tried.attempt))?;
+        Some(Elsewhere { page: attempt.page.clone()?, failure: attempt.failure.clone() })
+    }
+}
+
+/// Of each task the newest attempt that left anything, or the newest of this number.
 fn newest(project: &Project, tasks: &[&TaskId], wanted: Option<u32>) -> Result<Vec<Kept>, Refusal> {
     let mut found: HashMap<String, Kept> = HashMap::new();
+    let mut jobs = Jobs { project, runs: HashMap::new() };
     tried(&project.state.journal(), &project.plan.name, tasks.iter().copied(), |tried| {
         let is_wanted = wanted.is_none_or(|n| number(&tried.attempt) == Some(n)) && !found.contains_key(&tried.task);
-        let folder = project.state.attempt(&tried.attempt);
-        if is_wanted && folder.is_dir() {
-            found.insert(tried.task.clone(), Kept { tried, log: folder.join("log") });
+        if is_wanted {
+            let (folder, elsewhere) = (project.state.attempt(&tried.attempt), jobs.of(&tried));
+            if folder.is_dir() || elsewhere.is_some() {
+                found.insert(tried.task.clone(), Kept { tried, log: folder.join("log"), elsewhere });
+            }
         }
         if found.len() == tasks.len() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
@@ -108,8 +141,10 @@ pub(super) fn is_since(log: &Path, since: Option<Millis>) -> bool {
 
 fn texts(found: &[Kept], tail: Option<usize>, printer: &Printer) -> Result<(), Refusal> {
     let lines = Lines { are_several: found.len() > 1, printer };
-    for Kept { tried, log } in found {
+    for Kept { tried, log, elsewhere } in found {
         lines.header(&tried.task, &tried.run, &paths::from_here(log));
+        let paint = |style, text: &str| printer.paint_err(style, text);
+        elsewhere.iter().for_each(|job| printer.line(failed::job(paint, &job.page).trim_start_matches('\n')));
         let (mut has_any, mut is_read) = (false, true);
         let printed = each_piece(&mut Tail::new(log.clone()), tail, &mut |piece| {
             has_any = true;
@@ -120,8 +155,12 @@ fn texts(found: &[Kept], tail: Option<usize>, printer: &Printer) -> Result<(), R
         if !is_read {
             return Ok(());
         }
-        if !has_any {
-            printer.line("(it wrote nothing)");
+        match elsewhere {
+            _ if has_any => {}
+            Some(Elsewhere { page, failure: Some(failure) }) => {
+                printer.line(&failed::block(paint, &tried.task, failure, Some(&page.log)));
+            }
+            _ => printer.line("(it wrote nothing)"),
         }
     }
     Ok(())
@@ -131,6 +170,12 @@ fn texts(found: &[Kept], tail: Option<usize>, printer: &Printer) -> Result<(), R
 #[derive(Serialize)]
 struct Document<'a> {
     attempt: &'a AttemptId,
+    /// Why it failed, where it ran elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a Failure>,
+    /// Where its job is found, where it ran elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<&'a JobPage>,
     log: Whole,
     path: String,
     run: &'a RunId,
@@ -141,7 +186,11 @@ impl Kept {
     fn document(&self, tail: Option<usize>) -> Document<'_> {
         let Tried { attempt, run, task } = &self.tried;
         let log = Whole { path: self.log.clone(), tail, failed: Cell::new(None) };
-        Document { attempt, log, path: paths::from_here(&self.log), run, task }
+        let (job, failure) = match &self.elsewhere {
+            Some(Elsewhere { page, failure }) => (Some(page), failure.as_ref()),
+            None => (None, None),
+        };
+        Document { attempt, failure, job, log, path: paths::from_here(&self.log), run, task }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::table::{self, Entry, left, right};
 use crate::wiring::Project;
 use crate::words;
 use indexmap::IndexMap;
-use pipe_engine::report::{RunView, TaskView};
+use pipe_engine::report::{RunView, Standing, TaskView};
 use pipe_engine::state::{Lock, StateFolder};
 use pipe_engine::world::{Timestamp, World};
 use serde_json::json;
@@ -59,6 +59,7 @@ pub(super) fn text(view: &RunView, life: &Life, state: &StateFolder, spec: &str,
     text.push_str(&format!("\n{}", table::lines(printer, &rows(view, now))));
     if matches!(life, Life::Running(_)) {
         text.push_str(&going_on(view, state, now, printer));
+        text.push_str(&jobs(view, printer));
     }
     text.push_str(&causes::in_short(view, printer));
     text.push_str(&losses(view, printer));
@@ -193,6 +194,25 @@ fn going_on(view: &RunView, state: &StateFolder, now: Timestamp, printer: &Print
     if rows.is_empty() { String::new() } else { format!("\n{title}\n{}", table::lines(printer, &rows)) }
 }
 
+/// The jobs elsewhere of tasks that are not over, and where a person finds each.
+fn jobs(view: &RunView, printer: &Printer) -> String {
+    let open = view.tasks.iter().filter(|(_, task)| matches!(task.standing, Standing::Running | Standing::Submitted));
+    let rows = open.filter_map(|(name, task)| {
+        let page = task.attempts.last()?.page.as_ref()?;
+        let job = page.job.rsplit('/').next().unwrap_or(&page.job);
+        let name = left(Style::Plain, format!("  {name}"));
+        Some(vec![
+            name,
+            left(Style::Plain, word(task.standing)),
+            left(Style::Plain, job),
+            left(Style::Faint, &page.link),
+        ])
+    });
+    let rows: Vec<Vec<Entry>> = rows.take(MOST_GOING_ON).collect();
+    let title = printer.paint_out(Style::Strong, "jobs elsewhere");
+    if rows.is_empty() { String::new() } else { format!("\n{title}\n{}", table::lines(printer, &rows)) }
+}
+
 /// The items that tasks go without, with as much of the reasons as their stages tell.
 fn losses(view: &RunView, printer: &Printer) -> String {
     let mut text = String::new();
@@ -212,11 +232,16 @@ fn failures(view: &RunView, state: &StateFolder, printer: &Printer) -> String {
     let mut text = String::new();
     for (name, task) in &view.tasks {
         let Some(failure) = &task.failure else { continue };
-        let attempt = task.attempts.last().and_then(|attempt| attempt.id.as_ref());
-        let log = attempt.map(|id| state.attempt(id).join("log")).filter(|log| log.exists());
-        let log = log.map(|log| paths::from_here(&log));
-        let block = failed::block(|style, text| printer.paint_out(style, text), name, failure, log.as_ref());
-        text.push_str(&format!("\n{block}\n"));
+        let attempt = task.attempts.last();
+        let page = attempt.and_then(|attempt| attempt.page.as_ref());
+        let log = attempt.and_then(|attempt| Some(state.attempt(attempt.id.as_ref()?).join("log")));
+        let log = log.filter(|log| log.exists()).map(|log| paths::from_here(&log));
+        // Of a container that never started its provider alone knows anything.
+        let log = log.or_else(|| page.map(|page| page.log.clone()));
+        let paint = |style, text: &str| printer.paint_out(style, text);
+        let block = failed::block(paint, name, failure, log.as_ref());
+        let job = page.map_or_else(String::new, |page| failed::job(paint, page));
+        text.push_str(&format!("\n{block}{job}\n"));
     }
     text
 }

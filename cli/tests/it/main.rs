@@ -69,3 +69,5 @@ mod trust;
 #[cfg(feature = "cloud")]
 mod vertex;
 mod watching;
+#[cfg(feature = "cloud")]
+mod whereabouts;
