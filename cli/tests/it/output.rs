@@ -142,6 +142,54 @@ fn a_reader_that_leaves_early_is_no_error() {
 }
 
 #[test]
+fn every_verb_that_prints_ends_quietly_when_nobody_reads() {
+    let bench = Bench::with(SUM);
+    bench.run();
+    for line in [
+        "--help",
+        "--version",
+        "plan spec.toml",
+        "plan spec.toml --tasks --json",
+        "plan spec.toml --origins",
+        "validate spec.toml",
+        "validate spec.toml --json",
+        "check spec.toml",
+        "check spec.toml --json",
+        "run spec.toml",
+        "run spec.toml --json",
+        "run spec.toml --force --json",
+        "status spec.toml",
+        "status spec.toml --json",
+        "status spec.toml --watch --json",
+        "runs spec.toml",
+        "runs spec.toml --json",
+        "report spec.toml --json",
+        "logs spec.toml number",
+        "logs spec.toml number --json",
+        "explain spec.toml sum",
+        "explain spec.toml sum --json",
+        "explain-error",
+        "explain-error P0101",
+        "diff spec.toml",
+        "graph spec.toml",
+        "schema",
+        "schema spec",
+        "cache ls spec.toml",
+        "cache du spec.toml",
+        "cache verify spec.toml",
+        "doctor spec.toml --orphans",
+        "worker --versions",
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let said = bench.said(bench.command(&arguments).stdout(writer));
+        assert_eq!(said.code, Some(0), "{line}: {said:?}");
+        assert!(!said.stderr.contains("roken pipe") && !said.stderr.contains("panicked"), "{line}: {said:?}");
+    }
+}
+
+#[test]
 fn validate_says_how_large_a_good_spec_is() {
     let bench = Bench::with(SUM);
     assert_eq!(bench.pipe(&["validate", "spec.toml"]).stdout, "spec.toml: 2 stages, 3 tasks\n");
