@@ -3,7 +3,8 @@
 # many more seeds of the core's simulation, many more kills of the journal and the engine, more years of
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
 # target, 60 unless told, and what the kept input reaches; more clips of hard videos; clips of a video that is larger
-# than the disk; the recipes for CI; the container image (installs buildah); editors; clips in a browser; stores and videos in an S3 server that is not ours.
+# than the disk; the recipes for CI; the container image (installs buildah); editors; clips in a browser; stores and videos in an
+# S3 server that is not ours; the engine killed 100 times (PIPE_TEST_KILLS) at each point around jobs elsewhere.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -18,6 +19,8 @@ PIPE_TEST_CLIPS=${PIPE_TEST_CLIPS:-40} tools/timed.sh "more clips of hard videos
     cargo nextest run -p pipe-video --cargo-quiet --final-status-level slow -E 'test(/^corpus::/)'
 PIPE_TEST_CLIP_MB=${PIPE_TEST_CLIP_MB:-2048} tools/timed.sh "2 GB of clips of a 10 GB video, on a disk of 512 MB" \
     cargo nextest run -p pipe-stages --cargo-quiet --final-status-level slow -E 'test(/^far::more_is_cut/)'
+PIPE_TEST_KILLS=${PIPE_TEST_KILLS:-100} tools/timed.sh "the engine killed at each point around jobs elsewhere" \
+    cargo nextest run -p pipe --cargo-quiet --success-output final -E 'test(/^killed::/)'
 tools/timed.sh "kernels against their source" tools/ptx.sh check
 PIPE_TEST_SEEDS=${PIPE_TEST_FRAMES:-10000} tools/timed.sh "more frames, CPU against kernels" \
     cargo nextest run -p pipe-video --cargo-quiet --final-status-level slow -E 'test(/^cuda::tests::agreement::/)'

@@ -9,8 +9,8 @@
 //! - `PIPE_FAILPOINT_NO_FLUSH=1`: finished files are not flushed before their manifests are filed. Only a power cut
 //!   can tell, and a test of power cuts that cannot tell proves nothing.
 
-/// Every point, in the order in which a run comes to them.
-pub const POINTS: [&str; 19] = [
+/// Every point, in the order in which a run comes to them. Those of attempts elsewhere begin with [`AFAR`].
+pub const POINTS: [&str; 29] = [
     "lock.taken",
     "journal.created",
     "journal.before_commit",
@@ -20,6 +20,16 @@ pub const POINTS: [&str; 19] = [
     "attempt.spawned",
     "attempt.ended",
     "outcome.written",
+    "afar.described",
+    "afar.intended",
+    "afar.sought",
+    "afar.made",
+    "afar.submitted",
+    "afar.ended",
+    "afar.closed",
+    "afar.filed",
+    "afar.settled",
+    "afar.removed",
     "object.half_written",
     "object.staged",
     "group.before_flush",
@@ -31,6 +41,11 @@ pub const POINTS: [&str; 19] = [
     "copy.noted",
     "hints.saving",
 ];
+
+/// How the points are named that an attempt comes to which runs elsewhere: it is described, the journal has the intent, nobody
+/// knows of a job, there is one, it runs; its job is over, its outcome is known, its result is in the store, the journal has its
+/// end, its job is removed.
+pub const AFAR: &str = "afar.";
 
 #[cfg(not(feature = "failpoints"))]
 mod armed {

@@ -6,7 +6,7 @@
 use super::client::{Clients, clients};
 use super::config::{Config, Start};
 use super::errors::{failed, is_taken};
-use super::job::{description, id};
+use super::job::{attempt_of, description, id};
 use super::standing::{Look, look, unusable, why};
 use crate::google::{Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
@@ -15,6 +15,7 @@ use google_cloud_run_v2::model::Job as Described;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job, JobThere, Standing};
 use pipe_engine::event::JobPage;
+use pipe_engine::failpoint::reach;
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
@@ -154,6 +155,7 @@ impl CloudRunJobs {
     }
 
     pub(super) async fn run(&self, name: &str) -> Result<(), Failure> {
+        reach("afar.made");
         let job = self.ready(name).await?;
         if self.has_run(&job).await? {
             return Ok(());
@@ -172,7 +174,12 @@ impl CloudRunJobs {
     /// Those of these jobs that a list of all has.
     async fn listed(&self, jobs: &[Job]) -> Result<BTreeMap<String, Described>, Failure> {
         let wanted: BTreeSet<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
-        let ours = self.every().await?.into_iter().filter(|job| wanted.contains(job.name.as_str()));
+        self.all(|name| wanted.contains(name)).await
+    }
+
+    /// The jobs of the region that have a wanted name, by their names.
+    async fn all(&self, is_wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Described>, Failure> {
+        let ours = self.every().await?.into_iter().filter(|job| is_wanted(&job.name));
         Ok(ours.map(|job| (job.name.clone(), job)).collect())
     }
 
@@ -249,6 +256,16 @@ impl CloudRunJobs {
         format!("{}/jobs/{}", self.at, id(attempt, &self.store))
     }
 
+    /// The jobs of this store of which none runs: it was never run, or it is over.
+    async fn at_rest(&self) -> Result<Vec<(AttemptId, Job)>, Failure> {
+        let of = |name: &str| attempt_of(name, &self.store);
+        let ours = self.all(|name| of(name).is_some()).await?;
+        let runs =
+            |job: &Described| job.latest_created_execution.as_ref().is_some_and(|last| last.completion_time.is_none());
+        let idle = ours.into_iter().filter(|(_, job)| !runs(job));
+        Ok(idle.filter_map(|(name, _)| Some((of(&name)?, Job(name)))).collect())
+    }
+
     /// A job that was made and never run is not there yet: who submits it comes to it.
     async fn found(&self, name: String) -> Result<Option<Job>, Failure> {
         let Some(job) = self.job(&name).await? else { return Ok(None) };
@@ -291,6 +308,10 @@ impl Backend for CloudRunJobs {
 
     fn page(&self, attempt: &AttemptId) -> Option<JobPage> {
         Some(self.page_of(attempt))
+    }
+
+    fn idle(&self) -> BoxFuture<'_, Result<Vec<(AttemptId, Job)>, Failure>> {
+        Box::pin(self.at_rest())
     }
 
     fn poll_every(&self) -> Duration {

@@ -31,6 +31,14 @@ pub(super) fn id(attempt: &AttemptId, store: &str) -> String {
     format!("pipe-{attempt}-{}", &digest[..8])
 }
 
+/// The attempt that a job of this name works on, if it is one of this store's. The name may have project and region before it.
+pub(super) fn attempt_of(name: &str, store: &str) -> Option<AttemptId> {
+    let last = name.rsplit('/').next()?;
+    let (attempt, _) = last.strip_prefix("pipe-")?.rsplit_once('-')?;
+    let attempt = AttemptId(attempt.to_owned());
+    (id(&attempt, store) == last).then_some(attempt)
+}
+
 /// What Cloud Run is told of an attempt.
 ///
 /// # Errors
@@ -126,4 +134,20 @@ fn whole_seconds(time: Millis) -> Duration {
 
 fn mebibytes(bytes: Bytes) -> String {
     format!("{}Mi", bytes.0.div_ceil(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_its_attempt_to_those_of_its_store_alone() {
+        let attempt = AttemptId("0123456789abcdef0123-12".to_owned());
+        let name = format!("projects/films/locations/us-central1/jobs/{}", id(&attempt, "gs://films/results"));
+        assert_eq!(attempt_of(&name, "gs://films/results/"), Some(attempt));
+        assert_eq!(attempt_of(&name, "gs://films/others"), None);
+        for other in ["", "pipe", "pipe-", "nightly-report", "projects/films/locations/us-central1/jobs/pipe-a"] {
+            assert_eq!(attempt_of(other, "gs://films/results"), None, "{other}");
+        }
+    }
 }

@@ -84,3 +84,23 @@ fn a_job_of_an_engine_that_was_killed_is_taken_up_by_one_that_knows_only_the_buc
     assert_eq!((cloud.asked("create"), cloud.asked("run")), (1, 1));
     assert_eq!(cloud.bench.read("begun").lines().count(), 1, "its work is done once");
 }
+
+/// Says something, and then nothing for ever; the second time it is done at once.
+const STALLS: &str = "echo x >> @/begun; [ $(wc -l < @/begun) -gt 1 ] || exec sleep 600; echo done > $PIPE_OUTPUT/made";
+
+#[test]
+fn a_job_that_says_nothing_for_as_long_as_it_may_is_stopped_and_tried_again() {
+    let before = SLOW.split_once("shell = ").unwrap().0;
+    let spec = format!(
+        "{before}shell = \"{STALLS}\"\noutputs = [\"made\"]\nsilence = \"3s\"\n\
+         retry = {{ stalled = 1, backoff = \"10ms..20ms\" }}\nPLACE\n"
+    );
+    let cloud = Cloud::with(&spec);
+    let said = cloud.run("here");
+    let failures: Vec<_> = said.events().into_iter().filter(|event| !event["failure"].is_null()).collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert_eq!((&failures[0]["type"], &failures[0]["failure"]["class"]), (&"attempt_ended".into(), &"stalled".into()));
+    assert!(failures[0]["failure"]["message"].as_str().unwrap().contains("said nothing for 3"), "{failures:?}");
+    assert_eq!((cloud.asked("executions.cancel"), cloud.asked("create"), cloud.asked("delete")), (1, 2, 2));
+    assert_eq!(said.count("task_succeeded"), 1);
+}

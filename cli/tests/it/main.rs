@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in its helpers as well")]
 
+#[cfg(feature = "cloud")]
+mod afar;
 mod again;
 mod around;
 mod at;
@@ -37,6 +39,8 @@ mod gpu;
 #[cfg(feature = "cloud")]
 mod image;
 mod jobs;
+#[cfg(feature = "cloud")]
+mod killed;
 mod mutants;
 mod output;
 mod pages;

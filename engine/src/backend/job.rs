@@ -86,6 +86,12 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Attempts of this store whose jobs are there and do not run: engines that died may have left them. A place that has nothing
+    /// to remove knows of none.
+    fn idle(&self) -> BoxFuture<'_, Result<Vec<(AttemptId, Job)>, Failure>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// How long to wait between two polls.
     fn poll_every(&self) -> Duration {
         Duration::from_secs(10)

@@ -5,6 +5,7 @@ use super::segments::{Ear, Listener};
 use super::{Depot, Poller, answer, close};
 use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
 use crate::backend::{Backend, Job, Standing};
+use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
 use crate::ids::AttemptId;
 use serde_json::Value as Json;
@@ -41,6 +42,7 @@ pub async fn follow(
         end = watch_job(backend.as_ref(), &poller, job, stop, || listener.begun()) => end,
         never = listen(&mut ear, every, listener) => match never {},
     };
+    reach("afar.ended");
     // What it said last.
     hear(&mut ear, listener).await;
     let left = tokio::task::spawn_blocking(move || {
@@ -51,7 +53,9 @@ pub async fn follow(
             None => close(depot.store(), of_ours(attempt.id, end)),
         }
     });
-    left.await.expect("reading an outcome does not panic")
+    let left = left.await.expect("reading an outcome does not panic");
+    reach("afar.closed");
+    left
 }
 
 /// A worker that is told to end takes it that its machine is taken away. Its place may know better: to try again what ran out
@@ -112,7 +116,10 @@ async fn job_of<T>(
     if stop.borrow().is_some() {
         return Err(Failure::failed("stopped", "stopped before it was handed over"));
     }
-    answer(backend.submit(attempt)).await
+    reach("afar.sought");
+    let submitted = answer(backend.submit(attempt)).await;
+    reach("afar.submitted");
+    submitted
 }
 
 /// Waits until a job is over and returns why it left no outcome, if it left none.

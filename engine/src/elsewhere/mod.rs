@@ -9,14 +9,17 @@ mod describe;
 mod follow;
 mod forget;
 mod poller;
+mod reached;
 mod segments;
 
 pub use depot::Depot;
 pub use describe::{close, describe};
 pub(crate) use describe::{outcome, place, read, write_new};
 pub use follow::{end, follow};
-pub use forget::forget;
+pub use forget::{forget, tidy};
 pub use poller::Poller;
+pub use reached::forget_reached;
+pub(crate) use reached::shelf_of;
 pub use segments::Listener;
 pub(crate) use segments::{Said, segment};
 

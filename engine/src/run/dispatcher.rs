@@ -159,6 +159,7 @@ impl Dispatcher {
         for told in &beside.told {
             self.sayer.durable(&self.setup.journal, None, None, told.clone());
         }
+        self.tidy();
         self.end_unwanted();
         self.feed(Input::Planned);
         let driven = self.drive(&mut cancel).await;
@@ -499,14 +500,14 @@ impl Dispatcher {
     fn attempt_ended(&mut self, task: TaskIndex, number: u32, outcome: Outcome) {
         self.running.remove(&task);
         self.devices.take_back(task);
-        let attempt = outcome.id.clone();
+        let (attempt, is_done) = (outcome.id.clone(), outcome.failure.is_none());
         let end = AttemptEnd { items: outcome.items, usage: outcome.usage, is_open: false };
         self.sayer.ends.insert(task, end);
         if !self.setup.plan.place_of(task).is_local()
             && let Some(shared) = self.setup.shared.clone()
         {
             self.take_filed((task, number), shared, outcome);
-            return self.forget_job(task, attempt);
+            return self.forget_job(task, attempt, is_done);
         }
         let missed = &self.missed[&task];
         let unchanged = || missed.files.values().try_for_each(SourceFile::check_unchanged);
@@ -520,7 +521,7 @@ impl Dispatcher {
             self.finishing.push(Finish { task, manifest, replaces, needs });
         }
         self.feed(Input::Ended(task, number, result));
-        self.forget_job(task, attempt);
+        self.forget_job(task, attempt, is_done);
     }
 
     /// One group at a time: while one is being flushed the next gathers.

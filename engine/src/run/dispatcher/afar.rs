@@ -7,6 +7,7 @@ use crate::attempt::{Attempt, Outcome, Provision};
 use crate::backend::Backend;
 use crate::elsewhere::{self, Depot, Poller};
 use crate::event::Body;
+use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
 use crate::ids::AttemptId;
 use crate::key::incomplete;
@@ -79,6 +80,7 @@ impl Dispatcher {
             let described = elsewhere::describe(&depot, attempt, unheard.as_ref());
             // What a place provides is no part of the key, so another's word for it does not count.
             let described = described.map(|described| Attempt { provision, ..described });
+            reach("afar.described");
             let _ = outbox.send(Message::Described(task, number, Box::new(described)));
         });
     }
@@ -119,6 +121,7 @@ impl Dispatcher {
             if flushed.await.is_err() {
                 return;
             }
+            reach("afar.intended");
             let followed = elsewhere::follow(place, depot, attempt, stopped, &heard).await;
             if let Ok(outcome) = &followed {
                 heard.ended(outcome);
@@ -149,6 +152,7 @@ impl Dispatcher {
         tokio::task::spawn_blocking(move || {
             let gone = || Failure::of(Class::Transient, "result_gone", "what was made is not in the store").on(&key.0);
             let filed = shared.find(&key).and_then(|found| found.ok_or_else(gone));
+            reach("afar.filed");
             let _ = outbox.send(Message::Published(vec![copied(&copies, &plan, (task, filed))]));
         });
     }
@@ -246,32 +250,51 @@ impl Dispatcher {
             Ok(()) => {
                 let attempt = job.attempt.clone();
                 self.sayer.durable(&self.setup.journal, Some(job.task), Some(job.attempt), Body::AttemptSettled);
-                self.remove_job(&job.backend, attempt);
+                self.remove_job(&job.backend, attempt, false);
             }
             Err(failure) => tracing::warn!(attempt = %job.attempt, %failure, "a job of an earlier run is not ended"),
         }
     }
 
-    /// An attempt has ended: if it was elsewhere, its place may remove its job.
-    pub(super) fn forget_job(&mut self, task: TaskIndex, attempt: AttemptId) {
+    /// An attempt has ended: if it was elsewhere, its place may remove its job. `is_done`: nobody goes on from what it had
+    /// reached.
+    pub(super) fn forget_job(&mut self, task: TaskIndex, attempt: AttemptId, is_done: bool) {
         let place = self.setup.plan.place_of(task);
         if !place.is_local() {
             let name = place.name.clone();
-            self.remove_job(&name, attempt);
+            self.remove_job(&name, attempt, is_done);
         }
     }
 
     /// Lets a place remove a job, once the journal has its attempt's end for good: until then the job is all that tells of it.
-    fn remove_job(&mut self, place: &str, attempt: AttemptId) {
+    fn remove_job(&mut self, place: &str, attempt: AttemptId, is_done: bool) {
         let Some((backend, _)) = self.afar.place(place) else { return };
         self.afar.ending += 1;
-        let (flushed, outbox) = (self.setup.journal.flushed(), self.outbox.clone());
+        let (flushed, depot, outbox) = (self.setup.journal.flushed(), self.depot(), self.outbox.clone());
         tokio::spawn(async move {
             if flushed.await.is_ok() {
+                reach("afar.settled");
                 elsewhere::forget(backend.as_ref(), &attempt).await;
+                reach("afar.removed");
+                if is_done {
+                    elsewhere::forget_reached(&depot, &attempt).await;
+                }
             }
             let _ = outbox.send(Message::Forgotten);
         });
+    }
+
+    /// Removes jobs that are over and that engines which died have left, at every place of the plan. It takes as long as the run
+    /// has, and what is left then is there for the next.
+    pub(super) fn tidy(&mut self) {
+        for place in self.afar.places.values() {
+            self.afar.ending += 1;
+            let (backend, depot, outbox) = (place.clone(), self.depot(), self.outbox.clone());
+            tokio::spawn(async move {
+                elsewhere::tidy(backend.as_ref(), &depot).await;
+                let _ = outbox.send(Message::Forgotten);
+            });
+        }
     }
 
     pub(super) fn forgotten(&mut self) {
