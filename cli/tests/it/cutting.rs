@@ -1,6 +1,6 @@
 //! Clips cut by the binary's own workers, looked at from outside: what is told of one that dies, and what memory one takes.
 
-use crate::bench::{Bench, Said, lives, wait_until};
+use crate::bench::{Bench, Said, Started, lives, wait_until};
 use crate::bomb::bomb;
 use pipe_video::{EncodeOptions, Preset, Ratio, Writer, WriterOptions};
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Plays in a database, and a spec that exports them and does more.
 fn project(plays: &[(&str, i64, i64)], stages: &str) -> Bench {
@@ -166,4 +167,51 @@ fn a_page_about_a_run_shows_the_contact_sheets_of_its_clips() {
     // One for each task, byte for byte: none of the thumbnails beside them.
     assert_eq!(page.matches("src=\"data:image/jpeg;base64,").count(), 2);
     assert!(page.contains("clips[angle=LEFT]") && page.contains("contact-sheet.jpg"), "{said:?}");
+}
+
+/// The most memory that each worker of a run has had, in kB, as the kernel counts it, and how the run ended.
+fn most_memory(bench: &Bench, engine: Started) -> (BTreeMap<String, u64>, Said) {
+    let mut most = BTreeMap::new();
+    let run = std::thread::spawn(move || engine.wait());
+    while !run.is_finished() {
+        for (attempt, number) in workers(bench) {
+            let status = fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let found = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+            let most = most.entry(attempt).or_insert(0);
+            *most = found.unwrap_or(0).max(*most);
+        }
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    (most, run.join().unwrap())
+}
+
+#[expect(clippy::print_stderr, reason = "the figures are worth reading when the tests are run by hand")]
+#[test]
+fn four_angles_of_1080p_in_one_task_take_the_memory_of_its_encoders_and_no_more() {
+    // The last has a key frame inside, at two seconds.
+    let plays = [("a", 100, 700), ("b", 500, 1200), ("c", 1600, 2500)];
+    let bench = project(
+        &plays,
+        "[stages.clips]\nkind = \"extract-clips\"\nmatrix.mode = [\"smart\", \"encode\"]\nmode = \"{{ mode }}\"\n\
+         plays = \"plays\"\nvideos = { A = \"a.mp4\", B = \"b.mp4\", C = \"c.mp4\", D = \"d.mp4\" }\nresources = { cpu = 2 }\n",
+    );
+    film(&bench.path("a.mp4"), [1920, 1080], 65, 6);
+    let bytes = fs::read(bench.path("a.mp4")).unwrap();
+    for name in ["b", "c", "d"] {
+        // A box that means nothing: other bytes, so none takes the clips of another.
+        let other = [&bytes, &[0, 0, 0, 12][..], b"free", name.repeat(4).as_bytes()].concat();
+        fs::write(bench.path(&format!("{name}.mp4")), other).unwrap();
+    }
+    let engine = bench.start(&["run", "spec.toml", "--json", "--cpu", "2"]);
+    let (most, said) = most_memory(&bench, engine);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let made: u64 = said.events().iter().filter_map(|event| event["items"]["made"].as_u64()).sum();
+    assert_eq!(made, 2 * 4 * 3, "{said:?}");
+    eprintln!("{most:?} kB");
+    // Two encoders run side by side in each.
+    let limit = (250 + 2 * 150) * 1_000_000 / 1024;
+    assert!(most.values().all(|most| *most < limit), "{most:?} kB, and no more than {limit} is allowed");
+    // Looked at often enough: two workers have cut, and 1080p is not to be had for less.
+    assert!(most.values().filter(|most| **most > 60_000).count() >= 2, "{most:?} kB");
 }
