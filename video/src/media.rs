@@ -71,6 +71,7 @@ pub struct Media {
     /// What was read to find out what is in the video. Every thread opens it, and one reads.
     opening: Arc<Mutex<Vec<Block>>>,
     read: Arc<AtomicU64>,
+    decoded: Arc<AtomicU64>,
     /// Why nothing more is read: whoever comes later need not find out by waiting again.
     gone: Arc<OnceLock<Failure>>,
 }
@@ -98,8 +99,9 @@ impl Media {
 
     /// Bytes from elsewhere. `name`: what messages call it; its ending may tell what it is.
     pub fn of(name: &Path, bytes: Arc<dyn ReadAt>) -> Self {
-        let (pinned, opening, read, gone) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        Media { name: name.to_owned(), bytes, pinned, opening, read, gone }
+        let (pinned, opening, gone) = (Arc::default(), Arc::default(), Arc::default());
+        let (read, decoded) = (Arc::default(), Arc::default());
+        Media { name: name.to_owned(), bytes, pinned, opening, read, decoded, gone }
     }
 
     /// How many bytes of it were read, by all who have opened it.
@@ -109,6 +111,15 @@ impl Media {
 
     pub(crate) fn was_read(&self, bytes: usize) {
         self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many of its pictures were decoded, by all who have opened it.
+    pub fn pictures_decoded(&self) -> u64 {
+        self.decoded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_decoded(&self) {
+        self.decoded.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Why it cannot be read any more, by whoever found out first.

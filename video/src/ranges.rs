@@ -16,6 +16,8 @@ use crate::pulse;
 const MOST: usize = 1 << 20;
 /// What is read where nothing is known to be needed; twice as much when reading goes on behind it.
 const LEAST: usize = 32 << 10;
+/// The most that is read at once of what nobody announced, where it is known what is needed.
+const UNANNOUNCED: usize = 128 << 10;
 /// Blocks that are kept, for demuxers that go back and forth between tracks.
 const KEPT: usize = 4;
 /// Ranges with less than this between them are read as one.
@@ -153,7 +155,7 @@ impl RangeReader {
 
     /// Reads the block that begins at a place, or takes it from what was read early.
     fn fetch(&mut self, at: u64) -> io::Result<Block> {
-        let size = self.size_of_read(at);
+        let size = self.size_of_read(at).min(self.gap_behind(at));
         let read = match self.early.take_if(|early| early.range.contains(&at)) {
             // Who panicked has read nothing.
             Some(early) => early.read.join().unwrap_or_else(|_| Err(Failure::Other("reading ahead ended".into()))),
@@ -166,6 +168,13 @@ impl RangeReader {
         Ok(block)
     }
 
+    /// Bytes from a place up to those that are here already or on their way.
+    fn gap_behind(&self, at: u64) -> usize {
+        let here = self.blocks.iter().map(|block| block.at).chain(self.early.iter().map(|early| early.range.start));
+        let next = here.filter(|begin| *begin > at).min();
+        next.map_or(MOST, |next| usize::try_from(next - at).unwrap_or(MOST))
+    }
+
     /// Begins to read what is needed next, behind a place.
     fn begin_next(&mut self, behind: u64) {
         let range = {
@@ -176,8 +185,13 @@ impl RangeReader {
             begin..wanted.end.min(begin + MOST as u64).min(self.stat.len)
         };
         let is_known = self.media.opening_block(range.start).is_some();
-        if range.is_empty() || is_known || self.early.as_ref().is_some_and(|early| early.range == range) {
+        let is_here = is_known || self.blocks.iter().any(|block| block.from(range.start).is_some());
+        if range.is_empty() || is_here || self.early.as_ref().is_some_and(|early| early.range == range) {
             return;
+        }
+        // What was read early for another track is not read again when that goes on.
+        if let Some(early) = self.early.take().and_then(|early| early.read.join().ok()?.ok()) {
+            self.keep(early);
         }
         let (media, stat) = (self.media.clone(), self.stat.clone());
         let (at, size) = (range.start, usize::try_from(range.end - range.start).unwrap_or(MOST));
@@ -203,7 +217,8 @@ impl RangeReader {
         if let Some(wanted) = wanted {
             return usize::try_from(wanted.end - at).unwrap_or(MOST).min(MOST);
         }
-        let size = if self.ahead.0 == at { (self.ahead.1 * 2).clamp(LEAST, MOST) } else { LEAST };
+        let most = if route.is_opening || route.wanted.is_empty() { MOST } else { UNANNOUNCED };
+        let size = if self.ahead.0 == at { (self.ahead.1 * 2).clamp(LEAST, most) } else { LEAST };
         // What is wanted comes in a read of its own, of the right size.
         let until = route.wanted.get(next).map_or(u64::MAX, |range| range.start);
         let size = size.min(usize::try_from(until - at).unwrap_or(size));
@@ -223,9 +238,13 @@ impl RangeReader {
         if self.guide.lock().is_opening {
             self.media.keep_for_openings(&block);
         }
-        self.blocks.truncate(KEPT - 1);
-        self.blocks.push_front(block.clone());
+        self.keep(block.clone());
         Ok(block)
+    }
+
+    fn keep(&mut self, block: Block) {
+        self.blocks.truncate(KEPT - 1);
+        self.blocks.push_front(block);
     }
 }
 

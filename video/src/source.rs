@@ -89,6 +89,15 @@ pub(crate) struct Source {
     heard: Vec<Heard>,
     /// The only pictures that are wanted, by their times.
     only: Option<HashSet<i64>>,
+    /// Whether pictures tell that no other is made of them, and whether a closed group is decoded.
+    tells_unreferenced: bool,
+    is_closed: bool,
+    /// Whether decoding began some key frames earlier, since it failed from the last one on.
+    is_early: bool,
+    /// When the last picture is decoded that is decoded before the span's end, where an index tells that others follow; and whether
+    /// the decoder has all of the span.
+    last_listed: Option<i64>,
+    has_all: bool,
     /// A failure that counts if what is wanted comes out of the decoder behind it, and not if a key frame goes in before.
     trouble: Option<VideoError>,
     /// Whether what the demuxer grumbles about is a failure.
@@ -132,6 +141,7 @@ impl Source {
         let audio = best_track(&input, media::Type::Audio);
         let decoder = open_decoder(&input, video, path, hardware.as_deref())?;
         let origin = origin_of(&input, video, audio);
+        let tells_unreferenced = tells_unreferenced(&input, video);
         Ok(Source {
             path: path.to_owned(),
             ranges: None,
@@ -151,6 +161,11 @@ impl Source {
             laid_aside: VecDeque::new(),
             heard: Vec::new(),
             only: None,
+            tells_unreferenced,
+            is_closed: false,
+            is_early: false,
+            last_listed: None,
+            has_all: false,
             trouble: None,
             is_wary: false,
             steady: None,
@@ -219,6 +234,11 @@ impl Source {
         !self.is_of(CLOCKS_BEGIN_ANEW) && self.stated_end().is_some_and(is_near)
     }
 
+    /// Whether every picture of the span went into the decoder, and others follow in the file, as its index tells.
+    pub(crate) fn has_all(&self) -> bool {
+        self.has_all
+    }
+
     /// Whether the end of the file was read on the way and is not where it should be.
     pub(crate) fn is_cut_off(&self, frame_ticks: i64) -> bool {
         self.is_at_end && self.latest != i64::MIN && !self.is_indexed() && !self.ends_with(self.latest, frame_ticks)
@@ -237,8 +257,8 @@ impl Source {
 
     /// Goes to a key frame from which every frame of the span can be decoded.
     pub(crate) fn begin(&mut self, span: TickSpan) -> Result<(), VideoError> {
-        (self.sure, self.steady) = (None, None);
-        self.span = span;
+        self.aim_at(span);
+        self.is_early = false;
         if self.span.video.start == i64::MIN {
             return Ok(()); // the file was opened at its beginning
         }
@@ -253,8 +273,8 @@ impl Source {
 
     /// As `begin`, a few key frames earlier: the pictures behind a key frame may name others before it.
     pub(crate) fn begin_early(&mut self, span: TickSpan) -> Result<(), VideoError> {
-        (self.sure, self.steady) = (None, None);
-        self.span = span;
+        self.aim_at(span);
+        self.is_early = true;
         let samples = raw::samples(&self.stream());
         let keys = samples.iter().filter(|sample| sample.is_key && sample.dts <= self.span.video.start);
         let early = keys.rev().nth(EARLY_KEYS).map(|key| Moment::from_ticks(key.dts, self.video.base));
@@ -262,6 +282,17 @@ impl Source {
             Some(early) if self.goes_to(early)? => Ok(()),
             _ => self.begin_at_the_front(),
         }
+    }
+
+    fn aim_at(&mut self, span: TickSpan) {
+        (self.sure, self.steady) = (None, None);
+        // Whoever reads by ranges has said of an indexed file what will be needed.
+        let listed = if self.ranges.is_some() { self.listed() } else { None };
+        self.last_listed = listed.and_then(|samples| {
+            let behind = samples.partition_point(|sample| sample.dts < span.video.end);
+            samples.get(behind).and_then(|_| Some(samples.get(behind.checked_sub(1)?)?.dts))
+        });
+        self.span = span;
     }
 
     /// Goes to what a survey says must be decoded. `from_the_front`: to everything before it too. `false`: no frame of the
@@ -272,7 +303,7 @@ impl Source {
         span: TickSpan,
         (from_the_front, frame_ticks): (bool, i64),
     ) -> Result<bool, VideoError> {
-        self.span = span;
+        (self.span, self.last_listed) = (span, None);
         if let Some(hole) = survey.hole_in(&self.span.video) {
             let (from, to) = (self.ms(hole.start), self.ms(hole.end));
             return Err(VideoError::corrupt(&self.path, format!("pictures are missing between {from} and {to} ms")));
@@ -309,10 +340,16 @@ impl Source {
 
     /// Whether an index lists every picture, one decoded after another.
     pub(crate) fn is_indexed(&self) -> bool {
+        self.listed().is_some()
+    }
+
+    /// The pictures of an index that lists every one, one decoded after another.
+    fn listed(&self) -> Option<Vec<raw::Sample>> {
         let stream = self.stream();
         let samples = raw::samples(&stream);
         let stated = usize::try_from(stream.frames()).unwrap_or(0);
-        self.is_of(&["mp4"]) && samples.len() == stated && samples.is_sorted_by(|a, b| a.dts < b.dts)
+        let lists_all = samples.len() == stated && samples.is_sorted_by(|a, b| a.dts < b.dts);
+        Some(samples).filter(|_| lists_all && self.is_of(&["mp4"]))
     }
 
     /// Whether the file is in one of these containers, by FFmpeg's names.
@@ -365,6 +402,7 @@ impl Source {
         self.laid_aside.clear();
         (self.key_pts, self.draining, self.promised) = (None, false, 0);
         (self.first, self.trouble) = (None, None);
+        (self.is_closed, self.has_all) = (false, false);
         self.heard.iter_mut().for_each(|heard| heard.is_done = heard.ticks.is_empty());
         (self.is_at_end, self.latest) = (false, i64::MIN);
     }
@@ -410,6 +448,7 @@ impl Source {
             match self.decoder.receive_frame(frame) {
                 Ok(()) => {
                     pulse::beat();
+                    self.ranges.iter().for_each(|(media, _)| media.was_decoded());
                     return self.without_trouble(frame.timestamp()).map(|()| true);
                 }
                 Err(AvError::Eof) => return self.without_trouble(None).map(|()| false),
@@ -462,6 +501,12 @@ impl Source {
             ticks,
         });
         self.heard = heard.collect();
+        if self.is_of(&["mp4"]) {
+            // Tracks that nobody asked for are stepped over.
+            let kept: Vec<usize> = self.heard.iter().map(|heard| heard.index).chain([self.video.index]).collect();
+            let count = self.input.streams().count();
+            (0..count).for_each(|index| raw::set_wanted(&mut self.input, index, kept.contains(&index)));
+        }
     }
 
     /// The next packet of wanted sound that has been read so far.
@@ -471,6 +516,19 @@ impl Source {
 
     /// Reads the rest of the wanted sound. Files whose sound lies far behind their pictures are not read to their end.
     pub(crate) fn finish_audio(&mut self) -> Result<(), VideoError> {
+        // The pictures between it are stepped over where an index tells where it lies.
+        let steps_over = self.last_listed.is_some();
+        if steps_over {
+            raw::set_wanted(&mut self.input, self.video.index, false);
+        }
+        let read = self.read_sound();
+        if steps_over {
+            raw::set_wanted(&mut self.input, self.video.index, true);
+        }
+        read
+    }
+
+    fn read_sound(&mut self) -> Result<(), VideoError> {
         let patience = |heard: &Heard| {
             let end = Moment::from_ticks(heard.ticks.end, heard.base);
             end.plus(Moment::from_ms(2000)).first_tick(self.video.base)
@@ -489,7 +547,7 @@ impl Source {
 
     /// Gives the decoder one more packet of pictures, or tells it that there are no more.
     fn feed(&mut self) -> Result<(), VideoError> {
-        while !self.draining {
+        while !self.draining && !self.has_all {
             let Some(mut packet) = self.read_on()? else {
                 self.is_at_end = true;
                 break;
@@ -513,7 +571,12 @@ impl Source {
     fn place(&mut self, packet: &mut Packet) -> Result<Place, VideoError> {
         let Some(sure) = &mut self.sure else {
             // A frame is decoded before it is shown, so what is decoded at the end or later is shown after it.
-            let is_behind = packet.dts().is_some_and(|dts| dts >= self.span.video.end);
+            let end = self.span.video.end;
+            self.has_all |= self.last_listed.is_some()
+                && packet.is_key()
+                && packet.pts().is_some_and(|pts| pts >= end)
+                && self.begins_closed(packet);
+            let is_behind = self.has_all || packet.dts().is_some_and(|dts| dts >= end);
             return Ok(if is_behind { Place::Behind } else { Place::Inside });
         };
         let place = sure.place(packet, raw::held(&self.decoder));
@@ -522,16 +585,17 @@ impl Source {
 
     fn decode(&mut self, packet: &Packet) -> Result<(), VideoError> {
         let is_due = packet.pts().is_some_and(|pts| pts <= self.span.video.start);
+        self.has_all |= self.last_listed.is_some() && packet.dts() == self.last_listed;
+        if packet.is_key() {
+            self.is_closed = self.begins_closed(packet);
+        }
         if packet.is_key() && (self.key_pts.is_none() || is_due) {
             self.key_pts = packet.pts();
             if self.is_fresh(packet) && packet.pts().is_some() {
                 self.trouble = None;
             }
         }
-        if let Some(only) = &self.only {
-            let wanted = packet.pts().is_none_or(|pts| only.contains(&pts));
-            self.decoder.skip_frame(if wanted { Discard::Default } else { Discard::NonReference });
-        }
+        self.spare(packet);
         self.latest = self.latest.max(packet.pts().unwrap_or(i64::MIN));
         let complaints = libav::complaints();
         let mut sent = self.decoder.send_packet(packet);
@@ -560,6 +624,28 @@ impl Source {
             self.trouble.get_or_insert(error);
         }
         Ok(())
+    }
+
+    /// Has the decoder leave out the picture that it gets next, if it is neither wanted nor needed for any other.
+    fn spare(&mut self, packet: &Packet) {
+        let is_needless = match &self.only {
+            Some(only) => packet.pts().is_some_and(|pts| !only.contains(&pts)),
+            None => self.is_needless(packet),
+        };
+        self.decoder.skip_frame(if is_needless { Discard::NonReference } else { Discard::Default });
+    }
+
+    /// Whether a picture is needless where nobody has said which are wanted: it lies before the span, in a group that is whole in
+    /// itself, and no other is made of it.
+    fn is_needless(&self, packet: &Packet) -> bool {
+        let is_before = packet.pts().is_some_and(|pts| pts < self.span.video.start);
+        let may_spare = self.is_closed && !self.is_early && self.sure.is_none();
+        may_spare && is_before && packet.data().is_some_and(h264::is_unreferenced)
+    }
+
+    /// Whether a packet begins a closed group, as far as H.264 tells it: what is decoded behind it is shown behind it.
+    fn begins_closed(&self, packet: &Packet) -> bool {
+        self.tells_unreferenced && packet.data().is_some_and(h264::is_idr)
     }
 
     /// Whether what is decoded from a key frame on is right whatever was wrong before. Some have it only say that blocks
@@ -619,4 +705,18 @@ impl Source {
             self.laid_aside.push_back(packet);
         }
     }
+}
+
+/// Whether the pictures of a file are frames of H.264 that say by themselves whether others are made of them, as in an MP4 whose index
+/// lists them. Fields come in pairs, of which one may be needed and the other not.
+fn tells_unreferenced(input: &Input, video: Track) -> bool {
+    let Some(stream) = input.stream(video.index) else { return false };
+    let is_mp4 = input.format().name().split(',').any(|name| name == "mp4");
+    if !is_mp4 || stream.frames() == 0 || stream.parameters().id() != codec::Id::H264 {
+        return false;
+    }
+    h264::AvcC::read(&raw::extradata(&stream)).is_some_and(|sets| {
+        let is_of_frames = |set: &Vec<u8>| h264::Sps::read(set).is_some_and(|sps| sps.progressive);
+        sets.length_bytes == 4 && !sets.sps.is_empty() && sets.sps.iter().all(is_of_frames)
+    })
 }

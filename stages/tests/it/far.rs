@@ -189,6 +189,35 @@ fn of_ten_gigabytes_the_groups_of_the_clips_and_the_index_are_read() {
     assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
 }
 
+#[test]
+fn clips_of_every_mode_read_little_more_than_their_groups_here_and_far_away() {
+    let outside = Bench::new();
+    let film = noise(&outside.path("noise.mp4"), 20);
+    let groups = groups(&film);
+    let index = film.len() as u64 - groups.iter().map(|(_, bytes)| bytes).sum::<u64>();
+    // No two have a group in common, and the second is inside one.
+    let plays = [(2400, 4700), (8150, 8800), (11_050, 13_000), (16_020, 17_940)];
+    let named = plays.iter().zip(["a", "b", "c", "d"]);
+    let rows: Vec<Json> = named.map(|((from, to), id)| play(id, *from, *to)).collect();
+    let own = needed(&groups, &plays);
+    for (mode, is_far) in ["smart", "copy", "encode"].into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let (bench, web) = (Bench::new(), Web::serve(film.clone()));
+        let here = if is_far { vec![] } else { vec![("video", outside.path("noise.mp4"))] };
+        let elsewhere = if is_far { vec![("video", web.url("game.mp4"))] } else { vec![] };
+        let inputs = vec![("plays", vec![self::plays(&bench, &rows)])];
+        let config = json!({ "plays": "plays", "video": "v.mp4", "mode": mode });
+        let given = Given { config, cell: CELL.to_vec(), inputs, files: here, elsewhere, cpu: 2 };
+        let outcome = bench.run("extract-clips", given);
+        assert_eq!(digests(&outcome).len(), 4);
+        let told = outcome.result["bytes_read"].as_u64().unwrap();
+        let read = if is_far { web.bytes() } else { told };
+        let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {own} and an index of {index}");
+        assert!(read * 10 <= own * 11 + index * 10 && read * 2 > own, "{what}");
+        // What lies far away was asked for with one byte.
+        assert!(!is_far || read == told + 1, "{what}, told: {told}");
+    }
+}
+
 /// What a server gave before it went away need not be cut again.
 #[test]
 fn clips_that_are_whole_stay_when_the_video_goes_away() {

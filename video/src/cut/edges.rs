@@ -1,20 +1,19 @@
 //! Decodes a group of pictures once and encodes the frames that clips want of it, in the form of the source's packets.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ffmpeg_next::codec::{decoder, encoder};
-use ffmpeg_next::{Error as AvError, Packet, frame, picture};
+use ffmpeg_next::{Discard, Error as AvError, Packet, frame, picture};
 
 use crate::cut::feed::Group;
 use crate::cut::gate::Joinable;
 use crate::encode::open_edge;
 use crate::error::VideoError;
-use crate::h264::{AvcC, annex_b, is_picture};
+use crate::h264::{AvcC, annex_b, is_picture, is_unreferenced};
 use crate::libav::{self, raw};
+use crate::media::Media;
 use crate::pulse;
-use crate::source::Source;
 
 /// Encoders that are open at once; for more clips the group is decoded again.
 const AT_ONCE: usize = 4;
@@ -24,7 +23,9 @@ pub(super) struct EdgeMaker {
     decoder: decoder::Video,
     joinable: Arc<Joinable>,
     crf: u8,
-    path: PathBuf,
+    media: Media,
+    /// Whether pictures that nothing needs are left undecoded.
+    is_sparing: bool,
 }
 
 /// One clip's frames on their way through an encoder.
@@ -38,8 +39,9 @@ struct Edge {
 }
 
 impl EdgeMaker {
-    pub(super) fn open(source: &Source, joinable: Arc<Joinable>, crf: u8) -> Result<Self, VideoError> {
-        Ok(EdgeMaker { decoder: source.another_decoder()?, joinable, crf, path: source.path().to_owned() })
+    pub(super) fn open(media: &Media, joinable: Arc<Joinable>, crf: u8) -> Result<Self, VideoError> {
+        let decoder = media.open()?.another_decoder()?;
+        Ok(EdgeMaker { decoder, joinable, crf, media: media.clone(), is_sparing: true })
     }
 
     /// The packets of each range of times. `Err`: why that cannot be trusted.
@@ -48,19 +50,26 @@ impl EdgeMaker {
     }
 
     fn round(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
-        let edges: Result<Vec<Edge>, String> = ranges.iter().map(|times| self.edge(group, times)).collect();
-        let made = edges.and_then(|mut edges| {
-            self.decode(group, &mut edges)?;
-            Ok(edges)
-        });
+        let mut made = self.decoded(group, ranges);
+        if made.is_err() && self.is_sparing {
+            // A stream that does not say by how much its pictures are shown late tells it with those that were left out.
+            self.is_sparing = false;
+            made = self.decoded(group, ranges);
+        }
         match made {
             Ok(edges) => edges.into_iter().map(Edge::finish).collect(),
             Err(why) => ranges.iter().map(|_| Err(why.clone())).collect(),
         }
     }
 
+    fn decoded(&mut self, group: &Group, ranges: &[Range<i64>]) -> Result<Vec<Edge>, String> {
+        let mut edges = ranges.iter().map(|times| self.edge(group, times)).collect::<Result<Vec<Edge>, String>>()?;
+        self.decode(group, &mut edges)?;
+        Ok(edges)
+    }
+
     fn edge(&self, group: &Group, times: &Range<i64>) -> Result<Edge, String> {
-        let open = open_edge(&self.joinable.pictures, self.crf, self.joinable.edge, &self.path);
+        let open = open_edge(&self.joinable.pictures, self.crf, self.joinable.edge, self.media.path());
         let encoder = open.map_err(|error| error.message)?;
         let sets = AvcC::of_annex_b(&raw::encoder_extradata(&encoder));
         if !sets.sps.iter().all(|set| contains(&self.joinable.form.record, set)) {
@@ -72,11 +81,14 @@ impl EdgeMaker {
     }
 
     fn decode(&mut self, group: &Group, edges: &mut [Edge]) -> Result<(), String> {
-        let wanted = |packet: &Packet| packet.pts().is_some_and(|pts| edges.iter().any(|e| e.times.contains(&pts)));
+        let ranges: Vec<Range<i64>> = edges.iter().map(|edge| edge.times.clone()).collect();
+        let wanted = |packet: &Packet| packet.pts().is_some_and(|pts| ranges.iter().any(|times| times.contains(&pts)));
         let count = group.packets.iter().rposition(wanted).map_or(0, |last| last + 1);
         let fail = |error: AvError| format!("decoding failed: {error}");
         self.decoder.flush();
         for packet in &group.packets[..count] {
+            let is_needless = self.is_sparing && !wanted(packet) && packet.data().is_some_and(is_unreferenced);
+            self.decoder.skip_frame(if is_needless { Discard::NonReference } else { Discard::Default });
             self.decoder.send_packet(packet).map_err(fail)?;
             self.encode_ready(edges)?;
         }
@@ -88,7 +100,10 @@ impl EdgeMaker {
         loop {
             let mut frame = frame::Video::empty();
             match self.decoder.receive_frame(&mut frame) {
-                Ok(()) => edges.iter_mut().try_for_each(|edge| edge.push(&mut frame, &self.joinable))?,
+                Ok(()) => {
+                    self.media.was_decoded();
+                    edges.iter_mut().try_for_each(|edge| edge.push(&mut frame, &self.joinable))?;
+                }
                 Err(AvError::Eof) => return Ok(()),
                 Err(error) if libav::is_again(&error) => return Ok(()),
                 Err(error) => return Err(format!("decoding failed: {error}")),

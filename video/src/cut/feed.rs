@@ -9,7 +9,7 @@ use ffmpeg_next::Packet;
 
 use crate::cut::CutMode;
 use crate::cut::gate::Joinable;
-use crate::cut::part::{Part, hides, part_of};
+use crate::cut::part::{Part, hides, is_all_copied, part_of};
 use crate::cut::route::{most_reordered, route};
 use crate::cut::ticks::Clock;
 use crate::h264::Units;
@@ -160,7 +160,7 @@ impl Feeder {
         feeder.want_only_what_is_read();
         // What is encoded whole is read by whoever does that.
         let wants = feeder.wants.iter().filter(|want| feeder.is_fed(want));
-        feeder.source.want(route(&feeder.source, &feeder.clock, wants));
+        feeder.source.want(route(&feeder.source, &feeder.clock, mode, wants));
         feeder
     }
 
@@ -353,14 +353,14 @@ impl Feeder {
         let ends = self.open.iter().copied().chain(near).map(|want| self.wants[want].ticks.end);
         let needed = ends.max().unwrap_or(i64::MIN);
         let mut group = ReadGroup { packets: Vec::new(), hidden: Vec::new(), until: i64::MAX };
-        let (mut latest, mut decoded, mut bytes) = (i64::MIN, i64::MIN, 0);
+        let (mut decoded, mut bytes) = (i64::MIN, 0);
         let mut packet = key;
         loop {
             let (pts, dts) = (packet.pts().unwrap_or(i64::MIN), packet.dts().unwrap_or(i64::MIN));
             if dts <= decoded {
                 return Err("pictures are not decoded one after another".into());
             }
-            (latest, decoded, bytes) = (latest.max(pts), dts, bytes + packet.size());
+            (decoded, bytes) = (dts, bytes + packet.size());
             if bytes > MOST_BYTES {
                 return Err("a group of pictures is too large to be held".into());
             }
@@ -368,25 +368,38 @@ impl Feeder {
                 group.hidden.push(pts);
             }
             group.packets.push(packet);
+            if self.is_enough(&group, decoded, needed) {
+                group.until = needed;
+                return Ok(group);
+            }
             let Some(read) = self.read_picture()? else { break };
             if self.check(&read)? {
                 group.until = read.pts().unwrap_or(i64::MAX);
                 self.pending = Some(read);
                 return Ok(group);
             }
-            // What is decoded at the end or later is shown after it. A clip that only copies ends where copying can.
-            let dts = read.dts().unwrap_or(i64::MIN);
-            if dts >= needed && (self.mode != CutMode::Copy || dts > latest) {
-                group.until = needed;
-                return Ok(group);
-            }
             packet = read;
         }
-        if decoded == self.joinable.last_dts {
+        if self.joinable.dts.last() == Some(&decoded) {
             Ok(group)
         } else {
             Err("the pictures stop before the index ends".into())
         }
+    }
+
+    /// Whether clips that end by `needed` have all that they need of a group. The index tells when the next picture is decoded,
+    /// so that it need not be read: it may be a key frame, and large.
+    fn is_enough(&self, group: &ReadGroup, decoded: i64, needed: i64) -> bool {
+        let listed = &self.joinable.dts;
+        let next = listed.get(listed.partition_point(|dts| *dts <= decoded));
+        // What is decoded at the end or later is shown after it. A clip that only copies ends where copying can.
+        next.is_some_and(|&next| match self.mode {
+            CutMode::Copy if next >= needed => {
+                let times: Vec<i64> = group.packets.iter().filter_map(Packet::pts).collect();
+                is_all_copied(&times, needed, next)
+            }
+            _ => next >= needed,
+        })
     }
 
     /// Gives every clip that has frames in a group, or that waits for sound, its share.

@@ -19,8 +19,8 @@ pub(super) struct Joinable {
     pub(super) pictures: Pictures,
     /// When each key frame of the index is decoded, in order.
     pub(super) keys: Vec<i64>,
-    /// When the last picture of the index is decoded.
-    pub(super) last_dts: i64,
+    /// When each picture of the index is decoded, in order.
+    pub(super) dts: Vec<i64>,
 }
 
 /// Looks at what a source's index says. `Err`: why nothing of it is copied.
@@ -53,9 +53,9 @@ pub(super) fn examine(source: &Source, mode: CutMode, crf: u8) -> Result<Joinabl
         pixel_aspect: pictures.pixel_aspect,
         display_matrix: raw::display_matrix(&stream),
     };
-    let last_dts = samples.last().map_or(0, |sample| sample.dts);
+    let dts = samples.iter().map(|sample| sample.dts).collect();
     let keys = samples.iter().filter(|sample| sample.is_key).map(|sample| sample.dts).collect();
-    Ok(Joinable { form, sets, edge, pictures, keys, last_dts })
+    Ok(Joinable { form, sets, edge, pictures, keys, dts })
 }
 
 /// The samples of a file whose index lists them all.

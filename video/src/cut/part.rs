@@ -21,8 +21,7 @@ pub(super) fn part_of(times: &[i64], ticks: &Range<i64>, mode: CutMode) -> Optio
     // Behind so many packets nothing is shown that belongs before what was copied.
     let closed = |count: usize, end: i64| times[count..].iter().all(|time| *time > latest(count) || *time >= end);
     if mode == CutMode::Copy {
-        let whole = |count: usize| latest(count) >= last_before(times, ticks.end) && closed(count, i64::MAX);
-        let copied = (1..=times.len()).find(|count| whole(*count))?;
+        let (copied, _) = only_copied(times, ticks.end)?;
         return Some(Part { copied, encoded: 0..0 });
     }
     if times.iter().any(|time| *time < ticks.start) {
@@ -32,8 +31,29 @@ pub(super) fn part_of(times: &[i64], ticks: &Range<i64>, mode: CutMode) -> Optio
     Some(Part { copied, encoded: latest(copied).saturating_add(1).max(ticks.start)..ticks.end })
 }
 
-fn last_before(times: &[i64], end: i64) -> i64 {
-    times.iter().copied().filter(|time| *time < end).max().unwrap_or(i64::MIN)
+/// How much of a group a clip copies that encodes nothing, and the time of the last frame of that: as few packets from the
+/// front as hold all frames before the end, and behind which nothing is shown that belongs before.
+fn only_copied(times: &[i64], end: i64) -> Option<(usize, i64)> {
+    let last = times.iter().copied().filter(|time| *time < end).max().unwrap_or(i64::MIN);
+    // The earliest that is shown of what stands at each place and behind it.
+    let mut behind = times.to_vec();
+    for at in (1..behind.len()).rev() {
+        behind[at - 1] = behind[at - 1].min(behind[at]);
+    }
+    let mut latest = i64::MIN;
+    for (at, time) in times.iter().enumerate() {
+        latest = latest.max(*time);
+        if latest >= last && behind.get(at + 1).is_none_or(|next| *next > latest) {
+            return Some((at + 1, latest));
+        }
+    }
+    None
+}
+
+/// Whether a clip that ends at `end` and encodes nothing needs nothing more of a group of which this was read. `next`: when
+/// what follows is decoded, and before which none of it is shown.
+pub(super) fn is_all_copied(times: &[i64], end: i64, next: i64) -> bool {
+    next >= end && only_copied(times, end).is_some_and(|(_, latest)| latest < next)
 }
 
 /// Whether a clip would show a picture that the source hides.
@@ -74,5 +94,15 @@ mod tests {
         assert_eq!(part(2..4, CutMode::Copy), Some((5, vec![])));
         assert_eq!(part(2..6, CutMode::Copy), Some((9, vec![])));
         assert_eq!(part(0..1, CutMode::Copy), Some((1, vec![])));
+    }
+
+    #[test]
+    fn a_clip_that_only_copies_has_enough_when_nothing_that_follows_is_shown_before_its_last_frame() {
+        // Each is decoded two ticks before its place in the order they are shown, so the next of nine is at 7.
+        assert!(!is_all_copied(&TIMES, 6, 7), "up to 8 is copied, and 8 itself might follow");
+        assert!(is_all_copied(&[&TIMES[..], &[12, 10]].concat(), 6, 9));
+        assert!(!is_all_copied(&[&TIMES[..], &[12]].concat(), 9, 8), "the end is not reached");
+        assert!(is_all_copied(&TIMES[..7], 4, 5));
+        assert!(!is_all_copied(&TIMES[..3], 3, 3), "1 and 3 are missing before 4");
     }
 }

@@ -16,7 +16,7 @@ use crate::cut::feed::{Fed, Feeder, Share, Unit, Want};
 use crate::cut::gate::{Joinable, examine};
 use crate::cut::join::{Assembly, Codecs, Joined, Made, Setting, Trouble};
 use crate::cut::report::CutReport;
-use crate::cut::route::ranges;
+use crate::cut::route::{For, ranges};
 use crate::cut::ticks::{Clock, check_inside};
 use crate::cut::whole::{Way, cut_whole};
 use crate::cut::{CutMode, CutOptions};
@@ -111,6 +111,8 @@ struct Run<'a> {
     clock: Clock,
     /// The bytes of the source that each clip is made from, as far as its index tells.
     ranges: Vec<Vec<Range<u64>>>,
+    /// Those that will be read for a clip that is encoded whole.
+    reads: Vec<Vec<Range<u64>>>,
     /// `None`: nothing is copied.
     smart: Option<Smart>,
     /// Whether only reading all of the source tells where its pictures are.
@@ -138,7 +140,8 @@ impl<'a> Run<'a> {
         let clock = Clock::of(&source, &plan.options)?;
         let (survey, whole) = (OnceLock::new(), Mutex::default());
         let is_blind = source.needs_survey();
-        let mut run = Run { plan, told, clock, ranges: Vec::new(), smart: None, is_blind, survey, whole };
+        let (told_ranges, reads) = (Vec::new(), Vec::new());
+        let mut run = Run { plan, told, clock, ranges: told_ranges, reads, smart: None, is_blind, survey, whole };
         let survey = if is_blind { Some(run.survey()?) } else { None };
         let mut inside = Vec::new();
         for (clip, (span, _)) in plan.clips.iter().enumerate() {
@@ -147,7 +150,8 @@ impl<'a> Run<'a> {
                 Err(error) => told(clip, Err(error)),
             }
         }
-        run.ranges = ranges(&source, &run.clock, &plan.clips, &inside);
+        let of = |purpose| ranges(&source, &run.clock, purpose, &plan.clips, &inside);
+        (run.ranges, run.reads) = (of(For::Telling(plan.options.mode)), of(For::Reading(CutMode::Encode)));
         let why = match plan.options.mode {
             CutMode::Encode => String::new(),
             mode => match examine(&source, mode, plan.options.encode.crf) {
@@ -193,7 +197,7 @@ impl<'a> Run<'a> {
             Some(source) => source,
             none => none.insert(self.plan.media.open()?),
         };
-        source.want(self.ranges[clip].clone());
+        source.want(self.reads[clip].clone());
         let mut way = if self.is_blind { Way::Survey(self.survey()?) } else { Way::Seek };
         loop {
             match cut_whole(source, &self.clock, &self.plan.options, (*span, &way), out) {
@@ -235,10 +239,7 @@ impl<'a> Run<'a> {
     }
 
     fn join_clips(&self, smart: &Smart) {
-        let maker =
-            self.plan.media.open().and_then(|source| {
-                EdgeMaker::open(&source, smart.setting.joinable.clone(), self.plan.options.encode.crf)
-            });
+        let maker = EdgeMaker::open(&self.plan.media, smart.setting.joinable.clone(), self.plan.options.encode.crf);
         let mut maker = match maker {
             Ok(maker) => maker,
             Err(error) => return self.give_up(smart, &error.message),

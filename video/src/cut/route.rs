@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::cut::CutMode;
 use crate::cut::feed::Want;
 use crate::cut::ticks::Clock;
 use crate::libav::raw::{self, Sample};
@@ -12,10 +13,27 @@ use crate::time::Stretch;
 
 /// Pictures by which one is taken to be shown later than it is decoded, at most, whatever the stream says of itself.
 const MOST_REORDERED: usize = 20;
+/// Pictures behind a clip's end that are read where it ends where copying can: as many as encoders put between two that others
+/// are made of, and one more. Copying ends with a picture, of which the index does not tell when it is shown.
+const BEHIND_COPIED: usize = 4;
+
+/// What it is asked for, which bytes clips of a mode are made from.
+#[derive(Clone, Copy)]
+pub(super) enum For {
+    /// To tell it: all of them, whatever the index leaves open.
+    Telling(CutMode),
+    /// To read them: those that will most likely be needed. What else is needed will be read too, in smaller pieces.
+    Reading(CutMode),
+}
 
 /// The bytes of every clip's pictures, from its key frame on, and of its sound.
-pub(super) fn route<'a>(source: &Source, clock: &Clock, wants: impl Iterator<Item = &'a Want>) -> Vec<Range<u64>> {
-    routes(source, clock, wants).into_iter().flatten().collect()
+pub(super) fn route<'a>(
+    source: &Source,
+    clock: &Clock,
+    mode: CutMode,
+    wants: impl Iterator<Item = &'a Want>,
+) -> Vec<Range<u64>> {
+    routes(source, clock, For::Reading(mode), wants).into_iter().flatten().collect()
 }
 
 /// The bytes of each of these clips of all by itself, those that lie close together as one. None where the index does not list
@@ -23,6 +41,7 @@ pub(super) fn route<'a>(source: &Source, clock: &Clock, wants: impl Iterator<Ite
 pub(super) fn ranges(
     source: &Source,
     clock: &Clock,
+    purpose: For,
     clips: &[(Stretch, PathBuf)],
     inside: &[usize],
 ) -> Vec<Vec<Range<u64>>> {
@@ -30,7 +49,7 @@ pub(super) fn ranges(
     let listed = raw::samples(&source.stream()).len();
     if usize::try_from(source.stream().frames()).is_ok_and(|frames| frames > 0 && frames == listed) {
         let wants: Vec<Want> = inside.iter().map(|&clip| Want::of(clip, clips[clip].0, clock)).collect();
-        for (clip, found) in inside.iter().zip(routes(source, clock, wants.iter())) {
+        for (clip, found) in inside.iter().zip(routes(source, clock, purpose, wants.iter())) {
             ranges[*clip] = merged(found);
         }
     }
@@ -38,7 +57,12 @@ pub(super) fn ranges(
 }
 
 /// As `route`, for each clip by itself.
-fn routes<'a>(source: &Source, clock: &Clock, wants: impl Iterator<Item = &'a Want>) -> Vec<Vec<Range<u64>>> {
+fn routes<'a>(
+    source: &Source,
+    clock: &Clock,
+    purpose: For,
+    wants: impl Iterator<Item = &'a Want>,
+) -> Vec<Vec<Range<u64>>> {
     let pictures = raw::samples(&source.stream());
     let sound: Vec<Vec<Sample>> = clock
         .audio
@@ -54,9 +78,9 @@ fn routes<'a>(source: &Source, clock: &Clock, wants: impl Iterator<Item = &'a Wa
         let shown = decoded.saturating_sub(late);
         let key = pictures[..shown].iter().rposition(|sample| sample.is_key).unwrap_or(0);
         let begins = pictures.get(key).map_or(want.ticks.start, |sample| sample.dts);
-        add(&mut ranges, &pictures, begins..want.ticks.end);
+        add(&mut ranges, pictures.get(key..until(&pictures, want.ticks.end, late, purpose)));
         for ((track, samples), asked) in clock.audio.iter().zip(&sound).zip(&want.audio) {
-            add(&mut ranges, samples, clock.tick_in(begins, track.base)..asked.end);
+            add(&mut ranges, around(samples, clock.tick_in(begins, track.base)..asked.end));
         }
         ranges
     };
@@ -68,13 +92,30 @@ pub(super) fn most_reordered(source: &Source) -> usize {
     raw::reordered(&source.stream()).min(MOST_REORDERED)
 }
 
-/// Adds the samples from the last one that begins by the range's start to the first one behind its end: that one is
+/// The place behind the last picture that is read for a clip.
+fn until(pictures: &[Sample], end: i64, late: usize, purpose: For) -> usize {
+    let behind = pictures.partition_point(|sample| sample.dts < end);
+    let key_in = |from: usize, to: usize| pictures[from..to].iter().position(|key| key.is_key).map(|n| from + n);
+    let (For::Telling(mode) | For::Reading(mode)) = purpose;
+    // A key frame that is decoded just before the end is most likely shown at the end or behind it, and then it ends the clip.
+    if let (For::Reading(_), Some(key)) = (purpose, key_in(behind.saturating_sub(late), behind)) {
+        return key + 1;
+    }
+    let more = if mode == CutMode::Copy && late > 0 { BEHIND_COPIED } else { 0 };
+    let most = (behind + more).min(pictures.len());
+    key_in(behind, most).unwrap_or(most)
+}
+
+/// The samples of sound from the last one that begins by the range's start to the first one behind its end: that one is
 /// read too, to see that it is behind.
-fn add(ranges: &mut Vec<Range<u64>>, samples: &[Sample], ticks: Range<i64>) {
+fn around(samples: &[Sample], ticks: Range<i64>) -> Option<&[Sample]> {
     let from = samples.partition_point(|sample| sample.dts <= ticks.start).saturating_sub(1);
     let to = samples.partition_point(|sample| sample.dts < ticks.end).saturating_add(1).min(samples.len());
-    let wanted = samples.get(from..to).unwrap_or_default();
-    for sample in wanted {
+    samples.get(from..to)
+}
+
+fn add(ranges: &mut Vec<Range<u64>>, samples: Option<&[Sample]>) {
+    for sample in samples.unwrap_or_default() {
         let range = sample.at..sample.at.saturating_add(sample.size);
         match ranges.last_mut().filter(|last| last.end == range.start) {
             Some(last) => last.end = range.end,

@@ -129,7 +129,7 @@ impl Whole<'_> {
         }
         self.source.check_promise(clip.taken, &frame)?;
         if !self.source.knows_all(frame.is_interlaced())? {
-            if !more {
+            if !more && !self.source.has_all() {
                 self.check_reaches(last.pts + last.ticks, ticks.video.end)?;
             }
             self.check_end()?;

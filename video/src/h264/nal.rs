@@ -95,6 +95,13 @@ pub(crate) fn is_intra(packet: &[u8]) -> bool {
     parts.peek().is_some() && parts.all(intra)
 }
 
+/// Whether a packet out of MP4 is a picture that no other is made of: all of its slices have a `nal_ref_idc` of 0.
+pub(crate) fn is_unreferenced(packet: &[u8]) -> bool {
+    let Some(units) = Units::of(packet) else { return false };
+    let is_free = |unit: &&[u8]| kind(unit) == SLICE && unit.first().is_some_and(|byte| byte & 0x60 == 0);
+    units.has_picture() && units.units.iter().filter(|unit| is_picture(unit)).all(is_free)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +121,16 @@ mod tests {
         assert!(Units::of(&[0, 0, 1, 0x65]).is_none());
         // The first bit of a unit is always zero.
         assert!(Units::of(&[0, 0, 0, 1, 0xe5]).is_none());
+    }
+
+    #[test]
+    fn a_picture_that_no_other_is_made_of_is_known() {
+        // Table 7-1 and 7.4.1: the two bits before the five of the kind. 0x01 is a slice that nothing refers to.
+        assert!(is_unreferenced(&[0, 0, 0, 1, 0x09, 0, 0, 0, 2, 0x01, 0x9e]));
+        assert!(!is_unreferenced(&[0, 0, 0, 2, 0x01, 0x9e, 0, 0, 0, 2, 0x21, 0x9e]), "one slice is needed");
+        assert!(!is_unreferenced(&[0, 0, 0, 2, 0x65, 0x88]) && !is_unreferenced(&[0, 0, 0, 1, 0x06]));
+        // Parts of slices (kinds 2 to 4), and what is not made of whole units.
+        assert!(!is_unreferenced(&[0, 0, 0, 2, 0x02, 0x9e]) && !is_unreferenced(&[0, 0, 0, 9, 0x01, 0x9e]));
     }
 
     #[test]

@@ -290,3 +290,32 @@ pub(crate) fn with_sound(folder: &Path) -> PathBuf {
     Made { frames: 240, ..Made::default() }.write(&path).unwrap();
     path
 }
+
+/// The pictures of one file and the sound of another in one, a second of these after a second of those.
+pub(crate) fn in_seconds(pictures: &Path, sound: &Path, to: &Path) {
+    let mut output = format::output_as(to, "mp4").unwrap();
+    let mut packets = Vec::new();
+    for (number, (from, kind)) in [(pictures, media::Type::Video), (sound, media::Type::Audio)].into_iter().enumerate()
+    {
+        let mut input = format::input(from).unwrap();
+        let stream = input.streams().best(kind).unwrap();
+        let (index, base) = (stream.index(), stream.time_base());
+        let mut made = output.add_stream(codec::Id::None).unwrap();
+        made.set_parameters(stream.parameters());
+        made.set_time_base(base);
+        for (_, packet) in input.packets().filter(|(stream, _)| stream.index() == index) {
+            let second = (packet.dts().unwrap() as f64 * f64::from(base)).floor() as i64;
+            packets.push((second, number, base, packet));
+        }
+    }
+    output.write_header().unwrap();
+    packets.sort_by_key(|(second, number, ..)| (*second, *number));
+    for (_, number, base, mut packet) in packets {
+        packet.set_stream(number);
+        packet.set_position(-1);
+        packet.rescale_ts(base, output.stream(number).unwrap().time_base());
+        // Not in the order of their times.
+        packet.write(&mut output).unwrap();
+    }
+    output.write_trailer().unwrap();
+}

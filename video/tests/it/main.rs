@@ -9,6 +9,7 @@ mod clap;
 mod corpus;
 mod counting;
 mod cutting;
+mod decoding;
 mod devices;
 mod film;
 mod formats;

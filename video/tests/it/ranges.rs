@@ -13,7 +13,7 @@ use pipe_video::{
 };
 
 use crate::corpus::input;
-use crate::film::{Film, remuxed};
+use crate::film::{Film, in_seconds, remuxed};
 use crate::made::{Made, folder, made_in, numbers};
 
 /// Bytes in memory that remember what was read of them.
@@ -135,18 +135,46 @@ fn little_more_is_read_than_the_groups_of_the_clips_and_the_index() {
     }
 }
 
+/// What is read of a video for clips that have no group in common, the last of which ends where a group does: how many bytes, and
+/// how many their groups and the index have.
+fn read_and_needed(source: &Path, mode: CutMode, is_far: bool) -> (u64, u64, u64) {
+    let folder = folder();
+    // A key frame every two seconds.
+    let spans = [(3100, 3900), (6500, 7700), (9300, 12_000)].map(|(start_ms, end_ms)| Span { start_ms, end_ms });
+    let (groups, index) = groups_and_index(source, &spans);
+    let counted = Arc::new(Counted { bytes: fs::read(source).unwrap(), is_far, ..Counted::default() });
+    run_as(mode, &counted, &spans, folder.path()).into_iter().for_each(|outcome| drop(outcome.unwrap()));
+    let read = counted.reads.lock().unwrap().iter().map(|range| range.end - range.start).sum();
+    (read, groups, index)
+}
+
 #[test]
-fn clips_that_are_encoded_whole_cost_no_more_than_their_groups_either() {
+fn clips_of_every_mode_cost_little_more_than_their_groups_and_the_index() {
     let folder = folder();
     let source = folder.path().join("source.mp4");
     Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
-    // A key frame every two seconds; no two of them have a group in common.
-    let spans = [(3100, 3900), (6500, 7700), (11_500, 13_900)].map(|(start_ms, end_ms)| Span { start_ms, end_ms });
-    let (groups, index) = groups_and_index(&source, &spans);
-    let counted = counted(&source);
-    run_as(CutMode::Encode, &counted, &spans, folder.path()).into_iter().for_each(|outcome| drop(outcome.unwrap()));
-    let read: u64 = counted.reads.lock().unwrap().iter().map(|range| range.end - range.start).sum();
-    assert!(read * 10 <= groups * 11 + index * 10, "{read} bytes for groups of {groups} and an index of {index}");
+    for (mode, is_far) in CutMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let (read, groups, index) = read_and_needed(&source, mode, is_far);
+        let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {groups} and an index of {index}");
+        assert!(read * 10 <= groups * 11 + index * 10, "{what}");
+        assert!(read > groups / 2, "{what}");
+    }
+}
+
+/// Cameras write a second of pictures, then a second of sound.
+#[test]
+fn where_sound_lies_a_second_behind_its_pictures_little_more_is_read_either() {
+    let folder = folder();
+    let [pictures, sound, source] = ["pictures.mp4", "sound.mp4", "camera.mp4"].map(|name| folder.path().join(name));
+    Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&pictures);
+    Made { frames: 480, ..Made::default() }.write(&sound).unwrap();
+    in_seconds(&pictures, &sound, &source);
+    for (mode, is_far) in CutMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let (read, groups, rest) = read_and_needed(&source, mode, is_far);
+        let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {groups} and {rest} of sound and index");
+        assert!(rest * 10 < groups, "{what}");
+        assert!(read * 10 <= groups * 11 + rest * 10, "{what}");
+    }
 }
 
 #[test]
