@@ -51,6 +51,8 @@ fn a_thousand_clips_take_hardly_more_memory_than_a_dozen() {
     let thousand = cut(1000);
     // Some 160 of them are written side by side, since they overlap; 59 MiB more were measured.
     assert!(thousand < dozen + 120, "{dozen} MiB for 12 clips, {thousand} for 1000");
+    // What is allowed whatever the number of clips: 250 MB, and 150 for each encoder that runs.
+    assert!(thousand < (250 + 2 * 150) * 1_000_000 / (1 << 20), "{thousand} MiB");
 }
 
 #[test]

@@ -22,12 +22,19 @@ static READY: Once = Once::new();
 /// index of twenty hours at 60 frames a second 100 MiB. A file that claims more is refused memory before any is used.
 const MOST_AT_ONCE: usize = 512 << 20;
 
+/// Blocks of memory of at least so much go back to the system when they are freed: those of an encoder, which has some thirty of 8
+/// to 14 MB at 1080p and frees them with every clip. A decoder's pictures are smaller, and so is what is made anew for every picture.
+const LARGE: i32 = 4 << 20;
+/// What of smaller blocks is kept for others.
+const KEPT: i32 = 64 << 20;
+
 /// Gets FFmpeg ready, once in a process. Its log is silenced: what it has to say reaches callers in errors.
 pub(crate) fn prepare() {
     READY.call_once(|| {
         log::set_level(log::Level::Quiet);
         raw::count_complaints();
         raw::limit_allocations(MOST_AT_ONCE);
+        raw::give_back_blocks_of(LARGE, KEPT);
         // Only old FFmpeg had anything to register; since 4.0 this cannot fail.
         let _ = ffmpeg::init();
     });

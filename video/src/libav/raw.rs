@@ -48,6 +48,26 @@ pub(crate) fn limit_allocations(most: usize) {
     unsafe { ffi::av_max_alloc(most) }
 }
 
+/// Has the C library give every block of at least so many bytes back when it is freed, and keep what is smaller. Without this it
+/// learns from the first large block that is freed to keep large ones, too, which lie scattered and fit no other.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn give_back_blocks_of(bytes: c_int, kept: c_int) {
+    // malloc.h of glibc, which has never changed them.
+    const M_TRIM_THRESHOLD: c_int = -1;
+    const M_MMAP_THRESHOLD: c_int = -3;
+    // SAFETY: the function is that of glibc, which this is linked with. It sets a number behind a lock of its own, at any time,
+    // and moves nothing that was allocated.
+    unsafe extern "C" {
+        safe fn mallopt(what: c_int, value: c_int) -> c_int;
+    }
+    mallopt(M_MMAP_THRESHOLD, bytes);
+    mallopt(M_TRIM_THRESHOLD, kept);
+}
+
+/// Other C libraries have no such numbers.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn give_back_blocks_of(_: c_int, _: c_int) {}
+
 /// Goes to a byte of the file. `false`: the container cannot be read from there.
 pub(crate) fn seek_byte(input: &mut Input, at: i64) -> bool {
     // SAFETY: the context is that of an open input, and `&mut` makes this the only access.
