@@ -66,8 +66,9 @@ def run(*arguments):
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr.decode()}")
 
 
-def draw(out, *more, size=(320, 180), rate="30", seconds=4, first=0, video=X264, audio=True, filters=""):
-    """Draws numbered frames over a moving picture, with a tone, and encodes them."""
+def draw(out, *more, size=(320, 180), rate="30", seconds=4, first=0, video=X264, audio=True, filters="", pixels=""):
+    """Draws numbered frames over a moving picture, with a tone, and encodes them. `pixels`: those of the moving picture, whose
+    sides are even where chroma has half of them."""
     width, height = size
     frames = int(seconds * eval(rate) + 0.5)
     bars = out.with_suffix(".bars")
@@ -78,9 +79,10 @@ def draw(out, *more, size=(320, 180), rate="30", seconds=4, first=0, video=X264,
              f"{',' + filters if filters else ''}[v]")
     sound = ["-f", "lavfi", "-i", f"sine=f=440:b=4:r=48000:d={seconds}"] if audio else []
     maps = ["-map", "[v]", *(["-map", "2:a", "-c:a", "aac", "-b:a", "64k"] if audio else [])]
-    run("-f", "lavfi", "-i", f"testsrc2=s={width}x{height}:r={rate}:d={seconds}", "-f", "rawvideo", "-pix_fmt", "gray",
-        "-s", "16x1", "-r", rate, "-i", bars, *sound, "-filter_complex", graph, *maps, "-frames:v", frames,
-        "-fflags", "+bitexact", "-flags:v", "+bitexact", *video, *more, out)
+    moving = f"testsrc2=s={width}x{height}:r={rate}:d={seconds}{',format=' + pixels if pixels else ''}"
+    run("-f", "lavfi", "-i", moving, "-f", "rawvideo", "-pix_fmt", "gray", "-s", "16x1", "-r", rate, "-i", bars, *sound,
+        "-filter_complex", graph, *maps, "-frames:v", frames, "-fflags", "+bitexact", "-flags:v", "+bitexact", *video, *more,
+        out)
     bars.unlink()
 
 
@@ -240,7 +242,8 @@ def all_inputs():
         Input("h264-10-bit.mp4", "H.264, ten bits", drawn(video=x264("-pix_fmt", "yuv420p10le"))),
         Input("h264-422.mp4", "H.264, 4:2:2", drawn(video=x264("-pix_fmt", "yuv422p"))),
         Input("h264-422-10-bit.mp4", "H.264, 4:2:2, ten bits", drawn(video=x264("-pix_fmt", "yuv422p10le"))),
-        Input("h264-444-odd.mp4", "H.264, 4:4:4, 321x181", drawn(size=(321, 181), video=x264("-pix_fmt", "yuv444p"))),
+        Input("h264-444-odd.mp4", "H.264, 4:4:4, 321x181", drawn(
+            size=(321, 181), pixels="yuv444p", video=x264("-pix_fmt", "yuv444p"))),
         Input("interlaced.mp4", "interlaced, top field first", drawn(
             rate="60", filters="tinterlace=interleave_top,fieldorder=tff",
             video=x264("-flags", "+ildct+ilme", "-r", "30", "-frames:v", "120")), rate="-"),

@@ -8,6 +8,7 @@ use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Packet, Rational, codec, color, ffi, frame, media};
 use pipe_video::{Fit, FrameSpec, Sampling, sample};
 
+use crate::corpus::input;
 use crate::film::{BARS, BARS_709, Film, Look, PATCH};
 use crate::made::folder;
 
@@ -135,6 +136,15 @@ fn pictures_of_odd_sides_are_what_swscale_makes_of_them() {
         assert_eq!((format, size), (pixels, (95, 79)));
         assert!(apart <= 2, "{pixels:?}: {apart} apart");
     }
+}
+
+#[test]
+fn the_hard_video_of_odd_sides_has_them() {
+    let hard = input::all().into_iter().find(|hard| hard.name == "h264-444-odd.mp4").unwrap();
+    let frame = first(&hard.path);
+    assert_eq!((frame.format(), frame.width(), frame.height()), (Pixel::YUV444P, 321, 181));
+    let sampled = sample(&hard.path, Sampling::Uniform { n: 2 }, &FrameSpec::plain(107, 61)).unwrap();
+    assert_eq!((sampled.frames, sampled.clip_frames, sampled.indexes), (2, 120, vec![30, 90]));
 }
 
 /// A film of bare pictures, kept to the bit by the program that makes the hard videos: in a form of which FFmpeg's libraries
