@@ -1,6 +1,7 @@
 //! Does the work that `tools/bench-frames.py` measures, which looks at the CPU time of whole runs:
 //! `bench_frames ours|crates|convert SIZE REPEAT` on frames of noise, 1080p, I420;
 //! `bench_frames threads SIZE REPEAT N`: as `ours`, N frames at once on N threads;
+//! `bench_frames vectors SIZE REPEAT N`: as `ours`, with the Nth kind of vectors that the machine has, the widest being 0;
 //! `bench_frames decode|clip|sparse SIZE REPEAT FILE`: all frames without and with tensors, or eight;
 //! `bench_frames every SIZE REPEAT FILE N`: every Nth frame; `bench_frames clips SIZE REPEAT FILE N`: all frames, on N threads at once.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a program for measurements")]
@@ -24,8 +25,9 @@ fn main() {
     let planes = noise();
     let spec = FrameSpec { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], ..FrameSpec::plain(size, size) };
     let sum = match what.as_str() {
-        "ours" => ours(&planes, &spec, repeat, 1),
-        "threads" => ours(&planes, &spec, repeat, number(&file[0])),
+        "ours" => ours(&planes, &spec, repeat, (1, Cpu::new(1))),
+        "threads" => ours(&planes, &spec, repeat, (number(&file[0]), Cpu::new(number(&file[0])))),
+        "vectors" => ours(&planes, &spec, repeat, (1, Cpu::each(1).swap_remove(number(&file[0])))),
         "crates" => crates(&planes, &spec, repeat),
         "convert" => (0..repeat).map(|_| u64::from(rgb_of(&planes, &mut vec![0; 3 * PIXELS])[5])).sum(),
         "decode" => clip(file, Sampling::Every { n: 1 }, &FrameSpec { filter: Filter::Nearest, ..bytes(1) }, repeat),
@@ -71,7 +73,7 @@ fn noise() -> [Vec<u8>; 3] {
     [plane(PIXELS), plane(PIXELS / 4), plane(PIXELS / 4)]
 }
 
-fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize, threads: usize) -> u64 {
+fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize, (threads, mut cpu): (usize, Cpu)) -> u64 {
     let shape = Shape {
         width: WIDTH,
         height: HEIGHT,
@@ -86,7 +88,6 @@ fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize, threads: usize) 
     let picture = Picture { planes: [plane(0), plane(1), plane(2)] };
     let plan = Plan::new(spec, &shape).unwrap();
     let mut out = vec![0; plan.frame_bytes() * threads];
-    let mut cpu = Cpu::new(threads);
     let pictures = vec![picture; threads];
     (0..repeat)
         .map(|_| {

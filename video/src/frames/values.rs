@@ -33,6 +33,39 @@ pub struct Values {
     pub f32: [[f32; 256]; 3],
     /// The same in half precision, as bits.
     pub f16: [[u16; 256]; 3],
+    /// What gives the numbers of `f32`, each to the bit, without looking them up.
+    pub(super) steps: [Option<Steps>; 3],
+}
+
+/// The numbers of a channel by arithmetic: a product and a fused one stand for each division.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Steps {
+    /// One over 255, and what is left of it.
+    level: [f32; 2],
+    mean: f32,
+    /// One over std, and what is left of it.
+    scale: [f32; 2],
+}
+
+impl Steps {
+    /// A quotient is as exact as two numbers for the inverse make it, but nobody promises that it is the division's to the
+    /// bit: so all 256 are looked at.
+    fn new(mean: f32, std: f32, table: &[f32; 256]) -> Option<Self> {
+        let inverse = |of: f32| {
+            let whole = 1.0 / of;
+            [whole, (1.0 / f64::from(of) - f64::from(whole)) as f32]
+        };
+        let steps = Steps { level: inverse(255.0), mean, scale: inverse(std) };
+        let is_same = |byte: u8| steps.number(byte).to_bits() == table[usize::from(byte)].to_bits();
+        (0..=255).all(is_same).then_some(steps)
+    }
+
+    #[inline(always)]
+    pub(super) fn number(&self, byte: u8) -> f32 {
+        let byte = f32::from(byte);
+        let above = byte.mul_add(self.level[0], byte * self.level[1]) - self.mean;
+        above.mul_add(self.scale[0], above * self.scale[1])
+    }
 }
 
 impl Values {
@@ -53,7 +86,8 @@ impl Values {
             let message = format!("std[{channel}] is {}, so that values become infinite", std[channel]);
             return Err(FrameError::new(message, "give the std of values from 0 to 1, such as 0.225"));
         }
-        Ok(Values { f32, f16 })
+        let steps = std::array::from_fn(|c| Steps::new(mean[c], std[c], &f32[c]));
+        Ok(Values { f32, f16, steps })
     }
 }
 
@@ -152,6 +186,21 @@ mod tests {
             assert_eq!(half(value), bits);
             assert_eq!(half(-value), bits | 0x8000);
         }
+    }
+
+    #[test]
+    fn the_usual_numbers_need_no_table() {
+        let usual = [([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]), ([0.0; 3], [1.0; 3]), ([0.5; 3], [0.5; 3])];
+        for (mean, std) in usual {
+            let values = Values::new(mean, std, Element::F32).unwrap();
+            assert!(values.steps.iter().all(Option::is_some), "{mean:?} {std:?}");
+        }
+    }
+
+    #[test]
+    fn steps_that_would_give_other_numbers_are_not_taken() {
+        // Of -0.0 the sign is lost: 0 less 0, divided by what is below 0.
+        assert!(Values::new([0.0; 3], [-1.0; 3], Element::F32).unwrap().steps.iter().all(Option::is_none));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use pipe_video::Ratio;
 use pipe_video::frames::{
-    Chroma, ColourMatrix, ColourRange, Cpu, Element, Filter, Fit, FrameSpec, Layout, PixelFormat, Plan, Preprocess,
-    Reference, Shape, Turn,
+    Chroma, ColourMatrix, ColourRange, Cpu, Element, Filter, Fit, FrameSpec, Layout, Picture, PixelFormat, Plan, Plane,
+    Preprocess, Reference, Shape, Turn,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,7 +23,7 @@ fn formats() -> impl Strategy<Value = PixelFormat> {
 
 prop_compose! {
     fn shapes()(
-        size in (1_u32..80, 1_u32..60),
+        size in (1_u32..200, 1_u32..60),
         format in formats(),
         matrix in select(vec![
             ColourMatrix::Bt601, ColourMatrix::Bt709, ColourMatrix::Bt2020, ColourMatrix::Smpte240, ColourMatrix::Fcc,
@@ -72,7 +72,7 @@ proptest! {
         let pictures: Vec<_> = noise.iter().map(Noise::picture).collect();
         let mut wanted = vec![0; plan.frame_bytes() * pictures.len()];
         Reference.run(&plan, &pictures, &mut wanted).unwrap();
-        for mut cpu in [Cpu::new(threads), Cpu::common()] {
+        for mut cpu in Cpu::each(threads) {
             let mut seen = vec![0x5a; wanted.len()];
             cpu.run(&plan, &pictures, &mut seen).unwrap();
             prop_assert!(seen == wanted, "{cpu:?} differs");
@@ -100,7 +100,42 @@ fn game_sized_frames_are_the_referees() {
         for spec in [FrameSpec::plain(224, 224), FrameSpec { fit: Fit::Letterbox, ..FrameSpec::plain(640, 640) }] {
             let plan = Plan::new(&spec, &what).unwrap();
             let wanted = run(&mut Reference, &plan, noise.picture()).unwrap();
-            assert!(run(&mut Cpu::new(1), &plan, noise.picture()).unwrap() == wanted, "{format:?} differs");
+            for mut cpu in Cpu::each(1) {
+                assert!(run(&mut cpu, &plan, noise.picture()).unwrap() == wanted, "{format:?} differs on {cpu:?}");
+            }
+        }
+    }
+}
+
+/// By the formulas of docs/frames.md: luma, red of V, blue of U, green of V, green of U, and the luma of black.
+fn by_the_page([cy, rv, bu, gv, gu, zero]: [i32; 6], [y, u, v]: [u8; 3]) -> [u8; 3] {
+    let (luma, u, v) = (cy * (i32::from(y) - zero) + (1 << 12), i32::from(u) - 128, i32::from(v) - 128);
+    [luma + rv * v, luma - gv * v - gu * u, luma + bu * u].map(|sum| (sum >> 13).clamp(0, 255) as u8)
+}
+
+#[test]
+fn every_colour_of_8_bits_is_the_pages_whatever_vectors_there_are() {
+    let tables = [
+        (ColourMatrix::Bt709, ColourRange::Limited, [9539, 14686, 17305, 4366, 1747, 16]),
+        (ColourMatrix::Bt601, ColourRange::Full, [8192, 11485, 14516, 5850, 2819, 0]),
+    ];
+    // A picture for each U, a row for each V, all lumas in each row, in both columns that share a sample.
+    let format = PixelFormat::planar(8, 1, 0);
+    let luma: Vec<u8> = (0..=255).flat_map(|y| [y; 2]).collect::<Vec<u8>>().repeat(256);
+    let all_v: Vec<u8> = (0..=255).flat_map(|v| [v; 256]).collect();
+    for (matrix, range, table) in tables {
+        let what = Shape { matrix, range, ..shape(format, 512, 256) };
+        let plan = Plan::new(&bytes(512, 256), &what).unwrap();
+        for mut cpu in Cpu::each(1) {
+            for u in 0..=255 {
+                let all_u = [u; 1 << 16];
+                let planes = [(luma.as_slice(), 512), (all_u.as_slice(), 256), (all_v.as_slice(), 256)];
+                let picture = Picture { planes: planes.map(|(bytes, stride)| Plane { bytes, stride }) };
+                let rgb = run(&mut cpu, &plan, picture).unwrap();
+                let wanted = |i: usize| by_the_page(table, [(i / 2 % 256) as u8, u, (i / 512) as u8]);
+                let differs = rgb.as_chunks::<3>().0.iter().enumerate().find(|(i, seen)| **seen != wanted(*i));
+                assert_eq!(differs, None, "{matrix:?}, {range:?}, U of {u} on {cpu:?}");
+            }
         }
     }
 }

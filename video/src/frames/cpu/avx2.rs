@@ -7,106 +7,121 @@ use std::arch::x86_64::{__m128i, __m256i};
 use pulp::cast;
 use pulp::x86::V3;
 
-use super::GROUP;
-use super::loops::{Loops, Portable, Rounded, Spread};
+use super::loops::{Added, Bytes, FRACTION, FRACTION_MASK, Loops, Rounded, Spread};
+use super::{BLOCK, ColumnPair, GROUP};
+use crate::frames::values::Steps;
+
+/// Within each half of a register: the first of eight bytes, the first of the next eight, the second of each, and so on.
+pub(super) const IN_TURN: [u8; 16] = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15];
+
+const SHIFT: i32 = FRACTION as i32;
 
 impl Loops for V3 {
     /// 16 samples at a time: both products of a sample and their sum are one instruction.
     #[inline(always)]
-    fn spread(self, spread: Spread, u: &[u16], v: &[u16], added: [&mut [[i32; 2]]; 3]) {
-        let whole = u.len() / 16 * 16;
+    fn split(self, spread: &Spread, u: &[[u8; BLOCK / 2]], v: &[[u8; BLOCK / 2]], to: &mut [Added]) {
         let (base, zero) = (self.avx._mm256_set1_epi32(spread.base), self.avx._mm256_set1_epi16(spread.zero as i16));
-        // Pairs of samples in the order in which the unpacking below, within each half of a register, puts them right.
-        let order = cast::<[i32; 8], __m256i>([0, 2, 4, 6, 1, 3, 5, 7]);
-        let [red, green, blue] = added;
-        let targets = red.as_chunks_mut::<16>().0.iter_mut().zip(green.as_chunks_mut::<16>().0);
-        let targets = targets.zip(blue.as_chunks_mut::<16>().0);
-        for (((red, green), blue), (u, v)) in targets.zip(u.as_chunks().0.iter().zip(v.as_chunks().0)) {
-            let (u, v) = (centred(self, *u, order, zero), centred(self, *v, order, zero));
-            let pairs = [self.avx2._mm256_unpacklo_epi16(v, u), self.avx2._mm256_unpackhi_epi16(v, u)];
-            for (to, factors) in [red, green, blue].into_iter().zip(spread.factors) {
-                let factors = self.avx._mm256_set1_epi32(two(&factors));
-                for (to, pairs) in to.as_chunks_mut().0.iter_mut().zip(pairs) {
-                    let sums = self.avx2._mm256_add_epi32(self.avx2._mm256_madd_epi16(pairs, factors), base);
-                    let twice =
-                        [self.avx2._mm256_unpacklo_epi32(sums, sums), self.avx2._mm256_unpackhi_epi32(sums, sums)];
-                    *to = cast::<[__m256i; 2], [[i32; 2]; 8]>(twice);
+        let mask = self.avx._mm256_set1_epi32(i32::from(FRACTION_MASK));
+        for ((to, u), v) in to.iter_mut().zip(u).zip(v) {
+            let (u, v) = (cast::<[u8; 32], [__m128i; 2]>(*u), cast::<[u8; 32], [__m128i; 2]>(*v));
+            for part in 0..2 {
+                let u = self.avx2._mm256_sub_epi16(self.avx2._mm256_cvtepu8_epi16(u[part]), zero);
+                let v = self.avx2._mm256_sub_epi16(self.avx2._mm256_cvtepu8_epi16(v[part]), zero);
+                let pairs = [self.avx2._mm256_unpacklo_epi16(v, u), self.avx2._mm256_unpackhi_epi16(v, u)];
+                for ([whole, lacking], factors) in to.0.iter_mut().zip(spread.factors) {
+                    let factors = self.avx._mm256_set1_epi32(two(factors));
+                    let [low, high] = sums(self, pairs, factors, base);
+                    let (low_levels, high_levels) =
+                        (self.avx2._mm256_srai_epi32::<SHIFT>(low), self.avx2._mm256_srai_epi32::<SHIFT>(high));
+                    let (low, high) =
+                        (self.avx2._mm256_andnot_si256(low, mask), self.avx2._mm256_andnot_si256(high, mask));
+                    whole.as_chunks_mut::<16>().0[part] = cast(self.avx2._mm256_packs_epi32(low_levels, high_levels));
+                    lacking.as_chunks_mut::<16>().0[part] = cast(self.avx2._mm256_packs_epi32(low, high));
                 }
             }
         }
-        let rest = [&mut red[whole..], &mut green[whole..], &mut blue[whole..]];
-        Portable.spread(spread, &u[whole..], &v[whole..], rest);
     }
 
-    /// 32 pixels at a time: products of 16 by 16 bits in 32, which are exact.
+    /// 32 pixels at a time, those of even and of odd columns apart: to both belong the same samples of chroma.
     #[inline(always)]
-    fn to_rgb(self, luma: &[u8], factor: i32, shift: u32, added: [&[i32]; 3], rgb: [&mut [u8]; 3]) {
-        let whole = luma.len() / 32 * 32;
-        let (factors, count) = (self.avx._mm256_set1_epi32(factor), self.sse2._mm_cvtsi32_si128(shift as i32));
+    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]) {
+        let (factor, even) = (self.avx._mm256_set1_epi16(factor as i16), self.avx._mm256_set1_epi16(0xff));
+        let in_turn = cast::<[[u8; 16]; 2], __m256i>([IN_TURN; 2]);
         let [red, green, blue] = rgb;
-        let added_to = added[0].as_chunks().0.iter().zip(added[1].as_chunks().0).zip(added[2].as_chunks().0);
-        let targets = red.as_chunks_mut().0.iter_mut().zip(green.as_chunks_mut().0).zip(blue.as_chunks_mut().0);
-        for ((luma, ((to_red, to_green), to_blue)), ((red, green), blue)) in
-            luma.as_chunks::<32>().0.iter().zip(targets).zip(added_to)
-        {
-            let [left, right] = cast::<[u8; 32], [__m128i; 2]>(*luma);
-            let eights = [left, self.sse2._mm_srli_si128::<8>(left), right, self.sse2._mm_srli_si128::<8>(right)];
-            let mut products = [factors; 4];
-            for (product, eight) in products.iter_mut().zip(eights) {
-                *product = self.avx2._mm256_madd_epi16(self.avx2._mm256_cvtepu8_epi32(eight), factors);
-            }
-            for (added, to) in [(red, to_red), (green, to_green), (blue, to_blue)] {
-                let mut sums = cast::<[i32; 32], [__m256i; 4]>(*added);
-                for (sum, product) in sums.iter_mut().zip(products) {
-                    *sum = self.avx2._mm256_sra_epi32(self.avx2._mm256_add_epi32(*sum, product), count);
+        let targets = red.iter_mut().zip(green).zip(blue);
+        for ((luma, added), ((red, green), blue)) in luma.iter().zip(added).zip(targets) {
+            let luma = cast::<[u8; BLOCK], [__m256i; 2]>(*luma);
+            for (part, luma) in luma.into_iter().enumerate() {
+                let even = product(self, self.avx2._mm256_and_si256(luma, even), factor);
+                let odd = product(self, self.avx2._mm256_srli_epi16::<8>(luma), factor);
+                for (to, [whole, lacking]) in [&mut *red, &mut *green, &mut *blue].into_iter().zip(&added.0) {
+                    let whole = cast(whole.as_chunks::<16>().0[part]);
+                    let lacking = cast(lacking.as_chunks::<16>().0[part]);
+                    let (even, odd) = (levels(self, even, whole, lacking), levels(self, odd, whole, lacking));
+                    let bytes = self.avx2._mm256_packus_epi16(even, odd);
+                    to.0.as_chunks_mut::<32>().0[part] = cast(self.avx2._mm256_shuffle_epi8(bytes, in_turn));
                 }
-                *to = bytes_of(self, sums);
             }
         }
-        let rest = [&added[0][whole..], &added[1][whole..], &added[2][whole..]];
-        let targets = [&mut red[whole..], &mut green[whole..], &mut blue[whole..]];
-        Portable.to_rgb(&luma[whole..], factor, shift, rest, targets);
     }
 
     /// 64 columns at a time, two rows together; the sums stay in registers.
     #[inline(always)]
-    fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[u8]], made: &mut [u8]) {
-        let whole = made.len() / 64 * 64;
+    fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[Bytes]], made: &mut [Bytes]) {
         let count = self.sse2._mm_cvtsi32_si128(rounded.shift as i32);
         let half = self.avx._mm256_set1_epi32(rounded.half());
         let mut pairs = Vec::with_capacity(rows.len().div_ceil(2));
         for (pair, k) in rows.chunks(2).zip(weights.chunks(2)) {
             // The last row of an odd number is taken twice, the second time with a weight of 0.
-            let (first, second) = (pair[0].as_chunks::<64>().0, pair[pair.len() - 1].as_chunks::<64>().0);
-            pairs.push((first, second, self.avx._mm256_set1_epi32(two(k))));
+            let k = [k[0], k.get(1).copied().unwrap_or(0)];
+            pairs.push((pair[0], pair[pair.len() - 1], self.avx._mm256_set1_epi32(two(k))));
         }
-        for (x, to) in made.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+        for (x, to) in made.iter_mut().enumerate() {
             let (mut left, mut right) = ([half; 4], [half; 4]);
             for (first, second, k) in &pairs {
-                let [first_left, first_right] = cast::<[u8; 64], [__m256i; 2]>(first[x]);
-                let [second_left, second_right] = cast::<[u8; 64], [__m256i; 2]>(second[x]);
+                let [first_left, first_right] = cast::<[u8; BLOCK], [__m256i; 2]>(first[x].0);
+                let [second_left, second_right] = cast::<[u8; BLOCK], [__m256i; 2]>(second[x].0);
                 weigh_pair(self, first_left, second_left, *k, &mut left);
                 weigh_pair(self, first_right, second_right, *k, &mut right);
             }
-            *to = cast([packed(self, left, count), packed(self, right, count)]);
+            to.0 = cast([packed(self, left, count), packed(self, right, count)]);
         }
-        if whole < made.len() {
-            weigh_rest(weights, rounded, rows, whole, made);
+    }
+
+    /// Eight rows in each half of a register. Three times, neighbours of neighbours are laid side by side.
+    #[inline(always)]
+    fn stand_up(self, rows: &[[u8; GROUP]; GROUP]) -> [ColumnPair; GROUP / 2] {
+        let mut both = [self.avx._mm256_setzero_si256(); GROUP / 2];
+        let (upper, lower) = rows.split_at(GROUP / 2);
+        for ((both, upper), lower) in both.iter_mut().zip(upper).zip(lower) {
+            *both = cast([*upper, *lower]);
         }
+        for _ in 0..3 {
+            let before = both;
+            for i in 0..GROUP / 4 {
+                both[2 * i] = self.avx2._mm256_unpacklo_epi16(before[i], before[i + GROUP / 4]);
+                both[2 * i + 1] = self.avx2._mm256_unpackhi_epi16(before[i], before[i + GROUP / 4]);
+            }
+        }
+        let mut pairs = [ColumnPair::NONE; GROUP / 2];
+        for (pair, words) in pairs.iter_mut().zip(both) {
+            pair.0 = cast(words);
+        }
+        pairs
     }
 
     /// All rows of the group at once, two columns together.
     #[inline(always)]
-    fn weigh_columns(self, weights: &[i16], rounded: Rounded, columns: &[[u8; GROUP]]) -> [u8; GROUP] {
+    fn weigh_columns(self, weights: &[[i16; 2]], rounded: Rounded, columns: &[ColumnPair]) -> [u8; GROUP] {
         let count = self.sse2._mm_cvtsi32_si128(rounded.shift as i32);
         let mut sums = [self.avx._mm256_set1_epi32(rounded.half()); 2];
-        let (pairs, last) = columns[..weights.len()].as_chunks::<2>();
-        let (weights, last_weight) = weights.as_chunks::<2>();
-        for ([first, second], k) in pairs.iter().zip(weights) {
-            weigh_columns_of(self, *first, *second, two(k), &mut sums);
-        }
-        if let ([last], [k]) = (last, last_weight) {
-            weigh_columns_of(self, *last, [0; GROUP], two(&[*k]), &mut sums);
+        for (k, pair) in weights.iter().zip(columns) {
+            let k = self.avx._mm256_set1_epi32(two(*k));
+            let halves = cast::<[[u8; 2]; GROUP], [__m128i; 2]>(pair.0);
+            for (sum, half) in sums.iter_mut().zip(halves) {
+                let products = self.avx2._mm256_madd_epi16(self.avx2._mm256_cvtepu8_epi16(half), k);
+                *sum = self.avx2._mm256_add_epi32(*sum, products);
+            }
         }
         let upper = self.avx2._mm256_sra_epi32(sums[0], count);
         let lower = self.avx2._mm256_sra_epi32(sums[1], count);
@@ -133,12 +148,42 @@ impl Loops for V3 {
             *to = cast(row);
         }
     }
+
+    /// The compiler makes vectors of the steps; of looking up it cannot.
+    #[inline(always)]
+    fn numbers(self, table: &[f32; 256], steps: Option<&Steps>, bytes: &[u8], to: &mut [[u8; 4]]) {
+        if let Some(steps) = steps {
+            for (to, &byte) in to.iter_mut().zip(bytes) {
+                *to = steps.number(byte).to_le_bytes();
+            }
+        } else {
+            for (to, &byte) in to.iter_mut().zip(bytes) {
+                *to = table[usize::from(byte)].to_le_bytes();
+            }
+        }
+    }
 }
 
-/// Samples less what stands for none, in another order of pairs.
+/// Weighed pairs, and what is added to each.
 #[inline(always)]
-fn centred(simd: V3, samples: [u16; 16], order: __m256i, zero: __m256i) -> __m256i {
-    simd.avx2._mm256_sub_epi16(simd.avx2._mm256_permutevar8x32_epi32(cast(samples), order), zero)
+fn sums(simd: V3, [low, high]: [__m256i; 2], factors: __m256i, base: __m256i) -> [__m256i; 2] {
+    let (low, high) = (simd.avx2._mm256_madd_epi16(low, factors), simd.avx2._mm256_madd_epi16(high, factors));
+    [simd.avx2._mm256_add_epi32(low, base), simd.avx2._mm256_add_epi32(high, base)]
+}
+
+/// Of the products of 16 words with a factor: the bits from `FRACTION` on, and those below.
+#[inline(always)]
+fn product(simd: V3, luma: __m256i, factor: __m256i) -> [__m256i; 2] {
+    let levels = simd.avx2._mm256_mulhi_epu16(simd.avx2._mm256_slli_epi16::<{ 16 - SHIFT }>(luma), factor);
+    let mask = simd.avx._mm256_set1_epi16(FRACTION_MASK);
+    [levels, simd.avx2._mm256_and_si256(simd.avx2._mm256_mullo_epi16(luma, factor), mask)]
+}
+
+/// The sums of luma and what chroma adds, not clipped. What is larger is -1, so it is taken away to be added.
+#[inline(always)]
+fn levels(simd: V3, [levels, fraction]: [__m256i; 2], whole: __m256i, lacking: __m256i) -> __m256i {
+    let more = simd.avx2._mm256_cmpgt_epi16(fraction, lacking);
+    simd.avx2._mm256_sub_epi16(simd.avx2._mm256_add_epi16(levels, whole), more)
 }
 
 /// Adds 32 columns of two rows to their sums.
@@ -166,42 +211,8 @@ fn packed(simd: V3, [a, b, c, d]: [__m256i; 4], count: __m128i) -> __m256i {
     simd.avx2._mm256_packus_epi16(low, high)
 }
 
-/// Adds two columns of a group to its sums.
+/// Two weights as a pair in 32 bits.
 #[inline(always)]
-fn weigh_columns_of(simd: V3, first: [u8; GROUP], second: [u8; GROUP], k: i32, sums: &mut [__m256i; 2]) {
-    let (first, second) = (cast::<[u8; GROUP], __m128i>(first), cast::<[u8; GROUP], __m128i>(second));
-    let k = simd.avx._mm256_set1_epi32(k);
-    let upper = simd.avx2._mm256_cvtepu8_epi16(simd.sse2._mm_unpacklo_epi8(first, second));
-    let lower = simd.avx2._mm256_cvtepu8_epi16(simd.sse2._mm_unpackhi_epi8(first, second));
-    sums[0] = simd.avx2._mm256_add_epi32(sums[0], simd.avx2._mm256_madd_epi16(upper, k));
-    sums[1] = simd.avx2._mm256_add_epi32(sums[1], simd.avx2._mm256_madd_epi16(lower, k));
-}
-
-/// The bytes of 32 sums, in their order, clipped.
-#[inline(always)]
-fn bytes_of(simd: V3, sums: [__m256i; 4]) -> [u8; 32] {
-    let low = simd.avx2._mm256_packs_epi32(sums[0], sums[1]);
-    let high = simd.avx2._mm256_packs_epi32(sums[2], sums[3]);
-    let mixed = simd.avx2._mm256_packus_epi16(low, high);
-    // Packing works within each half of a register; this puts groups of four bytes where they belong.
-    let order = cast::<[i32; 8], __m256i>([0, 4, 1, 5, 2, 6, 3, 7]);
-    cast(simd.avx2._mm256_permutevar8x32_epi32(mixed, order))
-}
-
-/// One or two weights as a pair in 32 bits.
-#[inline(always)]
-fn two(weights: &[i16]) -> i32 {
-    let second = weights.get(1).copied().unwrap_or(0);
-    i32::from(weights[0] as u16) | i32::from(second) << 16
-}
-
-#[inline(always)]
-fn weigh_rest(weights: &[i16], rounded: Rounded, rows: &[&[u8]], from: usize, made: &mut [u8]) {
-    for (x, to) in made.iter_mut().enumerate().skip(from) {
-        let mut sum = rounded.half();
-        for (&k, row) in weights.iter().zip(rows) {
-            sum += i32::from(k) * i32::from(row[x]);
-        }
-        *to = rounded.byte(sum);
-    }
+pub(super) fn two([first, second]: [i16; 2]) -> i32 {
+    i32::from(first as u16) | i32::from(second) << 16
 }

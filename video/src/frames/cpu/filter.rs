@@ -2,41 +2,42 @@
 
 use std::ops::Range;
 
-use super::GROUP;
 use super::convert::RowConverter;
-use super::loops::{Loops, Rounded};
+use super::loops::{Bytes, Loops, Rounded};
+use super::{BLOCK, ColumnPair, GROUP};
 use crate::frames::picture::Picture;
 use crate::frames::plan::Plan;
 use crate::frames::taps::Taps;
 
-/// The source columns that any column of the result looks at.
+/// The source columns that any column of the result looks at, from an even one on: they are looked at in pairs, and where
+/// two share a sample of chroma, these are the two.
 pub(super) fn needed_columns(columns: &Taps) -> Range<usize> {
     let ends = columns.starts.iter().zip(&columns.counts).map(|(start, count)| (start + count) as usize);
     let start = columns.starts.iter().min().map_or(0, |&start| start as usize);
-    start..ends.max().unwrap_or(start)
+    start / 2 * 2..ends.max().unwrap_or(start)
 }
 
 /// The first pass. Keeps the source rows that following rows of the result may look at again.
 #[derive(Debug, Default)]
 pub(super) struct RowFilter {
-    /// Source rows in RGB; row `r` lies at `r % kept`.
-    ring: Vec<u8>,
+    /// Source rows in RGB; row `r` lies at `r % kept`. Each has all of red, of green, of blue, each up to whole blocks.
+    ring: Vec<Bytes>,
     kept: usize,
-    /// Bytes of a row: three times its columns.
+    /// Blocks of a row.
     row: usize,
     /// The first source row that has not been looked at.
     next: usize,
-    made: Vec<u8>,
+    made: Vec<Bytes>,
 }
 
 impl RowFilter {
     #[inline(always)]
     pub(super) fn begin(&mut self, plan: &Plan, columns: usize) {
         self.kept = plan.rows.width;
-        self.row = columns * 3;
+        self.row = columns.div_ceil(BLOCK) * 3;
         self.next = 0;
-        self.ring.resize(self.kept * self.row, 0);
-        self.made.resize(GROUP * self.row, 0);
+        self.ring.resize(self.kept * self.row, Bytes::NONE);
+        self.made.resize(GROUP * self.row, Bytes::NONE);
     }
 
     /// Rows of the result at the source's width. Source rows are converted in order, each at most once.
@@ -57,7 +58,7 @@ impl RowFilter {
                 convert.row(loops, plan, picture, row, rgb);
             }
             self.next = self.next.max(start + weights.len());
-            let mut rows: Vec<&[u8]> = Vec::with_capacity(weights.len());
+            let mut rows: Vec<&[Bytes]> = Vec::with_capacity(weights.len());
             for row in start..start + weights.len() {
                 rows.push(&self.ring[row % self.kept * self.row..][..self.row]);
             }
@@ -65,8 +66,8 @@ impl RowFilter {
         }
     }
 
-    /// The rows that `make` made last: for each, all of red, of green, of blue.
-    pub(super) fn made(&self) -> &[u8] {
+    /// The rows that `make` made last.
+    pub(super) fn made(&self) -> &[Bytes] {
         &self.made
     }
 }
@@ -74,31 +75,36 @@ impl RowFilter {
 /// The second pass. Works on columns of `GROUP` rows, which lie side by side after a transposition.
 #[derive(Debug, Default)]
 pub(super) struct ColumnFilter {
-    columns: Vec<[u8; GROUP]>,
+    weights: PairWeights,
+    columns: Vec<ColumnPair>,
     results: Vec<[u8; GROUP]>,
 }
 
 impl ColumnFilter {
-    /// `made`: rows of the columns from `first` on. `resized`: the whole picture, of which the rows `group` are written.
+    /// `first`: the column that rows begin with.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, plan: &Plan, first: usize) {
+        self.weights.fit(&plan.columns, first);
+        self.results.resize((plan.place.width as usize).next_multiple_of(GROUP), [0; GROUP]);
+    }
+
+    /// `made`: rows, of which `group` are written. `resized`: the whole picture.
     #[inline(always)]
     pub(super) fn make<L: Loops>(
         &mut self,
         loops: L,
         plan: &Plan,
         group: Range<usize>,
-        first: usize,
-        made: &[u8],
+        made: &[Bytes],
         resized: &mut [u8],
     ) {
-        let (row, width, height) = (made.len() / GROUP, plan.place.width as usize, plan.place.height as usize);
-        let (columns, rounded) = (row / 3, Rounded { shift: plan.columns.shift });
-        self.columns.resize(columns.next_multiple_of(GROUP), [0; GROUP]);
-        self.results.resize(width.next_multiple_of(GROUP), [0; GROUP]);
+        let (width, height) = (plan.place.width as usize, plan.place.height as usize);
+        let (blocks, rounded) = (made.len() / GROUP / 3, Rounded { shift: plan.columns.shift });
+        self.columns.resize(blocks * BLOCK / 2, ColumnPair::NONE);
         for channel in 0..3 {
-            stand_up(loops, &made[channel * columns..], row, columns, &mut self.columns);
-            for (x, result) in self.results[..width].iter_mut().enumerate() {
-                let (start, weights) = plan.columns.of(x);
-                *result = loops.weigh_columns(weights, rounded, &self.columns[start - first..]);
+            stand_up(loops, &made[channel * blocks..], blocks, &mut self.columns);
+            for (&(start, from, to), result) in self.weights.places.iter().zip(&mut self.results) {
+                *result = loops.weigh_columns(&self.weights.pairs[from..to], rounded, &self.columns[start..]);
             }
             let target = &mut resized[(channel * height + group.start) * width..][..group.len() * width];
             lay_down(loops, &self.results, target, width);
@@ -106,19 +112,50 @@ impl ColumnFilter {
     }
 }
 
-/// `GROUP` rows of `width` bytes, which begin `stride` apart, -> columns.
-#[inline(always)]
-fn stand_up<L: Loops>(loops: L, rows: &[u8], stride: usize, width: usize, columns: &mut [[u8; GROUP]]) {
-    for (part, columns) in columns.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
-        let x = part * GROUP;
-        for (y, column) in columns.iter_mut().enumerate() {
-            let row = &rows[y * stride..][..width];
-            match row[x..].first_chunk() {
-                Some(bytes) => *column = *bytes,
-                None => column[..width - x].copy_from_slice(&row[x..]),
-            }
+/// The weights of columns, two by two.
+#[derive(Debug, Default)]
+struct PairWeights {
+    /// What they were made from.
+    of: Option<(Taps, usize)>,
+    pairs: Vec<[i16; 2]>,
+    /// For each column of the result the first pair of columns, and from where to where its weights lie.
+    places: Vec<(usize, usize, usize)>,
+}
+
+impl PairWeights {
+    fn fit(&mut self, taps: &Taps, first: usize) {
+        if self.of.as_ref().is_some_and(|of| (&of.0, of.1) == (taps, first)) {
+            return;
         }
-        loops.transpose(columns);
+        self.pairs.clear();
+        self.places.clear();
+        for x in 0..taps.len() {
+            let (start, weights) = taps.of(x);
+            let (pair, second) = ((start - first) / 2, (start - first) % 2);
+            let from = self.pairs.len();
+            self.pairs.resize(from + (second + weights.len()).div_ceil(2), [0; 2]);
+            self.pairs[from..].as_flattened_mut()[second..][..weights.len()].copy_from_slice(weights);
+            self.places.push((pair, from, self.pairs.len()));
+        }
+        self.of = Some((taps.clone(), first));
+    }
+}
+
+/// `GROUP` rows of blocks -> pairs of columns. The next row of a channel begins three times as many blocks further on.
+#[inline(always)]
+fn stand_up<L: Loops>(loops: L, made: &[Bytes], blocks: usize, columns: &mut [ColumnPair]) {
+    let mut rows: [&[Bytes]; GROUP] = [&[]; GROUP];
+    for (y, row) in rows.iter_mut().enumerate() {
+        *row = &made[y * 3 * blocks..][..blocks];
+    }
+    for (block, columns) in columns.as_chunks_mut::<{ BLOCK / 2 }>().0.iter_mut().enumerate() {
+        for (part, columns) in columns.as_chunks_mut::<{ GROUP / 2 }>().0.iter_mut().enumerate() {
+            let mut square = [[0; GROUP]; GROUP];
+            for (to, row) in square.iter_mut().zip(rows) {
+                *to = row[block].0.as_chunks::<GROUP>().0[part];
+            }
+            *columns = loops.stand_up(&square);
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The loops that take the time, as any machine runs them. Others give the same bytes with instructions of their own.
 
-use super::GROUP;
+use super::{BLOCK, ColumnPair, GROUP};
+use crate::frames::matrix::Coefficients;
+use crate::frames::values::Steps;
 
 /// How a sum becomes a byte.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +33,17 @@ pub(super) struct Spread {
 }
 
 impl Spread {
+    /// Rounding and the luma of black included.
+    #[inline(always)]
+    pub(super) fn new(c: &Coefficients) -> Self {
+        let narrow = |value: i32| value as i16;
+        Spread {
+            base: (1 << (c.shift - 1)) - c.luma * c.luma_zero,
+            zero: c.chroma_zero,
+            factors: [[narrow(c.red_v), 0], [narrow(-c.green_v), narrow(-c.green_u)], [0, narrow(c.blue_u)]],
+        }
+    }
+
     /// Of one sample.
     #[inline(always)]
     pub(super) fn of(&self, channel: usize, u: u16, v: u16) -> i32 {
@@ -41,22 +54,52 @@ impl Spread {
     }
 }
 
+/// How many bits of a sum are its fraction, of pictures of 8 bits.
+pub(super) const FRACTION: u32 = 13;
+pub(super) const FRACTION_MASK: i16 = (1 << FRACTION) - 1;
+
+/// 64 bytes that begin where a line of the cache begins, so that no vector lies across two.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Bytes(pub(super) [u8; BLOCK]);
+
+impl Bytes {
+    pub(super) const NONE: Bytes = Bytes([0; BLOCK]);
+}
+
+/// What 32 samples of chroma add to the 64 pixels that share them, for red, green and blue: whole levels, and what the
+/// fraction lacks to `FRACTION_MASK`. Both fit 16 bits where their sum does not; a fraction of luma that is larger than what
+/// this one lacks makes a whole level more, so the sum of both is exact.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Added(pub(super) [[[i16; BLOCK / 2]; 2]; 3]);
+
+impl Added {
+    pub(super) const NONE: Added = Added([[[0; BLOCK / 2]; 2]; 3]);
+}
+
 /// Which instructions the loops are made of.
 pub(super) trait Loops: Copy {
-    /// What each sample of chroma adds, for the two columns that share it.
-    fn spread(self, spread: Spread, u: &[u16], v: &[u16], added: [&mut [[i32; 2]]; 3]);
+    /// What chroma adds.
+    fn split(self, spread: &Spread, u: &[[u8; BLOCK / 2]], v: &[[u8; BLOCK / 2]], to: &mut [Added]);
 
-    /// `rgb[c] = clip((factor * luma + added[c]) >> shift)`, for as many pixels as `luma` has; the others have as many.
-    fn to_rgb(self, luma: &[u8], factor: i32, shift: u32, added: [&[i32]; 3], rgb: [&mut [u8]; 3]);
+    /// `rgb[c] = clip((factor * luma + added[c]) >> FRACTION)`, two neighbours with what one sample of chroma adds.
+    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]);
 
     /// The weighed sum of rows, column by column.
-    fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[u8]], made: &mut [u8]);
+    fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[Bytes]], made: &mut [Bytes]);
+
+    /// Rows as pairs of columns.
+    fn stand_up(self, rows: &[[u8; GROUP]; GROUP]) -> [ColumnPair; GROUP / 2];
 
     /// The weighed sum of columns, row by row.
-    fn weigh_columns(self, weights: &[i16], rounded: Rounded, columns: &[[u8; GROUP]]) -> [u8; GROUP];
+    fn weigh_columns(self, weights: &[[i16; 2]], rounded: Rounded, columns: &[ColumnPair]) -> [u8; GROUP];
 
     /// Rows and columns change places.
     fn transpose(self, square: &mut [[u8; GROUP]; GROUP]);
+
+    /// The number of each byte: from the table, or by the steps, which give the same.
+    fn numbers(self, table: &[f32; 256], steps: Option<&Steps>, bytes: &[u8], to: &mut [[u8; 4]]);
 }
 
 /// Loops that the compiler makes vectors of.
@@ -65,48 +108,67 @@ pub(super) struct Portable;
 
 impl Loops for Portable {
     #[inline(always)]
-    fn spread(self, spread: Spread, u: &[u16], v: &[u16], added: [&mut [[i32; 2]]; 3]) {
-        for (channel, added) in added.into_iter().enumerate() {
-            for ((to, &u), &v) in added.iter_mut().zip(u).zip(v) {
-                *to = [spread.of(channel, u, v); 2];
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn to_rgb(self, luma: &[u8], factor: i32, shift: u32, added: [&[i32]; 3], rgb: [&mut [u8]; 3]) {
-        let rounded = Rounded { shift };
-        for (added, to) in added.into_iter().zip(rgb) {
-            for ((to, &added), &luma) in to.iter_mut().zip(added).zip(luma) {
-                *to = rounded.byte(factor * i32::from(luma) + added);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[u8]], made: &mut [u8]) {
-        // As many sums as stay in registers.
-        const WIDE: usize = 32;
-        for (part, made) in made.chunks_mut(WIDE).enumerate() {
-            let mut sums = [rounded.half(); WIDE];
-            for (&k, row) in weights.iter().zip(rows) {
-                let row = &row[part * WIDE..][..made.len()];
-                for (sum, &byte) in sums.iter_mut().zip(row) {
-                    *sum += i32::from(k) * i32::from(byte);
+    fn split(self, spread: &Spread, u: &[[u8; BLOCK / 2]], v: &[[u8; BLOCK / 2]], to: &mut [Added]) {
+        for ((to, u), v) in to.iter_mut().zip(u).zip(v) {
+            for (channel, [whole, lacking]) in to.0.iter_mut().enumerate() {
+                for (((whole, lacking), &u), &v) in whole.iter_mut().zip(lacking).zip(u).zip(v) {
+                    let sum = spread.of(channel, u16::from(u), u16::from(v));
+                    *whole = (sum >> FRACTION) as i16;
+                    *lacking = FRACTION_MASK - (sum as i16 & FRACTION_MASK);
                 }
             }
-            for (to, sum) in made.iter_mut().zip(sums) {
-                *to = rounded.byte(sum);
+        }
+    }
+
+    #[inline(always)]
+    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]) {
+        for (channel, to) in rgb.into_iter().enumerate() {
+            for ((to, luma), added) in to.iter_mut().zip(luma).zip(added) {
+                let [whole, lacking] = &added.0[channel];
+                let pairs = to.0.as_chunks_mut::<2>().0.iter_mut().zip(luma.as_chunks::<2>().0);
+                for (((to, luma), &whole), &lacking) in pairs.zip(whole).zip(lacking) {
+                    *to = [level(luma[0], factor, whole, lacking), level(luma[1], factor, whole, lacking)];
+                }
             }
         }
     }
 
     #[inline(always)]
-    fn weigh_columns(self, weights: &[i16], rounded: Rounded, columns: &[[u8; GROUP]]) -> [u8; GROUP] {
+    fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[Bytes]], made: &mut [Bytes]) {
+        // As many sums as stay in registers.
+        const WIDE: usize = 32;
+        for (x, made) in made.iter_mut().enumerate() {
+            for (part, made) in made.0.as_chunks_mut::<WIDE>().0.iter_mut().enumerate() {
+                let mut sums = [rounded.half(); WIDE];
+                for (&k, row) in weights.iter().zip(rows) {
+                    for (sum, &byte) in sums.iter_mut().zip(&row[x].0.as_chunks::<WIDE>().0[part]) {
+                        *sum += i32::from(k) * i32::from(byte);
+                    }
+                }
+                for (to, sum) in made.iter_mut().zip(sums) {
+                    *to = rounded.byte(sum);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn stand_up(self, rows: &[[u8; GROUP]; GROUP]) -> [ColumnPair; GROUP / 2] {
+        let mut pairs = [ColumnPair::NONE; GROUP / 2];
+        for (y, row) in rows.iter().enumerate() {
+            for (pair, bytes) in pairs.iter_mut().zip(row.as_chunks::<2>().0) {
+                pair.0[y] = *bytes;
+            }
+        }
+        pairs
+    }
+
+    #[inline(always)]
+    fn weigh_columns(self, weights: &[[i16; 2]], rounded: Rounded, columns: &[ColumnPair]) -> [u8; GROUP] {
         let mut sums = [rounded.half(); GROUP];
-        for (&k, column) in weights.iter().zip(columns) {
-            for (sum, &byte) in sums.iter_mut().zip(column) {
-                *sum += i32::from(k) * i32::from(byte);
+        for (k, column) in weights.iter().zip(columns) {
+            for (sum, bytes) in sums.iter_mut().zip(&column.0) {
+                *sum += i32::from(k[0]) * i32::from(bytes[0]) + i32::from(k[1]) * i32::from(bytes[1]);
             }
         }
         let mut bytes = [0; GROUP];
@@ -132,6 +194,23 @@ impl Loops for Portable {
             }
         }
     }
+
+    #[inline(always)]
+    fn numbers(self, table: &[f32; 256], _: Option<&Steps>, bytes: &[u8], to: &mut [[u8; 4]]) {
+        for (to, &byte) in to.iter_mut().zip(bytes) {
+            *to = table[usize::from(byte)].to_le_bytes();
+        }
+    }
+}
+
+/// One channel of a pixel, in 16 bits.
+#[inline(always)]
+fn level(luma: u8, factor: u16, whole: i16, lacking: i16) -> u8 {
+    let luma = u16::from(luma);
+    // Of the product, the bits from `FRACTION` on, and those below. Sixteen of its 22 are never needed at once.
+    let levels = ((u32::from(luma << (16 - FRACTION)) * u32::from(factor)) >> 16) as i16;
+    let fraction = luma.wrapping_mul(factor) as i16 & FRACTION_MASK;
+    (levels + whole + i16::from(fraction > lacking)).clamp(0, 255) as u8
 }
 
 /// Squares of 4, then of 2, then of 1 byte change places.
@@ -157,9 +236,11 @@ mod tests {
     #[test]
     fn rows_and_columns_change_places() {
         let mut square: [[u8; GROUP]; GROUP] = std::array::from_fn(|y| std::array::from_fn(|x| (16 * y + x) as u8));
+        let pairs = Portable.stand_up(&square);
         Portable.transpose(&mut square);
         for (x, column) in square.iter().enumerate() {
             assert_eq!(*column, std::array::from_fn(|y| (16 * y + x) as u8));
+            assert_eq!(*column, pairs[x / 2].0.map(|bytes| bytes[x % 2]));
         }
     }
 }

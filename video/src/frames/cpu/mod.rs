@@ -8,11 +8,16 @@ mod loops;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod shared;
+mod wide;
+
 mod convert;
 mod filter;
 mod pack;
 
-use std::thread;
+use std::{fmt, thread};
 
 use convert::RowConverter;
 use filter::{ColumnFilter, RowFilter};
@@ -23,7 +28,6 @@ use super::picture::Picture;
 use super::plan::{Plan, Preprocess, check_buffers};
 
 /// The CPU as a device.
-#[derive(Debug)]
 pub struct Cpu {
     /// What each thread works with, kept from one call to the next.
     workers: Vec<Worker>,
@@ -33,19 +37,45 @@ pub struct Cpu {
 /// Which of the compiled forms runs.
 #[derive(Debug, Clone, Copy)]
 enum Vectors {
-    Best(pulp::Arch),
+    #[cfg(target_arch = "x86_64")]
+    V4(pulp::x86::V4),
+    #[cfg(target_arch = "x86_64")]
+    V3(pulp::x86::V3),
+    /// What every machine of its kind has.
     Common,
+}
+
+impl Vectors {
+    /// What this machine can run, the widest first.
+    fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(pulp::x86::V4::try_new().map(Vectors::V4));
+            all.extend(pulp::x86::V3::try_new().map(Vectors::V3));
+        }
+        all.push(Vectors::Common);
+        all
+    }
 }
 
 impl Cpu {
     /// Uses the widest vectors of this machine, and as many threads as given when there are several pictures; at least one.
     pub fn new(threads: usize) -> Self {
-        Cpu { workers: workers(threads), vectors: Vectors::Best(pulp::Arch::new()) }
+        let vectors = Vectors::all().first().copied().unwrap_or(Vectors::Common);
+        Cpu { workers: workers(threads), vectors }
     }
 
-    /// Uses only what every machine of its kind has, on one thread.
-    pub fn common() -> Self {
-        Cpu { workers: workers(1), vectors: Vectors::Common }
+    /// One for each kind of vectors that this machine has, the widest first. All give the same bytes.
+    pub fn each(threads: usize) -> Vec<Self> {
+        Vectors::all().into_iter().map(|vectors| Cpu { workers: workers(threads), vectors }).collect()
+    }
+}
+
+/// Without what it works with, which is many bytes of the last picture.
+impl fmt::Debug for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu").field("threads", &self.workers.len()).field("vectors", &self.vectors).finish()
     }
 }
 
@@ -71,8 +101,20 @@ impl Preprocess for Cpu {
     }
 }
 
-/// How many rows of the result are made together: as many as a vector has bytes.
+/// How many rows of the result are made together: as many as the shortest vectors have bytes.
 const GROUP: usize = 16;
+
+/// How many columns of a row are worked on together: as many as the longest vectors have bytes.
+const BLOCK: usize = 64;
+
+/// Two neighbouring columns of a group: for each of its rows a byte of the one and of the other.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+struct ColumnPair([[u8; 2]; GROUP]);
+
+impl ColumnPair {
+    const NONE: ColumnPair = ColumnPair([[0; 2]; GROUP]);
+}
 
 /// The buffers of one thread.
 #[derive(Debug, Default)]
@@ -89,11 +131,15 @@ impl Worker {
         for (picture, tensor) in pictures.iter().zip(out.chunks_exact_mut(plan.frame_bytes())) {
             match vectors {
                 #[cfg(target_arch = "x86_64")]
-                Vectors::Best(pulp::Arch::V3(simd)) => {
+                Vectors::V4(simd) => {
                     let one = One { loops: simd, worker: self, plan, picture, tensor };
                     pulp::Simd::vectorize(simd, one);
                 }
-                Vectors::Best(arch) => arch.dispatch(One { loops: Portable, worker: self, plan, picture, tensor }),
+                #[cfg(target_arch = "x86_64")]
+                Vectors::V3(simd) => {
+                    let one = One { loops: simd, worker: self, plan, picture, tensor };
+                    pulp::Simd::vectorize(simd, one);
+                }
                 Vectors::Common => self.picture(Portable, plan, picture, tensor),
             }
         }
@@ -104,19 +150,21 @@ impl Worker {
         let (width, height) = (plan.place.width as usize, plan.place.height as usize);
         self.resized.resize(width * height * 3, 0);
         let needed = filter::needed_columns(&plan.columns);
-        self.convert.begin(plan, &needed);
+        self.convert.begin(&needed);
         self.rows.begin(plan, needed.len());
+        self.columns.begin(plan, needed.start);
         for first in (0..height).step_by(GROUP) {
             let group = first..(first + GROUP).min(height);
             self.rows.make(loops, plan, picture, group.clone(), &mut self.convert);
-            self.columns.make(loops, plan, group, needed.start, self.rows.made(), &mut self.resized);
+            self.columns.make(loops, plan, group, self.rows.made(), &mut self.resized);
         }
-        pack::pack(plan, &self.resized, tensor);
+        pack::pack(loops, plan, &self.resized, tensor);
     }
 }
 
 /// The work on one picture. What is compiled for wide vectors is what is inlined into `with_simd`, so everything below it
 /// is `inline(always)`, and there are no closures that the compiler could take for functions of their own.
+#[cfg(target_arch = "x86_64")]
 struct One<'a, L> {
     loops: L,
     worker: &'a mut Worker,
@@ -125,6 +173,7 @@ struct One<'a, L> {
     tensor: &'a mut [u8],
 }
 
+#[cfg(target_arch = "x86_64")]
 impl<L: Loops> pulp::WithSimd for One<'_, L> {
     type Output = ();
 
