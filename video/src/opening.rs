@@ -46,6 +46,26 @@ pub(crate) fn open_input(path: &Path) -> Result<Input, VideoError> {
     told(format::input_with_dictionary(&libav::file_url(path)?, containers()), path)
 }
 
+/// As `open_input`; where an index tells all there is to know, no pictures are decoded to guess it. Which of several tracks
+/// is the best is guessed.
+pub(crate) fn open_listed(path: &Path) -> Result<Input, VideoError> {
+    libav::prepare();
+    let mut options = containers();
+    options.set("analyzeduration", "1");
+    let quick = format::input_with_dictionary(&libav::file_url(path)?, options).ok();
+    quick.filter(is_listed).map_or_else(|| open_input(path), Ok)
+}
+
+fn is_listed(input: &Input) -> bool {
+    let mut pictures = input.streams().filter(|stream| stream.parameters().medium() == media::Type::Video);
+    let is_known = pictures.next().is_some_and(|stream| raw::has_form(&stream)) && pictures.next().is_none();
+    is_mp4(input) && is_known && input.streams().all(|stream| stream.frames() > 0)
+}
+
+fn is_mp4(input: &Input) -> bool {
+    input.format().name().split(',').any(|name| name == "mp4")
+}
+
 /// As `open_input`, of bytes that are read by ranges.
 pub(crate) fn open_ranges(media: &Media) -> Result<(Input, Guide), VideoError> {
     let (input, guide) = open_and_look(media)?;
@@ -72,10 +92,10 @@ fn open_and_look(media: &Media) -> Result<(Input, Guide), VideoError> {
     let (input, guide) = open_stream(media, false)?;
     // An index without a picture is that of a file in fragments: it does not say when pictures and sound begin.
     let is_index = input.streams().any(|stream| stream.frames() > 0);
-    let is_mp4 = input.format().name().split(',').any(|name| name == "mp4");
     // Where sound comes before the first picture, a quick look ends before one was decoded that tells their form.
     let is_known = input.streams().best(media::Type::Video).is_none_or(|stream| raw::has_form(&stream));
-    let (input, guide) = if is_mp4 && !(is_index && is_known) { open_stream(media, true)? } else { (input, guide) };
+    let (input, guide) =
+        if is_mp4(&input) && !(is_index && is_known) { open_stream(media, true)? } else { (input, guide) };
     guide.want(Vec::new());
     Ok((input, guide))
 }

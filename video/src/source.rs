@@ -16,7 +16,7 @@ use crate::libav::hardware::Hardware;
 use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::opening::{
-    Track, best_track, no_video_stream, not_a_video, open_decoder, open_input, open_ranges, origin_of,
+    Track, best_track, no_video_stream, not_a_video, open_decoder, open_input, open_listed, open_ranges, origin_of,
 };
 use crate::pulse;
 use crate::ranges::Guide;
@@ -114,9 +114,10 @@ impl Source {
         Self::with(open_input(path)?, path, None)
     }
 
-    /// As `open`, with the pictures decoded on a GPU if that takes them. They are left there.
+    /// As `open`, of a file that is read once, so that an index is believed what it tells; with the pictures decoded on a GPU
+    /// if there is one that takes them. They are left there.
     pub(crate) fn open_beside(path: &Path, hardware: Option<Arc<Hardware>>) -> Result<Self, VideoError> {
-        Self::with(open_input(path)?, path, hardware)
+        Self::with(open_listed(path)?, path, hardware)
     }
 
     /// Opens a video that is read by ranges.

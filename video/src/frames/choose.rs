@@ -73,13 +73,16 @@ pub(super) fn choose(times: &FrameTimes, base: Rational, sampling: Sampling) -> 
 /// The last frame that does not begin after a moment.
 fn shown_at(times: &FrameTimes, base: Rational, moment: Moment) -> usize {
     let first = times.ticks[0];
-    times.ticks.partition_point(|&tick| Moment::from_ticks(tick - first, base) <= moment).saturating_sub(1)
+    times
+        .ticks
+        .partition_point(|&tick| Moment::from_ticks(tick.saturating_sub(first), base) <= moment)
+        .saturating_sub(1)
 }
 
 fn on_screen(times: &FrameTimes, base: Rational, fps: Ratio) -> Vec<usize> {
     let first = times.ticks[0];
-    let end = times.ticks[times.ticks.len() - 1].saturating_add(times.last_ticks.max(1)) - first;
-    let end = Moment::from_ticks(end, base);
+    let since = |tick: i64| Moment::from_ticks(tick.saturating_sub(first), base);
+    let end = since(times.ticks[times.ticks.len() - 1].saturating_add(times.last_ticks.max(1)));
     let mut wanted = Vec::new();
     let mut shown = 0;
     for k in 0.. {
@@ -88,7 +91,7 @@ fn on_screen(times: &FrameTimes, base: Rational, fps: Ratio) -> Vec<usize> {
             break;
         }
         // The frame on screen is the last one that does not begin after this moment.
-        while times.ticks.get(shown + 1).is_some_and(|&next| Moment::from_ticks(next - first, base) <= now) {
+        while times.ticks.get(shown + 1).is_some_and(|&next| since(next) <= now) {
             shown += 1;
         }
         wanted.push(shown);
@@ -143,6 +146,16 @@ mod tests {
     fn times_that_promise_years_do_not_fill_the_memory() {
         let times = FrameTimes { ticks: vec![0, 1 << 60], last_ticks: 1 };
         assert_eq!(choose(&times, TICK, Sampling::Fps { fps: Ratio { num: 1000, den: 1 } }).len(), MOST_FRAMES + 1);
+    }
+
+    #[test]
+    fn times_as_far_apart_as_numbers_go_are_times() {
+        // A frame without a time stands behind all others, here behind one that begins before 0.
+        let times = FrameTimes { ticks: vec![-512, 0, i64::MAX], last_ticks: i64::MAX };
+        let year = Ratio { num: 1, den: 31_536_000 };
+        let chosen = choose(&times, TICK, Sampling::Fps { fps: year });
+        assert_eq!((chosen[0], chosen[1], chosen.len()), (0, 1, MOST_FRAMES + 1));
+        assert_eq!(choose(&times, TICK, Sampling::Around { at_ms: u64::MAX, n: 1, step: 1 }), [1]);
     }
 
     #[test]

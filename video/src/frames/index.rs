@@ -8,7 +8,7 @@ use ffmpeg_next::Packet;
 use super::choose::FrameTimes;
 use crate::error::VideoError;
 use crate::libav::raw;
-use crate::opening::open_input;
+use crate::opening::open_listed;
 use crate::source::Source;
 
 /// The frames of a clip as its container states them.
@@ -22,7 +22,7 @@ impl Index {
     /// Reads the packets of the pictures that are shown.
     pub(super) fn read(path: &Path, source: &Source) -> Result<Self, VideoError> {
         let video = source.video().index;
-        let mut input = open_input(path)?;
+        let mut input = open_listed(path)?;
         let mut shown: Vec<(i64, usize, i64)> = Vec::new();
         let mut group = 0;
         let mut packet = Packet::empty();

@@ -29,8 +29,49 @@ pub(super) struct Packer<'a> {
     plans: Option<Plans>,
     /// Frames that the plans are for, and how often each is wanted. No copies: the decoder leaves them alone.
     waiting: Vec<(frame::Video, usize)>,
-    data: Vec<u8>,
-    rgb: Vec<u8>,
+    data: Filling,
+    rgb: Filling,
+}
+
+/// The bytes of a clip: all of them from the beginning, since pages that nobody wrote cost nothing, and how many are made.
+/// To let them grow frame by frame would be to write all twice.
+#[derive(Default)]
+struct Filling {
+    bytes: Vec<u8>,
+    made: usize,
+}
+
+impl Filling {
+    fn of(bytes: usize) -> Self {
+        Filling { bytes: vec![0; bytes], made: 0 }
+    }
+
+    /// The bytes of the next pieces.
+    fn next(&mut self, bytes: usize) -> &mut [u8] {
+        &mut self.bytes[self.made..][..bytes]
+    }
+
+    /// Takes in the pieces of `next`, each as often as it is wanted. Begins with the last, so that none is overwritten
+    /// before it was copied.
+    fn take_in(&mut self, piece: usize, times: &[usize]) {
+        let begin = self.made;
+        self.made += piece * times.iter().sum::<usize>();
+        let mut end = self.made;
+        for (number, &times) in times.iter().enumerate().rev() {
+            let from = begin + number * piece;
+            for _ in 0..times {
+                end -= piece;
+                if end != from {
+                    self.bytes.copy_within(from..from + piece, end);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.made);
+        self.bytes
+    }
 }
 
 /// What is made of pictures of a shape.
@@ -51,7 +92,8 @@ impl<'a> Packer<'a> {
         wanted: Vec<usize>,
     ) -> Result<Self, VideoError> {
         clip.spec.check_frames(wanted.len()).map_err(|e| bad_option(clip.path, e))?;
-        let bytes = wanted.len() * clip.spec.frame_bytes();
+        let bytes_of = |spec: &FrameSpec| wanted.len() * spec.frame_bytes();
+        let (data, rgb) = (Filling::of(bytes_of(clip.spec)), clip.spec.keep_rgb.then(|| bytes_of(&rgb_of(clip.spec))));
         Ok(Packer {
             clip,
             device,
@@ -60,8 +102,8 @@ impl<'a> Packer<'a> {
             unpacker: Unpacker::default(),
             plans: None,
             waiting: Vec::new(),
-            data: Vec::with_capacity(bytes),
-            rgb: Vec::new(),
+            data,
+            rgb: rgb.map(Filling::of).unwrap_or_default(),
         })
     }
 
@@ -107,7 +149,7 @@ impl<'a> Packer<'a> {
     }
 
     fn plans_for(&self, shape: Shape, is_there: bool) -> Result<Plans, VideoError> {
-        let rgb = FrameSpec { element: Element::U8, layout: Layout::Nhwc, ..*self.clip.spec };
+        let rgb = rgb_of(self.clip.spec);
         let plan = |spec| Plan::new(spec, &shape).map_err(|e| bad_option(self.clip.path, e));
         // A decoder on a GPU comes to a stop when it is left no surface to decode into.
         let most = if is_there { KEPT } else { MOST_WAITING / shape.bytes().max(1) };
@@ -125,20 +167,20 @@ impl<'a> Packer<'a> {
     fn make(&mut self) -> Result<(), VideoError> {
         let waiting = std::mem::take(&mut self.waiting);
         let Some(plans) = self.plans.as_ref().filter(|_| !waiting.is_empty()) else { return Ok(()) };
+        let times: Vec<usize> = waiting.iter().map(|(_, repeats)| *repeats).collect();
         for (plan, to) in [(Some(&plans.tensor), &mut self.data), (plans.rgb.as_ref(), &mut self.rgb)] {
             let Some(plan) = plan else { continue };
-            let begin = to.len();
-            to.resize(begin + waiting.len() * plan.frame_bytes(), 0);
+            let out = to.next(waiting.len() * plan.frame_bytes());
             if plans.is_there {
                 let surfaces = waiting.iter().map(|(frame, _)| Surface::of(frame, self.clip.path));
                 let surfaces: Vec<Surface<'_>> = surfaces.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-                self.device.run_there(plan, &surfaces, &mut to[begin..])
+                self.device.run_there(plan, &surfaces, out)
             } else {
                 let pictures: Vec<_> = waiting.iter().map(|(frame, _)| picture_of(frame)).collect();
-                self.device.run(plan, &pictures, &mut to[begin..])
+                self.device.run(plan, &pictures, out)
             }
             .map_err(|e| bad_option(self.clip.path, e))?;
-            repeat(to, begin, plan.frame_bytes(), waiting.iter().map(|(_, repeats)| *repeats));
+            to.take_in(plan.frame_bytes(), &times);
         }
         Ok(())
     }
@@ -153,40 +195,40 @@ impl<'a> Packer<'a> {
             frames: self.taken,
             width: self.clip.spec.width,
             height: self.clip.spec.height,
-            data: self.data,
-            rgb: self.clip.spec.keep_rgb.then_some(self.rgb),
+            data: self.data.finish(),
+            rgb: self.clip.spec.keep_rgb.then(|| self.rgb.finish()),
             indexes: self.wanted[..self.taken].to_vec(),
             clip_frames,
         })
     }
 }
 
-/// Each of the pieces from `begin` on, as often as it is wanted. Begins with the last, so that none is overwritten before it
-/// was copied.
-fn repeat(data: &mut Vec<u8>, begin: usize, piece: usize, times: impl DoubleEndedIterator<Item = usize> + Clone) {
-    let mut end = begin + piece * times.clone().sum::<usize>();
-    data.resize(end, 0);
-    let pieces: Vec<usize> = times.collect();
-    for (number, &times) in pieces.iter().enumerate().rev() {
-        let from = begin + number * piece;
-        for _ in 0..times {
-            end -= piece;
-            data.copy_within(from..from + piece, end);
-        }
-    }
+/// The pixels of a tensor before they were normalised.
+fn rgb_of(spec: &FrameSpec) -> FrameSpec {
+    FrameSpec { element: Element::U8, layout: Layout::Nhwc, ..*spec }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::repeat;
+    use super::Filling;
 
     #[test]
     fn each_piece_stands_as_often_as_it_is_wanted() {
-        let mut data = b"xxaabbcc".to_vec();
-        repeat(&mut data, 2, 2, [1, 3, 2].into_iter());
-        assert_eq!(data, b"xxaabbbbbbcccc");
-        let mut data = b"xxaabb".to_vec();
-        repeat(&mut data, 2, 2, [1, 1].into_iter());
-        assert_eq!(data, b"xxaabb");
+        let mut filling = Filling::of(18);
+        filling.next(2).copy_from_slice(b"xx");
+        filling.take_in(2, &[1]);
+        filling.next(6).copy_from_slice(b"aabbcc");
+        filling.take_in(2, &[1, 3, 2]);
+        filling.next(4).copy_from_slice(b"ddee");
+        filling.take_in(2, &[1, 1]);
+        assert_eq!(filling.finish(), b"xxaabbbbbbccccddee");
+    }
+
+    #[test]
+    fn what_is_not_made_is_not_there() {
+        let mut filling = Filling::of(8);
+        filling.next(2).copy_from_slice(b"aa");
+        filling.take_in(2, &[2]);
+        assert_eq!(filling.finish(), b"aaaa");
     }
 }

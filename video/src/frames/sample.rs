@@ -85,13 +85,17 @@ fn sample_beside(
     let index = Index::read(path, &source)?;
     let clip = Clip { path, turn: turn(path, &source)?, spec, hardware };
     let wanted = choose(&index.times, source.video().base, sampling);
-    if let Some(spans) = index.spans(&wanted) {
-        // What the index states is not proved by decoding all of it. When a frame is not where it should be, or cannot be
-        // decoded, the whole clip is looked at, which also says what is wrong with it.
-        if let Ok(Some(sampled)) = clip.in_spans(device, &index.times, wanted.clone(), &spans) {
-            return Ok(sampled);
+    let source = match index.spans(&wanted) {
+        None => source,
+        Some(spans) => {
+            // What the index states is not proved by decoding all of it. When a frame is not where it should be, or cannot
+            // be decoded, the whole clip is looked at, which also says what is wrong with it.
+            if let Ok(Some(sampled)) = clip.in_spans(device, source, &index.times, wanted.clone(), &spans) {
+                return Ok(sampled);
+            }
+            clip.open()?
         }
-    }
+    };
     let (sampled, decoded) = clip.whole(device, source, wanted)?;
     if decoded.ticks == index.times.ticks {
         return Ok(sampled);
@@ -171,11 +175,11 @@ impl Clip<'_> {
     fn in_spans(
         &self,
         device: &mut dyn Preprocess,
+        mut source: Source,
         times: &FrameTimes,
         wanted: Vec<usize>,
         spans: &[std::ops::Range<i64>],
     ) -> Result<Option<Sampled>, VideoError> {
-        let mut source = self.open()?;
         source.want_only(wanted.iter().map(|&index| times.ticks[index]).collect());
         let mut packer = Packer::new(self, device, wanted)?;
         let mut frame = frame::Video::empty();

@@ -32,7 +32,7 @@ pub struct Still {
 /// # Errors
 /// As `probe`, and `Corrupt` when the picture cannot be decoded; `BadOption` for heights that cannot be.
 pub fn still(path: &Path, height: u32) -> Result<Still, VideoError> {
-    let mut source = Source::open(path)?;
+    let mut source = Source::open_beside(path, None)?;
     let turn = turn(path, &source)?;
     let tick = Index::read(path, &source)?.key_before_middle();
     source.begin(tick.map_or(TickSpan::WHOLE, |tick| TickSpan { video: tick..tick + 1 }))?;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use ffmpeg_next::Rational;
 use pipe_video::frames::Element;
-use pipe_video::{FrameSpec, Sampling, VideoError, VideoErrorKind, sample};
+use pipe_video::{FrameSpec, Ratio, Sampling, VideoError, VideoErrorKind, sample};
 
 use crate::film::Film;
 use crate::hostile::most_memory;
@@ -93,4 +94,23 @@ fn sizes_that_nobody_has_are_told_and_take_no_memory() {
         assert!(error.message.contains(words), "{words}: {error}");
     }
     assert!(most_memory() < 300, "{} MiB", most_memory());
+}
+
+#[test]
+fn times_that_promise_more_frames_than_a_tensor_may_have_are_refused_and_take_no_memory() {
+    let folder = folder();
+    let path = folder.path().join("days.mp4");
+    // Two pictures, of which the first is shown for 100,000 seconds: 100 million frames at 1000 a second.
+    let times = vec![0, 100_000];
+    Film { base: Rational(1, 1), times, x264: "open-gop=0:bframes=0", ..Film::default() }.write(&path);
+    let small = FrameSpec::plain(8, 8);
+    let error = refused(&path, Sampling::Fps { fps: Ratio { num: 1000, den: 1 } }, &small);
+    assert_eq!(error.kind, VideoErrorKind::BadOption, "{error}");
+    assert!(error.message.contains("more than 4194304 frames"), "{error}");
+    assert!(most_memory() < 300, "{} MiB", most_memory());
+    // With fewer a second they are what is on screen, and what does not go by times is chosen as ever.
+    let minutes = sample(&path, Sampling::Fps { fps: Ratio { num: 1, den: 60 } }, &small).unwrap();
+    assert_eq!(minutes.indexes[..1667], [0; 1667]);
+    assert!(minutes.indexes[1667..].iter().all(|index| *index == 1));
+    assert_eq!(sample(&path, Sampling::Uniform { n: 4 }, &small).unwrap().indexes, [0, 0, 1, 1]);
 }
