@@ -5,9 +5,10 @@
 
 One thread each; CPU milliseconds a frame, the median over rounds in which every pipeline runs once, so that a machine that
 is busy for a while is busy for all. The frames of the first table are noise, 1080p I420, BT.709, ImageNet mean and std: none of
-these pipelines looks at what it computes. The second table decodes a video that is made for it (x264 by PyAV's libraries), and
-the third takes fewer of its frames: those that no other is made from are not decoded, and of those in between only key frames are
-left in the end. The last two are of two threads, in milliseconds that pass: they say something on a machine of two idle cores.
+these pipelines looks at what it computes. The second table decodes a video that is made for it (x264 by PyAV's libraries); a clip
+becomes a tensor of all its frames, so everybody keeps them until the last is there. The third takes fewer of its frames: those
+that no other is made from are not decoded, and of those in between only key frames are left in the end. The last two are of two
+threads, in milliseconds that pass: they say something on a machine of two idle cores.
 """
 
 import argparse
@@ -233,13 +234,12 @@ def pipelines(size, video, threads):
             stream = container.streams.video[0]
             stream.thread_type = "NONE" if threads == 1 else "AUTO"
             stream.codec_context.thread_count = threads
-            for frame in container.decode(stream):
-                of_array(frame.to_ndarray(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601"))
+            return [of_array(frame.to_ndarray(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601"))
+                    for frame in container.decode(stream)]
 
     def torchcodec(_):
         from torchcodec.decoders import VideoDecoder
-        for frame in VideoDecoder(video, num_ffmpeg_threads=threads, seek_mode="approximate"):
-            tensor(frame)
+        return [tensor(frame) for frame in VideoDecoder(video, num_ffmpeg_threads=threads, seek_mode="approximate")]
 
     return {
         "torchvision": lambda pixels: of_array(rgb(pixels)),
