@@ -13,6 +13,7 @@ mod plays;
 mod zones;
 
 mod film;
+mod noise;
 mod scene;
 mod sound;
 
@@ -22,5 +23,6 @@ mod stamp;
 mod generate;
 
 pub use generate::{Recipe, Summary, TestdataError, generate};
+pub use noise::{NOISE_FPS, NOISE_GROUP, noise};
 pub use plays::{Label, Play, plays_of};
 pub use zones::{Angle, Zone, zone_of};

@@ -41,10 +41,14 @@ mod image;
 mod jobs;
 #[cfg(feature = "cloud")]
 mod killed;
+#[cfg(feature = "cloud")]
+mod midway;
 mod mutants;
 mod output;
 mod pages;
 mod picture;
+#[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
+mod quick;
 #[cfg(all(feature = "video", feature = "trainer"))]
 mod quickstart;
 mod reference;

@@ -12,6 +12,8 @@ use serde_json::{Value as Json, json};
 use std::io::{self, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
@@ -181,22 +183,23 @@ pub(crate) fn nothing(code: StatusCode) -> Response<Body> {
     answer
 }
 
-/// An answer of a part of a file, which is read as it is wanted.
+/// An answer of a part of a file, which is read as it is wanted. What is read is counted.
 ///
 /// # Errors
 /// When the file cannot be opened.
-pub(crate) async fn part(file: &Path, range: Range<u64>) -> io::Result<Response<Body>> {
+pub(crate) async fn part(file: &Path, range: Range<u64>, counter: Arc<AtomicU64>) -> io::Result<Response<Body>> {
     let length = range.end - range.start;
     let mut file = File::open(file).await?;
     file.seek(SeekFrom::Start(range.start)).await?;
-    let pieces = stream::unfold((file, length), |(mut file, left)| async move {
+    let pieces = stream::unfold((file, length, counter), |(mut file, left, counter)| async move {
         if left == 0 {
             return None;
         }
         let mut piece = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
         let read = file.read_exact(&mut piece).await;
         let left = left - piece.len() as u64;
-        Some((read.map(|_| Frame::data(Bytes::from(piece))), (file, left)))
+        counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        Some((read.map(|_| Frame::data(Bytes::from(piece))), (file, left, counter)))
     });
     let mut answer = Response::new(StreamBody::new(pieces.boxed()).boxed_unsync());
     set(&mut answer, CONTENT_LENGTH, &length.to_string());

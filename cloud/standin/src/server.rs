@@ -21,8 +21,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -150,6 +152,22 @@ impl Standin {
     pub fn objects(&self, bucket: &str) -> Vec<(String, Vec<u8>)> {
         let objects = self.cloud.storage.objects(bucket).into_iter();
         objects.map(|(name, content)| (name, std::fs::read(&content.path).expect("nobody else removes it"))).collect()
+    }
+
+    /// How many bytes of objects were sent whose names begin so. Those that share a file count once.
+    pub fn sent(&self, bucket: &str, start: &str) -> u64 {
+        let objects = self.cloud.storage.objects(bucket).into_iter().filter(|(name, _)| name.starts_with(start));
+        let contents: BTreeMap<_, _> = objects.map(|(_, content)| (content.path.clone(), content.sent())).collect();
+        contents.into_values().sum()
+    }
+
+    /// Makes objects of these names of one file with more holes than bytes, which must not change any more.
+    ///
+    /// # Panics
+    /// When there is no such bucket, or the file lies on another disk than the stand-in's own.
+    pub fn lay(&self, bucket: &str, names: &[String], file: &Path) {
+        let laid = self.cloud.storage.lay(bucket, names, file);
+        laid.expect("the bucket is there, and the file can get another name");
     }
 
     /// Puts an object there, whatever lay there before. Returns its generation.

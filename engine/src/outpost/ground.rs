@@ -4,6 +4,7 @@
 use super::{Errand, GRACE};
 use crate::attempt::Attempt;
 use crate::failure::Failure;
+use crate::ids::Fingerprint;
 use crate::local::{self, Local, Prepared};
 use crate::shared::{Shared, here};
 use crate::stage::Launch;
@@ -11,14 +12,16 @@ use crate::state::StateFolder;
 use crate::store::Folder;
 use crate::work::store_failed;
 use crate::worker::{BUCKET, kind_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where an attempt is worked on.
 pub(super) struct Ground {
     pub(super) shared: Shared,
     pub(super) local: Local,
+    /// Items of the copy that came from the bucket.
+    passed: Mutex<HashSet<Fingerprint>>,
 }
 
 impl Ground {
@@ -33,7 +36,18 @@ impl Ground {
         local::begin_work(&state);
         let shared = Shared::of(&errand.root, errand.bucket.clone(), store.clone()).for_one_attempt();
         let (worker, oom_kills) = (errand.worker.clone(), errand.oom_kills.clone());
-        Ok(Self { shared, local: Local { store, state, worker, oom_kills, grace: GRACE } })
+        let local = Local { store, state, worker, oom_kills, grace: GRACE };
+        Ok(Self { shared, local, passed: Mutex::default() })
+    }
+
+    /// Whether an item need not be looked at.
+    pub(super) fn is_passed(&self, item: &Fingerprint) -> bool {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).contains(item)
+    }
+
+    /// An item need not be looked at from now on.
+    pub(super) fn pass(&self, item: &Fingerprint) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).insert(item.clone());
     }
 
     /// Brings what an attempt takes, and makes it ready to be started.

@@ -1,13 +1,16 @@
 //! A worker far from its engine: an attempt that is described in a bucket -> its result there, and last its outcome.
 //!
-//! `read and check -> claim -> bring what it takes -> run it as this machine runs its own -> file what it made -> outcome`.
+//! `read and check -> claim -> bring what it takes -> run it as this machine runs its own -> file what it made -> outcome`. Items
+//! are filed while it runs, and what the work has reached is saved.
 //! All that counts lies in the bucket: the scratch folder may be lost at any moment. docs/cloud.md has the objects of an
 //! attempt and who writes them.
 
 mod claim;
 mod described;
 mod filed;
+mod filing;
 mod ground;
+mod reached;
 mod segments;
 
 use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
@@ -21,7 +24,9 @@ use crate::secret::{self, Redactor};
 use crate::stage::Registry;
 use crate::store::Store;
 use crate::world::World;
+use filing::Filing;
 use ground::Ground;
+use reached::Reached;
 use segments::Segments;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -153,14 +158,16 @@ impl Errand {
         let laying = beside(move || {
             let ground = Ground::lay(&lays)?;
             let prepared = ground.prepare(described, &lays)?;
-            Ok((Arc::new(ground), prepared))
+            let reached = Reached::of(&lays, &ground, &prepared);
+            Ok((Arc::new(ground), prepared, reached))
         });
-        let (ground, prepared) = tokio::select! {
+        let (ground, prepared, reached) = tokio::select! {
             laid = laying => laid?,
             () = told(&mut stop) => return Err(preempted()),
         };
         let child = ground.local.start(&prepared)?;
         let segments = (!self.is_dry).then(|| Segments::of(self));
+        let filing = (!self.is_dry).then(|| Filing::of(&ground, &attempt, reached));
         let say = |body: Body| {
             if let Some(segments) = &segments {
                 segments.say(body);
@@ -170,11 +177,15 @@ impl Errand {
         if let Some(segments) = segments {
             segments.end().await;
         }
+        let reached = match filing {
+            Some(filing) => filing.end().await,
+            None => None,
+        };
         // Whatever it said in its haste, it was told to end.
         let is_cut_short = outcome.failure.is_some() && stop.borrow().is_some();
         let outcome = if is_cut_short { Outcome { failure: Some(preempted()), ..outcome } } else { outcome };
         let files = self.clone();
-        beside(move || files.file(&ground, &attempt, outcome)).await
+        beside(move || files.file(&ground, &attempt, reached, outcome)).await
     }
 }
 

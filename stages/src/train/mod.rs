@@ -1,12 +1,14 @@
 //! `kind = "train"`: a training set and frames -> a model, its numbers and its pictures.
 
 pub mod builtin;
+mod kept;
 
 use crate::jsonl;
 use crate::records::{FRAMES, FramesRecord, RECORDS, Row};
 use builtin::{
-    ClipShape, Confusion, DataError, Dataset, EpochMetrics, Example, FitError, Fitted, Settings, Split, fit,
+    ClipShape, Confusion, DataError, Dataset, EpochMetrics, Example, FitError, Fitted, Learned, Settings, Split, go_on,
 };
+use kept::Kept;
 use pipe_engine::failure::Failure;
 use pipe_engine::stage::{ConfigProblem, Format, OneResult, Results, StageKind, read_config};
 use pipe_engine::work::Work;
@@ -132,8 +134,13 @@ impl StageKind for Train {
         let dataset = dataset(work, &config.fields)?;
         let threads = NonZeroUsize::new(work.cpu()).unwrap_or(NonZeroUsize::MIN);
         let epochs = settings.epochs.get() as usize;
+        let kept = Kept::of(work.checkpoints());
         work.progress(0, epochs, "epochs");
-        let fitted = fit(&dataset, &settings, threads, &mut |epoch| tell(work, epoch, epochs)).map_err(fit_failure)?;
+        let mut learned = |learned: &Learned<'_>| {
+            kept.keep(learned);
+            tell(work, learned.numbers(), epochs)
+        };
+        let fitted = go_on(&dataset, &settings, threads, kept.take().as_deref(), &mut learned).map_err(fit_failure)?;
         write(work, &fitted)?;
         let last = fitted.last();
         Ok(json!({

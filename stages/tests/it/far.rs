@@ -5,15 +5,14 @@ use crate::clips::{CELL, play, plays, video};
 use pipe_engine::attempt::{ItemCount, Outcome};
 use pipe_engine::failure::Class;
 use pipe_fakeweb::{Content, Fault, Manner, Stretched, Web, groups};
-use pipe_testdata::{Angle, Recipe, generate};
-use pipe_video::{EncodeOptions, Preset, Ratio, Writer, WriterOptions};
+use pipe_testdata::{Angle, NOISE_FPS, NOISE_GROUP, Recipe, generate};
 use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const FPS: u64 = 30;
-const GROUP: u64 = 30;
+const FPS: u64 = NOISE_FPS as u64;
+const GROUP: u64 = NOISE_GROUP as u64;
 
 fn cut(bench: &Bench, given: Given, rows: &[Json]) -> Outcome {
     let inputs = vec![("plays", vec![plays(bench, rows)])];
@@ -133,34 +132,9 @@ fn a_video_that_changes_while_it_is_cut_is_an_error_that_says_so() {
     }
 }
 
-/// A film of noise, which is as long in bytes as it can be: key frames a second apart.
-fn noise(path: &Path, seconds: u64) -> Vec<u8> {
-    let options = WriterOptions {
-        width: 320,
-        height: 180,
-        frame_rate: Ratio { num: FPS as u32, den: 1 },
-        gop: GROUP as u32,
-        b_frames: 0,
-        encode: EncodeOptions { crf: 26, preset: Preset::Ultrafast },
-        audio_rate: None,
-        matrix: None,
-        timecode: None,
-    };
-    let mut writer = Writer::create(path, options).unwrap();
-    let mut state = 1_u64;
-    let mut plane = |length: usize| -> Vec<u8> {
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as u8 / 2 + 64
-        };
-        std::iter::repeat_with(next).take(length).collect()
-    };
-    for _ in 0..seconds * FPS {
-        writer.push_yuv420(&plane(320 * 180), &plane(160 * 90), &plane(160 * 90)).unwrap();
-    }
-    writer.finish().unwrap();
+/// A film of noise: key frames a second apart.
+fn noise(path: &Path, seconds: u32) -> Vec<u8> {
+    pipe_testdata::noise(path, seconds).unwrap();
     fs::read(path).unwrap()
 }
 

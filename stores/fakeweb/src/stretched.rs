@@ -4,7 +4,10 @@
 use crate::Content;
 use crate::mp4::{atoms, find, number, table};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 /// Bytes of the box that holds the pictures, in front of them.
 const HEAD: u64 = 16;
@@ -57,6 +60,19 @@ impl Stretched {
         let moov = find(&bytes, 0..bytes.len(), &[b"moov"]).expect("an MP4 has an index");
         let index = boxed(b"moov", &rewritten(&bytes, moov, &moved));
         Self { bytes, front, pieces, index: (end, index) }
+    }
+
+    /// Writes it as a file with holes where nothing lies.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, file: &File) -> io::Result<()> {
+        file.set_len(self.size())?;
+        file.write_all_at(&self.front, 0)?;
+        for (place, piece) in &self.pieces {
+            file.write_all_at(&self.bytes[piece.clone()], *place)?;
+        }
+        file.write_all_at(&self.index.1, self.index.0)
     }
 
     /// How many bytes its index has.

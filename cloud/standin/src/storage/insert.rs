@@ -163,7 +163,7 @@ impl Checksums {
     }
 
     fn check(&self, content: &Content) -> Result<(), Refusal> {
-        let found = [("CRC32C", &self.crc32c, content.crc32c()), ("MD5", &self.md5, content.md5())];
+        let found = [("CRC32C", &self.crc32c, content.crc32c()), ("MD5", &self.md5, content.md5().unwrap_or_default())];
         for (name, said, is) in found {
             if let Some(said) = said.as_ref().filter(|said| **said != is) {
                 let why = format!("Provided {name} hash \"{said}\" doesn't match calculated {name} hash \"{is}\".");

@@ -64,7 +64,8 @@ impl Version {
 
     /// What `x-goog-hash` holds.
     pub(crate) fn hashes(&self) -> String {
-        format!("crc32c={},md5={}", self.content.crc32c(), self.content.md5())
+        let md5 = self.content.md5().map_or_else(String::new, |md5| format!(",md5={md5}"));
+        format!("crc32c={}{md5}", self.content.crc32c())
     }
 
     pub(crate) fn resource(&self, bucket: &str, name: &str, address: &str) -> Json {
@@ -81,7 +82,6 @@ impl Version {
             "metageneration": self.metageneration.to_string(),
             "storageClass": "STANDARD",
             "size": self.content.size.to_string(),
-            "md5Hash": self.content.md5(),
             "crc32c": self.content.crc32c(),
             "etag": self.etag(),
             "timeCreated": time(self.created),
@@ -89,6 +89,9 @@ impl Version {
             "timeStorageClassUpdated": time(self.created),
             "timeFinalized": time(self.created),
         });
+        if let Some(md5) = self.content.md5() {
+            resource["md5Hash"] = md5.into();
+        }
         for (name, value) in &self.settings {
             resource[name] = value.clone();
         }

@@ -48,7 +48,7 @@ async fn media(version: &Version, call: &Call) -> Answer {
         Some(ref range) => range.clone(),
         None => 0..size,
     };
-    let mut answer = part(&version.content.path, range.clone()).await?;
+    let mut answer = part(&version.content.path, range.clone(), version.content.counter()).await?;
     if wanted.is_some() {
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
         set(&mut answer, CONTENT_RANGE, &format!("bytes {}-{}/{size}", range.start, range.end - 1));

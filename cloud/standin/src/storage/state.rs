@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
@@ -57,14 +58,25 @@ impl Storage {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A name for a file of ours.
+    fn place(&self) -> PathBuf {
+        let mut state = self.state();
+        state.files += 1;
+        self.0.folder.path().join(state.files.to_string())
+    }
+
     /// A file for bytes that arrive.
     pub(super) async fn spool(&self) -> io::Result<Spool> {
-        let number = {
-            let mut state = self.state();
-            state.files += 1;
-            state.files
-        };
-        Spool::at(self.0.folder.path().join(number.to_string())).await
+        Spool::at(self.place()).await
+    }
+
+    /// Makes objects of these names of one file, whatever lies there. The file must not change any more.
+    pub(crate) fn lay(&self, bucket: &str, names: &[String], file: &Path) -> Result<(), Refusal> {
+        let content = Arc::new(Content::of_sparse(file, &self.place())?);
+        for name in names {
+            self.put_content(bucket, name, (content.clone(), Map::new()), &Conditions::default())?;
+        }
+        Ok(())
     }
 
     /// Makes an object, if the conditions are met by what is there at this moment.
@@ -73,6 +85,16 @@ impl Storage {
         bucket: &str,
         name: &str,
         draft: Draft,
+        conditions: &Conditions,
+    ) -> Result<Version, Refusal> {
+        self.put_content(bucket, name, (Arc::new(draft.content), draft.settings), conditions)
+    }
+
+    fn put_content(
+        &self,
+        bucket: &str,
+        name: &str,
+        (content, settings): (Arc<Content>, Map<String, Json>),
         conditions: &Conditions,
     ) -> Result<Version, Refusal> {
         let mut state = self.state();
@@ -84,8 +106,8 @@ impl Storage {
         let version = Version {
             generation,
             metageneration: 1,
-            content: Arc::new(draft.content),
-            settings: draft.settings,
+            content,
+            settings,
             created: now,
             updated: now,
             deleted: None,

@@ -1,21 +1,23 @@
 //! Turns a dataset and settings into a trained model, epoch by epoch.
 //! Knows the loop of learning; knows nothing of files, clocks or where the data came from.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
+use super::adam::Adam;
 use super::batch::{Batch, Pick, Shift};
 use super::confusion::Confusion;
 use super::data::{Dataset, Split};
 use super::metrics::{EpochMetrics, Score};
 use super::model::{self, Model};
 use super::network::{Network, Sizes};
+use super::reached::Reached;
 use super::seed::{Purpose, Stream};
 use super::settings::{Settings, SettingsError};
 
@@ -83,20 +85,60 @@ pub fn fit(
     threads: NonZeroUsize,
     on_epoch: &mut dyn FnMut(&EpochMetrics) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
+    go_on(dataset, settings, threads, None, &mut |learned: &Learned<'_>| on_epoch(learned.numbers()))
+}
+
+/// As [`fit`], after what an earlier training of the same data and settings had learned, as [`Learned::to_bytes`] wrote it. It
+/// makes what that one would have made. Bytes that are damaged, or of another training, are taken for none.
+///
+/// # Errors
+/// As [`fit`].
+pub fn go_on(
+    dataset: &Dataset,
+    settings: &Settings,
+    threads: NonZeroUsize,
+    reached: Option<&[u8]>,
+    on_epoch: &mut dyn FnMut(&Learned<'_>) -> ControlFlow<()>,
+) -> Result<Fitted, FitError> {
     settings.check()?;
     let mut trainer = Trainer::new(dataset, settings, threads)?;
-    let (mut metrics, mut stopped) = (Vec::new(), false);
-    let mut confusion = Confusion::new(dataset.labels());
-    for epoch in 1..=settings.epochs.get() {
+    let reached = reached.and_then(Reached::from_bytes).filter(|reached| trainer.fits(reached));
+    let mut metrics = reached.map_or(Ok(Vec::new()), |reached| trainer.go_on(reached))?;
+    // Of the last epoch nothing is kept that its weights do not tell.
+    let mut confusion = if metrics.is_empty() { Confusion::new(dataset.labels()) } else { trainer.measure()?.plays };
+    let mut stopped = false;
+    let done = u32::try_from(metrics.len()).unwrap_or(u32::MAX);
+    for epoch in done + 1..=settings.epochs.get() {
         let (numbers, plays) = trainer.run_epoch(epoch)?;
-        stopped = on_epoch(&numbers).is_break();
         metrics.push(numbers);
         confusion = plays;
+        stopped = on_epoch(&Learned { trainer: &trainer, metrics: &metrics }).is_break();
         if stopped {
             break;
         }
     }
     Ok(Fitted { model: trainer.into_model(), metrics, confusion, stopped })
+}
+
+/// What a training has learned when an epoch ends.
+pub struct Learned<'t> {
+    trainer: &'t Trainer<'t>,
+    metrics: &'t [EpochMetrics],
+}
+
+impl Learned<'_> {
+    /// The numbers of that epoch.
+    pub fn numbers(&self) -> &EpochMetrics {
+        self.metrics.last().expect("it is made when an epoch has ended")
+    }
+
+    /// What [`go_on`] goes on from.
+    ///
+    /// # Errors
+    /// When a tensor cannot be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FitError> {
+        Ok(self.trainer.reached(self.metrics).to_bytes()?)
+    }
 }
 
 /// Everything that changes from step to step.
@@ -106,7 +148,7 @@ struct Trainer<'a> {
     pool: ThreadPool,
     network: Network,
     variables: Vec<Var>,
-    optimiser: AdamW,
+    optimiser: Adam,
     order: Stream,
     shifts: Stream,
     rows: Vec<usize>,
@@ -118,13 +160,11 @@ impl<'a> Trainer<'a> {
         let sizes = Sizes { shape: dataset.shape(), labels: dataset.labels().len(), views: dataset.views().len() };
         let network = Network::drawn(sizes, &mut Stream::new(settings.seed, Purpose::Weights))?;
         let variables = network.variables();
-        let parameters =
-            ParamsAdamW { lr: settings.learning_rate, weight_decay: settings.weight_decay, ..ParamsAdamW::default() };
         Ok(Self {
             dataset,
             settings,
             pool: ThreadPoolBuilder::new().num_threads(threads.get()).build()?,
-            optimiser: AdamW::new(variables.clone(), parameters)?,
+            optimiser: Adam::new(variables.clone(), settings.weight_decay)?,
             network,
             variables,
             order: Stream::new(settings.seed, Purpose::Order),
@@ -132,6 +172,49 @@ impl<'a> Trainer<'a> {
             rows: dataset.rows(Split::Train),
             step: 0,
         })
+    }
+
+    /// The weights and their moments, by names.
+    fn tensors(&self) -> BTreeMap<String, Tensor> {
+        let weights = self.variables.iter().enumerate();
+        let weights = weights.map(|(place, weight)| (format!("{place:03}.weight"), weight.as_tensor().clone()));
+        let moments = self.optimiser.moments().enumerate();
+        let moments = moments.map(|(place, moment)| (format!("{place:03}.moment"), moment.clone()));
+        weights.chain(moments).collect()
+    }
+
+    fn reached(&self, metrics: &[EpochMetrics]) -> Reached {
+        Reached { tensors: self.tensors(), metrics: metrics.to_vec() }
+    }
+
+    /// Whether what was reached is of a training like this one.
+    fn fits(&self, reached: &Reached) -> bool {
+        let own = self.tensors();
+        let is_like = |(name, tensor): (&String, &Tensor)| own.get(name).is_some_and(|own| own.dims() == tensor.dims());
+        let epochs = 1..=self.settings.epochs.get();
+        let are_first = reached.metrics.iter().map(|metrics| metrics.epoch).eq(epochs.take(reached.metrics.len()));
+        own.len() == reached.tensors.len() && reached.tensors.iter().all(is_like) && are_first
+    }
+
+    /// Stands where another stood, and returns the numbers of the epochs until then.
+    fn go_on(&mut self, reached: Reached) -> Result<Vec<EpochMetrics>, FitError> {
+        let Reached { tensors, metrics } = reached;
+        let (weights, moments): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|(name, _)| name.ends_with(".weight"));
+        for (own, (_, weight)) in self.variables.iter().zip(&weights) {
+            own.set(weight)?;
+        }
+        // What was drawn is drawn again.
+        for _ in &metrics {
+            let mut rows = self.rows.clone();
+            self.order.shuffle(&mut rows);
+            for row in &rows {
+                let _ = self.draw(*row);
+            }
+            self.step += rows.chunks(self.batch()).count() as u64;
+        }
+        let moments: Vec<Tensor> = moments.into_iter().map(|(_, moment)| moment).collect();
+        self.optimiser.go_on(&moments, self.step)?;
+        Ok(metrics)
     }
 
     /// Learns once from everything, then measures; returns the epoch's numbers and the table of validation plays.
@@ -175,8 +258,8 @@ impl<'a> Trainer<'a> {
         let pieces: Vec<(f64, GradStore)> =
             self.pool.install(|| picks.par_chunks(PIECE).map(learn).collect::<Result<_, candle_core::Error>>())?;
         let (loss, gradients) = add_up(pieces, &self.variables)?;
-        self.optimiser.set_learning_rate(self.learning_rate());
-        self.optimiser.step(&gradients)?;
+        let learning_rate = self.learning_rate();
+        self.optimiser.step(&gradients, learning_rate)?;
         self.step += 1;
         Ok(loss)
     }

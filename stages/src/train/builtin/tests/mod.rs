@@ -3,6 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::ControlFlow;
 
+mod going_on;
 mod learning;
 mod refusals;
 mod same_bytes;
