@@ -4,7 +4,8 @@
 # slots, many more specs with parts changed (PROPTEST_CASES, 20,000 unless told), and hostile input: FUZZ_SECONDS for each
 # target, 60 unless told, and what the kept input reaches; more clips of hard videos; clips of a video that is larger
 # than the disk; the recipes for CI; the container image (installs buildah); editors; clips in a browser; stores and videos in an
-# S3 server that is not ours; the engine killed 100 times (PIPE_TEST_KILLS) at each point around jobs elsewhere.
+# S3 server that is not ours; the engine killed 100 times (PIPE_TEST_KILLS) at each point around jobs elsewhere, the whole
+# quickstart as such jobs, and 24 videos of 10 GB.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/pipe/target}"
@@ -21,6 +22,10 @@ PIPE_TEST_CLIP_MB=${PIPE_TEST_CLIP_MB:-2048} tools/timed.sh "2 GB of clips of a 
     cargo nextest run -p pipe-stages --cargo-quiet --final-status-level slow -E 'test(/^far::more_is_cut/)'
 PIPE_TEST_KILLS=${PIPE_TEST_KILLS:-100} tools/timed.sh "the engine killed at each point around jobs elsewhere" \
     cargo nextest run -p pipe --cargo-quiet --success-output final -E 'test(/^killed::/)'
+PIPE_TEST_PARITY=whole tools/timed.sh "the whole quickstart in a folder, from a bucket, as jobs elsewhere" \
+    cargo nextest run -p pipe --cargo-quiet --final-status-level slow -E 'test(/^parity::/)'
+PIPE_TEST_FILMS=1 tools/timed.sh "six games of four 10 GB videos as jobs elsewhere, with 512 MB of scratch each" \
+    cargo nextest run -p pipe --cargo-quiet --success-output final -E 'test(/^films::/)'
 tools/timed.sh "kernels against their source" tools/ptx.sh check
 PIPE_TEST_SEEDS=${PIPE_TEST_FRAMES:-10000} tools/timed.sh "more frames, CPU against kernels" \
     cargo nextest run -p pipe-video --cargo-quiet --final-status-level slow -E 'test(/^cuda::tests::agreement::/)'

@@ -32,6 +32,8 @@ mod doctoring;
 #[cfg(feature = "cloud")]
 mod far_away;
 mod features;
+#[cfg(all(feature = "cloud", feature = "video"))]
+mod films;
 mod git;
 mod given;
 #[cfg(feature = "cuda")]
@@ -46,6 +48,8 @@ mod midway;
 mod mutants;
 mod output;
 mod pages;
+#[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
+mod parity;
 mod picture;
 #[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
 mod quick;
