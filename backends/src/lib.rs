@@ -6,6 +6,7 @@ mod google;
 mod cloud_run;
 #[cfg(feature = "detached")]
 mod detached;
+mod money;
 mod vertex;
 
 #[cfg(feature = "cloud")]

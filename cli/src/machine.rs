@@ -19,7 +19,7 @@ pub(crate) fn capability() -> Capability {
     // The type of a GPU is only known where the driver is asked.
     let gpus = u32::try_from(gpus().len()).unwrap_or(u32::MAX);
     let gpus = if gpus == 0 { Vec::new() } else { vec![(String::new(), gpus)] };
-    Capability { memory: Some(Bytes(memory())), gpus: Some(gpus), ..Capability::default() }
+    Capability { memory: Some(Bytes(memory())), gpus: Some(gpus), slots: Some(cpus()), ..Capability::default() }
 }
 
 /// Where a run is started, and by whom.

@@ -17,6 +17,7 @@ pub(crate) fn count(n: u64, one: &str) -> String {
 pub(crate) fn stopped_by(limit: RunLimit) -> &'static str {
     match limit {
         RunLimit::Time => "stopped at its deadline",
+        RunLimit::Cost => "stopped at its max_cost",
     }
 }
 

@@ -49,6 +49,18 @@ pub trait BackendKind: Send + Sync {
         Err(Failure::failed("no_connection", "this build plans for it, and cannot send anything there"))
     }
 
+    /// What of an attempt that may take so long goes beyond it, where [`Capability`] has no words for that: a GPU that can
+    /// be had for an hour only, memory that no machine has together with the CPUs. The settings are null where it is asked
+    /// about the kind as such.
+    fn beyond(&self, _config: &Json, _need: &Need, _time: Option<Millis>) -> Vec<Beyond> {
+        Vec::new()
+    }
+
+    /// The machine that an attempt gets there, in words; `None` where that is not known.
+    fn machine(&self, _config: &Json, _need: &Need) -> Option<String> {
+        None
+    }
+
     /// What an attempt costs; `None` where that is not known. This machine costs nothing.
     fn price(&self, _config: &Json, _need: &Need, _time: Millis) -> Option<Usd> {
         None
@@ -70,6 +82,8 @@ pub struct Capability {
     pub timeout: Option<Millis>,
     /// How many attempts may run at once, unless the spec says otherwise.
     pub parallel: Option<u32>,
+    /// CPU slots that all its attempts share; `None` where each gets a machine of its own.
+    pub slots: Option<u32>,
     /// Whether it reads its inputs from the store and so needs one that it can reach.
     pub is_remote: bool,
     /// Whether an attempt needs a `timeout`, since somebody pays for it.
@@ -80,6 +94,15 @@ pub struct Capability {
     pub runs_images: bool,
     /// Where the limits are documented, and when they were read.
     pub source: &'static str,
+}
+
+/// One thing that an attempt asks for and a place does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beyond {
+    /// The field of the stage that asks for it, such as `resources.gpu`.
+    pub field: &'static str,
+    /// What is asked for and what there is: `7h of time, and it has at most 1h`.
+    pub words: String,
 }
 
 /// What an attempt asks of a place.

@@ -1,8 +1,9 @@
 //! A plan and how long its tasks usually take -> how long a run of it would. The core itself is asked: it is fed a
 //! world in which every attempt takes as long as it usually does.
 
+use crate::event::RunLimit;
 use crate::plan::Plan;
-use crate::scheduler::{Command, Found, Growth, Input, Limits, State, TaskIndex, step};
+use crate::scheduler::{Command, End, Found, Growth, Input, Limits, State, TaskIndex, step};
 use crate::units::Usd;
 use crate::world::Timestamp;
 use std::cmp::Reverse;
@@ -22,6 +23,8 @@ pub struct Estimate {
     pub price: Price,
     /// What the tasks of each stage cost, by the stage's place in the plan.
     pub prices: Vec<Price>,
+    /// How many tasks would not be begun, or not be reached, since the run's `max_cost` has no room for them.
+    pub left: u64,
 }
 
 /// What a run is expected to cost. Tasks of this machine cost nothing.
@@ -80,8 +83,10 @@ pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     let unknown = tasks.iter().filter(|task| **task == Expected::Unknown).count();
     let (stages, prices) = (vec![Duration::ZERO; plan.stages.len()], Price::of(plan, tasks));
     let price = prices.iter().fold(Price::default(), Price::and);
-    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price, prices };
-    if !tasks.iter().any(|task| matches!(task, Expected::Time(_))) {
+    let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price, prices, left: 0 };
+    // Without any time there is only the money to reckon with.
+    let has_times = tasks.iter().any(|task| matches!(task, Expected::Time(_)));
+    if !has_times && plan.around.max_cost.is_none() {
         return estimate;
     }
     let mut machine = Machine {
@@ -95,6 +100,7 @@ pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     };
     machine.run();
     estimate.time = machine.now.since(Timestamp(0));
+    estimate.left = if machine.state.limit() == Some(RunLimit::Cost) { machine.left() } else { 0 };
     for (stage, (begin, end)) in estimate.stages.iter_mut().zip(machine.spans).filter_map(|(s, span)| Some((s, span?)))
     {
         *stage = end.since(begin);
@@ -116,6 +122,12 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
+    fn left(&self) -> u64 {
+        let runs = |task: &usize| self.tasks[*task] != Expected::Nothing;
+        let is_left = |task: &usize| !self.state.end_of(*task).is_some_and(End::has_result);
+        (0..self.tasks.len()).filter(runs).filter(is_left).count() as u64
+    }
+
     fn run(&mut self) {
         loop {
             while let Some(input) = self.inputs.pop_front() {

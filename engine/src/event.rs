@@ -190,7 +190,8 @@ pub enum Body {
     },
     /// There is room on the disk again, and tasks are started.
     DiskFree,
-    /// The run reached a limit: nothing more is started, and what runs is stopped.
+    /// The run reached a limit: of its time, then nothing more is started, and what runs is stopped; or of its cost, then
+    /// what does not fit is not started.
     LimitReached {
         /// Which one.
         limit: RunLimit,
@@ -245,6 +246,8 @@ impl Body {
 pub enum RunLimit {
     /// Its `deadline`.
     Time,
+    /// Its `max_cost`: what does not fit is not started, and all else goes on.
+    Cost,
 }
 
 /// Why a task was skipped.

@@ -52,6 +52,10 @@ pub enum Fault {
     MemoryOfThisMachine,
     /// What runs after failures too begins before all of its inputs have ended.
     FirstInputIsEnough,
+    /// What an attempt may cost is begun whether or not there is money for it.
+    MoneyNotCounted,
+    /// What was put aside for an attempt is free again though its job may go on.
+    OpenJobForgotten,
 }
 
 #[cfg(not(feature = "planted-faults"))]

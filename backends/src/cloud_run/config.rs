@@ -1,6 +1,9 @@
 //! How a spec names Cloud Run.
 
+use super::limits::Limits;
+use super::prices::Prices;
 use crate::google::check_endpoint;
+use pipe_engine::backend::Need;
 use pipe_engine::stage::ConfigProblem;
 use pipe_engine::units::{Bytes, Millis};
 use schemars::JsonSchema;
@@ -14,7 +17,7 @@ pub(super) const AT_ONCE: u32 = 500;
 const POLL: Millis = Millis(10_000);
 
 /// Google Cloud Run Jobs: one job for each attempt.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "used where attempts are sent there"))]
 pub(super) struct Config {
@@ -43,6 +46,12 @@ pub(super) struct Config {
     /// Where the service is asked, such as `https://run.googleapis.com`, which is the default. Whoever is on loopback needs
     /// no `https`, and is shown no credentials.
     pub(super) endpoint: Option<String>,
+    /// Other prices than the published ones.
+    #[serde(default)]
+    pub(super) prices: Prices,
+    /// Other limits than the documented ones.
+    #[serde(default)]
+    pub(super) limits: Limits,
 }
 
 /// What scratch space is made of.
@@ -80,12 +89,10 @@ impl Config {
         self.at_once.unwrap_or(AT_ONCE)
     }
 
-    /// The memory of an instance: what the attempt asked for, and its scratch space if that is in memory.
-    pub(super) fn memory(&self, memory: Bytes, disk: Option<Bytes>) -> Bytes {
-        match (self.scratch, disk) {
-            (Scratch::Memory, Some(disk)) => Bytes(memory.0.saturating_add(disk.0)),
-            _ => memory,
-        }
+    /// What an instance must have for an attempt: what it asked for, and its scratch space if that is in memory.
+    pub(super) fn of_instance(&self, need: &Need) -> Need {
+        let scratch = need.disk.filter(|_| self.scratch == Scratch::Memory).unwrap_or(Bytes(0));
+        Need { memory: Bytes(need.memory.0.saturating_add(scratch.0)), ..need.clone() }
     }
 
     #[cfg(feature = "cloud")]

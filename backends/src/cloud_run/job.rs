@@ -1,7 +1,7 @@
 //! An attempt -> the description of its job.
 
 use super::config::{Config, Scratch};
-use super::limits::size;
+use super::limits::shape;
 use crate::google::labels;
 use google_cloud_run_v2::model::{
     Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ExecutionTemplate, Job, NodeSelector, ResourceRequirements,
@@ -9,10 +9,11 @@ use google_cloud_run_v2::model::{
 };
 use google_cloud_wkt::Duration;
 use pipe_engine::attempt::{Attempt, Provision};
+use pipe_engine::backend::Need;
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::AttemptId;
 use pipe_engine::secret::{NAMES, Source};
-use pipe_engine::units::{Bytes, Millis};
+use pipe_engine::units::{Bytes, Cpu, Millis};
 use std::path::Path;
 
 /// Where a container has its scratch space, and what it has where none was asked for: a folder in its memory.
@@ -88,8 +89,8 @@ fn container(
             .help("write `image = \"REGION-docker.pkg.dev/PROJECT/REPOSITORY/pipe\"` into the backend"));
     };
     let gpus = provision.gpu.as_ref().map(|gpu| gpu.count);
-    let size = size(attempt.cpu, config.memory(attempt.memory, attempt.disk), gpus.is_some());
-    let mut limits = vec![("cpu".to_owned(), size.cpu.to_string()), ("memory".to_owned(), mebibytes(size.memory))];
+    let shape = shape(&config.of_instance(&need(attempt, provision)));
+    let mut limits = vec![("cpu".to_owned(), shape.cpu.to_string()), ("memory".to_owned(), mebibytes(shape.memory))];
     limits.extend(gpus.map(|count| ("nvidia.com/gpu".to_owned(), count.to_string())));
     let container = Container::new()
         .set_image(image)
@@ -100,6 +101,12 @@ fn container(
         Some(_) => container.set_volume_mounts([VolumeMount::new().set_name(VOLUME).set_mount_path(SCRATCH)]),
         None => container,
     })
+}
+
+/// What the attempt asks for: more memory than its stage does, where one before it had too little.
+fn need(attempt: &Attempt, provision: &Provision) -> Need {
+    let cpu = Cpu(attempt.cpu.saturating_mul(1000));
+    Need { cpu, memory: attempt.memory, disk: attempt.disk, gpu: provision.gpu.clone(), spot: false }
 }
 
 fn variables(project: &str, attempt: &Attempt, provision: &Provision) -> Result<Vec<EnvVar>, Failure> {

@@ -26,7 +26,7 @@ mod standing;
 mod there;
 
 use config::Config;
-use pipe_engine::backend::{BackendKind, Capability, Need};
+use pipe_engine::backend::{BackendKind, Beyond, Capability, Need};
 use pipe_engine::stage::{ConfigProblem, read_config};
 use pipe_engine::units::{Millis, Usd};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -52,8 +52,7 @@ impl BackendKind for CloudRun {
     }
 
     fn capability(&self, config: &Json) -> Capability {
-        let at_once = read_config::<Config>(config).map_or(config::AT_ONCE, |config| config.at_once());
-        limits::capability(at_once)
+        limits::capability(&read_config(config).unwrap_or_default())
     }
 
     #[cfg(feature = "cloud")]
@@ -68,9 +67,19 @@ impl BackendKind for CloudRun {
         Ok(std::sync::Arc::new(backend::CloudRunJobs::new(config, store)))
     }
 
-    fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
+    fn beyond(&self, config: &Json, need: &Need, time: Option<Millis>) -> Vec<Beyond> {
+        limits::beyond(&read_config(config).unwrap_or_default(), need, time)
+    }
+
+    fn machine(&self, config: &Json, need: &Need) -> Option<String> {
         let config: Config = read_config(config).ok()?;
-        let memory = config.memory(need.memory, need.disk);
-        prices::price(config.region.as_deref()?, &Need { memory, ..need.clone() }, time)
+        let limits::Shape { cpu, memory } = limits::shape(&config.of_instance(need));
+        let gpu = need.gpu.as_ref().map_or("", |_| " and an nvidia-l4");
+        let plural = if cpu.slots() == 1 { "" } else { "s" };
+        Some(format!("{cpu} CPU{plural}, {memory}{gpu}"))
+    }
+
+    fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
+        prices::price(&read_config(config).ok()?, need, time)
     }
 }

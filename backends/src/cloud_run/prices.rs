@@ -1,13 +1,32 @@
-//! What a task of a Cloud Run Job costs: the table beside this file, with its source and the day it was read.
+//! What a task of a Cloud Run Job costs: the table beside this file, with its sources and the days they were read.
 
-use super::limits::size;
+use super::config::Config;
+use super::limits;
+use crate::money::{charged, usd};
 use pipe_engine::backend::Need;
 use pipe_engine::units::{Millis, Usd};
+use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-const TABLE: &str = include_str!("prices.json");
 /// Time is charged in steps of this many milliseconds.
 const STEP: u64 = 100;
+
+/// Other prices than those that `pipe` knows, in US dollars a second.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prices {
+    /// Of one CPU.
+    #[schemars(range(min = 0.0))]
+    cpu: Option<f64>,
+    /// Of one GiB of memory.
+    #[schemars(range(min = 0.0))]
+    memory: Option<f64>,
+    /// Of one GPU.
+    #[schemars(range(min = 0.0))]
+    gpu: Option<f64>,
+}
 
 #[derive(Deserialize)]
 struct Table {
@@ -16,43 +35,90 @@ struct Table {
     per_cpu_second: f64,
     /// US dollars.
     per_gib_second: f64,
+    /// US dollars, by region.
+    per_gpu_second: BTreeMap<String, f64>,
 }
 
-/// The price, where the table has the region. It has none of GPUs.
-pub(super) fn price(region: &str, need: &Need, time: Millis) -> Option<Usd> {
-    let table: Table = serde_json::from_str(TABLE).expect("the table is part of the program");
-    if need.gpu.is_some() || !table.regions.iter().any(|known| known == region) {
-        return None;
-    }
-    let seconds = (time.0.div_ceil(STEP) * STEP) as f64 / 1000.0;
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).expect("the table is part of the program"));
+
+/// The price, where the table or the spec has all that it is made of.
+pub(super) fn price(config: &Config, need: &Need, time: Millis) -> Option<Usd> {
+    let (region, own) = (config.region.as_deref()?, &config.prices);
+    let is_listed = TABLE.regions.iter().any(|known| known == region);
+    let cpu = own.cpu.or(is_listed.then_some(TABLE.per_cpu_second))?;
+    let memory = own.memory.or(is_listed.then_some(TABLE.per_gib_second))?;
+    let gpu = match &need.gpu {
+        None => 0.0,
+        Some(gpu) => f64::from(gpu.count) * own.gpu.or(TABLE.per_gpu_second.get(region).copied())?,
+    };
     // What is paid for is the instance, and not what was asked of it.
-    let size = size(need.cpu.slots(), need.memory, false);
-    let cpu = f64::from(size.cpu) * table.per_cpu_second;
-    let memory = size.memory.0 as f64 / f64::from(1 << 30) * table.per_gib_second;
-    Some(Usd(((cpu + memory) * seconds * 1e6).round() as u64))
+    let shape = limits::shape(&config.of_instance(need));
+    let gib = shape.memory.0 as f64 / f64::from(1 << 30);
+    let second = f64::from(shape.cpu.0) / 1000.0 * cpu + gib * memory + gpu;
+    Some(usd(second * charged(time, STEP)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipe_engine::resources::Gpu;
     use pipe_engine::units::{Bytes, Cpu};
+    use serde_json::json;
+
+    fn config(value: serde_json::Value) -> Config {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn in_region(region: &str) -> Config {
+        config(json!({ "region": region }))
+    }
+
+    const HOUR: Millis = Millis(3_600_000);
 
     #[test]
     fn an_hour_of_two_cpus_and_four_gibibytes_costs_what_the_price_list_says() {
         // 3600 s x (2 x 0.000018 + 4 x 0.000002) = 0.1584 USD, by hand from the list.
         let need = Need { cpu: Cpu(2000), memory: Bytes(4 << 30), ..Need::default() };
-        assert_eq!(price("us-central1", &need, Millis(3_600_000)), Some(Usd(158_400)));
+        assert_eq!(price(&in_region("us-central1"), &need, HOUR), Some(Usd(158_400)));
     }
 
     #[test]
     fn an_attempt_is_charged_for_the_whole_instance_that_holds_it() {
         // Six GiB come with two CPUs: 100 s x (2 x 0.000018 + 6 x 0.000002) = 0.0048 USD.
         let need = Need { cpu: Cpu(500), memory: Bytes(6 << 30), ..Need::default() };
-        assert_eq!(price("us-central1", &need, Millis(100_000)), Some(Usd(4_800)));
+        assert_eq!(price(&in_region("us-central1"), &need, Millis(100_000)), Some(Usd(4_800)));
+        // The same where two of the six are scratch space.
+        let need = Need { memory: Bytes(4 << 30), disk: Some(Bytes(2 << 30)), ..need };
+        let in_memory = config(json!({ "region": "us-central1", "scratch": "memory" }));
+        assert_eq!(price(&in_memory, &need, Millis(100_000)), Some(Usd(4_800)));
     }
 
     #[test]
-    fn a_region_that_is_not_in_the_list_has_no_price() {
-        assert_eq!(price("moon-north1", &Need::default(), Millis(1000)), None);
+    fn an_hour_of_a_gpu_is_charged_with_the_cpus_and_the_memory_that_go_with_it() {
+        // 3600 s x (4 x 0.000018 + 16 x 0.000002 + 0.0001867) = 3600 x 0.0002907 = 1.04652 USD, by hand.
+        let gpu = Some(Gpu { model: None, count: 1, memory: None });
+        let need = Need { cpu: Cpu(1000), memory: Bytes(512 << 20), gpu, ..Need::default() };
+        assert_eq!(price(&in_region("us-central1"), &need, HOUR), Some(Usd(1_046_520)));
+        assert_eq!(price(&in_region("europe-west1"), &need, HOUR), None, "no price of its GPUs is known");
+    }
+
+    #[test]
+    fn time_is_charged_in_tenths_of_a_second() {
+        // 0.1 s x (1 x 0.000018 + 0.5 x 0.000002) = 0.0000019 USD, and so much for a millisecond too.
+        let need = Need { cpu: Cpu(1000), memory: Bytes(512 << 20), ..Need::default() };
+        let of = |millis| price(&in_region("us-east1"), &need, Millis(millis));
+        assert_eq!([of(0), of(1), of(100), of(101)], [0, 2, 2, 4].map(|micros| Some(Usd(micros))));
+    }
+
+    #[test]
+    fn a_region_that_is_not_in_the_list_has_no_price_unless_the_spec_has_one() {
+        let need = Need { cpu: Cpu(1000), memory: Bytes(1 << 30), ..Need::default() };
+        assert_eq!(price(&in_region("moon-north1"), &need, HOUR), None);
+        let half = json!({ "region": "moon-north1", "prices": { "cpu": 0.0001 } });
+        assert_eq!(price(&config(half), &need, HOUR), None, "of its memory none is known");
+        let whole = json!({ "region": "moon-north1", "prices": { "cpu": 0.0001, "memory": 0.00001 } });
+        // 3600 s x (0.0001 + 0.00001) = 0.396 USD.
+        assert_eq!(price(&config(whole), &need, HOUR), Some(Usd(396_000)));
     }
 }

@@ -1,5 +1,6 @@
 //! How a spec names Vertex AI.
 
+use super::limits::Limits;
 use crate::google::check_endpoint;
 use pipe_engine::stage::ConfigProblem;
 use pipe_engine::units::Millis;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 const POLL: Millis = Millis(10_000);
 
 /// Vertex AI custom jobs: one for each attempt.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(feature = "cloud"), expect(dead_code, reason = "used where attempts are sent there"))]
 pub(super) struct Config {
@@ -20,7 +21,7 @@ pub(super) struct Config {
     pub(super) project: Option<String>,
     /// The region, such as `us-central1`. Default: `CLOUD_REGION`, `GOOGLE_CLOUD_REGION` or `CLOUDSDK_RUN_REGION`.
     pub(super) region: Option<String>,
-    /// The machine type, such as `n1-standard-8`. Default: the smallest that fits.
+    /// The machine type, such as `n1-standard-8`. Default: the cheapest that fits.
     pub(super) machine: Option<String>,
     /// The image of the worker; a stage may name its own.
     pub(super) image: Option<String>,
@@ -34,10 +35,20 @@ pub(super) struct Config {
     /// Where the service is asked, such as `https://us-central1-aiplatform.googleapis.com`, which is the default of that
     /// region. Whoever is on loopback needs no `https`, and is shown no credentials.
     pub(super) endpoint: Option<String>,
+    /// Other prices than those that `pipe` knows, in US dollars an hour, such as `{ "n1-standard-8" = 0.4 }`: of machine
+    /// types, without their GPUs, and of GPU types.
+    #[serde(default)]
+    pub(super) prices: BTreeMap<String, f64>,
+    /// Other limits than the documented ones.
+    #[serde(default)]
+    pub(super) limits: Limits,
 }
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
+        if let Some((name, _)) = self.prices.iter().find(|(_, price)| price.is_sign_negative()) {
+            return Err(ConfigProblem::new(format!("prices.{name}"), "a price is not negative"));
+        }
         crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])?;
         if self.poll.is_some_and(|poll| poll.0 == 0) {
             return Err(ConfigProblem::new("poll", "its poll is 0, which asks without a pause"));

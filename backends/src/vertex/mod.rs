@@ -5,6 +5,7 @@
 
 mod config;
 mod limits;
+mod prices;
 
 #[cfg(feature = "cloud")]
 mod backend;
@@ -22,8 +23,10 @@ mod siblings;
 mod standing;
 
 use config::Config;
-use pipe_engine::backend::{BackendKind, Capability};
+use limits::Fit;
+use pipe_engine::backend::{BackendKind, Beyond, Capability, Need};
 use pipe_engine::stage::{ConfigProblem, read_config};
+use pipe_engine::units::{Millis, Usd};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value as Json;
 
@@ -46,8 +49,22 @@ impl BackendKind for Vertex {
         read_config::<Config>(config)?.check()
     }
 
-    fn capability(&self, _: &Json) -> Capability {
-        limits::capability()
+    fn capability(&self, config: &Json) -> Capability {
+        limits::capability(&read_config(config).unwrap_or_default())
+    }
+
+    fn beyond(&self, config: &Json, need: &Need, _: Option<Millis>) -> Vec<Beyond> {
+        limits::beyond(&read_config(config).unwrap_or_default(), need)
+    }
+
+    fn machine(&self, config: &Json, need: &Need) -> Option<String> {
+        let Fit { machine, gpus } = prices::machine(&read_config(config).ok()?, need)?;
+        let gpus = gpus.map_or_else(String::new, |(model, count)| format!(" with {count} {model}"));
+        Some(format!("{}{gpus}", machine.name))
+    }
+
+    fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
+        prices::price(&read_config(config).ok()?, need, time)
     }
 
     #[cfg(feature = "cloud")]

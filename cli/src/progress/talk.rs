@@ -64,6 +64,9 @@ impl Talk {
             Body::LimitReached { limit: RunLimit::Time } => {
                 self.printer.line("stopping: the run's deadline is reached, so nothing more is started, and what runs is asked to end");
             }
+            Body::LimitReached { limit: RunLimit::Cost } => {
+                self.printer.line("the run's max_cost is reached: what may cost more than is left of it is not started; what runs, and what fits, goes on");
+            }
             Body::AttemptStarted { reason, number, .. } if self.verbose => {
                 let nth = if *number > 1 { format!("attempt {number}, ") } else { String::new() };
                 self.printer.line(&self.printer.paint_err(Style::Faint, &format!("{task}: started ({nth}{reason})")));

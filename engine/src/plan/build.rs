@@ -1,6 +1,7 @@
 //! Puts the plan together, stage by stage, inputs first.
 
 use super::cells::Expander;
+use super::choice::{Placed, Seeking};
 use super::limits::Limits;
 use super::making::{Ground, Made, Making};
 use super::mistakes::Mistakes;
@@ -232,12 +233,25 @@ impl Builder<'_> {
         self.made.stages.insert(name.clone(), (place, tasks));
         let secrets = secrets::sources(spec, &common, self.ground.request, &mut self.problems);
         let settings = Settings::of(&self.ground.defaults, &common, secrets);
-        let backend = places::choose(spec, &settings, &self.ground.places, &mut self.problems);
+        let by_rows = common.foreach.is_some() || needs.iter().any(|need| self.stages[*need].by_rows);
+        let tasks = if by_rows { 1 } else { self.made.graph.node_count() - first };
+        let placed = self.placed(spec, &settings, tasks, &needs);
+        let Placed { place: backend, choice, done } = placed;
         self.problems.extend(secrets::too_far(spec, &settings, &self.ground.places[backend]));
         let place = (backend, &self.ground.places[backend]);
         let pools = self.pools.of_stage(spec, &common, &settings, place, &mut self.problems);
         let (name, code, kind) = (name.clone(), kind.code(), Arc::clone(&kind));
-        self.stages.push(Stage { name, code, kind, settings, backend, pools, needs, waits_for, rows_of });
+        let placed =
+            Stage { name, code, kind, settings, backend, choice, done, by_rows, pools, needs, waits_for, rows_of };
+        self.stages.push(placed);
+    }
+
+    /// Where so many tasks of a stage run.
+    fn placed(&mut self, stage: &StageSpec, settings: &Settings, tasks: usize, needs: &[usize]) -> Placed {
+        let Ground { request, places, .. } = self.ground;
+        let begins = needs.iter().map(|need| self.stages[*need].done).max().unwrap_or_default();
+        let (backends, in_bucket) = (request.backends, request.spec.store.contains("://"));
+        Seeking { stage, settings, places, backends, in_bucket, tasks, begins }.place(&mut self.problems)
     }
 
     /// The files of a stage's tasks, and what the first of them would get.

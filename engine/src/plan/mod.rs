@@ -3,9 +3,11 @@
 
 mod build;
 mod cells;
+mod choice;
 pub mod code;
 mod condition;
 mod files;
+mod fit;
 mod grown;
 mod here;
 mod hooks;
@@ -34,6 +36,7 @@ mod tools;
 mod unused;
 
 pub use build::{Has, Request, build};
+pub use choice::{Choice, Offer};
 pub use condition::{Condition, Told, When};
 pub use here::not_here;
 pub use params::Resolved;
@@ -55,6 +58,7 @@ use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A checked graph of tasks. Edges point from a task to those that need its result; indices are in an order in which
 /// inputs come first.
@@ -107,6 +111,12 @@ pub struct Stage {
     pub settings: Settings,
     /// Where its tasks run, by its index in [`Plan::places`].
     pub backend: usize,
+    /// Why there, when it left that to the plan.
+    pub choice: Option<Choice>,
+    /// When its tasks are done, from the beginning of a run, as far as that is known while planning.
+    done: Duration,
+    /// Whether rows decide how many tasks it has.
+    by_rows: bool,
     /// The pools its tasks draw from, by their place in the plan.
     pub pools: Vec<usize>,
     /// The stages it needs, by their place in the plan.

@@ -1,22 +1,19 @@
-//! `[backends]` -> the places a plan can use, and which of them each stage gets. A stage that its place cannot hold is a
-//! problem of the spec, with both lines, and not a job that fails after forty minutes.
+//! `[backends]` -> the places a plan can use.
 
-use super::settings::Settings;
+use super::choice::AUTO;
+use super::fit::millis;
 use super::{Request, Stage, code};
 use crate::backend::{Backends, Capability, LOCAL, Need};
 use crate::spec::common::PlaceCommon;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::spec::{BackendSpec, Environment, StageSpec};
-use crate::text::{Diagnostic, Span, closest, one_of};
-use crate::units::{Millis, Usd};
+use crate::text::{Diagnostic, Span, one_of};
+use crate::units::Usd;
 use serde_json::Value as Json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Lets the plan choose.
-pub(super) const AUTO: &str = "auto";
 
 /// A place where tasks run.
 #[derive(Clone)]
@@ -41,8 +38,12 @@ impl Place {
 
     /// What an attempt costs that takes so long; nothing here, and `None` where no price is known.
     pub fn price(&self, need: &Need, time: Duration) -> Option<Usd> {
-        let millis = Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        self.kind.as_ref().map_or(Some(Usd(0)), |(kind, config)| kind.price(config, need, millis))
+        self.kind.as_ref().map_or(Some(Usd(0)), |(kind, config)| kind.price(config, need, millis(time)))
+    }
+
+    /// The machine that an attempt gets there, in words, where that is known.
+    pub fn machine(&self, need: &Need) -> Option<String> {
+        self.kind.as_ref().and_then(|(kind, config)| kind.machine(config, need))
     }
 }
 
@@ -161,79 +162,6 @@ fn unopened(uri: &str, span: Span) -> Diagnostic {
     Diagnostic::error(code::UNKNOWN_STORE, message, span, "").help(help)
 }
 
-/// Chooses the place of a stage. Index into `places`.
-pub(super) fn choose(
-    stage: &StageSpec,
-    settings: &Settings,
-    places: &[Place],
-    problems: &mut Vec<Diagnostic>,
-) -> usize {
-    let span = || place_of(stage, "backend");
-    if settings.backend == AUTO {
-        return automatic(stage, settings, places, problems);
-    }
-    let Some(index) = places.iter().position(|place| place.name == settings.backend) else {
-        let names = || places.iter().map(|place| place.name.as_str()).chain([AUTO]);
-        let help = match closest(&settings.backend, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it is one of {}", one_of(names())),
-        };
-        let message = format!("no backend is named `{}`", settings.backend);
-        problems.push(Diagnostic::error(code::UNKNOWN_BACKEND, message, span(), "named here").help(help));
-        return 0;
-    };
-    let place = &places[index];
-    problems.extend(misfits(settings, place).into_iter().map(|misfit| misfit.told(stage, place)));
-    if place.capability.is_priced && settings.timeout.is_none() {
-        let message = format!("`{}` runs on `{}`, which costs money, and has no timeout", stage.name.value, place.name);
-        let help =
-            "write the longest it may take, such as timeout = \"1h\": an attempt that hangs is paid for until then";
-        problems.push(Diagnostic::error(code::NO_TIMEOUT, message, stage.name.span.clone(), "").help(help));
-    }
-    index
-}
-
-/// This machine when it fits, else the cheapest that does.
-fn automatic(stage: &StageSpec, settings: &Settings, places: &[Place], problems: &mut Vec<Diagnostic>) -> usize {
-    let fitting: Vec<usize> = (0..places.len()).filter(|i| misfits(settings, &places[*i]).is_empty()).collect();
-    if fitting.contains(&0) {
-        return 0;
-    }
-    let time = settings.expect.or(settings.timeout).unwrap_or(Duration::from_secs(3600));
-    let need = settings.need();
-    let price = |index: &usize| places[*index].price(&need, time).unwrap_or(Usd(u64::MAX));
-    fitting.into_iter().min_by_key(price).unwrap_or_else(|| {
-        let message = format!("no backend can hold `{}`", stage.name.value);
-        let why: Vec<String> = places
-            .iter()
-            .filter_map(|place| Some(format!("{}: {}", place.name, misfits(settings, place).first()?.words)))
-            .collect();
-        let span = place_of(stage, "backend");
-        problems.push(Diagnostic::error(code::DOES_NOT_FIT, message, span, "").help(why.join("; ")));
-        0
-    })
-}
-
-/// One thing a place cannot hold.
-struct Misfit {
-    /// The field of the stage that asks for it.
-    field: &'static str,
-    /// In words: what is asked for and what there is.
-    words: String,
-}
-
-impl Misfit {
-    fn told(self, stage: &StageSpec, place: &Place) -> Diagnostic {
-        let message = format!("`{}` does not fit the backend `{}`: {}", stage.name.value, place.name, self.words);
-        let found = Diagnostic::error(code::DOES_NOT_FIT, message, place_of(stage, self.field), "asks for more");
-        let found = if place.span.is_empty() { found } else { found.and(place.span.clone(), "this backend") };
-        match place.capability.source {
-            "" => found,
-            source => found.help(format!("its limits: {source}")),
-        }
-    }
-}
-
 pub(super) fn place_of(stage: &StageSpec, field: &str) -> Span {
     let path: Vec<PathPart> = field.split('.').map(PathPart::from).collect();
     let node: &Node = stage.common.at(&path);
@@ -243,65 +171,4 @@ pub(super) fn place_of(stage: &StageSpec, field: &str) -> Span {
 
 fn path_head(field: &str) -> &str {
     field.split('.').next().unwrap_or(field)
-}
-
-fn misfits(settings: &Settings, place: &Place) -> Vec<Misfit> {
-    let can = &place.capability;
-    let mut found = Vec::new();
-    let mut more =
-        |field: &'static str, words: Option<String>| found.extend(words.map(|words| Misfit { field, words }));
-    more("resources.cpu", over("CPUs", &settings.cpu, can.cpu.as_ref()));
-    more("resources.memory", over("of memory", &settings.memory, can.memory.as_ref()));
-    more("resources.disk", settings.disk.and_then(|disk| over("of disk", &disk, can.disk.as_ref())));
-    let timeout = settings.timeout.map(|time| Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)));
-    more("timeout", timeout.and_then(|time| over("of time", &time, can.timeout.as_ref())));
-    more("spot", (settings.spot && !place.is_local() && !can.has_spot).then(|| "it has no spot machines".to_owned()));
-    more("resources.gpu", gpu(settings, can));
-    found
-}
-
-fn over<T: PartialOrd + std::fmt::Display>(what: &str, is: &T, most: Option<&T>) -> Option<String> {
-    let most = most?;
-    (is > most).then(|| format!("{is} {what}, and it has at most {most}"))
-}
-
-fn gpu(settings: &Settings, can: &Capability) -> Option<String> {
-    let (wanted, there) = (settings.gpu.as_ref()?, can.gpus.as_ref()?);
-    if there.is_empty() {
-        return Some("it has no GPU".to_owned());
-    }
-    // A machine that does not tell the type of its GPUs may have any.
-    let is_like = |model: &String| model.is_empty() || wanted.model.as_ref().is_none_or(|asked| asked == model);
-    let matching = || there.iter().filter(|(model, _)| is_like(model));
-    let most = matching().map(|(_, most)| *most).max();
-    match (most, &wanted.model) {
-        (None, Some(model)) => {
-            Some(format!("GPUs of type {model}, and it has {}", one_of(there.iter().map(|(model, _)| model.as_str()))))
-        }
-        (Some(most), _) if wanted.count > most => Some(format!("{} GPUs, and it has at most {most}", wanted.count)),
-        _ => None,
-    }
-}
-
-impl Settings {
-    /// What an attempt asks of its place.
-    pub fn need(&self) -> Need {
-        Need { cpu: self.cpu, memory: self.memory, disk: self.disk, gpu: self.gpu.clone(), spot: self.spot }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::{Bytes, Cpu};
-
-    #[test]
-    fn what_is_over_the_limit_is_told_with_both_figures() {
-        assert_eq!(
-            over("of memory", &Bytes(64 << 30), Some(&Bytes(32 << 30))).unwrap(),
-            "64 GiB of memory, and it has at most 32 GiB"
-        );
-        assert_eq!(over("CPUs", &Cpu(8000), Some(&Cpu(8000))), None);
-        assert_eq!(over("CPUs", &Cpu(8000), None), None);
-    }
 }

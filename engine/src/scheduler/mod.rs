@@ -9,10 +9,14 @@ pub use crate::resources::Limits;
 
 pub use state::{End, State};
 
+use state::Job;
+
+use crate::backend::Need;
 use crate::event::{Counts, RunLimit};
-use crate::failure::Failure;
-use crate::plan::{Follow, Part, Plan};
+use crate::failure::{Class, Failure};
+use crate::plan::{Follow, Part, Plan, Stage};
 use crate::retry::Retry;
+use crate::units::{Bytes, Usd};
 use crate::world::Timestamp;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
@@ -67,6 +71,17 @@ pub struct Rules {
     pub task_timeout: Option<Duration>,
     /// The longest an attempt may say nothing.
     pub silence: Option<Duration>,
+    /// What an attempt costs, by how often its memory was doubled; `None` where no price is known. Empty where nobody pays.
+    pub charges: Vec<Option<Charge>>,
+}
+
+/// What somebody pays for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// For all of its `timeout`.
+    pub most: Usd,
+    /// For the shortest time that is charged.
+    pub least: Usd,
 }
 
 /// A stage that has no tasks yet: the rows that another makes say which it will have.
@@ -97,6 +112,8 @@ pub struct Growth {
     pub nodes: Vec<Node>,
     /// The stages that have none yet, inputs first.
     pub waiting: Vec<Waiting>,
+    /// The most that the run may cost. It counts when the run begins.
+    pub max_cost: Option<Usd>,
 }
 
 impl Growth {
@@ -107,7 +124,8 @@ impl Growth {
         let waiting = waiting.map(|(stage, source)| Waiting { stage, source });
         let rules: Vec<Arc<Rules>> = (0..plan.stages.len()).map(|stage| Arc::new(Rules::of(plan, stage))).collect();
         let nodes = (first..plan.len()).map(|task| Node::of(plan, task, &with_tasks, &rules));
-        Self { pools: plan.pools.clone(), nodes: nodes.collect(), waiting: waiting.collect() }
+        let (pools, max_cost) = (plan.pools.clone(), plan.around.max_cost);
+        Self { pools, nodes: nodes.collect(), waiting: waiting.collect(), max_cost }
     }
 }
 
@@ -141,8 +159,28 @@ impl Rules {
             task_timeout: settings.task_timeout,
             // Jobs elsewhere are heard of through a bucket alone; else it cannot be told whether they are silent.
             silence: settings.silence.filter(|_| is_here || plan.bucket.is_some()),
+            charges: if plan.around.max_cost.is_some() { charges(plan, stage) } else { Vec::new() },
         }
     }
+}
+
+/// As often as an attempt may run out of memory, each time with twice as much for the next.
+const MOST_DOUBLINGS: u32 = 16;
+
+/// What attempts of a stage cost. Of what has no end, nobody knows.
+fn charges(plan: &Plan, stage: &Stage) -> Vec<Option<Charge>> {
+    let (settings, place) = (&stage.settings, &plan.places[stage.backend]);
+    if !place.capability.is_priced {
+        return Vec::new();
+    }
+    let doublings = settings.retry.budget(Class::OutOfMemory).unwrap_or(MOST_DOUBLINGS).min(MOST_DOUBLINGS);
+    let charge = |times: u32| {
+        let memory = Bytes(settings.memory.0.saturating_mul(1 << times));
+        let need = Need { memory, ..settings.need() };
+        let most = place.price(&need, settings.timeout?)?;
+        Some(Charge { most, least: place.price(&need, Duration::from_millis(1))? })
+    };
+    (0..=doublings).map(charge).collect()
 }
 
 /// What the store says of a task whose inputs are there.
@@ -182,6 +220,9 @@ pub enum Input {
     Heard(TaskIndex, u32),
     /// The attempt with this number ended.
     Ended(TaskIndex, u32, Result<(), Failure>),
+    /// Whether there is a job of the attempt with this number, or how it ended, could not be learned: it counts as failed,
+    /// and what is told of it as what it may cost.
+    LeftOpen(TaskIndex, u32, Failure),
     /// The answer to [`Command::Publish`].
     Published(TaskIndex, Result<(), Failure>),
     /// The answer to this [`Command::Expand`].
@@ -315,14 +356,17 @@ pub fn step(state: &mut State, now: Timestamp, input: Input) -> Vec<Command> {
     match input {
         Input::Planned => state.begin(now, &mut todo),
         Input::Found(task, found) => state.found(task, found, &mut todo),
-        Input::Described(task, number) => state.described(task, number, &mut todo),
+        Input::Described(task, number) => state.described(task, number, now, &mut todo),
         Input::Started(task, number) => state.started(task, number, now, &mut todo),
         // The commonest of all: nothing follows from it but that a moment lies later.
         Input::Heard(task, number) => {
             state.heard(task, number, now);
             return todo;
         }
-        Input::Ended(task, number, result) => state.ended(task, number, result, now, &mut todo),
+        Input::Ended(task, number, result) => state.ended(task, number, (result, Job::Over), now, &mut todo),
+        Input::LeftOpen(task, number, failure) => {
+            state.ended(task, number, (Err(failure), Job::Open), now, &mut todo);
+        }
         Input::Published(task, result) => state.published(task, result, now, &mut todo),
         Input::Expanded(question, growth) => state.expanded(question, growth, &mut todo),
         Input::Tick => state.tick(now, &mut todo),

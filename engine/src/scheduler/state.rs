@@ -2,8 +2,11 @@
 
 mod follow;
 mod growth;
+mod purse;
 mod ready;
 mod time;
+
+pub(super) use purse::Job;
 
 use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop, TaskIndex, Waiting};
 use crate::event::{Counts, RunLimit};
@@ -11,7 +14,8 @@ use crate::failure::{Class, Failure};
 use crate::plan::{Follow, Part, not_asked_for};
 use crate::planted::{Fault, planted};
 use crate::world::Timestamp;
-use ready::{Ready, Turn};
+use purse::{Fit, Purse};
+use ready::{Ready, Turn, Where};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
@@ -113,6 +117,7 @@ pub struct State {
     whole: Limits,
     free: Limits,
     ready: Ready,
+    purse: Purse,
     /// Tasks of which an input has ended.
     touched: VecDeque<TaskIndex>,
     to_find: Vec<TaskIndex>,
@@ -150,6 +155,7 @@ impl State {
             whole: limits,
             free: limits,
             ready: Ready::with(&plan.pools),
+            purse: Purse::of(plan.max_cost),
             touched: VecDeque::new(),
             to_find: Vec::new(),
             cancelling: None,
@@ -218,7 +224,7 @@ impl State {
     }
 
     /// A job that is not there yet is not made for a run that is being stopped.
-    pub(super) fn described(&mut self, task: TaskIndex, number: u32, todo: &mut Vec<Command>) {
+    pub(super) fn described(&mut self, task: TaskIndex, number: u32, now: Timestamp, todo: &mut Vec<Command>) {
         if self.tasks[task].phase != Phase::Starting || self.tasks[task].number != number || !self.nodes[task].elsewhere
         {
             return;
@@ -228,6 +234,7 @@ impl State {
             return self.cancel_task(task, todo);
         }
         self.set(task, Phase::Submitted);
+        self.handed_over(task, now);
         let order = [Command::Journal(Record::Submitting(task, number)), Command::Submit(task, number)];
         todo.extend(order);
         if planted(Fault::IntentAfterSubmit) {
@@ -252,7 +259,7 @@ impl State {
         &mut self,
         task: TaskIndex,
         number: u32,
-        result: Result<(), Failure>,
+        (result, job): (Result<(), Failure>, Job),
         now: Timestamp,
         todo: &mut Vec<Command>,
     ) {
@@ -269,6 +276,7 @@ impl State {
         if result.is_ok() || !planted(Fault::RoomKeptByFailure) {
             self.give_back(task);
         }
+        self.settle_up(task, job, now);
         let over = over.filter(|_| !planted(Fault::TimeoutCountedAsFailure));
         let failure = result.err().map(|failure| match over {
             Some(over) => self.told(task, over, failure),
@@ -397,7 +405,9 @@ impl State {
                 self.cancelling = Some(Stop::Gently);
                 self.waiting.clear();
             }
-            Record::LimitReached(limit) => {
+            // What is left for want of money stops nothing else.
+            Record::LimitReached(RunLimit::Cost) => self.limit = Some(RunLimit::Cost),
+            Record::LimitReached(limit @ RunLimit::Time) => {
                 self.limit = Some(*limit);
                 self.cancelling = Some(Stop::Gently);
                 self.waiting.clear();
@@ -421,11 +431,8 @@ impl State {
         if !self.to_find.is_empty() {
             todo.push(Command::Find(mem::take(&mut self.to_find)));
         }
-        // What runs elsewhere needs no room here, and waits for nobody who does.
-        while let Some((line, task)) = self.ready.first(true) {
-            self.start(line, task, todo);
-        }
-        while let Some((line, task)) = self.ready.first(false) {
+        self.fill_elsewhere(todo);
+        while let Some((line, task)) = self.ready.first(&[Where::Here]) {
             if !self.free.fits(self.wanted(task)) {
                 return;
             }
@@ -433,10 +440,31 @@ impl State {
         }
     }
 
+    /// What runs elsewhere needs no room here, and waits for nobody who does. What somebody pays for waits for money, and is
+    /// not overtaken by what costs less; what costs nothing goes on meanwhile.
+    fn fill_elsewhere(&mut self, todo: &mut Vec<Command>) {
+        let mut from = &[Where::Elsewhere, Where::Paid][..];
+        while let Some((line, task)) = self.ready.first(from) {
+            match self.affords(task) {
+                Fit::Now => self.start(line, task, todo),
+                Fit::Later => from = &[Where::Elsewhere],
+                Fit::Never => {
+                    self.leave(line, task, todo);
+                    self.follow(todo);
+                }
+            }
+        }
+        // What runs whatever became of what was left.
+        if !self.to_find.is_empty() {
+            todo.push(Command::Find(mem::take(&mut self.to_find)));
+        }
+    }
+
     fn start(&mut self, line: usize, task: TaskIndex, todo: &mut Vec<Command>) {
         let wanted = self.wanted(task);
         self.ready.start(line);
         self.free.take(wanted);
+        self.put_aside(task);
         self.tasks[task].number += 1;
         self.set(task, Phase::Starting);
         let is_afar = self.nodes[task].elsewhere && !planted(Fault::MemoryOfThisMachine);
@@ -496,6 +524,7 @@ impl State {
             return;
         }
         self.set(task, Phase::Ended(end));
+        self.give_up_on(task);
         self.tasks[task].cause = because;
         self.ended += 1;
         let counts = &mut self.counts;
@@ -522,7 +551,8 @@ impl State {
 
     fn make_ready(&mut self, task: TaskIndex) {
         self.set(task, Phase::Ready);
-        let turn = Turn { priority: self.nodes[task].priority, rank: self.rank[task], task: Reverse(task) };
+        let (has_aside, priority) = (self.has_aside(task), self.nodes[task].priority);
+        let turn = Turn { has_aside, priority, rank: self.rank[task], task: Reverse(task) };
         self.ready.push(self.tasks[task].line, turn);
     }
 

@@ -1,14 +1,19 @@
 //! The journal of earlier runs -> what they tell of a pipeline's tasks: how long each took, how its newest attempt
 //! ended, and why it was made. Read for estimates and explanations; nothing is decided by it.
 
+mod lately;
+
+pub use lately::Lately;
+
 use super::journal::{JournalError, read_only};
 use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::world::Timestamp;
+use lately::{Tried, remember};
 use rusqlite::{Connection, Rows as SqlRows, params};
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,6 +64,8 @@ pub struct History {
     tasks: HashMap<String, Known>,
     /// Of each stage, attempts that did all of their work: how many, and how long together.
     stages: HashMap<String, (u32, Duration)>,
+    /// The newest attempts of each stage's tasks that succeeded, oldest first.
+    lately: HashMap<String, VecDeque<Tried>>,
 }
 
 /// What is known of one task.
@@ -68,6 +75,8 @@ struct Known {
     /// The newest attempt that succeeded: how long it ran, and whether it did all of the work itself. One that found
     /// most of its items finished tells little of the next.
     took: Option<(Duration, bool)>,
+    /// The newest attempts that succeeded, oldest first.
+    lately: VecDeque<Tried>,
 }
 
 impl History {
@@ -131,6 +140,14 @@ impl History {
         }
     }
 
+    /// How long the newest attempts of a task took that succeeded, five at most; of a task without any, those of its stage.
+    /// Where items are counted, each is taken for as many as the task's newest attempt had.
+    pub fn lately(&self, task: &TaskId) -> Option<Lately> {
+        let own = self.tasks.get(&task.to_string()).map(|known| &known.lately);
+        let own = own.and_then(|tried| Lately::of(tried, tried.back().and_then(Tried::items)));
+        own.or_else(|| Lately::of(self.lately.get(&task.stage)?, None))
+    }
+
     /// What the newest attempts of each stage's tasks used of this machine, as far as they were looked at.
     pub fn used(&self) -> HashMap<&str, Used> {
         let mut stages: HashMap<&str, Used> = HashMap::new();
@@ -167,7 +184,7 @@ impl History {
             };
             match self.tasks.get_mut(task) {
                 Some(known) => known.newest = newest,
-                None => drop(self.tasks.insert(task.to_owned(), Known { newest, took: None })),
+                None => drop(self.tasks.insert(task.to_owned(), Known { newest, took: None, lately: VecDeque::new() })),
             }
             return Ok(());
         }
@@ -182,6 +199,9 @@ impl History {
                 if said.failure.is_none() {
                     let whole = said.items.reused == 0;
                     known.took = Some((took, whole));
+                    let tried = Tried { took, items: said.items };
+                    remember(&mut known.lately, tried);
+                    remember(self.lately.entry(stage_of(task).to_owned()).or_default(), tried);
                     if whole {
                         let (count, sum) = self.stages.entry(stage_of(task).to_owned()).or_default();
                         (*count, *sum) = (*count + 1, *sum + took);
@@ -293,6 +313,10 @@ mod tests {
         }
     }
 
+    fn ended_without_items() -> Body {
+        Body::AttemptEnded { failure: None, items: ItemCount::default(), usage: None, is_open: false }
+    }
+
     fn succeeded() -> Body {
         let fingerprint = Fingerprint("f".into());
         Body::TaskSucceeded { fingerprint, digest: "d".into(), files: 1, bytes: 1, result: serde_json::Value::Null }
@@ -364,6 +388,45 @@ mod tests {
         let history = history(&[("r1", "p", &whole), ("r2", "p", &part)]);
         assert_eq!(history.usual(&task("cut", 1)), Some(Duration::from_secs(9)));
         assert_eq!(history.newest(&task("cut", 1)).unwrap().reason, "one");
+    }
+
+    #[test]
+    fn the_median_of_the_last_five_attempts_tells_how_long_the_next_takes() {
+        let one = |begins: u64, took: u64| {
+            [(begins, "a[x=1]", started("new")), (begins + took, "a[x=1]", ended_without_items())]
+        };
+        // The first of six is forgotten: 2, 4, 6, 8 and 30 are left.
+        let six = [100, 8, 2, 30, 4, 6].into_iter().enumerate();
+        let events: Vec<Happened<'_>> = six.flat_map(|(nth, took)| one(nth as u64 * 1000, took)).collect();
+        let history = history(&[("r1", "p", &events)]);
+        let seconds = |lately: Lately| [lately.median, lately.shortest, lately.longest].map(|time| time.as_secs());
+        let lately = history.lately(&task("a", 1)).unwrap();
+        assert_eq!((seconds(lately), lately.attempts), ([6, 2, 30], 5));
+        assert_eq!(history.lately(&task("a", 9)), Some(lately), "a new task is taken for one of its stage");
+        assert_eq!(history.lately(&task("b", 1)), None);
+    }
+
+    #[test]
+    fn attempts_that_made_a_part_of_their_items_are_taken_for_all_of_them() {
+        // 4 items in 8 s; then 1 of 5 in 3 s, which are 15 s for five and make the first 10; then none, which tells nothing.
+        let items = |made, reused| Body::AttemptEnded {
+            failure: None,
+            items: ItemCount { made, reused, failed: 0 },
+            usage: None,
+            is_open: false,
+        };
+        let events = [
+            (0, "cut[x=1]", started("new")),
+            (8, "cut[x=1]", items(4, 0)),
+            (20, "cut[x=1]", started("one")),
+            (23, "cut[x=1]", items(1, 4)),
+            (30, "cut[x=1]", started("none")),
+            (31, "cut[x=1]", items(0, 5)),
+        ];
+        let history = history(&[("r1", "p", &events)]);
+        let lately = history.lately(&task("cut", 1)).unwrap();
+        assert_eq!((lately.shortest.as_secs(), lately.longest.as_secs(), lately.attempts), (10, 15, 2));
+        assert_eq!(lately.median, Duration::from_millis(12_500));
     }
 
     #[test]

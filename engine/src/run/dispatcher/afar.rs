@@ -164,7 +164,7 @@ impl Dispatcher {
         let attempt = self.sayer.attempt_of[&task].clone();
         self.afar.unheard.insert(task, OpenJob { attempt, backend, task: name });
         self.sayer.ends.insert(task, AttemptEnd { is_open: true, ..AttemptEnd::default() });
-        self.feed(Input::Ended(task, number, Err(failure)));
+        self.feed(Input::LeftOpen(task, number, failure));
     }
 
     /// Stops a job once the journal has it for good that this was meant.

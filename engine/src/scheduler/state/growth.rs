@@ -3,7 +3,7 @@
 //! Rows are asked for one stage at a time, since each answer is a whole new plan. When there are none, because what makes
 //! them failed or was skipped, the plan is asked for all the same: stages that run after a failure are in it.
 
-use super::{Because, Command, End, Expand, Growth, Node, Phase, Record, Stage, State, Task};
+use super::{Because, Command, End, Expand, Growth, Node, Phase, Record, Stage, State, Task, Where};
 use crate::failure::Failure;
 use crate::plan::Part;
 use crate::planted::{Fault, planted};
@@ -118,7 +118,7 @@ impl State {
                 cause: None,
                 number: 0,
                 memory: node.takes.memory,
-                line: self.ready.line(&node.pools, node.elsewhere),
+                line: self.ready.line(&node.pools, place_of(&node)),
                 ends_at: None,
                 retries: BTreeMap::new(),
             };
@@ -162,5 +162,13 @@ impl State {
         }
         let rank = &self.rank;
         self.ready.rank(|task| rank[task]);
+    }
+}
+
+fn place_of(node: &Node) -> Where {
+    match (node.elsewhere, node.charges.is_empty()) {
+        (false, _) => Where::Here,
+        (true, true) => Where::Elsewhere,
+        (true, false) => Where::Paid,
     }
 }

@@ -1,6 +1,6 @@
 //! Files on a desk, and a spec among them that is read and planned with a stage kind that does nothing.
 
-use pipe_engine::backend::{BackendKind, Backends, Capability, Need};
+use pipe_engine::backend::{BackendKind, Backends, Beyond, Capability, Need};
 use pipe_engine::failure::Failure;
 use pipe_engine::plan::{self, Plan, Request, Rows};
 use pipe_engine::spec::{self, Environment, Outside, Read, SpecSchema, Texts};
@@ -69,7 +69,8 @@ impl Desk {
 
     pub(super) fn plan_of(&self, path: &str) -> Planned {
         let kinds = Registry::default().with(Toy);
-        let backends = Backends::default().with(Cloud);
+        let here = Capability { gpus: Some(Vec::new()), slots: Some(2), ..Capability::default() };
+        let backends = Backends::default().with(Cloud).with(Hall).with_local(here);
         let schema = SpecSchema::of(&kinds, &backends);
         let Read { spec, sources, mut problems } = spec::load(Path::new(path), self, &self.outside, &schema).unwrap();
         let plan = spec.as_ref().and_then(|spec| {
@@ -181,6 +182,8 @@ struct Cloud;
 #[serde(deny_unknown_fields)]
 struct CloudConfig {
     project: Option<String>,
+    /// How many times as dear it is; 0 where nobody knows the price.
+    factor: Option<u64>,
 }
 
 impl BackendKind for Cloud {
@@ -210,7 +213,31 @@ impl BackendKind for Cloud {
             ..Capability::default()
         }
     }
-    fn price(&self, _: &Json, need: &Need, time: Millis) -> Option<Usd> {
-        Some(Usd(u64::from(need.cpu.0) * time.0 / 1000))
+    fn beyond(&self, _: &Json, need: &Need, _: Option<Millis>) -> Vec<Beyond> {
+        let is_much = need.cpu > Cpu(4000) && need.gpu.is_some();
+        let words = "5 CPUs with a GPU, and it has at most 4".to_owned();
+        is_much.then_some(Beyond { field: "resources.cpu", words }).into_iter().collect()
+    }
+    fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
+        let factor = read_config::<CloudConfig>(config).ok()?.factor.unwrap_or(1);
+        (factor > 0).then(|| Usd(u64::from(need.cpu.0) * time.0 / 1000 * factor))
+    }
+}
+
+/// A place that holds anything, and of which no price is known.
+struct Hall;
+
+impl BackendKind for Hall {
+    fn name(&self) -> &'static str {
+        "hall"
+    }
+    fn schema(&self, _: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "object" })
+    }
+    fn check(&self, _: &Json) -> Result<(), ConfigProblem> {
+        Ok(())
+    }
+    fn capability(&self, _: &Json) -> Capability {
+        Capability { is_remote: true, is_priced: true, ..Capability::default() }
     }
 }

@@ -93,6 +93,97 @@ fn auto_takes_this_machine_where_nothing_speaks_against_it() {
     assert_eq!(plan.places[plan.stages[0].backend].name, LOCAL);
 }
 
+/// Two places and a stage that leaves it to the plan. A task of 10 minutes and one CPU costs 600 000 millionths there, times
+/// the factor.
+fn choosing(factors: [u32; 2], stage: &str) -> Desk {
+    let place =
+        |name: &str, factor: u32| format!("[backends.{name}]\nkind = \"cloud\"\nproject = \"p\"\nfactor = {factor}\n");
+    let (one, two) = (place("one", factors[0]), place("two", factors[1]));
+    let stage = format!("[stages.a]\nkind = \"toy\"\nbackend = \"auto\"\n{stage}\n");
+    Desk::with_spec(&format!("[store]\nroot = \"gs://bucket/x\"\n{one}{two}{stage}"))
+}
+
+/// The place that was chosen, and why.
+fn chosen(desk: &Desk) -> (String, String) {
+    let planned = desk.plan();
+    let plan = planned.plan.as_ref().unwrap_or_else(|| panic!("{}", planned.shown()));
+    let stage = &plan.stages[0];
+    (plan.places[stage.backend].name.clone(), stage.choice.as_ref().unwrap().reason.clone())
+}
+
+const GPU: &str = "resources = { gpu = 1 }\ntimeout = \"20m\"";
+
+#[test]
+fn auto_takes_the_cheapest_place_for_what_this_machine_cannot_hold() {
+    let (place, why) = chosen(&choosing([3, 2], GPU));
+    assert_eq!((place.as_str(), why.as_str()), ("two", "the cheapest that can hold it"));
+    let planned = choosing([3, 2], GPU).plan().plan.unwrap();
+    let offers = &planned.stages[0].choice.as_ref().unwrap().offers;
+    assert_eq!(offers[0].why_not.as_deref(), Some("it has no GPU"));
+    // Half of 20 minutes, since nobody says how long it takes.
+    assert_eq!([offers[1].price, offers[2].price], [Some(Usd(1_800_000)), Some(Usd(1_200_000))]);
+}
+
+#[test]
+fn auto_never_takes_a_place_of_which_no_price_is_known() {
+    let (place, why) = chosen(&choosing([0, 9], GPU));
+    assert_eq!((place.as_str(), why.as_str()), ("two", "the only one that can hold it"));
+    let planned = choosing([0, 0], GPU).plan();
+    assert_eq!(planned.codes(), [BUCKET, "P0502"]);
+    assert!(planned.shown().contains("one: no price of it is known, and no price is not free"), "{}", planned.shown());
+}
+
+#[test]
+fn auto_takes_the_cheapest_place_that_is_done_by_the_deadline() {
+    // Four tasks of two CPUs on two slots: one after the other here, all at once elsewhere.
+    let stage = |deadline: &str| {
+        let four = "matrix.i = [1, 2, 3, 4]\nexpect = \"10m\"\ntimeout = \"20m\"\nresources = { cpu = 2 }";
+        chosen(&choosing([2, 3], &format!("{four}\n{deadline}")))
+    };
+    assert_eq!(stage("").0, "local");
+    assert_eq!(stage("deadline = \"40m\"").0, "local");
+    let (place, why) = stage("deadline = \"30m\"");
+    assert_eq!((place.as_str(), why.as_str()), ("one", "the cheapest that is done by its deadline of 30m"));
+    let (place, why) = stage("deadline = \"5m\"");
+    assert_eq!((place.as_str(), why.as_str()), ("one", "the quickest: none is done by its deadline of 5m"));
+    assert_eq!(stage("deadline = \"30m\"\nparallel = 1").0, "local", "one at a time takes as long anywhere");
+}
+
+#[test]
+fn auto_reckons_with_what_a_stage_needs() {
+    let spec = "[store]\nroot = \"gs://bucket/x\"\n[backends.one]\nkind = \"cloud\"\nproject = \"p\"\n\
+                [stages.first]\nkind = \"toy\"\nexpect = \"20m\"\n\
+                [stages.then]\nkind = \"toy\"\nfrom = [\"first\"]\nmatrix.i = [1, 2]\nexpect = \"10m\"\ntimeout = \"1h\"\n\
+                resources = { cpu = 2 }\nbackend = \"auto\"\ndeadline = \"30m\"\n";
+    let planned = Desk::with_spec(spec).plan();
+    let plan = planned.plan.unwrap();
+    let then = plan.stages.iter().find(|stage| stage.name == "then").unwrap();
+    assert_eq!(plan.places[then.backend].name, "one", "after 20 minutes, 10 are left");
+}
+
+#[test]
+fn auto_says_why_no_place_can_hold_a_stage() {
+    let folder = "[backends.one]\nkind = \"cloud\"\nproject = \"p\"\n[stages.a]\nkind = \"toy\"\nbackend = \"auto\"\n\
+                  resources = { gpu = 1 }\ntimeout = \"20m\"\n";
+    let planned = Desk::with_spec(folder).plan();
+    assert_eq!(planned.codes(), ["P0502"]);
+    let why = "local: it has no GPU; one: it cannot reach the store, which is a folder of this machine";
+    assert!(planned.shown().contains(why), "{}", planned.shown());
+    let endless = choosing([1, 1], "resources = { gpu = 1 }").plan();
+    assert!(endless.shown().contains("one: it costs money, and the stage has no timeout"), "{}", endless.shown());
+}
+
+#[test]
+fn a_stage_that_its_place_cannot_hold_is_told_who_would_hold_it() {
+    let much = "resources = { cpu = 5, gpu = 1 }\nbackend = \"jobs\"\ntimeout = \"10m\"";
+    let planned = spec("project = \"p\"", much).plan();
+    assert_eq!(planned.codes(), [BUCKET, "P0502"]);
+    assert!(planned.shown().contains("5 CPUs with a GPU, and it has at most 4"), "{}", planned.shown());
+    assert!(planned.shown().contains("a backend of kind `hall` would hold it"), "{}", planned.shown());
+    let with_hall = spec("project = \"p\"\n[backends.big]\nkind = \"hall\"", much).plan();
+    assert!(with_hall.shown().contains("`big` would hold it"), "{}", with_hall.shown());
+}
+
 #[test]
 fn an_attempt_costs_what_its_place_says_and_nothing_here() {
     let planned = spec("project = \"p\"", "backend = \"jobs\"\ntimeout = \"10m\"\nresources = { cpu = 2 }").plan();

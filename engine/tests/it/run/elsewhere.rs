@@ -2,7 +2,7 @@
 
 use super::project::{Project, Ran};
 use super::provider::Provider;
-use pipe_engine::event::{Body, RunEvent};
+use pipe_engine::event::{Body, RunEvent, RunLimit};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::scheduler::Stop;
 use pipe_engine::state::{OpenJob, read_only};
@@ -48,6 +48,36 @@ fn a_task_runs_as_a_job_and_what_it_made_is_there_for_others_and_for_the_next_ru
     assert_eq!(project.run(TWO).ends(), [0, 2, 0, 0, 0]);
     assert_eq!(provider.desk().made.len(), 1);
     assert_eq!(open(&project, ".pipe"), []);
+}
+
+#[test]
+fn what_there_is_no_money_for_is_left_and_all_else_is_done() {
+    let (project, provider) = far();
+    // A minute costs 0.06 USD and an hour 3.60.
+    let ran = project.run(
+        "max_cost = \"1 USD\"\n[backends.there]\nkind = \"far\"\ndear = 1000\n\
+         [stages.long]\nkind = \"note\"\ntext = \"one\"\nbackend = \"there\"\ntimeout = \"1h\"\n\
+         [stages.short]\nkind = \"note\"\ntext = \"two\"\nbackend = \"there\"\ntimeout = \"1m\"\n\
+         [stages.all]\nkind = \"script\"\nfrom = [\"long\"]\nscript = \"true\"\n",
+    );
+    assert_eq!(ran.ends(), [1, 0, 0, 1, 1], "{:?}", ran.failures());
+    assert_eq!(project.texts(), ["two"]);
+    assert_eq!(provider.desk().made.len(), 1);
+    let reached = Body::LimitReached { limit: RunLimit::Cost };
+    assert_eq!(ran.journaled().iter().filter(|event| event.body == reached).count(), 1);
+    assert_eq!(types(&ran, "long"), ["task_cancelled"]);
+}
+
+#[test]
+fn a_run_that_has_money_for_one_attempt_at_a_time_makes_them_one_after_the_other() {
+    let (project, provider) = far();
+    let stage = |name: &str| {
+        format!("[stages.{name}]\nkind = \"note\"\ntext = \"{name}\"\nbackend = \"there\"\ntimeout = \"1h\"\n")
+    };
+    let stages: String = ["a", "b", "c"].map(stage).concat();
+    let head = "max_cost = \"5 USD\"\n[backends.there]\nkind = \"far\"\ndear = 1000\n";
+    assert_eq!(project.run(&format!("{head}{stages}")).ends(), [3, 0, 0, 0, 0]);
+    assert_eq!((provider.desk().made.len(), provider.desk().most), (3, 1));
 }
 
 #[test]

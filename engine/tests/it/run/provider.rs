@@ -2,10 +2,11 @@
 
 use futures::future::BoxFuture;
 use pipe_engine::attempt::Attempt;
-use pipe_engine::backend::{Backend, BackendKind, Capability, Job, Standing};
+use pipe_engine::backend::{Backend, BackendKind, Capability, Job, Need, Standing};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::ids::AttemptId;
 use pipe_engine::stage::{ConfigProblem, Registry, Results, StageKind, read_config};
+use pipe_engine::units::{Millis, Usd};
 use pipe_engine::work::Work;
 use pipe_engine::worker::{read_attempt, run_attempt};
 use pipe_engine::world::World;
@@ -58,13 +59,17 @@ impl BackendKind for Far {
         "far"
     }
     fn schema(&self, _: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "type": "object" })
+        schemars::json_schema!({ "type": "object", "properties": { "dear": { "type": "integer" } } })
     }
     fn check(&self, _: &Json) -> Result<(), ConfigProblem> {
         Ok(())
     }
-    fn capability(&self, _: &Json) -> Capability {
-        Capability::default()
+    fn capability(&self, config: &Json) -> Capability {
+        Capability { is_priced: config.get("dear").is_some(), ..Capability::default() }
+    }
+    fn price(&self, config: &Json, _: &Need, time: Millis) -> Option<Usd> {
+        // Millionths of a dollar a second.
+        Some(Usd(config.get("dear")?.as_u64()? * time.0.div_ceil(1000)))
     }
 }
 

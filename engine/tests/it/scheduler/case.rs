@@ -5,7 +5,8 @@
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::plan::{Follow, Part};
 use pipe_engine::retry::Retry;
-use pipe_engine::scheduler::{End, Expand, Growth, Limits, Node, Rules, Waiting};
+use pipe_engine::scheduler::{Charge, End, Expand, Growth, Limits, Node, Rules, Waiting};
+use pipe_engine::units::Usd;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -143,6 +144,7 @@ impl Case {
             pools: POOLS.to_vec(),
             nodes: places.iter().map(|place| self.node(*place, &all)).collect(),
             waiting: waiting.collect(),
+            max_cost: None,
         };
         (places, growth)
     }
@@ -202,6 +204,7 @@ impl Case {
                 priority: self.priority(place),
                 retry: Retry { budgets, first: RESTS.start, longest: RESTS.end },
                 timeout: self.timeout(place),
+                charges: self.charges(place),
                 ..plain_rules()
             }),
         }
@@ -229,6 +232,20 @@ impl Case {
             3 => true,
             _ => false,
         }
+    }
+
+    /// What a task costs that runs elsewhere: of some nothing, of some nobody knows, and of what has no end neither.
+    pub(crate) fn charges(&self, place: usize) -> Vec<Option<Charge>> {
+        let dear = (self.seed / 54 + place as u64) % 5;
+        if !self.elsewhere(place) || dear == 0 {
+            return Vec::new();
+        }
+        let charge = |times: u32| {
+            let most = (dear * 100) << times;
+            (dear > 1 && self.timeout(place).is_some()).then_some(Charge { most: Usd(most), least: Usd(most / 50) })
+        };
+        // Its memory is doubled once at most.
+        vec![charge(0), charge(1)]
     }
 
     pub(crate) fn priority(&self, place: usize) -> i32 {
@@ -498,5 +515,6 @@ pub(crate) fn plain_rules() -> Rules {
         timeout: None,
         task_timeout: None,
         silence: None,
+        charges: Vec::new(),
     }
 }

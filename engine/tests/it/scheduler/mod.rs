@@ -2,6 +2,7 @@
 
 pub(crate) mod case;
 pub(crate) mod dice;
+mod money;
 mod time;
 pub(crate) mod world;
 
@@ -187,7 +188,10 @@ fn ended_by(record: &Record) -> Vec<usize> {
 
 #[test]
 fn a_plan_without_tasks_is_finished_at_once() {
-    let mut state = State::new(Growth { pools: Vec::new(), nodes: Vec::new(), waiting: Vec::new() }, case::room(1, 1));
+    let mut state = State::new(
+        Growth { pools: Vec::new(), nodes: Vec::new(), waiting: Vec::new(), max_cost: None },
+        case::room(1, 1),
+    );
     let todo = step(&mut state, Timestamp(0), Input::Planned);
     assert_eq!(todo.len(), 2, "{todo:?}");
     assert_eq!(state.counts(), Counts::default());
@@ -206,8 +210,10 @@ fn what_is_not_asked_for_is_never_spoken_of_and_what_is_given_never_started() {
         let given = [node(Part::Out, &[]), node(Part::Given, &[0]), node(Part::Given, &[])];
         given.into_iter().chain([node(Part::Wanted, &[1]), node(Part::Wanted, &[2]), node(Part::Out, &[3, 4])])
     };
-    let mut state =
-        State::new(Growth { pools: Vec::new(), nodes: nodes().collect(), waiting: Vec::new() }, case::room(9, 9));
+    let mut state = State::new(
+        Growth { pools: Vec::new(), nodes: nodes().collect(), waiting: Vec::new(), max_cost: None },
+        case::room(9, 9),
+    );
     let (mut open, mut started) = (vec![Input::Planned], Vec::new());
     while let Some(input) = open.pop() {
         for command in step(&mut state, Timestamp(0), input) {
@@ -252,7 +258,8 @@ fn ends_of_chain(first: Result<(), Failure>) -> [u64; 5] {
         part: Part::Wanted,
         rules: Arc::new(case::plain_rules()),
     };
-    let chain = Growth { pools: Vec::new(), nodes: (0..10_000).map(node).collect(), waiting: Vec::new() };
+    let chain =
+        Growth { pools: Vec::new(), nodes: (0..10_000).map(node).collect(), waiting: Vec::new(), max_cost: None };
     let mut state = State::new(chain, case::room(2, 2));
     let mut open = vec![Input::Planned];
     while let Some(input) = open.pop() {

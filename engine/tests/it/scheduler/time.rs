@@ -40,7 +40,7 @@ struct Desk {
 impl Desk {
     fn with(nodes: Vec<Node>, limits: Limits, longest: Option<Duration>) -> (Self, Vec<Command>) {
         let tasks = nodes.len();
-        let growth = Growth { pools: Vec::new(), nodes, waiting: Vec::new() };
+        let growth = Growth { pools: Vec::new(), nodes, waiting: Vec::new(), max_cost: None };
         let mut desk = Self { state: State::new(growth, limits).within(longest) };
         let mut todo = desk.give(0, Input::Planned);
         for task in 0..tasks {

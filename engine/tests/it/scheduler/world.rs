@@ -5,6 +5,7 @@ mod act;
 mod afar;
 mod disk;
 mod jobs;
+mod money;
 mod trace;
 mod trouble;
 mod watch;
@@ -20,6 +21,7 @@ use disk::Name;
 use pipe_engine::event::Counts;
 use pipe_engine::failure::Class;
 use pipe_engine::scheduler::{End, Growth, Input, State, Stop, TaskIndex, step};
+use pipe_engine::units::Usd;
 use pipe_engine::world::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -150,7 +152,15 @@ impl<'a> World<'a> {
         self.in_trouble(trouble)
     }
 
+    /// A run that may cost so many millionths of a dollar.
+    pub(crate) fn costing(self, most: u64) -> Self {
+        let trouble = Trouble { max_cost: Some(most), ..self.trouble.clone() };
+        self.in_trouble(trouble)
+    }
+
     pub(crate) fn in_trouble(mut self, trouble: Trouble) -> Self {
+        let max_cost = trouble.max_cost.map(Usd);
+        self.state = State::new(Growth { max_cost, ..self.case.beginning().1 }, self.case.limits());
         self.state = if trouble.fail_fast { self.state.failing_fast() } else { self.state };
         self.state = self.state.within(trouble.within);
         self.watch.ends_at = trouble.within.map(|longest| self.began + longest.as_millis() as u64);
@@ -289,6 +299,7 @@ impl<'a> World<'a> {
                 | Input::Described(..)
                 | Input::Started(..)
                 | Input::Ended(..)
+                | Input::LeftOpen(..)
                 | Input::Expanded(..)
         ) {
             self.past.push(input);

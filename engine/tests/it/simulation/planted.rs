@@ -53,4 +53,6 @@ found! {
     a_lost_wake_up_at_the_end_of_a_run_is_found, WakeUpAtTheEndLost, "the run goes on after its deadline";
     a_start_without_room_for_the_journal_is_found, PauseIgnored, "while there is no room for the journal";
     a_task_that_waits_for_one_input_alone_is_found, FirstInputIsEnough, "began before what it needs";
+    an_attempt_that_is_begun_without_the_money_for_it_is_found, MoneyNotCounted, "may cost more than is left";
+    an_open_job_whose_money_is_spent_twice_is_found, OpenJobForgotten, "may cost more than is left";
 }

@@ -66,6 +66,16 @@ impl Afar {
         self.settling.is_empty()
     }
 
+    /// Whether somebody waits for an attempt, or nobody knows how it ended.
+    pub(super) fn is_open(&self, name: &Name) -> bool {
+        self.followed.values().any(|followed| followed.name == *name && followed.is_submitted)
+    }
+
+    /// The name of the attempt that is followed.
+    pub(super) fn name_of(&self, place: usize) -> Option<&Name> {
+        self.followed.get(&place).map(|followed| &followed.name)
+    }
+
     pub(super) fn is_submitted(&self, place: usize) -> bool {
         self.followed.get(&place).is_some_and(|followed| followed.is_submitted)
     }
@@ -121,6 +131,7 @@ impl World<'_> {
         let followed = self.afar.following(place, number).expect("what is handed over was described");
         followed.is_submitted = true;
         self.afar.unheard.remove(&place);
+        self.pay(place);
         self.once_durable(Event::Call(place, number, Call::Find));
     }
 
@@ -237,7 +248,7 @@ impl World<'_> {
         self.trace.line(format_args!("{} what becomes of try {number} of {place} is not known", self.now));
         let followed = self.afar.followed.remove(&place).expect("it is followed");
         self.afar.unheard.insert(place, followed.name);
-        self.after(4, Event::Heard(Input::Ended(self.index(place), number, Err(failure(class)))));
+        self.after(4, Event::Heard(Input::LeftOpen(self.index(place), number, failure(class))));
     }
 
     /// A task was looked up, or will not be: attempts of earlier lives that it does not take up are ended.

@@ -51,6 +51,13 @@ impl Jobs {
         })
     }
 
+    /// For how long a job has run from this moment on, once it is over.
+    pub(super) fn took(&self, name: &Name, since: u64, now: u64) -> Option<u64> {
+        let job = self.0.get(name)?;
+        let ends = job.ends.filter(|ends| *ends <= now)?;
+        Some(ends.saturating_sub(job.begins.max(since)))
+    }
+
     /// Ends a job a little later, unless it is over before that.
     pub(super) fn cancel(&mut self, name: &Name, at: u64) {
         if let Some(job) = self.0.get_mut(name).filter(|job| job.ends.is_none_or(|ends| at < ends)) {

@@ -20,6 +20,8 @@ pub(crate) struct Trouble {
     pub(crate) broken: Option<u64>,
     /// It is stopped when it takes longer.
     pub(crate) within: Option<Duration>,
+    /// What would cost more is not begun, in millionths of a dollar.
+    pub(crate) max_cost: Option<u64>,
 }
 
 /// When the engine is killed.
@@ -32,7 +34,7 @@ pub(crate) enum Kill {
 }
 
 impl Trouble {
-    /// Two of three lives are killed; some are stopped, fail fast, run out of disk or of time.
+    /// Two of three lives are killed; some are stopped, fail fast, run out of disk, of time or of money.
     pub(crate) fn of(dice: &mut Dice) -> Self {
         let soon = [12, 60, 300][dice.roll(3) as usize];
         let kill = match dice.roll(6) {
@@ -50,12 +52,13 @@ impl Trouble {
         let broken = dice.one_in(10).then(|| dice.roll(200));
         let within = dice.one_in(6).then(|| Duration::from_millis(1 + dice.roll(1500)));
         let loses = dice.one_in(2);
-        Self { kill, cancel, fail_fast, loses, full_journal, full_store, broken, within }
+        let max_cost = dice.one_in(3).then(|| dice.roll(1500));
+        Self { kill, cancel, fail_fast, loses, full_journal, full_store, broken, within, max_cost }
     }
 
     /// Whether a life ends as the fates of the tasks alone say.
     pub(crate) fn is_mild(&self) -> bool {
         let is_stopped = self.cancel.is_some() || self.within.is_some() || self.fail_fast;
-        !is_stopped && !self.loses && self.full_store.is_none()
+        !is_stopped && !self.loses && self.full_store.is_none() && self.max_cost.is_none()
     }
 }

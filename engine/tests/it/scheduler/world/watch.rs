@@ -3,7 +3,9 @@
 mod ends;
 
 use super::super::case::{Case, POOLS, RESTS, TIMEOUT, Try};
+use super::money::{Can, Money};
 use super::{LATE, World};
+use pipe_engine::event::RunLimit;
 use pipe_engine::failure::Class;
 use pipe_engine::plan::Follow;
 use pipe_engine::scheduler::{Expand, Found, Input, Record};
@@ -17,6 +19,8 @@ pub(super) struct Running {
     timed_out: bool,
     /// It has ended, and the core has yet to hear of it.
     pub(super) over: bool,
+    /// It was handed over to its backend.
+    is_handed_over: bool,
 }
 
 /// What a patient reader of all orders and answers knows.
@@ -44,6 +48,7 @@ pub(super) struct Watch {
     failures: BTreeMap<usize, Vec<Class>>,
     retries: BTreeMap<(usize, Class), u32>,
     ranks: BTreeMap<usize, usize>,
+    pub(super) money: Money,
 }
 
 impl Watch {
@@ -58,6 +63,11 @@ impl Watch {
 
     fn fail(&mut self, place: usize, class: Class) {
         self.failures.entry(place).or_default().push(class);
+    }
+
+    /// How often a task has failed so.
+    pub(super) fn failures_of(&self, place: usize, class: Class) -> usize {
+        self.failures.get(&place).into_iter().flatten().filter(|known| **known == class).count()
     }
 
     fn last_failure(&self, place: usize) -> Option<Class> {
@@ -80,7 +90,10 @@ impl World<'_> {
                 }
             }
             Input::Ended(task, number, result) => {
-                self.hear_ended(self.made[*task], *number, result.as_ref().err().map(|failure| failure.class));
+                self.hear_ended(self.made[*task], *number, result.as_ref().err().map(|failure| failure.class), false);
+            }
+            Input::LeftOpen(task, number, failure) => {
+                self.hear_ended(self.made[*task], *number, Some(failure.class), true);
             }
             Input::Published(task, Ok(())) => drop(self.watch.there.insert(self.made[*task])),
             Input::Published(task, Err(failure)) => self.watch.fail(self.made[*task], failure.class),
@@ -110,9 +123,10 @@ impl World<'_> {
         }
     }
 
-    fn hear_ended(&mut self, place: usize, number: u32, failed: Option<Class>) {
+    fn hear_ended(&mut self, place: usize, number: u32, failed: Option<Class>, is_open: bool) {
         let Some(running) = self.watch.running.remove(&place) else { return };
         assert_eq!(running.number, number, "an attempt is one of another try");
+        self.give_back(place, running.is_handed_over, is_open);
         let Some(class) = failed else { return };
         // Whatever it says of itself: it was stopped for its time.
         self.watch.fail(place, if running.timed_out { Class::Timeout } else { class });
@@ -136,7 +150,13 @@ impl World<'_> {
                 let place = self.made[*task];
                 assert!(self.watch.there.contains(&place), "task {place} ended well without a result");
             }
-            Record::LimitReached(_) => {
+            Record::LimitReached(RunLimit::Cost) => self.watch.money.is_short = true,
+            Record::Cancelled(task) if !self.watch.cancelled && !(self.trouble.fail_fast && self.watch.failed) => {
+                let place = self.made[*task];
+                assert_eq!(self.can_pay(place), Can::Never, "task {place} is left and there is money for it");
+                assert!(self.watch.money.is_short, "task {place} is left and the limit was not told");
+            }
+            Record::LimitReached(RunLimit::Time) => {
                 let end = self.watch.ends_at.expect("it has a limit");
                 assert!((end..=end + LATE).contains(&self.now), "stopped at another moment than its deadline");
                 self.watch.cancelled = true;
@@ -154,6 +174,7 @@ impl World<'_> {
             self.watch.without_result.insert(place);
             self.watch.ready.remove(&place);
             self.watch.resting.remove(&place);
+            self.give_up(place);
         }
         self.watch.failed |= matches!(record, Record::Failed(..) | Record::StageFailed(..));
     }
@@ -206,6 +227,7 @@ impl World<'_> {
         self.check_room(place);
         assert!(!self.disk.filed.contains(&self.key(place)), "the result of task {place} is made again");
         self.check_inputs(place);
+        assert_eq!(self.can_pay(place), Can::Start, "task {place} is begun and may cost more than is left");
         assert_eq!(self.first(self.case.elsewhere(place)), Some(place), "what most waits for goes first");
         self.watch.ready.remove(&place);
         assert_eq!(number, self.watch.tries[place] + 1, "tries of task {place} are counted");
@@ -213,7 +235,8 @@ impl World<'_> {
         let room = self.case.wanted(place, self.short(place));
         let given = self.case.memory(place, self.short(place));
         assert_eq!(memory, given, "memory of try {number} of task {place}");
-        let running = Running { number, room, started: None, timed_out: false, over: false };
+        self.put_aside(place);
+        let running = Running { number, room, started: None, timed_out: false, over: false, is_handed_over: false };
         assert!(self.watch.running.insert(place, running).is_none(), "task {place} runs twice");
         let (taken, limits) = (self.watch.taken(), self.case.limits());
         assert!(taken.0 <= limits.cpu && taken.1 <= limits.memory, "{taken:?} taken of {limits:?}");
@@ -223,26 +246,38 @@ impl World<'_> {
         assert!(!self.watch.paused, "task {place} begins while there is no room for the journal");
     }
 
-    pub(super) fn check_submit(&self, place: usize) {
+    pub(super) fn check_submit(&mut self, place: usize) {
         assert!(self.case.elsewhere(place), "task {place} runs here");
         assert!(!self.watch.cancelled, "task {place} was handed over after the cancel");
+        if let Some(running) = self.watch.running.get_mut(&place) {
+            running.is_handed_over = true;
+        }
     }
 
     /// How often a task has run short of memory.
     fn short(&self, place: usize) -> usize {
-        let failures = self.watch.failures.get(&place).into_iter().flatten();
-        failures.filter(|class| **class == Class::OutOfMemory).count()
+        self.watch.failures_of(place, Class::OutOfMemory)
     }
 
     /// Of the tasks that may start, here or elsewhere, the one whose turn it is: the first of those whose pools have a slot.
+    /// Nothing that costs money overtakes what waits for money; what will never have any is not there.
     fn first(&self, elsewhere: bool) -> Option<usize> {
         let mut drawn = [0; POOLS.len()];
         let pools = self.watch.running.keys().flat_map(|place| self.case.pools(*place));
         pools.for_each(|pool| drawn[pool] += 1);
         let open = |t: &&usize| self.case.pools(**t).iter().all(|pool| drawn[*pool] < POOLS[*pool]);
-        let turn = |t: &&usize| (self.case.priority(**t), self.watch.ranks[*t], std::cmp::Reverse(self.index(**t)));
+        let turn = |t: &usize| {
+            let (priority, rank) = (self.case.priority(*t), self.watch.ranks[t]);
+            (self.has_aside(*t), priority, rank, std::cmp::Reverse(self.index(*t)))
+        };
         let ready = self.watch.ready.iter().filter(|place| self.case.elsewhere(**place) == elsewhere);
-        ready.filter(open).max_by_key(turn).copied()
+        let mut ready: Vec<usize> = ready.filter(open).copied().collect();
+        ready.retain(|place| self.can_pay(*place) != Can::Never);
+        let first = ready.iter().copied().max_by_key(turn)?;
+        if self.can_pay(first) == Can::Start {
+            return Some(first);
+        }
+        ready.into_iter().filter(|place| !self.is_paid(*place)).max_by_key(turn)
     }
 
     /// The try that is to end, if the order reaches one.
@@ -290,6 +325,7 @@ impl World<'_> {
         assert!(halted.is_none(), "task {halted:?} waits for its turn after a failure that ended the run");
         let unknown = self.disk.jobs.live(now).find(|name| !self.disk.open.contains(name));
         assert!(unknown.is_none(), "a job runs of which the journal does not know: {unknown:?}");
+        self.check_money();
         if watch.paused {
             return;
         }

@@ -1,0 +1,13 @@
+//! Prices as lists have them, in dollars and fractions of a dollar -> amounts, and time in the steps it is charged in.
+
+use pipe_engine::units::{Millis, Usd};
+
+/// To the nearest millionth of a dollar.
+pub(crate) fn usd(amount: f64) -> Usd {
+    Usd((amount * 1e6).round() as u64)
+}
+
+/// Seconds that are charged for a time, in steps of so many milliseconds.
+pub(crate) fn charged(time: Millis, step: u64) -> f64 {
+    time.0.div_ceil(step).saturating_mul(step) as f64 / 1000.0
+}
