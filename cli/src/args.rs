@@ -42,7 +42,7 @@ Exit codes:
   1    a task failed
   2    the spec or the command line is wrong
   3    a service, the store or the state folder cannot be had
-  4    stopped by a limit of the run, such as its deadline
+  4    stopped by a limit of the run: its deadline or its max_cost
   70   a bug in pipe
   130  interrupted
 
@@ -290,6 +290,9 @@ pub(crate) struct PlanArgs {
     /// One line for each task
     #[arg(long)]
     pub(crate) tasks: bool,
+    /// Show instead what it would cost: by stage, or with `--tasks` by task
+    #[arg(long)]
+    pub(crate) cost: bool,
     /// Show instead where every value of the spec comes from: file, line and what set it
     #[arg(long)]
     pub(crate) origins: bool,

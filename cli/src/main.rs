@@ -2,6 +2,7 @@
 
 mod args;
 mod buckets;
+mod cost;
 mod diff;
 mod elsewhere;
 mod exit;

@@ -141,6 +141,11 @@ impl Outlook {
         }
     }
 
+    /// How many tasks the run's `max_cost` has no room for, if there are any.
+    pub(crate) fn left(&self) -> Option<u64> {
+        (self.estimate.left > 0).then_some(self.estimate.left)
+    }
+
     pub(crate) fn document(&self) -> Json {
         let all = self.all();
         let price = price_document(self.estimate.price);

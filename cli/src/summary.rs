@@ -3,9 +3,9 @@
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::words;
-use pipe_engine::event::Counts;
+use pipe_engine::event::{Counts, RunLimit};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{Plan, Task};
+use pipe_engine::plan::{Part, Plan, Task};
 use pipe_engine::run::Finished;
 use pipe_engine::state::StateFolder;
 use std::collections::HashMap;
@@ -43,7 +43,24 @@ impl Ended<'_> {
         let took = words::duration(self.took);
         printer.line(&format!("\n{} in {took}: {}", printer.paint_err(style, word), told(&counts)));
         self.places(printer);
+        self.left(printer);
         self.next_steps(printer);
+    }
+
+    /// What a run that had no money for all of it has left.
+    fn left(&self, printer: &Printer) {
+        if self.finished.limit != Some(RunLimit::Cost) {
+            return;
+        }
+        let by_stage = self.plan.stages.iter().zip(self.plan.by_stage());
+        let told = by_stage.filter_map(|(stage, tasks)| {
+            let is_left = |task: &&usize| self.plan.part(**task) != Part::Out && self.finished.known[**task].is_none();
+            let left = tasks.iter().filter(is_left).count() as u64;
+            (left > 0).then(|| format!("{} of {}", words::count(left, "task"), stage.name))
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        let width = self.width();
+        printer.line(&format!("  {}  {told}", printer.paint_err(Style::Faint, &format!("{:width$}", "left"))));
     }
 
     fn verdict(&self) -> (Style, &'static str) {

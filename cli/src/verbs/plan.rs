@@ -1,6 +1,9 @@
 //! `pipe plan`: a spec -> what a run would do, and why. Starts nothing, takes no lock, writes nothing into the store.
 
+mod price;
+
 use crate::args::{PlanArgs, PlanFormat};
+use crate::cost::Costs;
 use crate::exit::{Exit, Refusal};
 use crate::forecast::{Forecast, Forecasts};
 use crate::machine;
@@ -37,27 +40,53 @@ pub(crate) fn run(args: &PlanArgs, printer: &Printer) -> Result<Exit, Refusal> {
     finder.save();
     let plan = &project.plan;
     let outlook = Outlook::of(plan, &finder, &forecasts, machine::limits(args.cpu, &project.store_here()));
+    let costs = args.cost.then(|| Costs::of(plan, &finder, &forecasts));
     if printer.json {
-        printer.document(&document(plan, &forecasts, outlook.as_ref()))?;
+        let mut told = document(plan, &forecasts, outlook.as_ref());
+        if let Some(costs) = &costs {
+            told["cost"] = costs.document(plan);
+        }
+        printer.document(&told)?;
         return Ok(Exit::Done);
     }
-    let rows = if args.tasks { task_rows(plan, &forecasts) } else { stage_rows(plan, &forecasts, outlook.as_ref()) };
+    let rows = match (&costs, args.tasks) {
+        (Some(costs), false) => price::stage_rows(plan, costs),
+        (Some(costs), true) => price::task_rows(plan, costs),
+        (None, true) => task_rows(plan, &forecasts),
+        (None, false) => stage_rows(plan, &forecasts, outlook.as_ref()),
+    };
     let conclusion = conclusion(plan, &forecasts);
+    let lines = lines(plan, outlook.as_ref(), costs.as_ref());
     printer.data(&match args.format {
         PlanFormat::Text => {
             let line = |(name, told): (&str, String)| format!("  {}  {told}\n", printer.paint_out(Style::Faint, name));
-            let notes = outlook.iter().flat_map(|outlook| outlook.notes(plan)).map(|note| ("note ", note));
-            let costs: String = outlook.iter().flat_map(costs).chain(notes).map(line).collect();
-            let rules: String = rules(plan).map(|told| line(("retry", told))).collect();
-            format!("{}\n{conclusion}\n{costs}{rules}", table::lines(printer, &rows))
+            let lines: String = lines.into_iter().chain(notes(plan, outlook.as_ref())).map(line).collect();
+            format!("{}\n{conclusion}\n{lines}", table::lines(printer, &rows))
         }
         PlanFormat::Markdown => {
-            let costs: String =
-                outlook.iter().flat_map(costs).map(|(name, told)| format!("* {}: {told}\n", name.trim())).collect();
-            format!("### Plan of `{}`\n\n{conclusion}\n\n{costs}\n{}", plan.name, table::markdown(&rows))
+            let lines: String = lines.into_iter().map(|(name, told)| format!("* {}: {told}\n", name.trim())).collect();
+            format!("### Plan of `{}`\n\n{conclusion}\n\n{lines}\n{}", plan.name, table::markdown(&rows))
         }
     })?;
     Ok(Exit::Done)
+}
+
+/// What the tasks to run take, if there are any, and where they were put.
+fn lines(plan: &Plan, outlook: Option<&Outlook>, costs: Option<&Costs>) -> Vec<(&'static str, String)> {
+    let Some(outlook) = outlook else { return Vec::new() };
+    let mut lines = vec![("time ", outlook.time())];
+    match costs {
+        Some(costs) => lines.extend(price::totals(plan, costs)),
+        None => lines.push(("price", outlook.price())),
+    }
+    lines.extend(price::limit(plan, outlook));
+    lines.extend(price::choices(plan));
+    lines
+}
+
+fn notes(plan: &Plan, outlook: Option<&Outlook>) -> Vec<(&'static str, String)> {
+    let notes = outlook.into_iter().flat_map(|outlook| outlook.notes(plan)).map(|note| ("note ", note));
+    notes.chain(rules(plan).map(|told| ("retry", told))).collect()
 }
 
 /// A plan that looks at no store calls finished work unfinished, so it says that it did not look.
@@ -103,11 +132,6 @@ fn classes(plan: &Plan, tasks: &[usize]) -> Vec<ClassRule> {
         Some(Launch::Program { classes, .. }) => classes,
         _ => Vec::new(),
     }
-}
-
-/// What the tasks to run take, if there are any.
-fn costs(outlook: &Outlook) -> [(&'static str, String); 2] {
-    [("time ", outlook.time()), ("price", outlook.price())]
 }
 
 /// What is told of a task: a word, and why.
@@ -288,7 +312,7 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
     let stages = plan.stages.iter().zip(plan.by_stage()).enumerate().map(|(place, (stage, tasks))| {
         let classes = classes(plan, &tasks);
         let counts = Counts::of(forecasts, tasks.into_iter());
-        json!({
+        let mut told = json!({
             "name": stage.name, "kind": stage.kind.name(), "code": stage.code,
             "needs": stage.needs.iter().map(|need| &plan.stages[*need].name).collect::<Vec<_>>(),
             "waits_for": stage.waits_for.map(|source| &plan.stages[source].name),
@@ -301,7 +325,11 @@ fn document(plan: &Plan, forecasts: &Forecasts<'_>, outlook: Option<&Outlook>) -
             "seconds": outlook.and_then(|outlook| outlook.seconds_of_stage(place)),
             "used": outlook.and_then(|outlook| outlook.used_of_stage(place)),
             "price": outlook.map(|outlook| outlook.price_document_of(place)),
-        })
+        });
+        if let Some(choice) = &stage.choice {
+            told["choice"] = price::choice_document(choice);
+        }
+        told
     });
     let tasks = plan.asked().map(|index| (index, plan.task(index))).map(|(index, task)| {
         let (state, _, why) = told(plan, forecasts, index);

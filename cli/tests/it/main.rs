@@ -23,6 +23,8 @@ mod ci;
 mod cloud_run;
 mod confined;
 mod corpus;
+#[cfg(feature = "cloud")]
+mod cost;
 #[cfg(feature = "video")]
 mod cutting;
 mod deadline;

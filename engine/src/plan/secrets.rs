@@ -1,6 +1,7 @@
 //! The secrets of a stage: references -> where each value is, and which of them are not there.
 
-use super::places::{AUTO, Place};
+use super::choice::AUTO;
+use super::places::Place;
 use super::{Plan, Request, Settings, code};
 use crate::backend::LOCAL;
 use crate::secret::{Source, is_variable};
