@@ -31,7 +31,7 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     /// How often it is asked how jobs stand, such as `"10s"`, which is the default.
-    poll: Option<Millis>,
+    pub(super) poll: Option<Millis>,
     /// Where the service is asked, such as `https://us-central1-aiplatform.googleapis.com`, which is the default of that
     /// region. Whoever is on loopback needs no `https`, and is shown no credentials.
     pub(super) endpoint: Option<String>,

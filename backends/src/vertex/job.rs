@@ -1,7 +1,8 @@
 //! An attempt -> the description of its job.
 
 use super::config::Config;
-use super::machine::{disk, machine};
+use super::limits::disk;
+use super::machine::machine;
 use crate::google::labels;
 use google_cloud_aiplatform_v1::model::scheduling::Strategy;
 use google_cloud_aiplatform_v1::model::{

@@ -56,9 +56,12 @@ pub(super) struct Fit {
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| serde_json::from_str(include_str!("machines.json")).expect("the table is part of the program"));
 
-/// The disk that a job has when it asks for none.
-pub(super) fn least_disk() -> Bytes {
-    TABLE.disk
+/// The disk that a machine boots from, which is also where an attempt works: what it asked for beside an image and a system, and
+/// never less than there is anyway.
+pub(super) fn disk(asked: Option<Bytes>) -> Bytes {
+    /// What image and system take at the most.
+    const TAKEN: u64 = 50 << 30;
+    asked.map_or(TABLE.disk, |asked| Bytes(asked.0.saturating_add(TAKEN)).max(TABLE.disk))
 }
 
 /// The machines to choose from: the one that the settings name, or all there are.
@@ -137,6 +140,13 @@ pub(super) fn beyond(config: &Config, need: &Need) -> Vec<Beyond> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_disk_holds_what_was_asked_for_beside_an_image_and_a_system() {
+        assert_eq!(disk(None), Bytes(100 << 30));
+        assert_eq!(disk(Some(Bytes(10 << 30))), Bytes(100 << 30));
+        assert_eq!(disk(Some(Bytes(200 << 30))), Bytes(250 << 30));
+    }
 
     fn names(config: serde_json::Value, cpu: u32, gib: u64, gpu: serde_json::Value) -> Vec<String> {
         let gpu = serde_json::from_value(gpu).unwrap();

@@ -2,7 +2,7 @@
 //! its sources and the days they were read.
 
 use super::config::Config;
-use super::limits::{Fit, fitting, least_disk};
+use super::limits::{Fit, disk, fitting};
 use crate::money::{charged, usd};
 use pipe_engine::backend::Need;
 use pipe_engine::units::{Millis, Usd};
@@ -73,7 +73,7 @@ fn hour(config: &Config, need: &Need, fit: Fit) -> Option<f64> {
         None => 0.0,
         Some((model, count)) => f64::from(count) * of_gpu(config, model, need.spot)?,
     };
-    let disk = need.disk.map_or(least_disk(), |disk| disk.max(least_disk())).0 as f64 / f64::from(1 << 30);
+    let disk = disk(need.disk).0 as f64 / f64::from(1 << 30);
     Some(of_machine(config, fit, need.spot)? + gpus + disk * TABLE.disk_gib_hour)
 }
 
