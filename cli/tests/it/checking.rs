@@ -1,6 +1,8 @@
 //! `pipe check`: what would stop a run is told before it, with what mends it, and nothing is left of the questions.
 
+use crate::bench::{Bench, SUM};
 use crate::far_away::{IMAGE, Project, SOON};
+use crate::service::{Answer, Doing, Kind, Service};
 use pipe_standin::{Asked, Fault};
 use serde_json::Value as Json;
 
@@ -160,8 +162,26 @@ fn the_image_says_which_worker_it_holds_when_it_is_asked_to() {
 }
 
 #[test]
+fn a_bucket_of_amazons_is_asked_in_its_own_words() {
+    let bench = Bench::with(&format!("{SUM}\n[store]\nroot = \"{}\"\n", Kind::S3.root()));
+    let service = Service::of(Kind::S3, &bench.path("buckets"));
+    let check = || {
+        let mut command = bench.command(&["check", "spec.toml", "--json"]);
+        service.tell(&mut command);
+        bench.said(&mut command)
+    };
+    let said = check();
+    assert_eq!((said.code, codes(&said.json(), "good")), (Some(0), vec![("store", "store")]), "{said:?}");
+    service.answers(|doing, _| if doing == Doing::Writing { Answer::Denied } else { Answer::Served });
+    let said = check();
+    assert_eq!((said.code, codes(&said.json(), "error")), (Some(2), vec![("store", "not_allowed")]), "{said:?}");
+    let help = said.json()["findings"][0]["help"].as_str().unwrap().to_owned();
+    assert!(help.contains("s3:PutObject on arn:aws:s3:::bucket/*"), "{help}");
+}
+
+#[test]
 fn a_spec_of_this_machine_is_checked_in_its_folder() {
-    let bench = crate::bench::Bench::with(crate::bench::SUM);
+    let bench = Bench::with(SUM);
     let said = bench.pipe(&["check", "spec.toml"]);
     assert!(said.code == Some(0) && said.stdout.contains("not there yet"), "{said:?}");
     bench.run();

@@ -128,3 +128,40 @@ fn a_code_is_explained_and_one_that_is_none_leads_to_those_there_are() {
     assert_eq!(all.stdout.lines().count(), pages().len(), "{}", all.stdout);
     assert_eq!(bench.pipe(&["explain-error", "--json"]).json().as_array().unwrap().len(), pages().len());
 }
+
+/// The text of a page without its code.
+fn prose(page: &str) -> String {
+    page.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+/// The headings of a page as links name them.
+fn headings(page: &str) -> Vec<String> {
+    let lines = page.lines().filter(|line| line.starts_with('#'));
+    let plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let name =
+        |line: &str| line.trim_start_matches('#').trim().to_lowercase().chars().filter(plain).collect::<String>();
+    lines.map(|line| name(line).replace(' ', "-")).collect()
+}
+
+#[test]
+fn a_link_from_one_page_to_another_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let in_docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let are_pages = in_docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let pages: Vec<PathBuf> = are_pages.chain(pages()).chain([root.join("README.md")]).collect();
+    let mut lost = Vec::new();
+    for path in &pages {
+        let page = fs::read_to_string(path).unwrap();
+        let links: Vec<String> =
+            prose(&page).split("](").skip(1).map(|link| link.split(')').next().unwrap().into()).collect();
+        for link in links.iter().filter(|link| !link.contains("://")) {
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            let to = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            let there = || headings(&prose(&fs::read_to_string(&to).unwrap()));
+            if !to.exists() || (!place.is_empty() && !there().contains(&place.to_owned())) {
+                lost.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    assert!(pages.len() > 80 && lost.is_empty(), "{lost:?}");
+}
