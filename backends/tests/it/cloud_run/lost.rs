@@ -2,6 +2,8 @@
 
 use super::bench::{Bench, attempt};
 use super::ends::STAYS;
+use pipe_engine::attempt::Attempt;
+use pipe_engine::backend::{Job, Standing};
 use pipe_engine::failure::Class;
 use pipe_standin::Fault;
 use serde_json::json;
@@ -100,4 +102,24 @@ fn a_cancel_that_is_lost_is_made_again() {
         let why = bench.end(&job).unwrap();
         assert_eq!((why.code.as_str(), bench.begun(&attempt) <= 1), ("cancelled", true), "{fault:?}");
     }
+}
+
+#[test]
+fn jobs_that_do_not_run_are_told_until_they_are_removed() {
+    let bench = Bench::running(STAYS);
+    let idle = || bench.wait(bench.place.idle()).unwrap();
+    let stays = attempt("stays");
+    let job = bench.submit(&stays).unwrap();
+    bench.until(&job, |standing| *standing == Standing::Running);
+    assert_eq!(idle(), []);
+    let unrun = attempt("made and never run");
+    first(&bench, &[("jobs.run", Some(Fault::HangUp))]);
+    assert_eq!(bench.submit(&unrun).unwrap_err().class, Class::Transient);
+    let told: Vec<_> = idle().into_iter().map(|(attempt, _)| attempt).collect();
+    assert_eq!(told, [unrun.id]);
+    bench.wait(bench.place.cancel(&job)).unwrap();
+    bench.end(&job);
+    assert!(idle().contains(&(stays.id, job)));
+    idle().iter().for_each(|(_, job)| bench.wait(bench.place.forget(job)).unwrap());
+    assert_eq!(idle(), []);
 }
