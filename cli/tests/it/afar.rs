@@ -29,6 +29,10 @@ pub(crate) struct Place {
 pub(crate) const CLOUD_RUN: Place =
     Place { name: "cloud-run", jobs: "/v2/projects/our-project/locations/us-central1/jobs", takes_names: true };
 
+/// Custom jobs of Vertex AI.
+pub(crate) const VERTEX: Place =
+    Place { name: "vertex", jobs: "/v1/projects/our-project/locations/us-central1/customJobs", takes_names: false };
+
 /// A project whose tasks run at a place, and the services.
 pub(crate) struct Afar {
     pub(crate) bench: Bench,

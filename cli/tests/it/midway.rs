@@ -23,8 +23,8 @@ fn ended(afar: &Afar, mut run: Child) -> Vec<Json> {
 
 /// The last line of its log. What a machine said just before it was lost is lost.
 fn last_line(events: &[Json]) -> &str {
-    let lines = events.iter().filter(|event| event["type"] == "log").filter_map(|event| event["line"].as_str());
-    lines.last().unwrap()
+    let mut lines = events.iter().filter(|event| event["type"] == "log").filter_map(|event| event["line"].as_str());
+    lines.next_back().unwrap()
 }
 
 /// Counts to five, a step for each file that lets it. What it has reached is a file that it writes anew for each step.

@@ -1,7 +1,7 @@
 //! Where a task runs and where its bytes lie decide nothing about what it makes: the quickstart here, from a bucket, and as jobs
 //! elsewhere. `PIPE_TEST_PARITY=whole` takes all of its games and angles.
 
-use crate::afar::{Afar, BUCKET, CLOUD_RUN};
+use crate::afar::{Afar, BUCKET, CLOUD_RUN, VERTEX};
 use crate::quick::{FILMS, Quick};
 use crate::service::files;
 use pipe_testdata::Recipe;
@@ -49,7 +49,7 @@ fn the_quickstart_makes_the_same_in_a_folder_out_of_a_bucket_and_elsewhere() {
     let from_bucket = made_in_bucket(afar, "local");
     assert_eq!(digests(&from_bucket), digests(&here), "artifacts are those of a folder");
 
-    for place in [&CLOUD_RUN] {
+    for place in [&CLOUD_RUN, &VERTEX] {
         let spec =
             quick.spec("backend = \"there\"\ntimeout = \"20m\"", FILMS, &format!("gs://{BUCKET}/{}", place.name));
         let before = afar.containers().len();

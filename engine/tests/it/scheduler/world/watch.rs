@@ -151,7 +151,7 @@ impl World<'_> {
                 assert!(self.watch.there.contains(&place), "task {place} ended well without a result");
             }
             Record::LimitReached(RunLimit::Cost) => self.watch.money.is_short = true,
-            Record::Cancelled(task) if !self.watch.cancelled && !(self.trouble.fail_fast && self.watch.failed) => {
+            Record::Cancelled(task) if !(self.watch.cancelled || self.trouble.fail_fast && self.watch.failed) => {
                 let place = self.made[*task];
                 assert_eq!(self.can_pay(place), Can::Never, "task {place} is left and there is money for it");
                 assert!(self.watch.money.is_short, "task {place} is left and the limit was not told");
