@@ -152,6 +152,30 @@ fn a_video_that_wants_more_memory_than_there_is_fails_its_task_names_the_play_an
     assert!(of("task_succeeded", "others").is_some(), "{said:?}");
 }
 
+/// The engine knows a video by its bytes alone: what is in it, only a worker looks at.
+#[test]
+fn a_video_that_is_none_is_planned_like_any_other_and_fails_in_its_worker() {
+    let bench = project(
+        &[("p", 0, 400)],
+        "[stages.clips]\nkind = \"extract-clips\"\nplays = \"plays\"\nmatrix.angle = [\"GOOD\", \"NONE\"]\n\
+         video = \"{{ angle }}.mp4\"\n",
+    );
+    film(&bench.path("GOOD.mp4"), [64, 64], 50, 32);
+    // It begins as an MP4 does.
+    fs::write(bench.path("NONE.mp4"), [&b"\0\0\0\x14ftypmp42\0\0\0\0mp42"[..], &[0xa7; 5000]].concat()).unwrap();
+    for verb in ["validate", "plan", "graph"] {
+        let said = bench.pipe(&[verb, "spec.toml"]);
+        assert_eq!(said.code, Some(0), "{verb}: {said:?}");
+    }
+    let said = bench.pipe(&["run", "spec.toml", "--json"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let failed = failures(&said);
+    assert_eq!((failed.len(), &failed[0]["code"]), (1, &"not_a_video".into()), "{failed:?}");
+    let of = |kind: &str, task: &str| said.events().into_iter().find(|e| e["type"] == kind && e["task"] == task);
+    assert!(of("attempt_ended", "clips[angle=NONE]").is_some(), "{said:?}");
+    assert!(of("task_succeeded", "clips[angle=GOOD]").is_some(), "{said:?}");
+}
+
 #[test]
 fn a_page_about_a_run_shows_the_contact_sheets_of_its_clips() {
     let bench = project(
