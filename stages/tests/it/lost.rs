@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 /// Puts other bytes in the place of a clip. What it had.
-fn replaced(bench: &Bench, clips: &Outcome, name: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn replaced(bench: &Bench, clips: &Outcome, name: &str, bytes: &[u8]) -> Vec<u8> {
     let path = bench.file(clips, name);
     let whole = fs::read(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();

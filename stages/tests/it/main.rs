@@ -15,4 +15,6 @@ mod lost;
 #[cfg(feature = "video")]
 mod memory;
 #[cfg(feature = "video")]
+mod pixels;
+#[cfg(feature = "video")]
 mod tensors;

@@ -145,7 +145,7 @@ fn every_type_and_order_is_what_the_headers_of_every_format_say() {
 }
 
 /// White, red, green and blue in quarters: the full colour bars of ITU-R BT.709 in Y, Cb and Cr, and what they are on a screen.
-const BARS: [([u8; 3], [u8; 3]); 4] = [
+pub(crate) const BARS: [([u8; 3], [u8; 3]); 4] = [
     ([235, 128, 128], [255, 255, 255]),
     ([63, 102, 240], [255, 0, 0]),
     ([173, 42, 26], [0, 255, 0]),
