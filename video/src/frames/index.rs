@@ -11,6 +11,9 @@ use crate::libav::raw;
 use crate::opening::open_listed;
 use crate::source::Source;
 
+/// So many frames are decoded for nothing before a seek costs less.
+const NEAR: usize = 4;
+
 /// The frames of a clip as its container states them.
 pub(super) struct Index {
     pub(super) times: FrameTimes,
@@ -59,20 +62,48 @@ impl Index {
             return None;
         }
         let mut spans: Vec<(usize, Range<i64>)> = Vec::new();
+        let mut before = 0;
         for &index in wanted {
             let (group, tick) = (self.groups[index], self.times.ticks[index]);
+            let between = self.begin_of_group(index).saturating_sub(before);
             match spans.last_mut() {
-                // Going on decoding is cheaper than a seek into the group that comes next.
-                Some((last, span)) if group <= *last + 1 => {
+                // Going on decoding is cheaper than a seek into a group that begins soon.
+                Some((last, span)) if group <= *last || (group == *last + 1 && between <= NEAR) => {
                     *last = group.max(*last);
                     span.end = tick + 1;
                 }
                 _ => spans.push((group, tick..tick + 1)),
             }
+            before = index;
         }
         let mut distinct = wanted.to_vec();
         distinct.dedup();
         let is_all = distinct.len() == self.times.ticks.len();
         (!is_all).then(|| spans.into_iter().map(|(_, span)| span).collect())
+    }
+
+    /// The first frame of a frame's group.
+    fn begin_of_group(&self, index: usize) -> usize {
+        let group = self.groups[index];
+        index - self.groups[..index].iter().rev().take_while(|other| **other == group).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_between_distant_frames_is_not_decoded() {
+        // Six groups of ten frames, each frame two ticks long.
+        let times = FrameTimes { ticks: (0..60).map(|frame| 2 * frame).collect(), last_ticks: 2 };
+        let index = Index { times, groups: (0..60).map(|frame| frame / 10 + 1).collect() };
+        let spans = |wanted: &[usize]| index.spans(wanted).unwrap();
+        // Of one group, and of the next that begins soon.
+        assert_eq!(spans(&[3, 7, 12, 27]), [6..25, 54..55]);
+        // The next begins eight frames later.
+        assert_eq!(spans(&[2, 10, 20]), [4..5, 20..21, 40..41]);
+        assert_eq!(spans(&[3, 25]), [6..7, 50..51]);
+        assert_eq!(index.spans(&(0..60).collect::<Vec<_>>()), None);
     }
 }
