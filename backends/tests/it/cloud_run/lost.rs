@@ -2,8 +2,7 @@
 
 use super::bench::{Bench, attempt};
 use super::ends::STAYS;
-use pipe_engine::attempt::Attempt;
-use pipe_engine::backend::{Job, Standing};
+use pipe_engine::backend::Standing;
 use pipe_engine::failure::Class;
 use pipe_standin::Fault;
 use serde_json::json;
@@ -113,7 +112,7 @@ fn jobs_that_do_not_run_are_told_until_they_are_removed() {
     bench.until(&job, |standing| *standing == Standing::Running);
     assert_eq!(idle(), []);
     let unrun = attempt("made and never run");
-    first(&bench, &[("jobs.run", Some(Fault::HangUp))]);
+    bench.first(&[("jobs.run", Some(Fault::HangUp))]);
     assert_eq!(bench.submit(&unrun).unwrap_err().class, Class::Transient);
     let told: Vec<_> = idle().into_iter().map(|(attempt, _)| attempt).collect();
     assert_eq!(told, [unrun.id]);
