@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn need(cpu: u32, memory: u64, gpu: bool) -> Need {
-        let gpu = gpu.then(|| Gpu { model: None, count: 1, memory: None });
+        let gpu = gpu.then_some(Gpu { model: None, count: 1, memory: None });
         Need { cpu: Cpu(cpu), memory: Bytes(memory << 20), gpu, ..Need::default() }
     }
 

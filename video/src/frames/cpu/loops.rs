@@ -126,8 +126,11 @@ impl Loops for Portable {
             for ((to, luma), added) in to.iter_mut().zip(luma).zip(added) {
                 let [whole, lacking] = &added.0[channel];
                 let pairs = to.0.as_chunks_mut::<2>().0.iter_mut().zip(luma.as_chunks::<2>().0);
+                // Two bytes as one number, since vectors of bytes would be taken apart one by one.
                 for (((to, luma), &whole), &lacking) in pairs.zip(whole).zip(lacking) {
-                    *to = [level(luma[0], factor, whole, lacking), level(luma[1], factor, whole, lacking)];
+                    let luma = u16::from_le_bytes(*luma);
+                    let even = level(luma & 0xff, factor, whole, lacking);
+                    *to = (even | level(luma >> 8, factor, whole, lacking) << 8).to_le_bytes();
                 }
             }
         }
@@ -205,12 +208,11 @@ impl Loops for Portable {
 
 /// One channel of a pixel, in 16 bits.
 #[inline(always)]
-fn level(luma: u8, factor: u16, whole: i16, lacking: i16) -> u8 {
-    let luma = u16::from(luma);
+fn level(luma: u16, factor: u16, whole: i16, lacking: i16) -> u16 {
     // Of the product, the bits from `FRACTION` on, and those below. Sixteen of its 22 are never needed at once.
     let levels = ((u32::from(luma << (16 - FRACTION)) * u32::from(factor)) >> 16) as i16;
     let fraction = luma.wrapping_mul(factor) as i16 & FRACTION_MASK;
-    (levels + whole + i16::from(fraction > lacking)).clamp(0, 255) as u8
+    (levels + whole + i16::from(fraction > lacking)).clamp(0, 255) as u16
 }
 
 /// Squares of 4, then of 2, then of 1 byte change places.
