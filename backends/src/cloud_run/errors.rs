@@ -9,7 +9,7 @@ const CLOUD_RUN: Service = Service {
     api: "run.googleapis.com",
     role: "roles/run.developer",
     lists: "gcloud run jobs list",
-    regions: "gcloud run regions list",
+    regions: "gcloud run regions list --project PROJECT",
 };
 
 /// Whether a name is taken.

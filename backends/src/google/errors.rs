@@ -22,7 +22,7 @@ pub(crate) struct Service {
     pub(crate) role: &'static str,
     /// The command that lists its jobs, to which project and region are added.
     pub(crate) lists: &'static str,
-    /// What tells which regions it has: a command, or a page.
+    /// What tells which regions it has: a command, in which `PROJECT` stands for the project, or a page.
     pub(crate) regions: &'static str,
 }
 
@@ -101,7 +101,8 @@ fn forbidden(says: &str, at: &Where, service: &Service) -> (&'static str, String
         return ("no_project", "the project is not there, or not for whoever is logged in".to_owned(), help);
     }
     if has("'locations/") {
-        let help = format!("look at `region` of the backend, which is {region}: {regions} tells which there are");
+        let regions = regions.replace("PROJECT", project);
+        let help = format!("look at `region` of the backend, which is {region}: {regions}");
         return ("no_region", "the region is not there".to_owned(), help);
     }
     let help = if has("actas") || has("act as") {

@@ -88,15 +88,18 @@ fn a_stage_that_leaves_its_place_to_the_plan_is_told_where_it_runs_and_why() {
     );
     let spec = bench.read("spec.toml").replace("[params]", two).replace("backend = \"jobs\"", "backend = \"auto\"");
     bench.write("spec.toml", &spec);
+    // What this machine has is not looked at offline, so it holds anything.
     let document = bench.pipe(&["plan", "spec.toml", "--offline", "--json"]).json();
     let stage = &document["stages"][0];
-    assert_eq!(stage["place"], "gpus", "{stage}");
+    assert_eq!(stage["place"], "local", "{stage}");
     let offers = stage["choice"]["offers"].as_array().unwrap();
     assert_eq!(offers[1]["why_not"], "2h of time with a GPU, and it has at most 1h");
     // An hour: (4 x 0.03669792 + 0.56004) x 1.15 + 100 x 0.0002678 = 0.839636.
     assert_eq!(offers[2]["price"].as_f64(), Some(0.839_636));
     let text = bench.pipe(&["plan", "spec.toml", "--offline"]).stdout;
-    assert!(text.contains("  place  number runs on gpus, the only one that can hold it (local: "), "{text}");
+    let why = "this machine can hold it, and it has no deadline (local: free; jobs: 2h of time with a GPU, and it has at \
+               most 1h; gpus: 0.839636 USD a task)";
+    assert!(text.contains(&format!("  place  number runs on local, {why}\n")), "{text}");
 }
 
 #[test]

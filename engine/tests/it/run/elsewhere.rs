@@ -77,7 +77,8 @@ fn a_run_that_has_money_for_one_attempt_at_a_time_makes_them_one_after_the_other
     let stages: String = ["a", "b", "c"].map(stage).concat();
     let head = "max_cost = \"5 USD\"\n[backends.there]\nkind = \"far\"\ndear = 1000\n";
     assert_eq!(project.run(&format!("{head}{stages}")).ends(), [3, 0, 0, 0, 0]);
-    assert_eq!((provider.desk().made.len(), provider.desk().most), (3, 1));
+    let desk = provider.desk();
+    assert_eq!((desk.made.len(), desk.most), (3, 1));
 }
 
 #[test]
