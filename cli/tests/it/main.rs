@@ -40,8 +40,8 @@ mod git;
 mod given;
 #[cfg(feature = "cuda")]
 mod gpu;
-#[cfg(feature = "cloud")]
 mod image;
+#[cfg(feature = "cloud")]
 mod jobs;
 #[cfg(feature = "cloud")]
 mod killed;
