@@ -8,6 +8,8 @@ use std::error::Error as _;
 
 /// Logs a person in, for programs.
 const LOG_IN: &str = "log in: gcloud auth application-default login";
+/// Where a machine of Google's is asked for credentials when there are no others. Its clients say so at length.
+const METADATA: &str = "metadata.google.internal";
 /// Words by which Google says that there is no machine, and not that we ask too much. Both have one code.
 const NO_MACHINE: [&str; 5] =
     ["capacity", "stockout", "out of stock", "not enough resources", "resources are insufficient"];
@@ -67,6 +69,11 @@ pub(crate) fn failed(error: &Error, doing: &str, at: &Where, service: &Service) 
         Some(409) => cannot(Class::Transient, "busy", "it is being changed"),
         None if credentials().is_some_and(|error| !error.is_transient()) => {
             cannot(Class::Failed, "no_credentials", "the credentials of this machine are not taken").help(LOG_IN)
+        }
+        None if credentials().is_some() && says.contains(METADATA) => {
+            let message =
+                format!("cannot {doing}: nobody is logged in here, and no machine of Google's answers for it");
+            Failure::of(Class::Transient, "no_credentials", message).on(at.to_string()).help(LOG_IN)
         }
         Some(_) | None => cannot(Class::Transient, "no_answer", &format!("{name} does not answer as it should")),
     }
@@ -138,6 +145,18 @@ pub(super) fn in_full(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Source: what Google's client said on a machine that is none of Google's, where nobody was logged in.
+    #[test]
+    fn where_nobody_is_logged_in_the_help_is_to_log_in_and_not_to_wait() {
+        let at = Where { project: "films".to_owned(), region: "us-central1".to_owned() };
+        let service = Service { name: "It", api: "", role: "", lists: "", regions: "" };
+        let says = "error sending request for url (http://metadata.google.internal/computeMetadata/v1/instance)";
+        let error = Error::authentication(CredentialsError::from_msg(true, says));
+        let failure = failed(&error, "list jobs", &at, &service);
+        assert_eq!((failure.code.as_str(), failure.help.as_deref()), ("no_credentials", Some(LOG_IN)), "{failure:?}");
+        assert!(!failure.to_string().contains(METADATA), "{failure}");
+    }
 
     /// Source of the sentences: what people quote of Google's answers.
     #[test]
