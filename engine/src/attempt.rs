@@ -2,8 +2,10 @@
 //! Both are frozen formats; a worker needs nothing else to know what to do.
 
 mod provision;
+mod terms;
 
 pub use provision::Provision;
+pub use terms::Terms;
 
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};

@@ -40,6 +40,11 @@ pub trait BackendKind: Send + Sync {
     /// What it can hold.
     fn capability(&self, config: &Json) -> Capability;
 
+    /// The regions where machines are asked for, in this order; empty for a place that has one.
+    fn regions(&self, _config: &Json) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The place itself, ready for use with the store of this root: a folder, or the URI of a bucket. It is not asked yet
     /// whether it answers.
     ///
@@ -118,6 +123,8 @@ pub struct Need {
     pub gpu: Option<Gpu>,
     /// Whether a machine that can be taken away is welcome.
     pub spot: bool,
+    /// The region, of a place that has several; else, and where that does not matter yet, its first.
+    pub region: Option<String>,
 }
 
 /// The backend kinds of a build, and what this machine can hold.

@@ -2,7 +2,7 @@
 //! types and fields are only added.
 
 use crate::asked::Asked;
-use crate::attempt::{ItemCount, Usage};
+use crate::attempt::{ItemCount, Terms, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId};
 use crate::revision::Revision;
@@ -101,6 +101,9 @@ pub enum Body {
         /// Where a person finds its job; absent where nobody could.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         page: Option<Box<JobPage>>,
+        /// What is paid for it; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        terms: Option<Box<Terms>>,
     },
     /// An attempt began.
     AttemptStarted {

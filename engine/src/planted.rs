@@ -56,6 +56,10 @@ pub enum Fault {
     MoneyNotCounted,
     /// What was put aside for an attempt is free again though its job may go on.
     OpenJobForgotten,
+    /// A task whose machines were taken away often enough gets one that can be taken away all the same.
+    SpotForEver,
+    /// Where there was no machine to be had, one is asked for again.
+    RegionKept,
 }
 
 #[cfg(not(feature = "planted-faults"))]

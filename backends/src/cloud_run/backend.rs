@@ -10,7 +10,6 @@ use super::job::{attempt_of, description, id};
 use super::standing::{Look, look, unusable, why};
 use crate::google::{Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
-use google_cloud_gax::error::Error;
 use google_cloud_run_v2::model::Job as Described;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job, JobThere, Standing};
@@ -38,26 +37,35 @@ const TOKEN: &str = "1";
 pub(super) struct CloudRunJobs {
     pub(super) config: Config,
     pub(super) store: String,
-    pub(super) at: Where,
+    /// The first is asked first.
+    pub(super) regions: Vec<Where>,
     clients: OnceCell<Clients>,
 }
 
 impl CloudRunJobs {
     /// The settings were checked.
     pub(super) fn new(config: Config, store: &str) -> Self {
-        let at = Where {
-            project: config.project.clone().unwrap_or_default(),
-            region: config.region.clone().unwrap_or_default(),
-        };
-        Self { config, store: store.to_owned(), at, clients: OnceCell::new() }
+        let project = config.project.clone().unwrap_or_default();
+        let at = |region: &str| Where { project: project.clone(), region: region.to_owned() };
+        let regions = config.regions().map(at).collect();
+        Self { config, store: store.to_owned(), regions, clients: OnceCell::new() }
+    }
+
+    /// Where a thing is that has this whole name.
+    pub(super) fn at(&self, name: &str) -> &Where {
+        let is_there = |at: &&Where| name.strip_prefix(&at.to_string()).is_some_and(|rest| rest.starts_with('/'));
+        self.regions.iter().find(is_there).unwrap_or(&self.regions[0])
+    }
+
+    /// Where an attempt is to run.
+    pub(super) fn place(&self, attempt: &Attempt) -> &Where {
+        let wanted = attempt.provision.as_ref().and_then(|provision| provision.region.as_ref());
+        let wanted = wanted.and_then(|wanted| self.regions.iter().find(|at| at.region == *wanted));
+        wanted.unwrap_or(&self.regions[0])
     }
 
     pub(super) async fn clients(&self) -> Result<&Clients, Failure> {
         self.clients.get_or_try_init(|| clients(self.config.endpoint.as_deref())).await
-    }
-
-    fn failed(&self, doing: &'static str) -> impl Fn(Error) -> Failure {
-        move |error| failed(&error, doing, &self.at)
     }
 
     /// A job by its whole name.
@@ -65,7 +73,7 @@ impl CloudRunJobs {
         match self.clients().await?.jobs.get_job().set_name(name).send().await {
             Ok(job) => Ok(Some(job)),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(failed(&error, "look at a job", &self.at)),
+            Err(error) => Err(failed(&error, "look at a job", self.at(name))),
         }
     }
 
@@ -79,18 +87,17 @@ impl CloudRunJobs {
         match listed {
             Ok(page) => Ok(!page.executions.is_empty()),
             Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(failed(&error, "list the executions of a job", &self.at)),
+            Err(error) => Err(failed(&error, "list the executions of a job", self.at(&job.name))),
         }
     }
 
     /// Makes the job of an attempt. Returns whether it was not there yet.
-    async fn make(&self, id: &str, job: Described) -> Result<bool, Failure> {
-        let parent = self.at.to_string();
-        let create = self.clients().await?.jobs.create_job().set_parent(parent).set_job_id(id).set_job(job);
+    async fn make(&self, at: &Where, id: &str, job: Described) -> Result<bool, Failure> {
+        let create = self.clients().await?.jobs.create_job().set_parent(at.to_string()).set_job_id(id).set_job(job);
         match create.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_taken(&error) => Ok(false),
-            Err(error) => Err(failed(&error, "make a job", &self.at)),
+            Err(error) => Err(failed(&error, "make a job", at)),
         }
     }
 
@@ -125,18 +132,34 @@ impl CloudRunJobs {
         self.remove(name).await.map(|()| false)
     }
 
+    /// Another engine may have come to another region with the same attempt: its job counts when it has run, and is removed
+    /// when nobody has run it. Who has made a job looks there before running it, so of two one at most runs.
+    async fn is_elsewhere(&self, attempt: &AttemptId, at: &Where) -> Result<Option<Job>, Failure> {
+        for other in self.regions.iter().filter(|other| other.region != at.region) {
+            let name = self.name(other, attempt);
+            if self.taken_over(&name).await? {
+                return Ok(Some(Job(name)));
+            }
+        }
+        Ok(None)
+    }
+
     async fn hand_over(&self, attempt: &Attempt) -> Result<Job, Failure> {
-        let id = id(&attempt.id, &self.store);
-        let name = self.name(&attempt.id);
-        let job = description(&self.config, &self.at.project, &self.store, attempt)?;
+        let (at, id) = (self.place(attempt), id(&attempt.id, &self.store));
+        let name = self.name(at, &attempt.id);
+        let job = description(&self.config, &at.project, &self.store, attempt)?;
         let job = self.beginning(job);
-        if !self.make(&id, job.clone()).await? {
+        if !self.make(at, &id, job.clone()).await? {
             if self.taken_over(&name).await? {
                 return Ok(Job(name));
             }
-            if !self.make(&id, job).await? {
+            if !self.make(at, &id, job).await? {
                 return Err(Failure::of(Class::Transient, "busy", "the job is being removed").on(name));
             }
+        }
+        if let Some(other) = self.is_elsewhere(&attempt.id, at).await? {
+            self.remove(&name).await?;
+            return Ok(other);
         }
         let run = self.run(&name).await;
         if run.as_ref().is_err_and(|failure| failure.class != Class::Transient) {
@@ -160,7 +183,7 @@ impl CloudRunJobs {
         if self.has_run(&job).await? {
             return Ok(());
         }
-        if let Some(why) = unusable(&job, &self.at) {
+        if let Some(why) = unusable(&job, self.at(name)) {
             return Err(why);
         }
         if self.config.start == Start::Token {
@@ -168,27 +191,47 @@ impl CloudRunJobs {
             return Err(failure.help("write `start = \"run\"` into the backend: this project has no start tokens"));
         }
         let run = self.clients().await?.jobs.run_job().set_name(name);
-        run.send().await.map(drop).map_err(self.failed("run a job"))
+        run.send().await.map(drop).map_err(|error| failed(&error, "run a job", self.at(name)))
     }
 
-    /// Those of these jobs that a list of all has.
+    /// Those of these jobs that a list of all has, of each region where one of them is.
     async fn listed(&self, jobs: &[Job]) -> Result<BTreeMap<String, Described>, Failure> {
         let wanted: BTreeSet<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
-        self.all(|name| wanted.contains(name)).await
+        let is_asked = |at: &&Where| jobs.iter().any(|job| self.at(&job.0).region == at.region);
+        let places: Vec<&Where> = self.regions.iter().filter(is_asked).collect();
+        self.all(&places, |name| wanted.contains(name)).await
     }
 
-    /// The jobs of the region that have a wanted name, by their names.
-    async fn all(&self, is_wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Described>, Failure> {
-        let ours = self.every().await?.into_iter().filter(|job| is_wanted(&job.name));
-        Ok(ours.map(|job| (job.name.clone(), job)).collect())
+    /// The jobs of some regions that have a wanted name, by their names.
+    async fn all(
+        &self,
+        places: &[&Where],
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Described>, Failure> {
+        let mut found = BTreeMap::new();
+        for at in places {
+            let ours = self.every_in(at).await?.into_iter().filter(|job| is_wanted(&job.name));
+            found.extend(ours.map(|job| (job.name.clone(), job)));
+        }
+        Ok(found)
     }
 
-    /// All jobs of the region.
+    /// All jobs of all regions.
     pub(super) async fn every(&self) -> Result<Vec<Described>, Failure> {
+        let mut found = Vec::new();
+        for at in &self.regions {
+            found.extend(self.every_in(at).await?);
+        }
+        Ok(found)
+    }
+
+    /// All jobs of a region.
+    pub(super) async fn every_in(&self, at: &Where) -> Result<Vec<Described>, Failure> {
         let (mut found, mut token) = (Vec::new(), String::new());
         loop {
-            let list = self.clients().await?.jobs.list_jobs().set_parent(self.at.to_string()).set_page_size(PAGE);
-            let page = list.set_page_token(token).send().await.map_err(self.failed("list jobs"))?;
+            let list = self.clients().await?.jobs.list_jobs().set_parent(at.to_string()).set_page_size(PAGE);
+            let page = list.set_page_token(token).send().await;
+            let page = page.map_err(|error| failed(&error, "list jobs", at))?;
             found.extend(page.jobs);
             token = page.next_page_token;
             if token.is_empty() {
@@ -210,9 +253,9 @@ impl CloudRunJobs {
     /// `listed`: the job as a list had it. A list may be late, so one that is not in it is asked for by name.
     async fn standing(&self, name: &str, listed: Option<&Described>) -> Result<Standing, Failure> {
         let look = match listed {
-            Some(job) => look(job, &self.at),
+            Some(job) => look(job, self.at(name)),
             None => match self.job(name).await? {
-                Some(job) => look(&job, &self.at),
+                Some(job) => look(&job, self.at(name)),
                 None => return Ok(Standing::Gone),
             },
         };
@@ -221,8 +264,8 @@ impl CloudRunJobs {
             Look::Ended(execution) => execution,
         };
         let execution = self.clients().await?.executions.get_execution().set_name(execution).send().await;
-        let execution = execution.map_err(self.failed("look at an execution"))?;
-        Ok(Standing::Over(why(&execution, &self.at)))
+        let execution = execution.map_err(|error| failed(&error, "look at an execution", self.at(name)))?;
+        Ok(Standing::Over(why(&execution, self.at(name))))
     }
 
     async fn stop(&self, name: &str) -> Result<(), Failure> {
@@ -239,7 +282,7 @@ impl CloudRunJobs {
         // It may have ended meanwhile, which is as good.
         let now = self.job(name).await?.and_then(|job| job.latest_created_execution);
         match now {
-            Some(last) if last.completion_time.is_none() => Err(failed(&error, "cancel a job", &self.at)),
+            Some(last) if last.completion_time.is_none() => Err(failed(&error, "cancel a job", self.at(name))),
             _ => Ok(()),
         }
     }
@@ -248,18 +291,19 @@ impl CloudRunJobs {
         match self.clients().await?.jobs.delete_job().set_name(name).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),
-            Err(error) => Err(failed(&error, "remove a job", &self.at)),
+            Err(error) => Err(failed(&error, "remove a job", self.at(name))),
         }
     }
 
-    pub(super) fn name(&self, attempt: &AttemptId) -> String {
-        format!("{}/jobs/{}", self.at, id(attempt, &self.store))
+    pub(super) fn name(&self, at: &Where, attempt: &AttemptId) -> String {
+        format!("{at}/jobs/{}", id(attempt, &self.store))
     }
 
     /// The jobs of this store of which none runs: it was never run, or it is over.
     async fn at_rest(&self) -> Result<Vec<(AttemptId, Job)>, Failure> {
         let of = |name: &str| attempt_of(name, &self.store);
-        let ours = self.all(|name| of(name).is_some()).await?;
+        let everywhere: Vec<&Where> = self.regions.iter().collect();
+        let ours = self.all(&everywhere, |name| of(name).is_some()).await?;
         let runs =
             |job: &Described| job.latest_created_execution.as_ref().is_some_and(|last| last.completion_time.is_none());
         let idle = ours.into_iter().filter(|(_, job)| !runs(job));
@@ -267,9 +311,15 @@ impl CloudRunJobs {
     }
 
     /// A job that was made and never run is not there yet: who submits it comes to it.
-    async fn found(&self, name: String) -> Result<Option<Job>, Failure> {
-        let Some(job) = self.job(&name).await? else { return Ok(None) };
-        Ok(self.has_run(&job).await?.then_some(Job(name)))
+    async fn found(&self, attempt: &AttemptId) -> Result<Option<Job>, Failure> {
+        for at in &self.regions {
+            let name = self.name(at, attempt);
+            let Some(job) = self.job(&name).await? else { continue };
+            if self.has_run(&job).await? {
+                return Ok(Some(Job(name)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -279,7 +329,7 @@ impl Backend for CloudRunJobs {
     }
 
     fn find<'a>(&'a self, attempt: &'a AttemptId) -> BoxFuture<'a, Result<Option<Job>, Failure>> {
-        Box::pin(self.found(self.name(attempt)))
+        Box::pin(self.found(attempt))
     }
 
     fn poll<'a>(&'a self, jobs: &'a [Job]) -> BoxFuture<'a, Result<Vec<Standing>, Failure>> {
@@ -306,7 +356,7 @@ impl Backend for CloudRunJobs {
         Box::pin(self.of_store())
     }
 
-    fn page(&self, attempt: &AttemptId) -> Option<JobPage> {
+    fn page(&self, attempt: &Attempt) -> Option<JobPage> {
         Some(self.page_of(attempt))
     }
 

@@ -5,6 +5,7 @@ use super::backend::CloudRunJobs;
 use super::errors::failed;
 use super::job::{description, id};
 use super::registry::{Image, digest};
+use crate::google::Where;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::failure::Failure;
 use pipe_engine::finding::Finding;
@@ -27,11 +28,14 @@ impl CloudRunJobs {
         }
         let mut refused = Vec::new();
         for trial in trials {
-            if let Err(failure) = self.taken(trial).await {
-                let finding = Finding::error(failure);
-                // What is wrong with all of them is told once.
-                if !refused.contains(&finding) {
-                    refused.push(finding);
+            // It may come to be in any of the regions.
+            for at in &self.regions {
+                if let Err(failure) = self.taken(trial, at).await {
+                    let finding = Finding::error(failure);
+                    // What is wrong with all of them is told once.
+                    if !refused.contains(&finding) {
+                        refused.push(finding);
+                    }
                 }
             }
         }
@@ -49,17 +53,26 @@ impl CloudRunJobs {
         own.or(self.config.image.as_deref())
     }
 
-    /// Who we are, whether the service is on, and whether project and region are there: one list tells all of it.
+    /// Who we are, whether the service is on, and whether project and regions are there: a list of each tells all of it.
     async fn listable(&self) -> Result<Vec<Finding>, Failure> {
-        let count = self.every().await?.len();
-        let mut findings = vec![Finding::good("jobs_listed", "its jobs can be looked at").on(self.at.to_string())];
+        let mut findings = Vec::new();
+        for at in &self.regions {
+            findings.extend(self.listable_in(at).await?);
+        }
+        Ok(findings)
+    }
+
+    async fn listable_in(&self, at: &Where) -> Result<Vec<Finding>, Failure> {
+        let count = self.every_in(at).await?.len();
+        let mut findings = vec![Finding::good("jobs_listed", "its jobs can be looked at").on(at.to_string())];
+        // All that are wanted at once may come to be in one region.
         let more = usize::try_from(self.config.at_once()).unwrap_or(MOST);
         if count + more > MOST {
             let message =
                 format!("there are {count} jobs, a region has {MOST} at most, and {more} more may be wanted at once");
             let help = "remove those that nobody needs (`pipe doctor SPEC --orphans --reap` does so for those of one store), \
                         or say a smaller `at_once` of the backend";
-            findings.push(Finding::warning(Failure::failed("many_jobs", message).on(self.at.to_string()).help(help)));
+            findings.push(Finding::warning(Failure::failed("many_jobs", message).on(at.to_string()).help(help)));
         }
         Ok(findings)
     }
@@ -79,11 +92,11 @@ impl CloudRunJobs {
         })
     }
 
-    /// Whether a job of this attempt would be made. None is.
-    async fn taken(&self, trial: &Attempt) -> Result<(), Failure> {
-        let job = description(&self.config, &self.at.project, &self.store, trial)?;
-        let create = self.clients().await?.jobs.create_job().set_parent(self.at.to_string());
+    /// Whether a job of this attempt would be made in a region. None is.
+    async fn taken(&self, trial: &Attempt, at: &Where) -> Result<(), Failure> {
+        let job = description(&self.config, &at.project, &self.store, trial)?;
+        let create = self.clients().await?.jobs.create_job().set_parent(at.to_string());
         let create = create.set_job_id(id(&trial.id, &self.store)).set_job(job).set_validate_only(true);
-        create.send().await.map(drop).map_err(|error| failed(&error, "make a job", &self.at))
+        create.send().await.map(drop).map_err(|error| failed(&error, "make a job", at))
     }
 }

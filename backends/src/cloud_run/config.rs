@@ -25,6 +25,10 @@ pub(super) struct Config {
     pub(super) project: Option<String>,
     /// The region, such as `us-central1`. Default: `CLOUD_REGION`, `GOOGLE_CLOUD_REGION` or `CLOUDSDK_RUN_REGION`.
     pub(super) region: Option<String>,
+    /// Regions that are asked for a machine, the next whenever there was none to be had, such as
+    /// `["us-central1", "us-east4"]`. Default: that of `region` alone.
+    #[serde(default)]
+    regions: Vec<String>,
     /// The image of the worker; a stage may name its own.
     pub(super) image: Option<String>,
     /// The account that attempts act as. Default: the project's own.
@@ -78,11 +82,18 @@ pub(super) enum Start {
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
-        crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])?;
+        let region = self.regions().next();
+        crate::written([("project", self.project.as_deref()), ("region", region)])?;
         if self.poll.is_some_and(|poll| poll.0 == 0) {
             return Err(ConfigProblem::new("poll", "its poll is 0, which asks without a pause"));
         }
         check_endpoint(self.endpoint.as_deref())
+    }
+
+    /// The regions that are asked, in this order.
+    pub(super) fn regions(&self) -> impl Iterator<Item = &str> {
+        let only = self.region.iter().filter(|_| self.regions.is_empty());
+        self.regions.iter().chain(only).map(String::as_str)
     }
 
     pub(super) fn at_once(&self) -> u32 {

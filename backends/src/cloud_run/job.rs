@@ -106,7 +106,7 @@ fn container(
 /// What the attempt asks for: more memory than its stage does, where one before it had too little.
 fn need(attempt: &Attempt, provision: &Provision) -> Need {
     let cpu = Cpu(attempt.cpu.saturating_mul(1000));
-    Need { cpu, memory: attempt.memory, disk: attempt.disk, gpu: provision.gpu.clone(), spot: false }
+    Need { cpu, memory: attempt.memory, disk: attempt.disk, gpu: provision.gpu.clone(), ..Need::default() }
 }
 
 fn variables(project: &str, attempt: &Attempt, provision: &Provision) -> Result<Vec<EnvVar>, Failure> {

@@ -106,16 +106,16 @@ fn of_gpu(config: &Config, need: &Need, time: Option<Millis>) -> Vec<Beyond> {
         field: "timeout",
         words: format!("{time} of time with a GPU, and it has at most {most}"),
     });
-    let missing = missing(config.region.as_deref(), wanted).map(|words| Beyond { field: "resources.gpu", words });
+    let missing = missing(config, wanted).map(|words| Beyond { field: "resources.gpu", words });
     too_long.into_iter().chain(missing).collect()
 }
 
-fn missing(region: Option<&str>, wanted: &Gpu) -> Option<String> {
+fn missing(config: &Config, wanted: &Gpu) -> Option<String> {
     let there = &TABLE.gpu;
     if let Some(memory) = wanted.memory.filter(|memory| *memory > there.memory) {
         return Some(format!("GPUs with {memory} of memory, and a {} has {}", there.model, there.memory));
     }
-    let region = region.filter(|region| there.regions.iter().all(|known| known != region))?;
+    let region = config.regions().find(|region| there.regions.iter().all(|known| known != region))?;
     let regions = one_of(there.regions.iter().map(String::as_str));
     Some(format!("a GPU in {region}, and it has GPUs in {regions}"))
 }

@@ -67,6 +67,12 @@ impl BackendKind for CloudRun {
         Ok(std::sync::Arc::new(backend::CloudRunJobs::new(config, store)))
     }
 
+    fn regions(&self, config: &Json) -> Vec<String> {
+        let config: Config = read_config(config).unwrap_or_default();
+        let regions: Vec<String> = config.regions().map(str::to_owned).collect();
+        if regions.len() > 1 { regions } else { Vec::new() }
+    }
+
     fn beyond(&self, config: &Json, need: &Need, time: Option<Millis>) -> Vec<Beyond> {
         limits::beyond(&read_config(config).unwrap_or_default(), need, time)
     }

@@ -44,7 +44,7 @@ static TABLE: LazyLock<Table> =
 
 /// The price, where the table or the spec has all that it is made of.
 pub(super) fn price(config: &Config, need: &Need, time: Millis) -> Option<Usd> {
-    let (region, own) = (config.region.as_deref()?, &config.prices);
+    let (region, own) = (need.region.as_deref().or(config.regions().next())?, &config.prices);
     let is_listed = TABLE.regions.iter().any(|known| known == region);
     let cpu = own.cpu.or(is_listed.then_some(TABLE.per_cpu_second))?;
     let memory = own.memory.or(is_listed.then_some(TABLE.per_gib_second))?;

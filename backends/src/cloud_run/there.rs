@@ -24,11 +24,12 @@ impl CloudRunJobs {
 
     fn there(&self, job: &Described) -> Option<JobThere> {
         let attempt = AttemptId(job.labels.get(ATTEMPT)?.clone());
-        if job.name != self.name(&attempt) {
+        let at = self.at(&job.name);
+        if job.name != self.name(at, &attempt) {
             return None;
         }
         let about: Vec<&str> = ABOUT.iter().filter_map(|label| job.labels.get(*label)).map(String::as_str).collect();
-        let standing = match look(job, &self.at) {
+        let standing = match look(job, at) {
             Look::Known(standing) => standing,
             // Its execution knows why, which nobody asks here.
             Look::Ended(_) => Standing::Over(None),
@@ -38,22 +39,24 @@ impl CloudRunJobs {
     }
 
     /// Where the job of an attempt is, or was: it is removed when it is over, and what it printed stays.
-    pub(super) fn page_of(&self, attempt: &AttemptId) -> JobPage {
-        let (log, link) = log_of(&id(attempt, &self.store), &self.at);
-        JobPage { job: self.name(attempt), link, log }
+    pub(super) fn page_of(&self, attempt: &Attempt) -> JobPage {
+        let at = self.place(attempt);
+        let (log, link) = log_of(&id(&attempt.id, &self.store), at);
+        JobPage { job: self.name(at, &attempt.id), link, log }
     }
 
     /// Runs the image of an attempt with other words, under the attempt's name.
     pub(super) async fn asked(&self, trial: &Attempt, words: &[String]) -> Result<Job, Failure> {
-        let mut job = description(&self.config, &self.at.project, &self.store, trial)?;
+        let at = self.place(trial);
+        let mut job = description(&self.config, &at.project, &self.store, trial)?;
         let task = job.template.as_mut().and_then(|execution| execution.template.as_mut());
         for container in task.into_iter().flat_map(|task| &mut task.containers) {
             container.args = words.to_vec();
         }
-        let name = self.name(&trial.id);
-        let create = self.clients().await?.jobs.create_job().set_parent(self.at.to_string());
+        let name = self.name(at, &trial.id);
+        let create = self.clients().await?.jobs.create_job().set_parent(at.to_string());
         let made = create.set_job_id(id(&trial.id, &self.store)).set_job(self.beginning(job)).send().await;
-        made.map_err(|error| failed(&error, "make a job", &self.at))?;
+        made.map_err(|error| failed(&error, "make a job", at))?;
         self.run(&name).await.map(|()| Job(name))
     }
 }

@@ -31,6 +31,7 @@ fn need(attempt: &Attempt) -> Need {
         disk: attempt.disk,
         gpu: provision.and_then(|provision| provision.gpu.clone()),
         spot: provision.is_some_and(|provision| provision.spot),
+        region: provision.and_then(|provision| provision.region.clone()),
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Provision {
     /// Whether its machine may be one that can be taken away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spot: bool,
+    /// The region of its machine, of a place that has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Where its secrets are, by the variables that are to hold them: `gcp:projects/P/secrets/S/versions/V`. Never a value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,

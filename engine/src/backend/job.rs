@@ -81,8 +81,9 @@ pub trait Backend: Send + Sync {
         Box::pin(ready(Err(Failure::failed("no_list", "this place does not tell which jobs it has"))))
     }
 
-    /// Where a person finds the job of an attempt. Nobody is asked, so it need not be there.
-    fn page(&self, _attempt: &AttemptId) -> Option<JobPage> {
+    /// Where a person finds the job of an attempt, as its description says where it is to be. Nobody is asked, so it need not be
+    /// there.
+    fn page(&self, _attempt: &Attempt) -> Option<JobPage> {
         None
     }
 

@@ -26,7 +26,10 @@ fn misfits_of(settings: &Settings, can: &Capability, kind: Option<(&dyn BackendK
     more("resources.disk", settings.disk.and_then(|disk| over("of disk", &disk, can.disk.as_ref())));
     let timeout = settings.timeout.map(millis);
     more("timeout", timeout.and_then(|time| over("of time", &time, can.timeout.as_ref())));
-    more("spot", (settings.spot && kind.is_some() && !can.has_spot).then(|| "it has no spot machines".to_owned()));
+    more(
+        "spot",
+        (settings.spot.is_some() && kind.is_some() && !can.has_spot).then(|| "it has no spot machines".to_owned()),
+    );
     more("resources.gpu", gpu(settings, can));
     // What it has not at all, it has not together with anything else either.
     if let Some((kind, config)) = kind.filter(|_| found.is_empty()) {
@@ -102,9 +105,10 @@ pub(super) fn millis(time: Duration) -> Millis {
 }
 
 impl Settings {
-    /// What an attempt asks of its place.
+    /// What an attempt asks of its place: the first of a task, of which no machine was taken away.
     pub fn need(&self) -> Need {
-        Need { cpu: self.cpu, memory: self.memory, disk: self.disk, gpu: self.gpu.clone(), spot: self.spot }
+        let (gpu, spot) = (self.gpu.clone(), self.spot.is_some());
+        Need { cpu: self.cpu, memory: self.memory, disk: self.disk, gpu, spot, region: None }
     }
 }
 

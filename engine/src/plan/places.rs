@@ -26,6 +26,8 @@ pub struct Place {
     pub capability: Capability,
     /// How many of its tasks may run at once.
     pub parallel: Option<u32>,
+    /// The regions where machines are asked for, in this order; empty for a place that has one.
+    pub regions: Vec<String>,
     /// Where the spec names it.
     pub(super) span: Span,
 }
@@ -41,6 +43,20 @@ impl Place {
         self.kind.as_ref().map_or(Some(Usd(0)), |(kind, config)| kind.price(config, need, millis(time)))
     }
 
+    /// The most that it costs in any region where it may come to run.
+    pub fn dearest(&self, need: &Need, time: Duration) -> Option<Usd> {
+        if self.regions.is_empty() {
+            return self.price(need, time);
+        }
+        let regions = self.regions.iter().map(|region| Need { region: Some(region.clone()), ..need.clone() });
+        regions.map(|need| self.price(&need, time)).try_fold(Usd(0), |most, price| Some(most.max(price?)))
+    }
+
+    /// The region that is asked after there was no machine to be had so often.
+    pub fn region(&self, moves: u32) -> Option<&String> {
+        self.regions.get(moves as usize % self.regions.len().max(1))
+    }
+
     /// The machine that an attempt gets there, in words, where that is known.
     pub fn machine(&self, need: &Need) -> Option<String> {
         self.kind.as_ref().and_then(|(kind, config)| kind.machine(config, need))
@@ -54,8 +70,8 @@ pub(super) fn read(
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Place> {
     let (backends, environment) = (request.backends, &request.spec.environment);
-    let here =
-        Place { name: LOCAL.to_owned(), kind: None, capability: backends.local().clone(), parallel: None, span: 0..0 };
+    let (name, capability) = (LOCAL.to_owned(), backends.local().clone());
+    let here = Place { name, kind: None, capability, parallel: None, regions: Vec::new(), span: 0..0 };
     let mut places = vec![here];
     for spec in &request.spec.backends {
         if [LOCAL, AUTO].contains(&spec.name.value.as_str()) {
@@ -115,8 +131,8 @@ fn place(
     })?;
     let (name, span) = (spec.name.value.clone(), spec.name.span.clone());
     let capability = kind.capability(&config);
-    let parallel = parallel.or(capability.parallel);
-    Ok(Place { name, kind: Some((kind, config)), capability, parallel, span })
+    let (parallel, regions) = (parallel.or(capability.parallel), kind.regions(&config));
+    Ok(Place { name, kind: Some((kind, config)), capability, parallel, regions, span })
 }
 
 /// Buckets that a build may look into. Which it does is a matter of what is linked.

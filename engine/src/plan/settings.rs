@@ -6,7 +6,7 @@ use crate::resources::{Gpu, Limits, Resources};
 use crate::retry::Retry;
 use crate::secret::Source;
 use crate::spec::RetrySpec;
-use crate::spec::common::{Common, Defaults};
+use crate::spec::common::{Common, Defaults, Spot};
 use crate::units::{Bytes, Cpu, Millis};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
@@ -36,8 +36,8 @@ pub struct Settings {
     pub retry: Retry,
     /// Where tasks run, as written.
     pub backend: String,
-    /// Whether a machine may be one that can be taken away.
-    pub spot: bool,
+    /// Whether a machine may be one that can be taken away, and after how many that were the next is one that stays.
+    pub spot: Option<u32>,
     /// Of two tasks that could start, the one with the higher number does.
     pub priority: i32,
     /// How many of its tasks may run at once.
@@ -75,14 +75,15 @@ pub enum Follow {
 }
 
 impl Settings {
-    /// What a place elsewhere is to provide for an attempt, without what its task carries.
+    /// What a place elsewhere is to provide for the first attempt of a task, without what its task carries.
     pub fn provision(&self) -> Provision {
         let in_millis = |time: Duration| Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         Provision {
             image: self.image.clone(),
             timeout: self.timeout.map(in_millis),
             gpu: self.gpu.clone(),
-            spot: self.spot,
+            spot: self.spot.is_some(),
+            region: None,
             secrets: self.secrets.iter().map(|(name, source)| (name.clone(), source.to_string())).collect(),
             labels: BTreeMap::new(),
         }
@@ -113,7 +114,7 @@ impl Settings {
             silence: millis(own.silence.or(defaults.silence)),
             retry: retry(defaults.retry.as_ref(), own.retry.as_ref()),
             backend: own.backend.clone().or(defaults.backend.clone()).unwrap_or(crate::backend::LOCAL.to_owned()),
-            spot: own.spot.or(defaults.spot).unwrap_or(false),
+            spot: own.spot.or(defaults.spot).and_then(Spot::preemptions),
             priority: own.priority.or(defaults.priority).unwrap_or(0),
             parallel: own.parallel,
             cache: own.cache.unwrap_or(true),

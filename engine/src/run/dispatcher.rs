@@ -13,7 +13,7 @@ use super::publish::{self, Finish};
 use super::say::{AttemptEnd, Sayer};
 use super::trust::Trust;
 use super::{Finished, Setup};
-use crate::attempt::{Attempt, Input as Given, Outcome, SourceFile, VERSION};
+use crate::attempt::{Attempt, Input as Given, Outcome, Provision, SourceFile, VERSION};
 use crate::elsewhere;
 use crate::event::{Body, Counts};
 use crate::failpoint::reach;
@@ -318,6 +318,7 @@ impl Dispatcher {
         self.sayer.attempt_of.remove(&task);
         self.sayer.pages.remove(&task);
         self.sayer.ends.remove(&task);
+        self.sayer.terms.remove(&task);
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -326,10 +327,10 @@ impl Dispatcher {
             Command::Journal(Record::Finished(_)) => {}
             Command::Journal(record) => self.record(record),
             Command::Find(tasks) => self.find(tasks),
-            Command::Start { task, number, memory } if self.setup.plan.place_of(task).is_local() => {
+            Command::Start { task, number, memory, .. } if self.setup.plan.place_of(task).is_local() => {
                 self.start(task, number, memory);
             }
-            Command::Start { task, number, memory } => self.describe(task, number, memory),
+            Command::Start { task, number, memory, machine } => self.describe((task, number), memory, machine),
             Command::Submit(task, number) => self.submit(task, number),
             Command::Publish(_) => {
                 let due = self.setup.world.now().after(GROUP_WAIT);
@@ -441,7 +442,7 @@ impl Dispatcher {
     }
 
     fn start(&mut self, task: TaskIndex, number: u32, memory: u64) {
-        let attempt = self.attempt(task, memory);
+        let attempt = self.attempt(task, memory, None);
         let (plan, spec) = (self.setup.plan.clone(), self.setup.plan.task(task));
         let (launch, mut env) = (plan.launch(spec), spec.env.clone());
         let gpus = plan.settings(spec).takes().gpus.min(self.setup.limits.gpus);
@@ -577,12 +578,13 @@ impl Dispatcher {
         self.feed(Input::Published(task, result));
     }
 
-    fn attempt(&self, task: TaskIndex, memory: u64) -> Attempt {
+    /// `provision`: what a place elsewhere is to provide.
+    fn attempt(&self, task: TaskIndex, memory: u64, provision: Option<Provision>) -> Attempt {
         let (plan, missed) = (&self.setup.plan, &self.missed[&task]);
         let spec = plan.task(task);
         let stage = &plan.stages[spec.stage];
         let slots = stage.settings.cpu.slots();
-        let is_here = plan.place_of(task).is_local();
+        let is_here = provision.is_none();
         Attempt {
             version: VERSION,
             id: AttemptId::new(&missed.fingerprint, 0),
@@ -603,7 +605,7 @@ impl Dispatcher {
             memory: Bytes(memory),
             disk: stage.settings.disk,
             checkpoints: None,
-            provision: (!is_here).then(|| self.provision(task)),
+            provision,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the core records -> the events of a run, numbered and timed.
 
 use super::missed::Missed;
-use crate::attempt::{ItemCount, Usage};
+use crate::attempt::{ItemCount, Terms, Usage};
 use crate::event::{Body, JobPage, RunEvent, Skip, VERSION};
 use crate::ids::{AttemptId, RunId};
 use crate::manifest::Artifact;
@@ -29,6 +29,8 @@ pub(super) struct Sayer {
     pub(super) pages: HashMap<TaskIndex, JobPage>,
     /// How the newest attempt of each task ended.
     pub(super) ends: HashMap<TaskIndex, AttemptEnd>,
+    /// What is paid for the newest attempt of each task that runs elsewhere.
+    pub(super) terms: HashMap<TaskIndex, Terms>,
 }
 
 /// What is said of an attempt that ended, besides why it failed.
@@ -58,6 +60,7 @@ impl Sayer {
             attempt_of: HashMap::new(),
             pages: HashMap::new(),
             ends: HashMap::new(),
+            terms: HashMap::new(),
         }
     }
 
@@ -146,6 +149,7 @@ impl Sayer {
             backend: place_name(plan, task),
             reason: missed.why.to_string(),
             page: self.pages.get(&task).cloned().map(Box::new),
+            terms: self.terms.get(&task).cloned().map(Box::new),
         }
     }
 

@@ -71,8 +71,22 @@ pub struct Rules {
     pub task_timeout: Option<Duration>,
     /// The longest an attempt may say nothing.
     pub silence: Option<Duration>,
-    /// What an attempt costs, by how often its memory was doubled; `None` where no price is known. Empty where nobody pays.
+    /// After how many machines that were taken away the next is one that stays; `None` where all of them stay.
+    pub spot: Option<u32>,
+    /// What an attempt costs on a machine that stays, by how often its memory was doubled; `None` where no price is known.
+    /// Empty where nobody pays.
     pub charges: Vec<Option<Charge>>,
+    /// The same on a machine that can be taken away.
+    pub spot_charges: Vec<Option<Charge>>,
+}
+
+/// Which machine an attempt elsewhere is to get, besides what its stage says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Whether it may be one that can be taken away.
+    pub spot: bool,
+    /// How often there was none to be had: each time the next of the place's regions is asked.
+    pub moves: u32,
 }
 
 /// What somebody pays for an attempt.
@@ -157,9 +171,11 @@ impl Rules {
             retry: settings.retry.clone(),
             timeout: settings.timeout,
             task_timeout: settings.task_timeout,
+            spot: settings.spot.filter(|_| !is_here),
             // Jobs elsewhere are heard of through a bucket alone; else it cannot be told whether they are silent.
             silence: settings.silence.filter(|_| is_here || plan.bucket.is_some()),
-            charges: if plan.around.max_cost.is_some() { charges(plan, stage) } else { Vec::new() },
+            charges: charges(plan, stage, false),
+            spot_charges: if settings.spot.is_some() { charges(plan, stage, true) } else { Vec::new() },
         }
     }
 }
@@ -167,18 +183,18 @@ impl Rules {
 /// As often as an attempt may run out of memory, each time with twice as much for the next.
 const MOST_DOUBLINGS: u32 = 16;
 
-/// What attempts of a stage cost. Of what has no end, nobody knows.
-fn charges(plan: &Plan, stage: &Stage) -> Vec<Option<Charge>> {
+/// What attempts of a stage cost, where a run has a limit of that. Of what has no end, nobody knows.
+fn charges(plan: &Plan, stage: &Stage, spot: bool) -> Vec<Option<Charge>> {
     let (settings, place) = (&stage.settings, &plan.places[stage.backend]);
-    if !place.capability.is_priced {
+    if !place.capability.is_priced || plan.around.max_cost.is_none() {
         return Vec::new();
     }
     let doublings = settings.retry.budget(Class::OutOfMemory).unwrap_or(MOST_DOUBLINGS).min(MOST_DOUBLINGS);
     let charge = |times: u32| {
         let memory = Bytes(settings.memory.0.saturating_mul(1 << times));
-        let need = Need { memory, ..settings.need() };
-        let most = place.price(&need, settings.timeout?)?;
-        Some(Charge { most, least: place.price(&need, Duration::from_millis(1))? })
+        let need = Need { memory, spot, ..settings.need() };
+        let most = place.dearest(&need, settings.timeout?)?;
+        Some(Charge { most, least: place.dearest(&need, Duration::from_millis(1))? })
     };
     (0..=doublings).map(charge).collect()
 }
@@ -256,6 +272,8 @@ pub enum Command {
         number: u32,
         /// Bytes of memory reserved.
         memory: u64,
+        /// The machine it is to get, where that is elsewhere.
+        machine: Machine,
     },
     /// Hand try `number` of a task over to its backend. First all that was journaled must be durable, so that whoever
     /// comes after us knows of the job; and it must be looked for, since it may be there from an earlier life.

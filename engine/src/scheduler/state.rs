@@ -2,6 +2,7 @@
 
 mod follow;
 mod growth;
+mod machine;
 mod purse;
 mod ready;
 mod time;
@@ -469,7 +470,7 @@ impl State {
         self.set(task, Phase::Starting);
         let is_afar = self.nodes[task].elsewhere && !planted(Fault::MemoryOfThisMachine);
         let memory = if is_afar { self.tasks[task].memory } else { wanted.memory };
-        todo.push(Command::Start { task, number: self.tasks[task].number, memory });
+        todo.push(Command::Start { task, number: self.tasks[task].number, memory, machine: self.machine(task) });
     }
 
     /// What an attempt had of the machine and of its pools is free again.

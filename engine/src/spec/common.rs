@@ -30,8 +30,9 @@ pub struct Defaults {
     pub env: IndexMap<String, Json>,
     /// The container image of tasks that run in one.
     pub image: Option<String>,
-    /// Whether a machine may be one that can be taken away, which is cheaper.
-    pub spot: Option<bool>,
+    /// Whether a machine may be one that can be taken away, which is cheaper; or `{ preemptions = 1 }`: after how many that
+    /// were the next one stays.
+    pub spot: Option<Spot>,
     /// Of two tasks that could start, the one with the higher number does. Default: 0.
     pub priority: Option<i32>,
     /// Names and values that tasks and their cloud resources carry.
@@ -132,8 +133,9 @@ pub struct Common {
     pub image: Option<String>,
     /// How long an attempt should take, for estimates before there is history.
     pub expect: Option<Millis>,
-    /// Whether the machine may be one that can be taken away, which is cheaper.
-    pub spot: Option<bool>,
+    /// Whether the machine may be one that can be taken away, which is cheaper; or `{ preemptions = 1 }`: after how many that
+    /// were the next one stays. Default: `false`; of `true`, 3.
+    pub spot: Option<Spot>,
     /// When the task should be done, counted from the beginning of the run; decides between backends.
     pub deadline: Option<Millis>,
     /// Of two tasks that could start, the one with the higher number does. Default: 0.
@@ -144,6 +146,38 @@ pub struct Common {
     /// Pools of the spec: each of its tasks takes one of each while it runs.
     #[serde(default)]
     pub pools: Vec<String>,
+}
+
+/// Whether a machine may be one that can be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Spot {
+    /// Whether it may.
+    Allowed(bool),
+    /// It may, up to a point.
+    Until(SpotUntil),
+}
+
+/// How long machines that can be taken away are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpotUntil {
+    /// After so many of a task's machines that were taken away the next is one that stays.
+    #[schemars(range(min = 1))]
+    pub preemptions: u32,
+}
+
+/// After so many where a spec says no more than that it may.
+const PREEMPTIONS: u32 = 3;
+
+impl Spot {
+    /// After how many that were taken away the next one stays; `None` where all of them stay.
+    pub fn preemptions(self) -> Option<u32> {
+        match self {
+            Self::Allowed(is_allowed) => is_allowed.then_some(PREEMPTIONS),
+            Self::Until(SpotUntil { preemptions }) => Some(preemptions),
+        }
+    }
 }
 
 /// `true`, `false` or a template.

@@ -85,10 +85,15 @@ impl History {
     /// # Errors
     /// [`JournalError`].
     pub fn read(journal: &Path, pipeline: &str) -> Result<Self, JournalError> {
-        Self::gather(journal, pipeline, |history, connection, run| {
-            let mut select = connection.prepare_cached(&format!("{SELECT} order by seq"))?;
-            history.take(run, select.query(params![run.0])?)
-        })
+        Self::gather(journal, (pipeline, None), all_of)
+    }
+
+    /// As [`History::read`], of the runs before this one: what was known when it began.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn before(journal: &Path, pipeline: &str, run: &RunId) -> Result<Self, JournalError> {
+        Self::gather(journal, (pipeline, Some(run)), all_of)
     }
 
     /// As [`History::read`], of these tasks alone: most of the work is to understand the rows of all others.
@@ -101,7 +106,7 @@ impl History {
         tasks: impl Iterator<Item = &'a TaskId>,
     ) -> Result<Self, JournalError> {
         let names = serde_json::to_string(&tasks.map(TaskId::to_string).collect::<Vec<_>>())?;
-        Self::gather(journal, pipeline, |history, connection, run| {
+        Self::gather(journal, (pipeline, None), |history, connection, run| {
             let among = format!("{SELECT} and task in (select value from json_each(?2)) order by seq");
             let mut select = connection.prepare_cached(&among)?;
             history.take(run, select.query(params![run.0, names])?)
@@ -110,12 +115,12 @@ impl History {
 
     fn gather(
         journal: &Path,
-        pipeline: &str,
+        (pipeline, before): (&str, Option<&RunId>),
         take: impl Fn(&mut Self, &Connection, &RunId) -> Result<(), JournalError>,
     ) -> Result<Self, JournalError> {
         let mut history = Self::default();
         let Some(connection) = read_only::open(journal)? else { return Ok(history) };
-        let mut runs = runs_of(&connection, pipeline)?;
+        let mut runs = runs_of(&connection, pipeline, before)?;
         // Oldest first: what is newer replaces it.
         runs.reverse();
         runs.iter().try_for_each(|run| take(&mut history, &connection, run))?;
@@ -143,9 +148,14 @@ impl History {
     /// How long the newest attempts of a task took that succeeded, five at most; of a task without any, those of its stage.
     /// Where items are counted, each is taken for as many as the task's newest attempt had.
     pub fn lately(&self, task: &TaskId) -> Option<Lately> {
-        let own = self.tasks.get(&task.to_string()).map(|known| &known.lately);
+        self.lately_named(&task.to_string())
+    }
+
+    /// The same of a task of which no more is known than how its name is written.
+    pub fn lately_named(&self, task: &str) -> Option<Lately> {
+        let own = self.tasks.get(task).map(|known| &known.lately);
         let own = own.and_then(|tried| Lately::of(tried, tried.back().and_then(Tried::items)));
-        own.or_else(|| Lately::of(self.lately.get(&task.stage)?, None))
+        own.or_else(|| Lately::of(self.lately.get(stage_of(task))?, None))
     }
 
     /// What the newest attempts of each stage's tasks used of this machine, as far as they were looked at.
@@ -241,15 +251,24 @@ fn stage_of(task: &str) -> &str {
     task.split('[').next().unwrap_or(task)
 }
 
-/// The newest runs of a pipeline, newest first. Specs that lie in one folder share a journal.
-fn runs_of(connection: &Connection, pipeline: &str) -> Result<Vec<RunId>, JournalError> {
+fn all_of(history: &mut History, connection: &Connection, run: &RunId) -> Result<(), JournalError> {
+    let mut select = connection.prepare_cached(&format!("{SELECT} order by seq"))?;
+    history.take(run, select.query(params![run.0])?)
+}
+
+/// The newest runs of a pipeline, or the newest before one of them, newest first. Specs that lie in one folder share a journal.
+fn runs_of(connection: &Connection, pipeline: &str, before: Option<&RunId>) -> Result<Vec<RunId>, JournalError> {
     let mut select = connection.prepare(
         "select runs.run, json, (select max(seq) from events where events.run = runs.run)
          from runs join events on events.run = runs.run and seq = 1 order by started desc, runs.run desc limit ?1",
     )?;
     let mut rows = select.query(params![RUNS])?;
-    let (mut found, mut events) = (Vec::new(), 0);
+    let (mut found, mut events, mut awaited) = (Vec::new(), 0, before);
     while let Some(row) = rows.next()? {
+        if let Some(run) = awaited {
+            awaited = (row.get::<_, String>(0)? != run.0).then_some(run);
+            continue;
+        }
         let begun: Begun = serde_json::from_str(row.get_ref(1)?.as_str().unwrap_or_default())?;
         if begun.pipeline != pipeline {
             continue;
@@ -325,10 +344,17 @@ mod tests {
     /// The second in which something happened, the task, and what.
     type Happened<'a> = (u64, &'a str, Body);
 
-    /// The history of `p` in a journal of runs: the name of each, its pipeline, and what happened.
-    fn history(runs: &[(&str, &str, &[Happened<'_>])]) -> History {
+    /// A run: its name, its pipeline, and what happened.
+    type Run<'a> = (&'a str, &'a str, &'a [Happened<'a>]);
+
+    /// The history of `p` in a journal of runs.
+    fn history(runs: &[Run<'_>]) -> History {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.db");
+        History::read(&journal(folder.path(), runs), "p").unwrap()
+    }
+
+    fn journal(folder: &Path, runs: &[Run<'_>]) -> std::path::PathBuf {
+        let path = folder.join("journal.db");
         let journal = Journal::open(&path).unwrap();
         for (run, pipeline, events) in runs {
             let begun = Body::RunStarted {
@@ -358,7 +384,7 @@ mod tests {
             }
         }
         futures::executor::block_on(journal.flush()).unwrap();
-        History::read(&path, "p").unwrap()
+        path
     }
 
     fn task(name: &str, x: u64) -> TaskId {
@@ -404,6 +430,20 @@ mod tests {
         assert_eq!((seconds(lately), lately.attempts), ([6, 2, 30], 5));
         assert_eq!(history.lately(&task("a", 9)), Some(lately), "a new task is taken for one of its stage");
         assert_eq!(history.lately(&task("b", 1)), None);
+    }
+
+    #[test]
+    fn what_was_known_when_a_run_began_is_what_the_runs_before_it_tell() {
+        let took = |seconds| [(0, "a[x=1]", started("new")), (seconds, "a[x=1]", ended_without_items())];
+        let (first, second, third) = (took(10), took(20), took(90));
+        let folder = tempfile::tempdir().unwrap();
+        let runs: &[Run<'_>] = &[("r1", "p", &first), ("r2", "p", &second), ("r3", "p", &third)];
+        let path = journal(folder.path(), runs);
+        let longest = |run: &str| {
+            let history = History::before(&path, "p", &RunId(run.to_owned())).unwrap();
+            history.lately_named("a[x=1]").map(|lately| lately.longest.as_secs())
+        };
+        assert_eq!(["r1", "r2", "r3", "nobody's"].map(longest), [None, Some(10), Some(20), None]);
     }
 
     #[test]

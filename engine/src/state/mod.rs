@@ -1,6 +1,7 @@
 //! The state folder: one engine's own memory of runs. It holds the lock, the journal, the hints and, for each
 //! local attempt, a folder with `attempt.json`, `outcome.json` and its log.
 
+mod bill;
 mod hints;
 mod history;
 mod holder;
@@ -12,6 +13,7 @@ mod packed;
 pub mod prune;
 mod tried;
 
+pub use bill::Bill;
 pub use hints::{Hints, Known, Seen};
 pub use history::{Ending, History, Lately, Past, Used};
 pub use holder::Holder;

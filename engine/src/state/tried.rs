@@ -76,7 +76,7 @@ mod tests {
         let (fingerprint, number, backend) = (Fingerprint("f".into()), 1, "b".to_owned());
         let reason = String::new();
         if is_elsewhere {
-            Body::AttemptSubmitting { fingerprint, number, backend, reason, page: None }
+            Body::AttemptSubmitting { fingerprint, number, backend, reason, page: None, terms: None }
         } else {
             Body::AttemptStarted { fingerprint, number, backend, reason }
         }

@@ -86,7 +86,7 @@ fn the_jobs_of_a_store_are_told_with_what_their_labels_say() {
     assert_eq!((&found(&one).job, &found(&one).standing), (&jobs[0], &Standing::Running));
     assert_eq!((&found(&two).job, &found(&two).standing), (&jobs[1], &Standing::Over(None)));
     assert_eq!(found(&one).about.as_deref(), Some("week12 20261121-230405-9f3c clips"));
-    let page = bench.place.page(&one.id).unwrap();
+    let page = bench.place.page(&one).unwrap();
     assert_eq!(page.job, jobs[0].0);
     let id = jobs[0].0.rsplit('/').next().unwrap();
     assert!(page.log.contains(id) && page.link.contains(id) && page.link.ends_with("?project=films"), "{page:?}");

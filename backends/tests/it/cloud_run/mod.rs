@@ -4,5 +4,6 @@ mod beforehand;
 mod bench;
 mod ends;
 mod lost;
+mod regions;
 mod sent;
 mod told;

@@ -3,8 +3,8 @@
 use super::heard::Heard;
 use super::sharing::copied;
 use super::{Dispatcher, LAST_WORDS, Message};
-use crate::attempt::{Attempt, Outcome, Provision};
-use crate::backend::Backend;
+use crate::attempt::{Attempt, Outcome, Provision, Terms};
+use crate::backend::{Backend, Need};
 use crate::elsewhere::{self, Depot, Poller};
 use crate::event::Body;
 use crate::failpoint::reach;
@@ -14,13 +14,18 @@ use crate::key::incomplete;
 use crate::manifest::Artifact;
 use crate::plan::Part;
 use crate::run::say::AttemptEnd;
-use crate::scheduler::{Input, Stop, TaskIndex};
+use crate::scheduler::{Input, Machine, Stop, TaskIndex};
 use crate::shared::{DAMAGED, Shared};
 use crate::state::OpenJob;
+use crate::units::Usd;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
+
+/// What the price of an attempt is told for.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The places elsewhere that a run uses, and what it has there.
 #[derive(Default)]
@@ -65,17 +70,20 @@ impl Dispatcher {
     }
 
     /// What the place of a task is to provide for an attempt at it.
-    pub(super) fn provision(&self, task: TaskIndex) -> Provision {
+    fn provision(&self, task: TaskIndex, machine: Machine) -> Provision {
         let spec = self.setup.plan.task(task);
+        let region = self.setup.plan.place_of(task).region(machine.moves).cloned();
         let labels = spec.labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Provision { labels, ..self.setup.plan.stages[spec.stage].settings.provision() }
+        let usual = self.setup.plan.stages[spec.stage].settings.provision();
+        Provision { spot: machine.spot, region, labels, ..usual }
     }
 
     /// Finds the attempt that is open under the task's key, or describes a new one.
-    pub(super) fn describe(&mut self, task: TaskIndex, number: u32, memory: u64) {
-        let attempt = self.attempt(task, memory);
+    pub(super) fn describe(&mut self, (task, number): (TaskIndex, u32), memory: u64, machine: Machine) {
+        let provision = Some(self.provision(task, machine));
+        let attempt = self.attempt(task, memory, provision.clone());
         let unheard = self.afar.unheard.get(&task).map(|job| job.attempt.clone());
-        let (depot, outbox, provision) = (self.depot(), self.outbox.clone(), attempt.provision.clone());
+        let (depot, outbox) = (self.depot(), self.outbox.clone());
         tokio::task::spawn_blocking(move || {
             let described = elsewhere::describe(&depot, attempt, unheard.as_ref());
             // What a place provides is no part of the key, so another's word for it does not count.
@@ -88,14 +96,30 @@ impl Dispatcher {
     pub(super) fn described(&mut self, task: TaskIndex, number: u32, described: Result<Attempt, Failure>) {
         match described {
             Ok(attempt) => {
+                let terms = self.terms(task, &attempt);
                 self.sayer.attempt_of.insert(task, attempt.id.clone());
                 let place = self.afar.places.get(&self.setup.plan.place_of(task).name);
-                self.sayer.pages.extend(place.and_then(|place| place.page(&attempt.id)).map(|page| (task, page)));
+                self.sayer.pages.extend(place.and_then(|place| place.page(&attempt)).map(|page| (task, page)));
+                self.sayer.terms.insert(task, terms);
                 self.afar.described.insert(task, attempt);
                 self.feed(Input::Described(task, number));
             }
             Err(failure) => self.feed(Input::Ended(task, number, Err(failure))),
         }
+    }
+
+    /// What is paid for an attempt, as far as it is known now.
+    fn terms(&self, task: TaskIndex, attempt: &Attempt) -> Terms {
+        let plan = &self.setup.plan;
+        let (place, none) = (plan.place_of(task), Provision::default());
+        let Provision { spot, region, .. } = attempt.provision.as_ref().unwrap_or(&none);
+        let usual = plan.settings(plan.task(task)).need();
+        let need = Need { memory: attempt.memory, spot: *spot, region: region.clone(), ..usual };
+        let hour = match place.capability.is_priced {
+            true => place.price(&need, HOUR),
+            false => Some(Usd(0)),
+        };
+        Terms { machine: place.machine(&need), region: region.clone(), spot: *spot, hour }
     }
 
     /// Hands an attempt over once the journal has it for good that this was meant, and follows it.

@@ -100,7 +100,8 @@ impl Aside {
 impl State {
     /// What an attempt of a task costs, as far as that is known; `None` where nobody pays.
     fn charge(&self, task: TaskIndex) -> Option<Option<Charge>> {
-        let charges = &self.nodes[task].charges;
+        let node = &self.nodes[task];
+        let charges = if self.machine(task).spot { &node.spot_charges } else { &node.charges };
         let doublings = self.tasks[task].retries.get(&Class::OutOfMemory).copied().unwrap_or(0) as usize;
         (!charges.is_empty()).then(|| charges.get(doublings).copied().flatten())
     }

@@ -52,6 +52,24 @@ fn a_stage_that_its_place_cannot_hold_is_a_problem_of_the_spec() {
 }
 
 #[test]
+fn machines_may_be_taken_away_never_three_times_or_as_often_as_is_said() {
+    for (written, expected) in [
+        ("", None),
+        ("spot = false", None),
+        ("spot = true", Some(3)),
+        ("spot = { preemptions = 1 }", Some(1)),
+        ("spot = \"{{ true }}\"", Some(3)),
+    ] {
+        let planned = Desk::with_spec(&format!("[stages.a]\nkind = \"toy\"\n{written}\n")).plan();
+        assert_eq!(planned.right().stages[0].settings.spot, expected, "{written}");
+    }
+    for wrong in ["spot = { preemptions = 0 }", "spot = 2", "spot = { times = 2 }"] {
+        let planned = Desk::with_spec(&format!("[stages.a]\nkind = \"toy\"\n{wrong}\n")).plan();
+        assert!(planned.plan.is_none(), "{wrong}: {}", planned.shown());
+    }
+}
+
+#[test]
 fn what_somebody_pays_for_needs_a_timeout() {
     assert_eq!(spec("project = \"p\"", "backend = \"jobs\"").plan().codes(), [BUCKET, "P0506"]);
 }

@@ -10,6 +10,7 @@ mod estimating;
 mod following;
 mod growing;
 mod looking;
+mod machines;
 mod outputs;
 mod patience;
 mod project;

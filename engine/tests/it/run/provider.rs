@@ -59,17 +59,25 @@ impl BackendKind for Far {
         "far"
     }
     fn schema(&self, _: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "type": "object", "properties": { "dear": { "type": "integer" } } })
+        schemars::json_schema!({ "type": "object", "properties": {
+            "dear": { "type": "integer" }, "regions": { "type": "array", "items": { "type": "string" } }
+        } })
     }
     fn check(&self, _: &Json) -> Result<(), ConfigProblem> {
         Ok(())
     }
     fn capability(&self, config: &Json) -> Capability {
-        Capability { is_priced: config.get("dear").is_some(), ..Capability::default() }
+        Capability { is_priced: config.get("dear").is_some(), has_spot: true, ..Capability::default() }
     }
-    fn price(&self, config: &Json, _: &Need, time: Millis) -> Option<Usd> {
-        // Millionths of a dollar a second.
-        Some(Usd(config.get("dear")?.as_u64()? * time.0.div_ceil(1000)))
+    fn regions(&self, config: &Json) -> Vec<String> {
+        let regions = config.get("regions").and_then(Json::as_array).into_iter().flatten();
+        regions.filter_map(|region| region.as_str().map(str::to_owned)).collect()
+    }
+    fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
+        // Millionths of a dollar a second; half of it where machines are taken away, and twice as much in the south.
+        let second = config.get("dear")?.as_u64()? / if need.spot { 2 } else { 1 };
+        let times = if need.region.as_deref() == Some("south") { 2 } else { 1 };
+        Some(Usd(second * times * time.0.div_ceil(1000)))
     }
 }
 

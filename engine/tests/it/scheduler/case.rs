@@ -204,7 +204,9 @@ impl Case {
                 priority: self.priority(place),
                 retry: Retry { budgets, first: RESTS.start, longest: RESTS.end },
                 timeout: self.timeout(place),
-                charges: self.charges(place),
+                spot: self.spot(place),
+                charges: self.charges(place, false),
+                spot_charges: if self.spot(place).is_some() { self.charges(place, true) } else { Vec::new() },
                 ..plain_rules()
             }),
         }
@@ -234,14 +236,21 @@ impl Case {
         }
     }
 
-    /// What a task costs that runs elsewhere: of some nothing, of some nobody knows, and of what has no end neither.
-    pub(crate) fn charges(&self, place: usize) -> Vec<Option<Charge>> {
+    /// After how many machines of a task that were taken away the next one stays, if they may be taken away.
+    pub(crate) fn spot(&self, place: usize) -> Option<u32> {
+        let most = (self.seed / 18 + place as u64) % 3;
+        (self.elsewhere(place) && most > 0).then_some(most as u32)
+    }
+
+    /// What a task costs that runs elsewhere: of some nothing, of some nobody knows, and of what has no end neither. A machine
+    /// that can be taken away costs half.
+    pub(crate) fn charges(&self, place: usize, spot: bool) -> Vec<Option<Charge>> {
         let dear = (self.seed / 54 + place as u64) % 5;
         if !self.elsewhere(place) || dear == 0 {
             return Vec::new();
         }
         let charge = |times: u32| {
-            let most = (dear * 100) << times;
+            let most = (dear * if spot { 50 } else { 100 }) << times;
             (dear > 1 && self.timeout(place).is_some()).then_some(Charge { most: Usd(most), least: Usd(most / 50) })
         };
         // Its memory is doubled once at most.
@@ -515,6 +524,8 @@ pub(crate) fn plain_rules() -> Rules {
         timeout: None,
         task_timeout: None,
         silence: None,
+        spot: None,
         charges: Vec::new(),
+        spot_charges: Vec::new(),
     }
 }

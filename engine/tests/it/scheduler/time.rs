@@ -7,7 +7,9 @@ use pipe_engine::event::{Counts, RunLimit};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::plan::Part;
 use pipe_engine::retry::Retry;
-use pipe_engine::scheduler::{Command, End, Found, Growth, Input, Limits, Node, Record, Rules, State, Stop, step};
+use pipe_engine::scheduler::{
+    Command, End, Found, Growth, Input, Limits, Machine, Node, Record, Rules, State, Stop, step,
+};
 use pipe_engine::world::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -153,7 +155,10 @@ fn a_task_that_waits_for_room_until_its_time_is_over_has_failed() {
     let (mut desk, _) = Desk::with(vec![first, node(rules())], room(1, 1), None);
     desk.give(0, Input::Started(0, 1));
     let todo = desk.fails(10, 1, Class::Transient);
-    assert!(todo.contains(&Command::Start { task: 1, number: 1, memory: 1 }), "its place is taken meanwhile");
+    assert!(
+        todo.contains(&Command::Start { task: 1, number: 1, memory: 1, machine: Machine::default() }),
+        "its place is taken meanwhile"
+    );
     desk.give(10, Input::Started(1, 1));
     desk.give(12, Input::Tick);
     let (_, tasks) = failures(&desk.give(60, Input::Tick));

@@ -55,4 +55,6 @@ found! {
     a_task_that_waits_for_one_input_alone_is_found, FirstInputIsEnough, "began before what it needs";
     an_attempt_that_is_begun_without_the_money_for_it_is_found, MoneyNotCounted, "may cost more than is left";
     an_open_job_whose_money_is_spent_twice_is_found, OpenJobForgotten, "may cost more than is left";
+    a_machine_that_is_taken_away_for_ever_is_found, SpotForEver, "were taken away";
+    a_region_that_is_asked_for_ever_is_found, RegionKept, "the region of task";
 }

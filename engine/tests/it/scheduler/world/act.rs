@@ -10,7 +10,10 @@ impl World<'_> {
         match command {
             Command::Journal(record) => self.journal(record),
             Command::Find(tasks) => tasks.into_iter().for_each(|task| self.find(self.made[task])),
-            Command::Start { task, number, memory } => self.start(self.made[task], number, memory),
+            Command::Start { task, number, memory, machine } => {
+                self.check_machine(self.made[task], machine);
+                self.start(self.made[task], number, memory);
+            }
             Command::Submit(task, number) => {
                 self.check_submit(self.made[task]);
                 self.submit(self.made[task], number);

@@ -40,7 +40,7 @@ fn cost(charge: Charge, time: u64) -> u64 {
 impl World<'_> {
     /// What the next attempt of a task costs; `None` where nobody pays.
     fn charge(&self, place: usize) -> Option<Option<Charge>> {
-        let charges = self.case.charges(place);
+        let charges = self.case.charges(place, self.may_be_taken(place));
         let short = self.watch.failures_of(place, Class::OutOfMemory);
         (!charges.is_empty()).then(|| charges.get(short).copied().flatten())
     }

@@ -8,7 +8,7 @@ use super::{LATE, World};
 use pipe_engine::event::RunLimit;
 use pipe_engine::failure::Class;
 use pipe_engine::plan::Follow;
-use pipe_engine::scheduler::{Expand, Found, Input, Record};
+use pipe_engine::scheduler::{Expand, Found, Input, Machine, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Running {
@@ -240,6 +240,25 @@ impl World<'_> {
         assert!(self.watch.running.insert(place, running).is_none(), "task {place} runs twice");
         let (taken, limits) = (self.watch.taken(), self.case.limits());
         assert!(taken.0 <= limits.cpu && taken.1 <= limits.memory, "{taken:?} taken of {limits:?}");
+    }
+
+    /// A machine that can be taken away is asked for until enough were, and another region each time there was none.
+    pub(super) fn check_machine(&self, place: usize, machine: Machine) {
+        let after = |class| self.watch.failures_of(place, class);
+        let (taken, none) = (after(Class::Preempted), after(Class::Capacity));
+        assert_eq!(
+            machine.spot,
+            self.may_be_taken(place),
+            "the machine of task {place}, after {taken} were taken away"
+        );
+        let moves = if self.case.elsewhere(place) { none } else { 0 };
+        assert_eq!(machine.moves as usize, moves, "the region of task {place}, after there was none in {none}");
+    }
+
+    /// Whether the machine of a task's next attempt may be taken away.
+    pub(super) fn may_be_taken(&self, place: usize) -> bool {
+        let taken = self.watch.failures_of(place, Class::Preempted);
+        self.case.spot(place).is_some_and(|most| taken < most as usize)
     }
 
     pub(super) fn check_room(&self, place: usize) {
