@@ -92,6 +92,8 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// List the runs there were, newest first
     Runs(RunsArgs),
+    /// Add up what attempts that ran elsewhere cost, over all runs
+    Costs(CostsArgs),
     /// Show how a run stands: the newest, or the one you name
     Status(StatusArgs),
     /// Write a run down as one page to read, keep and send: what it did, why, and what came of it
@@ -386,6 +388,27 @@ pub(crate) struct ReportArgs {
     /// The page [default: report-RUN.html here; none with --json]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// The state folder [default: .pipe beside the spec]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Examples:
+  pipe costs specs/demo.toml                       by stage
+  pipe costs specs/demo.toml --by month
+  pipe costs specs/demo.toml --by game --json | jq '.groups'
+
+Of all runs of the state folder: how long each attempt ran, by the price that was known when it was handed over. What Google \
+puts on the invoice besides, such as traffic and storage, is not in it.")]
+pub(crate) struct CostsArgs {
+    /// The spec: a TOML or YAML file; it need not be sound any more
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: PathBuf,
+    /// What to add up by: `stage`, `month`, or a key of the matrix, such as `game`
+    #[arg(long, value_name = "WHAT", default_value = "stage")]
+    pub(crate) by: String,
     /// The state folder [default: .pipe beside the spec]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

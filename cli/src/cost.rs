@@ -5,8 +5,9 @@
 //! by the time of a machine: what is read and written over the network, and the rest of a month's free tier.
 
 use crate::forecast::{Forecast, Forecasts};
+use pipe_engine::estimate::{Basis, Said, Times};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{Plan, Settings, Task};
+use pipe_engine::plan::{Plan, Task};
 use pipe_engine::units::Usd;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -18,27 +19,6 @@ pub(crate) struct Costs {
     /// Of each stage.
     stages: Vec<Sum>,
     pub(crate) all: Sum,
-}
-
-/// Where the time of a task is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Basis {
-    /// Its stage says so.
-    Expected,
-    /// The median of so many attempts.
-    Measured(usize),
-    /// Half of what it may take.
-    Guess,
-    Unknown,
-}
-
-/// How long a task takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Times {
-    basis: Basis,
-    usual: Duration,
-    shortest: Duration,
-    longest: Duration,
 }
 
 /// What one task would cost. An amount is absent where no price is known, or nobody knows how long it takes.
@@ -121,7 +101,8 @@ impl Costs {
 
 fn cost(plan: &Plan, finder: &Finder, task: &Task) -> Cost {
     let (settings, place) = (plan.settings(task), &plan.places[plan.stages[task.stage].backend]);
-    let times = times(finder, task, settings);
+    let said = Said { expect: settings.expect, timeout: settings.timeout };
+    let times = Times::of(finder.history(), &task.id.to_string(), said);
     let is_paid = place.capability.is_priced;
     let price = |time: Option<Duration>| match is_paid {
         true => place.price(&settings.need(), time?),
@@ -136,21 +117,6 @@ fn cost(plan: &Plan, finder: &Finder, task: &Task) -> Cost {
         high: price(times.map(|times| times.longest)),
         most: price(settings.timeout),
     }
-}
-
-fn times(finder: &Finder, task: &Task, settings: &Settings) -> Option<Times> {
-    let always = |basis, time| Times { basis, usual: time, shortest: time, longest: time };
-    let expected = settings.expect.map(|time| always(Basis::Expected, time));
-    let measured = || {
-        let lately = finder.history().lately(&task.id)?;
-        let (usual, shortest, longest) = (lately.median, lately.shortest, lately.longest);
-        Some(Times { basis: Basis::Measured(lately.attempts), usual, shortest, longest })
-    };
-    let guess = || {
-        let whole = settings.timeout?;
-        Some(Times { basis: Basis::Guess, usual: whole / 2, shortest: Duration::ZERO, longest: whole })
-    };
-    expected.or_else(measured).or_else(guess)
 }
 
 impl Cost {
@@ -174,7 +140,7 @@ impl Cost {
     fn document(&self) -> Json {
         json!({
             "seconds": self.time.map(|time| time.as_secs_f64()),
-            "basis": self.basis.word(),
+            "basis": word(self.basis),
             "paid": self.is_paid,
             "amount": self.usual.map(dollars), "low": self.low.map(dollars), "high": self.high.map(dollars),
             "at_timeout": self.most.map(dollars),
@@ -182,26 +148,24 @@ impl Cost {
     }
 }
 
-impl Basis {
-    /// For people.
-    pub(crate) fn told(self) -> String {
-        match self {
-            Self::Expected => "as it says".to_owned(),
-            Self::Measured(1) => "as last time".to_owned(),
-            Self::Measured(attempts) => format!("median of {attempts}"),
-            Self::Guess => "a guess: half its timeout".to_owned(),
-            Self::Unknown => "unknown".to_owned(),
-        }
+/// How the time of a task is known, for people.
+pub(crate) fn told(basis: Basis) -> String {
+    match basis {
+        Basis::Expected => "as it says".to_owned(),
+        Basis::Measured(1) => "as last time".to_owned(),
+        Basis::Measured(attempts) => format!("median of {attempts}"),
+        Basis::Guess => "a guess: half its timeout".to_owned(),
+        Basis::Unknown => "unknown".to_owned(),
     }
+}
 
-    /// For programs.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Expected => "expect",
-            Self::Measured(_) => "history",
-            Self::Guess => "guess",
-            Self::Unknown => "unknown",
-        }
+/// The same for programs.
+fn word(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Expected => "expect",
+        Basis::Measured(_) => "history",
+        Basis::Guess => "guess",
+        Basis::Unknown => "unknown",
     }
 }
 
@@ -244,7 +208,7 @@ fn range(low: Usd, high: Usd) -> String {
     format!("{} to {high}", low.to_string().trim_end_matches(" USD"))
 }
 
-fn dollars(amount: Usd) -> f64 {
+pub(crate) fn dollars(amount: Usd) -> f64 {
     amount.0 as f64 / 1e6
 }
 

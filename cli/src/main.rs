@@ -1,6 +1,7 @@
 //! A command line -> the verb it names. Knows nothing of what a verb does.
 
 mod args;
+mod bills;
 mod buckets;
 mod cost;
 mod diff;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Check(args) => verbs::check::run(args, &printer),
         Verb::Runs(args) => verbs::runs::run(args, &printer),
         Verb::Report(args) => verbs::report::run(args, &printer),
+        Verb::Costs(args) => verbs::costs::run(args, &printer),
         Verb::Status(args) => verbs::status::run(args, &printer),
         Verb::Logs(args) => verbs::logs::run(args, &printer),
         Verb::Cancel(args) => verbs::cancel::run(args, &printer),

@@ -1,5 +1,6 @@
 //! A run that ended -> the last lines a person reads: how it went, and where things are now.
 
+use crate::bills::sum;
 use crate::paths;
 use crate::printer::{Printer, Style};
 use crate::words;
@@ -7,7 +8,7 @@ use pipe_engine::event::{Counts, RunLimit};
 use pipe_engine::lookup::Finder;
 use pipe_engine::plan::{Part, Plan, Task};
 use pipe_engine::run::Finished;
-use pipe_engine::state::StateFolder;
+use pipe_engine::state::{Bill, StateFolder};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ impl Ended<'_> {
         printer.line(&format!("\n{} in {took}: {}", printer.paint_err(style, word), told(&counts)));
         self.places(printer);
         self.left(printer);
+        self.cost(printer);
         self.next_steps(printer);
     }
 
@@ -61,6 +63,22 @@ impl Ended<'_> {
         let told = told.collect::<Vec<_>>().join(", ");
         let width = self.width();
         printer.line(&format!("  {}  {told}", printer.paint_err(Style::Faint, &format!("{:width$}", "left"))));
+    }
+
+    /// What somebody pays for it.
+    fn cost(&self, printer: &Printer) {
+        let plan = self.plan;
+        if !plan.stages.iter().any(|stage| plan.places[stage.backend].capability.is_priced) {
+            return;
+        }
+        // The run is over and well: its cost alone may be missing.
+        let bills = Bill::all(&self.state.journal()).unwrap_or_default();
+        let sum = sum(bills.iter().filter(|bill| bill.run == self.finished.run));
+        if sum.attempts > 0 {
+            let (attempts, width) = (words::count(sum.attempts, "attempt"), self.width());
+            let name = printer.paint_err(Style::Faint, &format!("{:width$}", "cost"));
+            printer.line(&format!("  {name}  {} for {attempts} elsewhere", sum.told()));
+        }
     }
 
     fn verdict(&self) -> (Style, &'static str) {

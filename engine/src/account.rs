@@ -3,16 +3,18 @@
 
 mod logs;
 mod pictures;
+mod reckoning;
 mod results;
 
 pub use logs::LogTail;
 pub use pictures::{Picture, media_type};
+pub use reckoning::Reckoning;
 pub use results::{Kept, Laid, Settings};
 
 use crate::event::RunEvent;
 use crate::plan::Plan;
 use crate::report::{RunView, Timeline};
-use crate::state::StateFolder;
+use crate::state::{History, StateFolder};
 use crate::store::Folder;
 use crate::worker::read_attempt;
 use crate::world::Timestamp;
@@ -65,6 +67,8 @@ pub struct Account {
     /// The way to the end, first to last: the task that ended last, before it the input it got last, and so on as far as
     /// these ran; empty where it is not known what needs what.
     pub chain: Vec<String>,
+    /// Of each stage of which tasks ran what they took and cost, and what was expected before.
+    pub reckoning: IndexMap<String, Reckoning>,
     /// Of each stage what decides its results, by the first of its tasks of which that is still known.
     pub settings: IndexMap<String, Settings>,
     /// The last lines of tasks that failed, or were running when their engine died; of the first hundred of these.
@@ -96,6 +100,7 @@ impl Account {
         let chain = timeline.chain().into_iter().map(str::to_owned).collect();
         let logs = logs::of(&run, state == State::Died, sources.state);
         let store = store(&run, sources).map(Folder::for_looking);
+        let reckoning = reckoning::of(&run, &known_before(&run, sources.state), sources.plan);
         let looking = Looking::into(&run, sources.state, store.as_ref());
         let found = looking.found();
         let pictures = pictures::of(&run, &found, store.as_ref());
@@ -110,12 +115,20 @@ impl Account {
             timeline,
             knows_needs: sources.plan.is_some(),
             chain,
+            reckoning,
             settings,
             logs,
             results,
             pictures,
         }
     }
+}
+
+/// What earlier runs told when the run began.
+fn known_before(run: &RunView, state: &StateFolder) -> History {
+    let read = run.run.as_ref().map(|name| History::before(&state.journal(), &run.pipeline, name));
+    let read = read.transpose().inspect_err(|error| tracing::debug!(%error, "earlier runs cannot be read"));
+    read.ok().flatten().unwrap_or_default()
 }
 
 /// The tasks whose results a task of a plan takes, by their names; `None` for what is no task of it.

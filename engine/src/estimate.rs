@@ -1,6 +1,10 @@
 //! A plan and how long its tasks usually take -> how long a run of it would. The core itself is asked: it is fed a
 //! world in which every attempt takes as long as it usually does.
 
+mod times;
+
+pub use times::{Basis, Said, Times};
+
 use crate::event::RunLimit;
 use crate::plan::Plan;
 use crate::scheduler::{Command, End, Found, Growth, Input, Limits, State, TaskIndex, step};

@@ -78,11 +78,17 @@ impl TaskId {
 
     /// As [`TaskId::matches`], of a task of which no more is known than how its name is written.
     pub fn is_named(written: &str, pattern: &str) -> bool {
-        let (stage, cell) = written.split_once('[').unwrap_or((written, "]"));
+        let stage = written.split('[').next().unwrap_or(written).to_owned();
+        let cell = Self::cell_of(written).into_iter().map(|(key, value)| (key, value.into())).collect();
+        Self { stage, cell }.matches(pattern)
+    }
+
+    /// The keys and values of a task's cell, by how its name is written.
+    pub fn cell_of(written: &str) -> Vec<(String, String)> {
+        let (_, cell) = written.split_once('[').unwrap_or((written, "]"));
         let pairs = cell.strip_suffix(']').unwrap_or(cell).split(',').filter_map(|pair| pair.split_once('='));
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let cell = pairs.map(|(key, value)| (decoded(key), decoded(value).into())).collect();
-        Self { stage: stage.to_owned(), cell }.matches(pattern)
+        pairs.map(|(key, value)| (decoded(key), decoded(value))).collect()
     }
 
     fn has(&self, pair: &str) -> bool {

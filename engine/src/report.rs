@@ -6,7 +6,7 @@ mod timeline;
 pub use timeline::{Span, Timeline, Tried, What};
 
 use crate::asked::Asked;
-use crate::attempt::{ItemCount, Usage};
+use crate::attempt::{ItemCount, Terms, Usage};
 use crate::event::{Body, Counts, JobPage, RunEvent, RunLimit, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
@@ -139,6 +139,12 @@ pub struct AttemptView {
     pub page: Option<JobPage>,
     /// When it began; of one that runs elsewhere and waits there, when it was handed over.
     pub started: Timestamp,
+    /// Whether it has begun.
+    #[serde(skip)]
+    pub has_begun: bool,
+    /// What is paid for it, where it runs elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Why it failed.
@@ -202,18 +208,20 @@ impl RunView {
 impl TaskView {
     fn take(&mut self, event: &RunEvent) {
         match &event.body {
-            Body::AttemptSubmitting { reason, fingerprint, backend, page, .. } => {
+            Body::AttemptSubmitting { reason, fingerprint, backend, page, terms, .. } => {
                 self.standing = Standing::Submitted;
-                self.begin(event, fingerprint, reason, backend);
-                self.attempts.last_mut().into_iter().for_each(|attempt| attempt.page = page.as_deref().cloned());
+                let attempt = self.begin(event, fingerprint, reason, backend);
+                (attempt.page, attempt.terms) = (page.as_deref().cloned(), terms.as_deref().cloned());
             }
             Body::AttemptStarted { .. } if self.standing == Standing::Submitted => {
                 self.standing = Standing::Running;
-                self.attempts.last_mut().into_iter().for_each(|attempt| attempt.started = event.time);
+                if let Some(attempt) = self.attempts.last_mut() {
+                    (attempt.started, attempt.has_begun) = (event.time, true);
+                }
             }
             Body::AttemptStarted { reason, fingerprint, backend, .. } => {
                 self.standing = Standing::Running;
-                self.begin(event, fingerprint, reason, backend);
+                self.begin(event, fingerprint, reason, backend).has_begun = true;
             }
             Body::AttemptEnded { failure, items, usage, .. } => {
                 if let Some(attempt) = self.attempts.last_mut() {
@@ -244,7 +252,7 @@ impl TaskView {
         }
     }
 
-    fn begin(&mut self, event: &RunEvent, fingerprint: &Fingerprint, reason: &str, backend: &str) {
+    fn begin(&mut self, event: &RunEvent, fingerprint: &Fingerprint, reason: &str, backend: &str) -> &mut AttemptView {
         self.lookup = Some(Lookup::Miss);
         self.why.get_or_insert_with(|| reason.to_owned());
         self.fingerprint = Some(fingerprint.0.clone());
@@ -254,10 +262,13 @@ impl TaskView {
             backend: backend.to_owned(),
             page: None,
             started: event.time,
+            has_begun: false,
+            terms: None,
             ended: None,
             failure: None,
             items: ItemCount::default(),
             usage: None,
         });
+        self.attempts.last_mut().expect("one was added")
     }
 }

@@ -37,6 +37,11 @@ impl Timestamp {
         self.told("%Y-%m-%d %H:%M:%S %:z")
     }
 
+    /// The local month, as `2026-11`.
+    pub fn to_month(self) -> String {
+        self.told("%Y-%m")
+    }
+
     fn told(self, form: &str) -> String {
         let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
         jiff::Timestamp::from_millisecond(millis).map_or_else(

@@ -6,6 +6,7 @@ mod gantt;
 mod html;
 mod page;
 mod pictures;
+mod reckoning;
 mod tasks;
 
 use crate::exit::Refusal;

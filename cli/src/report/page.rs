@@ -2,6 +2,7 @@
 
 use super::gantt::Gantt;
 use super::pictures::{self, Chosen, LeftOut, Shown};
+use super::reckoning::{self, Reckoned};
 use super::tasks::{self, Stage};
 use crate::life::Life;
 use crate::printer::Style;
@@ -51,6 +52,7 @@ pub(super) struct Page {
     links_before: usize,
     gantt: Option<Gantt>,
     stages: Vec<Stage>,
+    reckoned: Reckoned,
     /// Tasks that nothing was heard of.
     unheard: u64,
     pictures: Vec<Shown>,
@@ -141,6 +143,7 @@ impl Page {
             links_before,
             gantt: Gantt::of(&account.timeline),
             stages: tasks::stages(account, until),
+            reckoned: reckoning::table(&account.reckoning),
             unheard: run.planned.saturating_sub(run.tasks.len() as u64),
             pictures: shown,
             left_out,

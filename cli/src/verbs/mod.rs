@@ -4,6 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod cancel;
 mod causes;
 pub(crate) mod check;
+pub(crate) mod costs;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;

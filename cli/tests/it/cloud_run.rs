@@ -67,6 +67,27 @@ fn jobs_of_cloud_run_make_what_a_run_in_a_folder_makes() {
 }
 
 #[test]
+fn what_jobs_cost_is_told_of_one_run_beside_what_was_expected_and_of_all_runs_together() {
+    let cloud = Cloud::with(SPEC);
+    cloud.run("here");
+    let asked = |args: &[&str]| cloud.bench.pipe(&[args, &["spec.toml", "--state", "here", "--json"]].concat()).json();
+    let costs = asked(&["costs"]);
+    let all = &costs["all"];
+    assert_eq!((&all["attempts"], &all["unpriced"], &all["open"]), (&4.into(), &0.into(), &0.into()), "{costs}");
+    let (seconds, amount) = (all["seconds"].as_f64().unwrap(), all["amount"].as_f64().unwrap());
+    // The smallest instance: one CPU and half a GiB are 0.000018 + 0.5 x 0.000002 USD a second.
+    assert!((amount - seconds * 0.000_019).abs() < 1e-5, "{costs}");
+    let report = asked(&["report"]);
+    let stages = report["reckoning"].as_object().unwrap();
+    let paid: u64 = stages.values().map(|stage| stage["paid"].as_u64().unwrap()).sum();
+    assert_eq!(paid, 4, "{report}");
+    // Half of ten minutes is all that was known: 300 s for each.
+    assert!(stages.values().all(|stage| stage["expected_seconds"] == stage["tasks"].as_f64().unwrap() * 300.0));
+    let wrong = cloud.bench.pipe(&["costs", "spec.toml", "--state", "here", "--by", "gam"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+}
+
+#[test]
 fn a_job_of_an_engine_that_was_killed_is_taken_up_by_one_that_knows_only_the_bucket() {
     let slow = SLOW.replace("backend = \"there\"", "PLACE");
     let cloud = Cloud::with(&slow);

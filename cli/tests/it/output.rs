@@ -163,6 +163,8 @@ fn every_verb_that_prints_ends_quietly_when_nobody_reads() {
         "status spec.toml --watch --json",
         "runs spec.toml",
         "runs spec.toml --json",
+        "costs spec.toml",
+        "costs spec.toml --json",
         "report spec.toml --json",
         "logs spec.toml number",
         "logs spec.toml number --json",

@@ -1,6 +1,6 @@
 //! What a plan costs, by stage or by task, and what was chosen for its price -> rows and lines.
 
-use crate::cost::{Cost, Costs};
+use crate::cost::{Cost, Costs, told};
 use crate::outlook::Outlook;
 use crate::printer::Style;
 use crate::table::{Entry, left, right};
@@ -22,7 +22,7 @@ pub(super) fn stage_rows(plan: &Plan, costs: &Costs) -> Vec<Vec<Entry>> {
             left(Style::Faint, at.machine(&stage.settings.need()).unwrap_or_default()),
             right(Style::Plain, sum.tasks.to_string()),
             right(Style::Plain, first.map_or_else(String::new, time)),
-            left(Style::Faint, first.map_or_else(String::new, |cost| cost.basis.told())),
+            left(Style::Faint, first.map_or_else(String::new, |cost| told(cost.basis))),
             right(Style::Plain, sum.told()),
             left(Style::Faint, sum.range()),
         ]
@@ -41,7 +41,7 @@ pub(super) fn task_rows(plan: &Plan, costs: &Costs) -> Vec<Vec<Entry>> {
             left(Style::Faint, &at.name),
             left(Style::Faint, at.machine(&stage.settings.need()).unwrap_or_default()),
             right(Style::Plain, time(cost)),
-            left(Style::Faint, cost.basis.told()),
+            left(Style::Faint, told(cost.basis)),
             right(Style::Plain, cost.told()),
             left(Style::Faint, cost.range()),
         ]
