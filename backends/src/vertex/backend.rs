@@ -1,8 +1,8 @@
 //! Attempts as custom jobs of Vertex AI: made, seen, stopped, removed.
 //!
 //! A job has no name to choose, and runs as soon as it is made. It is found by what it is shown as, which comes from its attempt
-//! and its store. A list may be late, so there may be two of one attempt: `siblings` says which counts, and the attempt's claim in
-//! the store that only one works.
+//! and its store. A list may be late, so there may be two of one attempt, also in two regions: `siblings` says which counts, and
+//! the attempt's claim in the store that only one works. So all regions are looked at, wherever an attempt is to run.
 
 use super::client::client;
 use super::config::Config;
@@ -14,7 +14,6 @@ use crate::google::{Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
 use google_cloud_aiplatform_v1::client::JobService;
 use google_cloud_aiplatform_v1::model::CustomJob;
-use google_cloud_gax::error::Error;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job, Standing};
 use pipe_engine::failure::{Class, Failure};
@@ -36,50 +35,75 @@ const LOOKS_AT_THE_END: u32 = 3;
 
 /// Vertex AI, as one spec and one store use it.
 pub(super) struct VertexJobs {
-    config: Config,
-    store: String,
-    at: Where,
-    client: OnceCell<JobService>,
+    pub(super) config: Config,
+    pub(super) store: String,
+    /// The first is asked first.
+    pub(super) regions: Vec<Region>,
     /// Attempts of which it is not known whether a job was made.
     in_doubt: Mutex<BTreeSet<AttemptId>>,
     /// How many polls have seen only jobs that had left their attempt, by its first job.
     left: Mutex<BTreeMap<String, u32>>,
 }
 
+/// A region, and the way there: each has an address of its own.
+pub(super) struct Region {
+    pub(super) at: Where,
+    client: OnceCell<JobService>,
+}
+
 impl VertexJobs {
     /// The settings were checked.
     pub(super) fn new(config: Config, store: &str) -> Self {
-        let at = Where {
-            project: config.project.clone().unwrap_or_default(),
-            region: config.region.clone().unwrap_or_default(),
-        };
+        let project = config.project.clone().unwrap_or_default();
+        let at = |region: &str| Where { project: project.clone(), region: region.to_owned() };
+        let regions = config.regions().map(|region| Region { at: at(region), client: OnceCell::new() }).collect();
         let (in_doubt, left) = (Mutex::default(), Mutex::default());
-        Self { config, store: store.to_owned(), at, client: OnceCell::new(), in_doubt, left }
+        Self { config, store: store.to_owned(), regions, in_doubt, left }
     }
 
-    async fn client(&self) -> Result<&JobService, Failure> {
-        self.client.get_or_try_init(|| client(self.config.endpoint.as_deref(), &self.at.region)).await
+    pub(super) async fn client<'a>(&self, region: &'a Region) -> Result<&'a JobService, Failure> {
+        let (endpoint, name) = (self.config.endpoint.as_deref(), &region.at.region);
+        region.client.get_or_try_init(|| client(endpoint, name)).await
     }
 
-    fn failed(&self, doing: &'static str) -> impl Fn(Error) -> Failure {
-        move |error| failed(&error, doing, &self.at)
+    /// Where a job is that has this whole name, `projects/P/locations/R/customJobs/N`. Vertex AI writes the project's number there
+    /// and not the name that we know, so the region alone tells.
+    pub(super) fn region(&self, name: &str) -> &Region {
+        let named = name.split('/').nth(3);
+        let is_there = |known: &&Region| Some(known.at.region.as_str()) == named;
+        self.regions.iter().find(is_there).unwrap_or(&self.regions[0])
+    }
+
+    /// Where an attempt is to run.
+    pub(super) fn place(&self, attempt: &Attempt) -> &Region {
+        let wanted = attempt.provision.as_ref().and_then(|provision| provision.region.as_ref());
+        let wanted = wanted.and_then(|wanted| self.regions.iter().find(|known| known.at.region == *wanted));
+        wanted.unwrap_or(&self.regions[0])
     }
 
     /// A job by its whole name.
     async fn job(&self, name: &str) -> Result<Option<CustomJob>, Failure> {
-        match self.client().await?.get_custom_job().set_name(name).send().await {
+        let region = self.region(name);
+        match self.client(region).await?.get_custom_job().set_name(name).send().await {
             Ok(job) => Ok(Some(job)),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(failed(&error, "look at a job", &self.at)),
+            Err(error) => Err(failed(&error, "look at a job", &region.at)),
         }
     }
 
-    /// All jobs that a filter takes, as the list has them.
-    async fn listed(&self, filter: String) -> Result<Vec<CustomJob>, Failure> {
+    /// All jobs that a filter takes, as the lists of all regions have them.
+    async fn listed(&self, filter: &str) -> Result<Vec<CustomJob>, Failure> {
+        let asked: Vec<_> = self.regions.iter().map(|region| self.listed_in(region, filter)).collect();
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    }
+
+    /// The same of one region.
+    pub(super) async fn listed_in(&self, region: &Region, filter: &str) -> Result<Vec<CustomJob>, Failure> {
         let (mut found, mut token) = (Vec::new(), String::new());
         loop {
-            let list = self.client().await?.list_custom_jobs().set_parent(self.at.to_string()).set_filter(&filter);
-            let page = list.set_page_size(PAGE).set_page_token(token).send().await.map_err(self.failed("list jobs"))?;
+            let list = self.client(region).await?.list_custom_jobs().set_parent(region.at.to_string());
+            let list = list.set_filter(filter).set_page_size(PAGE).set_page_token(token);
+            let page = list.send().await.map_err(|error| failed(&error, "list jobs", &region.at))?;
             found.extend(page.custom_jobs);
             token = page.next_page_token;
             if token.is_empty() {
@@ -90,7 +114,7 @@ impl VertexJobs {
 
     /// The jobs that are shown as this.
     async fn shown_as(&self, shown: &str) -> Result<Vec<CustomJob>, Failure> {
-        let mut jobs = self.listed(format!("display_name=\"{shown}\"")).await?;
+        let mut jobs = self.listed(&format!("display_name=\"{shown}\"")).await?;
         jobs.retain(|job| job.display_name == shown);
         Ok(jobs)
     }
@@ -115,18 +139,25 @@ impl VertexJobs {
         if let Some(job) = self.there(&attempt.id).await? {
             return Ok(job);
         }
-        let create = self.client().await?.create_custom_job().set_parent(self.at.to_string()).set_custom_job(job);
+        let region = self.place(attempt);
+        let create = self.client(region).await?.create_custom_job();
+        let create = create.set_parent(region.at.to_string()).set_custom_job(job);
         // Should nobody wait for the answer any more, it is as lost as one that never comes.
         self.doubts().insert(attempt.id.clone());
-        let made = create.send().await.map_err(self.failed("make a job"));
+        let made = create.send().await.map_err(|error| failed(&error, "make a job", &region.at));
         if made.as_ref().err().is_none_or(|failure| failure.class != Class::Transient) {
             self.doubts().remove(&attempt.id);
         }
         made.map(|job| Job(job.name))
     }
 
+    /// The filter that takes the jobs of this store.
+    pub(super) fn ours(&self) -> String {
+        format!("display_name:\"{}*\"", family(&self.store))
+    }
+
     async fn standings(&self, jobs: &[Job]) -> Result<Vec<Standing>, Failure> {
-        let mut all = self.listed(format!("display_name:\"{}*\"", family(&self.store))).await?;
+        let mut all = self.listed(&self.ours()).await?;
         let known: BTreeSet<&str> = all.iter().map(|job| job.name.as_str()).collect();
         // A list may be late, so one that is not in it is asked for by name.
         let missing: Vec<&str> = jobs.iter().map(|job| job.0.as_str()).filter(|name| !known.contains(name)).collect();
@@ -152,19 +183,21 @@ impl VertexJobs {
             // If this is lost it is seen again at the next look.
             let _ = self.tell_to_stop(&job.name).await;
         }
-        if let Some(standing) = standing(&jobs, &self.at) {
+        let at = &self.region(name).at;
+        if let Some(standing) = standing(&jobs, at) {
             return standing;
         }
         // The one that has the attempt is in no list yet.
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let polls = left.entry(name.to_owned()).or_default();
         *polls += 1;
-        if *polls < POLLS_IN_DOUBT { Standing::Waiting } else { Standing::Over(super::standing::why(job, &self.at)) }
+        if *polls < POLLS_IN_DOUBT { Standing::Waiting } else { Standing::Over(super::standing::why(job, at)) }
     }
 
     async fn tell_to_stop(&self, name: &str) -> Result<(), Failure> {
-        let cancelled = self.client().await?.cancel_custom_job().set_name(name).send().await;
-        cancelled.map(drop).map_err(self.failed("cancel a job"))
+        let region = self.region(name);
+        let cancelled = self.client(region).await?.cancel_custom_job().set_name(name).send().await;
+        cancelled.map(drop).map_err(|error| failed(&error, "cancel a job", &region.at))
     }
 
     /// A job and all others of its attempt.
@@ -210,10 +243,11 @@ impl VertexJobs {
     }
 
     async fn delete(&self, name: &str) -> Result<(), Failure> {
-        match self.client().await?.delete_custom_job().set_name(name).send().await {
+        let region = self.region(name);
+        match self.client(region).await?.delete_custom_job().set_name(name).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),
-            Err(error) => Err(failed(&error, "remove a job", &self.at)),
+            Err(error) => Err(failed(&error, "remove a job", &region.at)),
         }
     }
 

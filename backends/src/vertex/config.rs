@@ -21,6 +21,10 @@ pub(super) struct Config {
     pub(super) project: Option<String>,
     /// The region, such as `us-central1`. Default: `CLOUD_REGION`, `GOOGLE_CLOUD_REGION` or `CLOUDSDK_RUN_REGION`.
     pub(super) region: Option<String>,
+    /// Regions that are asked for a machine, the next whenever there was none to be had, such as
+    /// `["us-central1", "us-east4"]`. Default: that of `region` alone.
+    #[serde(default)]
+    pub(super) regions: Vec<String>,
     /// The machine type, such as `n1-standard-8`. Default: the cheapest that fits.
     pub(super) machine: Option<String>,
     /// The image of the worker; a stage may name its own.
@@ -33,7 +37,8 @@ pub(super) struct Config {
     /// How often it is asked how jobs stand, such as `"10s"`, which is the default.
     pub(super) poll: Option<Millis>,
     /// Where the service is asked, such as `https://us-central1-aiplatform.googleapis.com`, which is the default of that
-    /// region. Whoever is on loopback needs no `https`, and is shown no credentials.
+    /// region; of several regions, all of them are asked there. Whoever is on loopback needs no `https`, and is shown no
+    /// credentials.
     pub(super) endpoint: Option<String>,
     /// Other prices than those that `pipe` knows, in US dollars an hour, such as `{ "n1-standard-8" = 0.4 }`: of machine
     /// types, without their GPUs, and of GPU types.
@@ -49,11 +54,18 @@ impl Config {
         if let Some((name, _)) = self.prices.iter().find(|(_, price)| price.is_sign_negative()) {
             return Err(ConfigProblem::new(format!("prices.{name}"), "a price is not negative"));
         }
-        crate::written([("project", self.project.as_deref()), ("region", self.region.as_deref())])?;
+        let region = self.regions().next();
+        crate::written([("project", self.project.as_deref()), ("region", region)])?;
         if self.poll.is_some_and(|poll| poll.0 == 0) {
             return Err(ConfigProblem::new("poll", "its poll is 0, which asks without a pause"));
         }
         check_endpoint(self.endpoint.as_deref())
+    }
+
+    /// The regions that are asked, in this order.
+    pub(super) fn regions(&self) -> impl Iterator<Item = &str> {
+        let only = self.region.iter().filter(|_| self.regions.is_empty());
+        self.regions.iter().chain(only).map(String::as_str)
     }
 
     #[cfg(feature = "cloud")]

@@ -53,6 +53,12 @@ impl BackendKind for Vertex {
         limits::capability(&read_config(config).unwrap_or_default())
     }
 
+    fn regions(&self, config: &Json) -> Vec<String> {
+        let config: Config = read_config(config).unwrap_or_default();
+        let regions: Vec<String> = config.regions().map(str::to_owned).collect();
+        if regions.len() > 1 { regions } else { Vec::new() }
+    }
+
     fn beyond(&self, config: &Json, need: &Need, _: Option<Millis>) -> Vec<Beyond> {
         limits::beyond(&read_config(config).unwrap_or_default(), need)
     }

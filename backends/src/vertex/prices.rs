@@ -71,35 +71,35 @@ fn cheapest(config: &Config, need: &Need) -> Option<(Fit, Option<f64>)> {
 fn hour(config: &Config, need: &Need, fit: Fit) -> Option<f64> {
     let gpus = match fit.gpus {
         None => 0.0,
-        Some((model, count)) => f64::from(count) * of_gpu(config, model, need.spot)?,
+        Some((model, count)) => f64::from(count) * of_gpu(config, need, model)?,
     };
     let disk = disk(need.disk).0 as f64 / f64::from(1 << 30);
-    Some(of_machine(config, fit, need.spot)? + gpus + disk * TABLE.disk_gib_hour)
+    Some(of_machine(config, need, fit)? + gpus + disk * TABLE.disk_gib_hour)
 }
 
-fn region(config: &Config) -> Option<&'static Region> {
-    TABLE.regions.get(config.region.as_deref()?)
+fn region(config: &Config, need: &Need) -> Option<&'static Region> {
+    TABLE.regions.get(need.region.as_deref().or(config.regions().next())?)
 }
 
-fn of_machine(config: &Config, fit: Fit, spot: bool) -> Option<f64> {
+fn of_machine(config: &Config, need: &Need, fit: Fit) -> Option<f64> {
     if let Some(own) = config.prices.get(&fit.machine.name) {
         return Some(*own);
     }
-    let family = region(config)?.machines.get(&fit.machine.family)?;
+    let family = region(config, need)?.machines.get(&fit.machine.family)?;
     let (cpus, gib) = (f64::from(fit.machine.cpu.0) / 1000.0, fit.machine.memory.0 as f64 / f64::from(1 << 30));
     let usual = cpus * family.cpu + gib * family.gib;
-    if !spot {
+    if !need.spot {
         return Some(managed(usual, usual));
     }
     Some(managed(cpus * family.spot_cpu? + gib * family.spot_gib?, usual))
 }
 
-fn of_gpu(config: &Config, model: &str, spot: bool) -> Option<f64> {
+fn of_gpu(config: &Config, need: &Need, model: &str) -> Option<f64> {
     if let Some(own) = config.prices.get(model) {
         return Some(*own);
     }
-    let price = region(config)?.gpus.get(model)?;
-    let paid = if spot { price.spot? } else { price.hour };
+    let price = region(config, need)?.gpus.get(model)?;
+    let paid = if need.spot { price.spot? } else { price.hour };
     Some(managed(paid, price.hour))
 }
 
@@ -152,6 +152,18 @@ mod tests {
         assert_eq!(price(&in_region("us-central1"), &spot, HOUR), Some(Usd(335_010)));
         let unknown = Need { spot: true, ..need(4, 15, Some(("nvidia-a100-80gb", 1))) };
         assert_eq!(price(&in_region("us-central1"), &unknown, HOUR), None, "no price on spot is known");
+    }
+
+    #[test]
+    fn of_several_regions_each_has_its_own_prices_and_the_first_where_none_is_meant() {
+        let two = config(json!({ "regions": ["us-central1", "europe-west1"] }));
+        let of = |region: Option<&str>| Need { region: region.map(str::to_owned), ..need(4, 15, None) };
+        let here = price(&in_region("us-central1"), &of(None), HOUR);
+        let there = price(&in_region("europe-west1"), &of(None), HOUR);
+        assert!(here.is_some() && there.is_some() && here != there, "{here:?}, {there:?}");
+        assert_eq!(price(&two, &of(None), HOUR), here);
+        assert_eq!(price(&two, &of(Some("us-central1")), HOUR), here);
+        assert_eq!(price(&two, &of(Some("europe-west1")), HOUR), there);
     }
 
     #[test]

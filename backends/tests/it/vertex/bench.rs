@@ -19,7 +19,11 @@ pub(super) struct Bench(bench::Bench);
 
 impl Bench {
     pub(super) fn running(script: &str) -> Self {
-        Self(bench::Bench::of(&VERTEX, script, &json!({})))
+        Self::with(script, &json!({}))
+    }
+
+    pub(super) fn with(script: &str, more: &Json) -> Self {
+        Self(bench::Bench::of(&VERTEX, script, more))
     }
 
     /// The jobs of an attempt that there are, the newest first.

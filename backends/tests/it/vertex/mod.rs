@@ -3,5 +3,6 @@
 mod bench;
 mod ends;
 mod lost;
+mod regions;
 mod sent;
 mod told;
