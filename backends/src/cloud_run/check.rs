@@ -4,8 +4,7 @@
 use super::backend::CloudRunJobs;
 use super::errors::failed;
 use super::job::{description, id};
-use super::registry::{Image, digest};
-use crate::google::Where;
+use crate::google::{Where, image_there};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::failure::Failure;
 use pipe_engine::finding::Finding;
@@ -24,7 +23,7 @@ impl CloudRunJobs {
         };
         let images = trials.iter().filter_map(|trial| self.image(trial));
         for image in images.collect::<BTreeSet<_>>() {
-            findings.extend(self.image_there(image).await);
+            findings.extend(image_there(image, self.config.endpoint.as_deref()).await);
         }
         let mut refused = Vec::new();
         for trial in trials {
@@ -75,21 +74,6 @@ impl CloudRunJobs {
             findings.push(Finding::warning(Failure::failed("many_jobs", message).on(at.to_string()).help(help)));
         }
         Ok(findings)
-    }
-
-    /// What the registry tells of an image, where it is one of Google's.
-    async fn image_there(&self, image: &str) -> Option<Finding> {
-        let parsed = Image::of(image)?;
-        Some(match digest(&parsed, self.config.endpoint.as_deref()).await {
-            Ok(digest) => Finding::good("image", format!("the image is there, as {digest}")).on(image),
-            // Whoever runs pipe need not be allowed what Cloud Run itself is.
-            Err(failure) if failure.code == "registry_closed" => {
-                let Failure { message, help, .. } = failure;
-                let finding = Finding::unknown("registry_closed", message).on(image);
-                help.into_iter().fold(finding, Finding::help)
-            }
-            Err(failure) => Finding::error(failure.on(image)),
-        })
     }
 
     /// Whether a job of this attempt would be made in a region. None is.

@@ -1,7 +1,7 @@
 //! `kind = "cloud-run"`: one Cloud Run Job for each attempt.
 //!
 //! `attempt -> job (its description) -> backend: made, run once, seen, stopped, removed -> standing, errors (what became
-//! of it, as a failure with its class)`. Before a run: `check`, `registry`; of jobs that are left: `there`. Only `client`
+//! of it, as a failure with its class)`. Before a run: `check`; of jobs that are left: `there`. Only `client`
 //! knows how Google is reached.
 
 mod config;
@@ -18,8 +18,6 @@ mod client;
 mod errors;
 #[cfg(feature = "cloud")]
 mod job;
-#[cfg(feature = "cloud")]
-mod registry;
 #[cfg(feature = "cloud")]
 mod standing;
 #[cfg(feature = "cloud")]

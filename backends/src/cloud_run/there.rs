@@ -4,6 +4,7 @@ use super::backend::CloudRunJobs;
 use super::errors::failed;
 use super::job::{description, id};
 use super::standing::{Look, log_of, look};
+use crate::google::about;
 use google_cloud_run_v2::model::Job as Described;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Job, JobThere, Standing};
@@ -11,9 +12,8 @@ use pipe_engine::event::JobPage;
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::AttemptId;
 
-/// The labels of a job that say whose it is.
+/// The label of a job that says whose it is.
 const ATTEMPT: &str = "pipe-attempt";
-const ABOUT: [&str; 4] = ["pipe-pipeline", "pipe-run", "pipe-stage", "pipe-cell"];
 
 impl CloudRunJobs {
     /// The jobs of this store: those whose names are made of the attempt that a label names, and of the store.
@@ -28,14 +28,12 @@ impl CloudRunJobs {
         if job.name != self.name(at, &attempt) {
             return None;
         }
-        let about: Vec<&str> = ABOUT.iter().filter_map(|label| job.labels.get(*label)).map(String::as_str).collect();
         let standing = match look(job, at) {
             Look::Known(standing) => standing,
             // Its execution knows why, which nobody asks here.
             Look::Ended(_) => Standing::Over(None),
         };
-        let about = Some(about.join(" ")).filter(|about| !about.is_empty());
-        Some(JobThere { job: Job(job.name.clone()), attempt, about, standing })
+        Some(JobThere { job: Job(job.name.clone()), attempt, about: about(&job.labels), standing })
     }
 
     /// Where the job of an attempt is, or was: it is removed when it is over, and what it printed stays.

@@ -1,12 +1,14 @@
 //! What an attempt is called -> labels that Google takes: by them bills are split and jobs are found.
 
 use pipe_engine::attempt::Attempt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How long a name and a value may be, and how many there may be.
 /// Source: https://cloud.google.com/run/docs/configuring/jobs/labels, read 2026-11.
 const LONGEST: usize = 63;
 const MOST: usize = 64;
+/// Those that tell people what a job is about.
+const ABOUT: [&str; 4] = ["pipe-pipeline", "pipe-run", "pipe-stage", "pipe-cell"];
 
 /// The labels of an attempt's job: those of its place, those of its task over them, and what `pipe` itself tells.
 pub(crate) fn labels(of_place: &BTreeMap<String, String>, attempt: &Attempt) -> BTreeMap<String, String> {
@@ -23,6 +25,12 @@ pub(crate) fn labels(of_place: &BTreeMap<String, String>, attempt: &Attempt) -> 
         of_place.iter().chain(of_task).filter_map(|(name, value)| Some((key(name)?, plain(value)))).collect();
     let own = own.into_iter().take(MOST - ours.clone().count());
     own.chain(ours.map(|(name, value)| ((*name).to_owned(), plain(value)))).collect()
+}
+
+/// What the labels of a job tell people of its attempt.
+pub(crate) fn about(labels: &HashMap<String, String>) -> Option<String> {
+    let told: Vec<&str> = ABOUT.iter().filter_map(|label| labels.get(*label)).map(String::as_str).collect();
+    Some(told.join(" ")).filter(|told| !told.is_empty())
 }
 
 /// A name begins with a letter.

@@ -6,6 +6,8 @@ mod errors;
 #[cfg(feature = "cloud")]
 mod labels;
 #[cfg(feature = "cloud")]
+mod registry;
+#[cfg(feature = "cloud")]
 mod secret;
 
 pub(crate) use endpoint::check_endpoint;
@@ -14,7 +16,9 @@ pub(crate) use endpoint::is_on_loopback;
 #[cfg(feature = "cloud")]
 pub(crate) use errors::{Service, failed, is_missing, more_quota, no_client, says_no_machine, says_quota};
 #[cfg(feature = "cloud")]
-pub(crate) use labels::labels;
+pub(crate) use labels::{about, labels};
+#[cfg(feature = "cloud")]
+pub(crate) use registry::image_there;
 #[cfg(feature = "cloud")]
 pub use secret::fetch_secret;
 

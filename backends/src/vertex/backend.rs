@@ -15,8 +15,10 @@ use futures::future::{BoxFuture, try_join_all};
 use google_cloud_aiplatform_v1::client::JobService;
 use google_cloud_aiplatform_v1::model::CustomJob;
 use pipe_engine::attempt::Attempt;
-use pipe_engine::backend::{Backend, Job, Standing};
+use pipe_engine::backend::{Backend, Job, JobThere, Standing};
+use pipe_engine::event::JobPage;
 use pipe_engine::failure::{Class, Failure};
+use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -92,7 +94,7 @@ impl VertexJobs {
     }
 
     /// All jobs that a filter takes, as the lists of all regions have them.
-    async fn listed(&self, filter: &str) -> Result<Vec<CustomJob>, Failure> {
+    pub(super) async fn listed(&self, filter: &str) -> Result<Vec<CustomJob>, Failure> {
         let asked: Vec<_> = self.regions.iter().map(|region| self.listed_in(region, filter)).collect();
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
@@ -275,6 +277,26 @@ impl Backend for VertexJobs {
 
     fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.remove(&job.0))
+    }
+
+    fn check<'a>(&'a self, trials: &'a [Attempt]) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(self.checked(trials))
+    }
+
+    fn ask<'a>(&'a self, trial: &'a Attempt, words: &'a [String]) -> BoxFuture<'a, Result<Job, Failure>> {
+        Box::pin(self.asked(trial, words))
+    }
+
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobThere>, Failure>> {
+        Box::pin(self.of_store())
+    }
+
+    fn page(&self, attempt: &Attempt) -> Option<JobPage> {
+        Some(self.page_of(attempt))
+    }
+
+    fn idle(&self) -> BoxFuture<'_, Result<Vec<(AttemptId, Job)>, Failure>> {
+        Box::pin(self.at_rest())
     }
 
     fn poll_every(&self) -> Duration {

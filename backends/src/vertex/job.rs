@@ -33,15 +33,27 @@ pub(super) fn shown(attempt: &AttemptId, store: &str) -> String {
     format!("{}{attempt}", family(store))
 }
 
+/// The attempt that a job works on which is shown as this, if it is one of this store's.
+pub(super) fn attempt_of(shown: &str, store: &str) -> Option<AttemptId> {
+    let attempt = shown.strip_prefix(&family(store)).filter(|attempt| !attempt.is_empty())?;
+    Some(AttemptId(attempt.to_owned()))
+}
+
 /// What Vertex AI is told of an attempt.
 ///
 /// # Errors
 /// When there is no image or machine for it, or a secret that no job can read.
 pub(super) fn description(config: &Config, store: &str, attempt: &Attempt) -> Result<CustomJob, Failure> {
+    let address = format!("{}/attempts/{}", store.trim_end_matches('/'), attempt.id);
+    asking(config, store, attempt, &["worker".to_owned(), address])
+}
+
+/// The same with other words for the program of its image.
+pub(super) fn asking(config: &Config, store: &str, attempt: &Attempt, words: &[String]) -> Result<CustomJob, Failure> {
     let none = Provision::default();
     let provision = attempt.provision.as_ref().unwrap_or(&none);
     let mut spec = CustomJobSpec::new()
-        .set_worker_pool_specs([pool(config, store, attempt, provision)?])
+        .set_worker_pool_specs([pool(config, attempt, provision, words)?])
         .set_scheduling(scheduling(provision));
     if let Some(account) = &config.service_account {
         spec = spec.set_service_account(account);
@@ -65,14 +77,22 @@ fn scheduling(provision: &Provision) -> Scheduling {
 }
 
 /// Where a program of the author's finds what an earlier attempt at the same key has left there: `AIP_CHECKPOINT_DIR` and its like
-/// lie in it. Whoever makes everything anew begins with nothing.
+/// lie in it. Whoever makes everything anew begins with nothing, and what only answers a question has no key.
 fn output(store: &str, attempt: &Attempt) -> Option<String> {
     let root = store.trim_end_matches('/');
-    let name = if attempt.anew { attempt.id.to_string() } else { attempt.fingerprint.short(20).to_owned() };
+    let name = match attempt.fingerprint.short(20) {
+        key if attempt.anew || key.is_empty() => attempt.id.to_string(),
+        key => key.to_owned(),
+    };
     root.starts_with("gs://").then(|| format!("{root}/{OUTPUT}/{name}/"))
 }
 
-fn pool(config: &Config, store: &str, attempt: &Attempt, provision: &Provision) -> Result<WorkerPoolSpec, Failure> {
+fn pool(
+    config: &Config,
+    attempt: &Attempt,
+    provision: &Provision,
+    words: &[String],
+) -> Result<WorkerPoolSpec, Failure> {
     let Some(image) = provision.image.as_ref().or(config.image.as_ref()) else {
         return Err(Failure::failed("no_image", "neither the stage nor its backend names an image")
             .on(&attempt.task.stage)
@@ -87,10 +107,8 @@ fn pool(config: &Config, store: &str, attempt: &Attempt, provision: &Provision) 
     }
     let gigabytes = disk(attempt.disk).0.div_ceil(1 << 30);
     let disk = DiskSpec::new().set_boot_disk_size_gb(i32::try_from(gigabytes).unwrap_or(i32::MAX));
-    let container = ContainerSpec::new()
-        .set_image_uri(image)
-        .set_args(["worker".to_owned(), format!("{}/attempts/{}", store.trim_end_matches('/'), attempt.id)])
-        .set_env(variables(provision)?);
+    let container =
+        ContainerSpec::new().set_image_uri(image).set_args(words.iter().cloned()).set_env(variables(provision)?);
     let pool = WorkerPoolSpec::new().set_machine_spec(machine).set_replica_count(1).set_disk_spec(disk);
     Ok(pool.set_container_spec(container))
 }

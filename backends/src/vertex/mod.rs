@@ -1,7 +1,7 @@
 //! `kind = "vertex"`: one Vertex AI custom job for each attempt.
 //!
 //! `attempt -> machine, job (its description) -> backend: made, seen, stopped, removed -> standing, siblings, errors (what became of
-//! it, as a failure with its class)`. Only `client` knows how Google is reached.
+//! it, as a failure with its class)`. Before a run: `check`; of jobs that are left: `there`. Only `client` knows how Google is reached.
 
 mod config;
 mod limits;
@@ -9,6 +9,8 @@ mod prices;
 
 #[cfg(feature = "cloud")]
 mod backend;
+#[cfg(feature = "cloud")]
+mod check;
 #[cfg(feature = "cloud")]
 mod client;
 #[cfg(feature = "cloud")]
@@ -21,6 +23,8 @@ mod machine;
 mod siblings;
 #[cfg(feature = "cloud")]
 mod standing;
+#[cfg(feature = "cloud")]
+mod there;
 
 use config::Config;
 use limits::Fit;

@@ -1,8 +1,9 @@
-//! The name of an image -> the digest that its registry has for it. Registries of Google's are asked, who know whoever is logged
-//! in; others have ways of their own to log in, and are left to Cloud Run.
+//! The name of an image -> whether it is there, with the digest that its registry has for it. Registries of Google's are asked, who
+//! know whoever is logged in; others have ways of their own to log in, and are left to the service that fetches the image.
 
-use crate::google::is_on_loopback;
+use super::is_on_loopback;
 use pipe_engine::failure::{Class, Failure};
+use pipe_engine::finding::Finding;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const DIGEST: &str = "docker-content-digest";
 
 /// An image in a registry of Google's.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Image<'a> {
+struct Image<'a> {
     host: &'a str,
     name: &'a str,
     /// Its tag or its digest.
@@ -25,7 +26,7 @@ pub(super) struct Image<'a> {
 
 impl<'a> Image<'a> {
     /// `None`: it is in a registry of somebody else's.
-    pub(super) fn of(image: &'a str) -> Option<Self> {
+    fn of(image: &'a str) -> Option<Self> {
         let (host, rest) = image.split_once('/')?;
         let is_googles = host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io");
         // Of a name with both, the digest counts.
@@ -37,11 +38,26 @@ impl<'a> Image<'a> {
     }
 }
 
+/// What the registry tells of an image, where it is one of Google's. `endpoint`: where the service is asked that is to fetch it.
+pub(crate) async fn image_there(image: &str, endpoint: Option<&str>) -> Option<Finding> {
+    let parsed = Image::of(image)?;
+    Some(match digest(&parsed, endpoint).await {
+        Ok(digest) => Finding::good("image", format!("the image is there, as {digest}")).on(image),
+        // Whoever runs pipe need not be allowed what the service itself is.
+        Err(failure) if failure.code == "registry_closed" => {
+            let Failure { message, help, .. } = failure;
+            let finding = Finding::unknown("registry_closed", message).on(image);
+            help.into_iter().fold(finding, Finding::help)
+        }
+        Err(failure) => Finding::error(failure.on(image)),
+    })
+}
+
 /// What the registry has under that name. Who is on loopback stands in for Google's registries as well.
 ///
 /// # Errors
 /// `no_image` when it is not there; `registry_closed` when the registry tells us nothing; others when it does not answer.
-pub(super) async fn digest(image: &Image<'_>, endpoint: Option<&str>) -> Result<String, Failure> {
+async fn digest(image: &Image<'_>, endpoint: Option<&str>) -> Result<String, Failure> {
     let standin = endpoint.filter(|endpoint| is_on_loopback(endpoint)).map(|endpoint| endpoint.trim_end_matches('/'));
     let at = standin.map_or_else(|| format!("https://{}", image.host), str::to_owned);
     let url = format!("{at}/v2/{}/manifests/{}", image.name, image.reference);
