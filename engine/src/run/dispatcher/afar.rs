@@ -84,10 +84,11 @@ impl Dispatcher {
         let attempt = self.attempt(task, memory, provision.clone());
         let unheard = self.afar.unheard.get(&task).map(|job| job.attempt.clone());
         let (depot, outbox) = (self.depot(), self.outbox.clone());
+        let regions = self.setup.plan.place_of(task).regions.clone();
         tokio::task::spawn_blocking(move || {
             let described = elsewhere::describe(&depot, attempt, unheard.as_ref());
             // What a place provides is no part of the key, so another's word for it does not count.
-            let described = described.map(|described| Attempt { provision, ..described });
+            let described = described.map(|described| in_its_region(described, provision, &regions));
             reach("afar.described");
             let _ = outbox.send(Message::Described(task, number, Box::new(described)));
         });
@@ -336,6 +337,15 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// An attempt as its description has it, to be provided with what is asked for now. Its job may be there already, so it stays in
+/// the region that its description names, if its place still has that.
+fn in_its_region(described: Attempt, asked: Option<Provision>, regions: &[String]) -> Attempt {
+    let its = described.provision.as_ref().and_then(|provision| provision.region.clone());
+    let its = its.filter(|region| regions.contains(region));
+    let provision = asked.map(|asked| Provision { region: its.or_else(|| asked.region.clone()), ..asked });
+    Attempt { provision, ..described }
 }
 
 /// An outcome, once inputs that its worker found damaged are in quarantine.

@@ -52,6 +52,18 @@ fn where_there_was_no_machine_the_next_region_is_asked_and_after_the_last_the_fi
 }
 
 #[test]
+fn an_attempt_that_another_engine_has_described_stays_in_its_region() {
+    let (project, seen) = befallen(&[]);
+    project.die_at(".pipe", &spec(""), |body| matches!(body, Body::AttemptSubmitting { .. }));
+    let turned = spec("").replace("\"north\", \"south\"", "\"south\", \"north\"");
+    let ran = project.run_in("other", &turned, |_| None);
+    assert_eq!(ran.ends(), [1, 0, 0, 0, 0], "{:?}", ran.failures());
+    let regions: Vec<String> = seen.lock().unwrap().iter().filter_map(|provision| provision.region.clone()).collect();
+    assert_eq!(regions, ["north"]);
+    assert_eq!(terms(&ran)[0].region.as_deref(), Some("north"), "and what is told of it is of that region");
+}
+
+#[test]
 fn machines_that_are_taken_away_are_cheaper_and_after_some_the_next_one_stays() {
     let (project, seen) = befallen(&[Class::Preempted, Class::Transient, Class::Preempted]);
     let ran = project.run(&spec("spot = { preemptions = 2 }\n"));
