@@ -97,7 +97,7 @@ fn what_befalls_the_machine_is_not_the_fault_of_the_work() {
         let mut attempt = attempt(name);
         attempt.provision = Some(Provision { spot, ..Provision::default() });
         let job = bench.submit(&attempt).unwrap();
-        bench.until(&job, |standing| *standing == Standing::Running);
+        bench.until(&job, |standing| *standing == Standing::Running && bench.begun(&attempt) > 0);
         assert!(bench.standin.preempt(&job.0));
         let why = bench.end(&job).unwrap();
         assert_eq!((why.class, why.code.as_str()), (class, code), "{name}: {why:?}");
