@@ -15,12 +15,15 @@ pub(crate) struct Sum {
     /// Those of which no price was known, and those that may run still: neither is in the sum.
     unpriced: u64,
     open: u64,
+    /// Jobs besides the one that did the work; what they cost is in the sum.
+    pub(crate) doubles: u64,
 }
 
 impl Sum {
     pub(crate) fn add(&mut self, bill: &Bill) {
         self.attempts += 1;
         self.time += bill.time();
+        self.doubles += bill.doubles.jobs;
         self.open += u64::from(bill.is_open());
         self.unpriced += u64::from(is_unpriced(bill));
         self.cost.0 += bill.cost().unwrap_or_default().0;
@@ -38,7 +41,7 @@ impl Sum {
     pub(crate) fn document(&self) -> Json {
         json!({
             "attempts": self.attempts, "seconds": self.time.as_secs_f64(), "amount": dollars(self.cost),
-            "unpriced": self.unpriced, "open": self.open,
+            "unpriced": self.unpriced, "open": self.open, "doubles": self.doubles,
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::world::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+use std::time::Duration;
 
 /// The version of the envelope.
 pub const VERSION: u32 = 1;
@@ -124,6 +125,13 @@ pub enum Body {
     },
     /// A job that an earlier run had left is gone.
     AttemptSettled,
+    /// An attempt that has ended had more jobs than one: its place takes no names for jobs, and an answer was lost. One of them
+    /// has done the work.
+    AttemptDoubled {
+        /// The others.
+        #[serde(flatten)]
+        doubles: Doubles,
+    },
     /// An attempt ended.
     AttemptEnded {
         /// Why it failed; absent when it did not.
@@ -240,6 +248,22 @@ impl Body {
     /// Whether this belongs in the journal.
     pub fn is_durable(&self) -> bool {
         !matches!(self, Self::Progress { .. } | Self::Log { .. } | Self::Metric { .. } | Self::Unknown)
+    }
+}
+
+/// The jobs of an attempt besides the one that has done its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Doubles {
+    /// How many there were.
+    pub jobs: u64,
+    /// How long their machines ran, all together, in milliseconds.
+    pub ran_ms: u64,
+}
+
+impl Doubles {
+    /// How long their machines ran, all together.
+    pub fn time(&self) -> Duration {
+        Duration::from_millis(self.ran_ms)
     }
 }
 

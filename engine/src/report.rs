@@ -7,7 +7,7 @@ pub use timeline::{Span, Timeline, Tried, What};
 
 use crate::asked::Asked;
 use crate::attempt::{ItemCount, Terms, Usage};
-use crate::event::{Body, Counts, JobPage, RunEvent, RunLimit, Skip};
+use crate::event::{Body, Counts, Doubles, JobPage, RunEvent, RunLimit, Skip};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
 use crate::revision::Revision;
@@ -145,6 +145,9 @@ pub struct AttemptView {
     /// What is paid for it, where it runs elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
+    /// The jobs that it had besides the one that did its work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubles: Option<Doubles>,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Why it failed.
@@ -231,6 +234,11 @@ impl TaskView {
                     attempt.usage = *usage;
                 }
             }
+            Body::AttemptDoubled { doubles } => {
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.doubles = Some(*doubles);
+                }
+            }
             Body::RetryPlanned { .. } => self.standing = Standing::Resting,
             Body::TaskSucceeded { fingerprint, digest, result, .. } => {
                 self.standing = Standing::Succeeded;
@@ -264,6 +272,7 @@ impl TaskView {
             started: event.time,
             has_begun: false,
             terms: None,
+            doubles: None,
             ended: None,
             failure: None,
             items: ItemCount::default(),

@@ -8,7 +8,7 @@ use super::config::{Config, Start};
 use super::errors::{failed, is_taken};
 use super::job::{attempt_of, description, id};
 use super::standing::{Look, look, unusable, why};
-use crate::google::{Where, is_missing};
+use crate::google::{Pins, Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
 use google_cloud_run_v2::model::Job as Described;
 use pipe_engine::attempt::Attempt;
@@ -40,6 +40,7 @@ pub(super) struct CloudRunJobs {
     /// The first is asked first.
     pub(super) regions: Vec<Where>,
     clients: OnceCell<Clients>,
+    pins: Pins,
 }
 
 impl CloudRunJobs {
@@ -48,7 +49,7 @@ impl CloudRunJobs {
         let project = config.project.clone().unwrap_or_default();
         let at = |region: &str| Where { project: project.clone(), region: region.to_owned() };
         let regions = config.regions().map(at).collect();
-        Self { config, store: store.to_owned(), regions, clients: OnceCell::new() }
+        Self { config, store: store.to_owned(), regions, clients: OnceCell::new(), pins: Pins::default() }
     }
 
     /// Where a thing is that has this whole name.
@@ -147,6 +148,7 @@ impl CloudRunJobs {
     async fn hand_over(&self, attempt: &Attempt) -> Result<Job, Failure> {
         let (at, id) = (self.place(attempt), id(&attempt.id, &self.store));
         let name = self.name(at, &attempt.id);
+        let attempt = &self.pinned(attempt).await;
         let job = description(&self.config, &at.project, &self.store, attempt)?;
         let job = self.beginning(job);
         if !self.make(at, &id, job.clone()).await? {
@@ -167,6 +169,11 @@ impl CloudRunJobs {
             let _ = self.remove(&name).await;
         }
         run.map(|()| Job(name))
+    }
+
+    /// The attempt with the image that its tag stands for.
+    pub(super) async fn pinned(&self, attempt: &Attempt) -> Attempt {
+        self.pins.pin(attempt, self.config.image.as_deref(), self.config.endpoint.as_deref()).await
     }
 
     /// A job that begins in the way that the spec says.

@@ -46,7 +46,7 @@ impl CloudRunJobs {
     /// Runs the image of an attempt with other words, under the attempt's name.
     pub(super) async fn asked(&self, trial: &Attempt, words: &[String]) -> Result<Job, Failure> {
         let at = self.place(trial);
-        let mut job = description(&self.config, &at.project, &self.store, trial)?;
+        let mut job = description(&self.config, &at.project, &self.store, &self.pinned(trial).await)?;
         let task = job.template.as_mut().and_then(|execution| execution.template.as_mut());
         for container in task.into_iter().flat_map(|task| &mut task.containers) {
             container.args = words.to_vec();

@@ -6,6 +6,8 @@ mod errors;
 #[cfg(feature = "cloud")]
 mod labels;
 #[cfg(feature = "cloud")]
+mod pins;
+#[cfg(feature = "cloud")]
 mod registry;
 #[cfg(feature = "cloud")]
 mod secret;
@@ -17,6 +19,8 @@ pub(crate) use endpoint::is_on_loopback;
 pub(crate) use errors::{Service, failed, is_missing, more_quota, no_client, says_no_machine, says_quota};
 #[cfg(feature = "cloud")]
 pub(crate) use labels::{about, labels};
+#[cfg(feature = "cloud")]
+pub(crate) use pins::Pins;
 #[cfg(feature = "cloud")]
 pub(crate) use registry::image_there;
 #[cfg(feature = "cloud")]

@@ -53,6 +53,26 @@ pub(crate) async fn image_there(image: &str, endpoint: Option<&str>) -> Option<F
     })
 }
 
+/// What became of the question for an image's digest.
+pub(crate) enum Pinned {
+    /// The image with its digest in the place of its tag.
+    As(String),
+    /// It is nothing that this registry would tell us.
+    Closed,
+    /// The registry did not answer, or has no such image, which the service that fetches it says better.
+    Unknown,
+}
+
+/// An image under its digest.
+pub(crate) async fn pinned(image: &str, endpoint: Option<&str>) -> Pinned {
+    let Some(parsed) = Image::of(image) else { return Pinned::Closed };
+    match digest(&parsed, endpoint).await {
+        Ok(digest) => Pinned::As(format!("{}/{}@{digest}", parsed.host, parsed.name)),
+        Err(failure) if failure.code == "registry_closed" => Pinned::Closed,
+        Err(_) => Pinned::Unknown,
+    }
+}
+
 /// What the registry has under that name. Who is on loopback stands in for Google's registries as well.
 ///
 /// # Errors

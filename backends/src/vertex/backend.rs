@@ -8,15 +8,16 @@ use super::client::client;
 use super::config::Config;
 use super::errors::failed;
 use super::job::{description, family, shown};
-use super::siblings::{chosen, standing, superfluous};
+use super::siblings::{chosen, doubles, standing, superfluous};
 use super::standing::look;
-use crate::google::{Where, is_missing};
+use crate::google::{Pins, Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
 use google_cloud_aiplatform_v1::client::JobService;
 use google_cloud_aiplatform_v1::model::CustomJob;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job, JobThere, Standing};
-use pipe_engine::event::JobPage;
+use pipe_engine::event::{Doubles, JobPage};
+use pipe_engine::failpoint::reach;
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
@@ -45,6 +46,7 @@ pub(super) struct VertexJobs {
     in_doubt: Mutex<BTreeSet<AttemptId>>,
     /// How many polls have seen only jobs that had left their attempt, by its first job.
     left: Mutex<BTreeMap<String, u32>>,
+    pins: Pins,
 }
 
 /// A region, and the way there: each has an address of its own.
@@ -60,7 +62,7 @@ impl VertexJobs {
         let at = |region: &str| Where { project: project.clone(), region: region.to_owned() };
         let regions = config.regions().map(|region| Region { at: at(region), client: OnceCell::new() }).collect();
         let (in_doubt, left) = (Mutex::default(), Mutex::default());
-        Self { config, store: store.to_owned(), regions, in_doubt, left }
+        Self { config, store: store.to_owned(), regions, in_doubt, left, pins: Pins::default() }
     }
 
     pub(super) async fn client<'a>(&self, region: &'a Region) -> Result<&'a JobService, Failure> {
@@ -137,7 +139,7 @@ impl VertexJobs {
     }
 
     async fn hand_over(&self, attempt: &Attempt) -> Result<Job, Failure> {
-        let job = description(&self.config, &self.store, attempt)?;
+        let job = description(&self.config, &self.store, &self.pinned(attempt).await)?;
         if let Some(job) = self.there(&attempt.id).await? {
             return Ok(job);
         }
@@ -147,10 +149,16 @@ impl VertexJobs {
         // Should nobody wait for the answer any more, it is as lost as one that never comes.
         self.doubts().insert(attempt.id.clone());
         let made = create.send().await.map_err(|error| failed(&error, "make a job", &region.at));
+        reach("afar.made");
         if made.as_ref().err().is_none_or(|failure| failure.class != Class::Transient) {
             self.doubts().remove(&attempt.id);
         }
         made.map(|job| Job(job.name))
+    }
+
+    /// The attempt with the image that its tag stands for.
+    pub(super) async fn pinned(&self, attempt: &Attempt) -> Attempt {
+        self.pins.pin(attempt, self.config.image.as_deref(), self.config.endpoint.as_deref()).await
     }
 
     /// The filter that takes the jobs of this store.
@@ -277,6 +285,10 @@ impl Backend for VertexJobs {
 
     fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.remove(&job.0))
+    }
+
+    fn doubles<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Doubles, Failure>> {
+        Box::pin(async { Ok(doubles(&self.siblings(&job.0).await?)) })
     }
 
     fn check<'a>(&'a self, trials: &'a [Attempt]) -> BoxFuture<'a, Vec<Finding>> {

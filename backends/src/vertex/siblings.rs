@@ -6,17 +6,20 @@
 use super::standing::{Look, look, why};
 use crate::google::Where;
 use google_cloud_aiplatform_v1::model::CustomJob;
+use google_cloud_wkt::Timestamp;
 use pipe_engine::backend::Standing;
+use pipe_engine::event::Doubles;
 
 /// How an attempt stands. `None` where its jobs have left it to another, which is not among them.
 pub(super) fn standing(jobs: &[&CustomJob], at: &Where) -> Option<Standing> {
     let first = |wanted: Look| jobs.iter().find(|job| look(job) == wanted);
+    // Whoever ended well had the attempt, so one that runs beside it is about to leave.
+    if first(Look::Done).is_some() {
+        return Some(Standing::Over(None));
+    }
     // One that runs has the attempt, or is about to leave it; either way there is more to come.
     if first(Look::Running).is_some() {
         return Some(Standing::Running);
-    }
-    if first(Look::Done).is_some() {
-        return Some(Standing::Over(None));
     }
     if let Some(job) = first(Look::Failed) {
         return Some(Standing::Over(why(job, at)));
@@ -53,6 +56,21 @@ pub(super) fn superfluous<'a>(jobs: &[&'a CustomJob]) -> Vec<&'a CustomJob> {
     waiting.split_off(usize::from(!has_begun).min(waiting.len()))
 }
 
+/// All but the one that had the attempt. One that waited for a machine until it was stopped has no start, and cost nothing.
+pub(super) fn doubles(jobs: &[CustomJob]) -> Doubles {
+    let had = chosen(&jobs.iter().collect::<Vec<_>>()).map(|job| &job.name);
+    let others: Vec<&CustomJob> = jobs.iter().filter(|job| Some(&job.name) != had).collect();
+    let ran_ms = others.iter().filter_map(|job| ran_ms(job)).sum();
+    Doubles { jobs: others.len() as u64, ran_ms }
+}
+
+/// How long the machine of a job has run; of one that runs still, until it was last heard of.
+fn ran_ms(job: &CustomJob) -> Option<u64> {
+    let ms = |time: &Timestamp| time.seconds() * 1000 + i64::from(time.nanos()) / 1_000_000;
+    let (start, end) = (job.start_time.as_ref()?, job.end_time.as_ref().or(job.update_time.as_ref())?);
+    u64::try_from(ms(end) - ms(start)).ok()
+}
+
 /// What puts jobs into the order in which they were made.
 fn age(job: &CustomJob) -> (i64, i32, String) {
     let (seconds, nanos) = job.create_time.as_ref().map_or((i64::MAX, 0), |time| (time.seconds(), time.nanos()));
@@ -62,7 +80,6 @@ fn age(job: &CustomJob) -> (i64, i32, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use google_cloud_wkt::Timestamp;
 
     fn job(number: i64, state: &str) -> CustomJob {
         let made = Timestamp::clamp(1_700_000_000 + number, 0);
@@ -86,6 +103,7 @@ mod tests {
             (vec!["SUCCEEDED", "PENDING"], "Over"),
             (vec!["FAILED", "PENDING"], "Over"),
             (vec!["FAILED", "RUNNING"], "Running"),
+            (vec!["SUCCEEDED", "RUNNING"], "Over"),
             (vec!["CANCELLED", "PENDING"], "Waiting"),
             (vec!["CANCELLED", "SUCCEEDED"], "Over"),
             (vec!["CANCELLING"], "Running"),
@@ -111,6 +129,18 @@ mod tests {
             let names = of(&states, |jobs| superfluous(jobs).iter().map(|job| job.name.clone()).collect::<Vec<_>>());
             assert_eq!(names, expected, "{states:?}");
         }
+    }
+
+    #[test]
+    fn a_job_beside_the_one_that_has_the_attempt_counts_with_the_time_of_its_machine() {
+        let at = |seconds: i64| Timestamp::clamp(1_700_000_000 + seconds, 0);
+        let jobs = [
+            job(0, "FAILED").set_start_time(at(10)).set_end_time(at(13)),
+            job(1, "SUCCEEDED").set_start_time(at(5)).set_end_time(at(95)),
+            job(2, "CANCELLED").set_end_time(at(20)),
+        ];
+        assert_eq!(doubles(&jobs), Doubles { jobs: 2, ran_ms: 3_000 });
+        assert_eq!(doubles(&jobs[1..2]), Doubles::default());
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl VertexJobs {
 
     /// Runs the image of an attempt with other words, under the attempt's name.
     pub(super) async fn asked(&self, trial: &Attempt, words: &[String]) -> Result<Job, Failure> {
-        let job = asking(&self.config, &self.store, trial, words)?;
+        let job = asking(&self.config, &self.store, &self.pinned(trial).await, words)?;
         let region = self.place(trial);
         let create = self.client(region).await?.create_custom_job();
         let made = create.set_parent(region.at.to_string()).set_custom_job(job).send().await;

@@ -31,6 +31,11 @@ pub(crate) struct Service {
     pub(crate) version: &'static str,
 }
 
+pub(crate) static CLOUD_RUN: Service = Service { kind: "cloud-run", methods: "run.projects.locations.", version: "v2" };
+
+pub(crate) static VERTEX: Service =
+    Service { kind: "vertex", methods: "aiplatform.projects.locations.customJobs.", version: "v1" };
+
 pub(crate) struct Bench {
     pub(crate) standin: Standin,
     pub(crate) place: Arc<dyn Backend>,

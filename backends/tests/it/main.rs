@@ -6,4 +6,6 @@ mod bench;
 #[cfg(feature = "cloud")]
 mod cloud_run;
 #[cfg(feature = "cloud")]
+mod images;
+#[cfg(feature = "cloud")]
 mod vertex;

@@ -36,6 +36,8 @@ fn row(stage: &str, of: &Reckoning) -> Row {
     let again = if more > 0 { format!(", {} more", words::count(more, "attempt")) } else { String::new() };
     let seconds = |seconds: f64| words::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
     let known = (of.tasks - of.unexpected, of.tasks);
+    let doubles =
+        (of.doubles > 0).then(|| format!("{} of an attempt that had one", words::count(of.doubles, "second job")));
     let unpriced = (of.unpriced > 0).then(|| format!("{} without a known price", words::count(of.unpriced, "attempt")));
     let guessed =
         (of.guessed > 0).then(|| format!("{} expected to take half the timeout", words::count(of.guessed, "task")));
@@ -46,7 +48,7 @@ fn row(stage: &str, of: &Reckoning) -> Row {
         took: seconds(of.seconds),
         expected_cost: if of.paid > 0 { at_least(known, of.expected_cost.to_string()) } else { String::new() },
         cost: cost(of),
-        note: unpriced.into_iter().chain(guessed).collect::<Vec<_>>().join(", "),
+        note: [unpriced, doubles, guessed].into_iter().flatten().collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -80,7 +80,7 @@ fn row(style: Style, name: &str, sum: Sum) -> Vec<Entry> {
     std::iter::once(left(style, name)).chain(numbers.map(|number| right(style, number))).collect()
 }
 
-/// What is not in the sums.
+/// What is not in the sums, and what is in them that nobody had asked for.
 fn notes(bills: &[Bill]) -> Vec<String> {
     let named = |why: &str, is_meant: fn(&Bill) -> bool| {
         let meant: Vec<&Bill> = bills.iter().filter(|bill| is_meant(bill)).collect();
@@ -92,7 +92,10 @@ fn notes(bills: &[Bill]) -> Vec<String> {
         (!meant.is_empty()).then(|| format!("{} {why}: {names}{more}", count(meant.len() as u64, "attempt")))
     };
     let unpriced = named("without a known price, which is not free", is_unpriced);
-    unpriced.into_iter().chain(named("that may run still, for all that is known", Bill::is_open)).collect()
+    let open = named("that may run still, for all that is known", Bill::is_open);
+    let doubled =
+        named("that had a second job, since an answer was lost; it is in the sum", |bill| bill.doubles.jobs > 0);
+    [unpriced, open, doubled].into_iter().flatten().collect()
 }
 
 fn document(bills: &[Bill], by: &str, groups: &BTreeMap<String, Sum>, all: Sum) -> Json {

@@ -2,7 +2,7 @@
 //! nothing but the bucket. Meanwhile the services delay, lose answers, fail and list late. `PIPE_TEST_KILLS` is how often it is
 //! killed at each point; the table of what came of it is printed.
 
-use crate::afar::{Afar, CLOUD_RUN, Place};
+use crate::afar::{Afar, CLOUD_RUN, Place, VERTEX};
 use crate::bench::{Said, wait_until};
 use pipe_engine::failpoint::{AFAR, POINTS};
 use pipe_standin::{Asked, Fault};
@@ -42,6 +42,11 @@ const PATIENCE: Duration = Duration::from_secs(180);
 #[test]
 fn whenever_the_engine_of_cloud_run_jobs_is_killed_nothing_is_lost_and_nothing_is_done_twice() {
     killed_everywhere(&CLOUD_RUN);
+}
+
+#[test]
+fn whenever_the_engine_of_vertex_jobs_is_killed_nothing_is_lost_and_nothing_is_done_twice() {
+    killed_everywhere(&VERTEX);
 }
 
 fn killed_everywhere(place: &'static Place) {

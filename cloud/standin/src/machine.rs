@@ -42,13 +42,14 @@ impl Machine {
         self.state().images.insert(image.to_owned(), words);
     }
 
-    /// Whether there is an image of this name, in whichever registry. One without a tag is the latest.
-    pub(crate) fn has_image(&self, name: &str, tag: &str) -> bool {
-        self.state().images.keys().any(|image| {
-            let rest = image.split_once('/').map_or("", |(_, rest)| rest);
-            let (known, its) = rest.split_once(':').unwrap_or((rest, "latest"));
-            (known, its) == (name, tag)
-        })
+    /// The digest of an image of this name, in whichever registry, by its tag or by that digest.
+    pub(crate) fn digest(&self, name: &str, reference: &str) -> Option<String> {
+        let state = self.state();
+        let (_, found) =
+            state.images.keys().filter_map(|image| Some((image, parts(image)?))).find(|(_, (_, known, tag))| {
+                *known == name && (*tag == reference || digest(known, tag) == reference)
+            })?;
+        Some(digest(found.1, found.2))
     }
 
     /// From now on every process has so long between the first signal and the last.
@@ -65,10 +66,24 @@ impl Machine {
     pub(crate) fn words(&self, image: &str, container: &Json) -> Result<Vec<String>, String> {
         let mut words = texts(&container["command"]);
         if words.is_empty() {
-            words = self.state().images.get(image).cloned().ok_or_else(|| format!("Image '{image}' not found."))?;
+            words = self.entry_point(image).ok_or_else(|| format!("Image '{image}' not found."))?;
         }
         words.extend(texts(&container["args"]));
         Ok(words)
+    }
+
+    /// What an image begins with, by its name with its tag or its digest.
+    fn entry_point(&self, image: &str) -> Option<Vec<String>> {
+        let state = self.state();
+        if let Some(words) = state.images.get(image) {
+            return Some(words.clone());
+        }
+        let (wanted, its) = image.split_once('@')?;
+        let is_it = |known: &&String| {
+            parts(known).is_some_and(|(host, name, tag)| format!("{host}/{name}") == wanted && digest(name, tag) == its)
+        };
+        let known = state.images.keys().find(is_it)?;
+        state.images.get(known).cloned()
     }
 
     /// Where a process of this name prints.
@@ -80,4 +95,16 @@ impl Machine {
     pub(crate) fn printed(&self, names: &[String]) -> String {
         names.iter().map(|name| fs::read_to_string(self.log(name)).unwrap_or_default()).collect()
     }
+}
+
+/// The registry, the name and the tag of an image. One without a tag is the latest.
+fn parts(image: &str) -> Option<(&str, &str, &str)> {
+    let (host, rest) = image.split_once('/')?;
+    let (name, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
+    Some((host, name, tag))
+}
+
+/// What is in an image of the stand-in is its name.
+fn digest(name: &str, tag: &str) -> String {
+    format!("sha256:{:064x}", crc32c::crc32c(format!("{name}:{tag}").as_bytes()))
 }

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use hyper::header::HeaderName;
 use hyper::{Method, Response, StatusCode};
 
-/// An image by its name and its tag.
+/// An image by its name and its tag or its digest.
 pub(crate) struct Image {
     name: String,
     tag: String,
@@ -20,12 +20,10 @@ pub(crate) fn image(verb: &Method, path: &str) -> Option<Image> {
 
 pub(crate) fn answer(machine: &Machine, image: &Image) -> Result<Response<Body>, Refusal> {
     let Image { name, tag } = image;
-    if !machine.has_image(name, tag) {
+    let Some(digest) = machine.digest(name, tag) else {
         return Err(Refusal::new(404, format!("manifest unknown: {name}:{tag}")));
-    }
+    };
     let mut answer = nothing(StatusCode::OK);
-    // What is in an image of the stand-in is its name.
-    let sum = crc32c::crc32c(format!("{name}:{tag}").as_bytes());
-    set(&mut answer, HeaderName::from_static("docker-content-digest"), &format!("sha256:{sum:064x}"));
+    set(&mut answer, HeaderName::from_static("docker-content-digest"), &digest);
     Ok(answer)
 }

@@ -19,7 +19,9 @@ pub struct Reckoning {
     pub tasks: u64,
     /// Their attempts.
     pub attempts: u64,
-    /// Seconds that these ran, all together.
+    /// Jobs that these had besides the one that did the work, of a place that takes no names for jobs. They cost what they ran.
+    pub doubles: u64,
+    /// Seconds that the attempts ran, all together.
     pub seconds: f64,
     /// Seconds that were expected of one attempt at each task, of those of which anything was known.
     pub expected_seconds: f64,
@@ -59,13 +61,15 @@ impl Reckoning {
     fn take(&mut self, attempt: &AttemptView, now: Timestamp) {
         // What was handed over and never began took nothing, and cost nothing.
         let ran = if attempt.has_begun { attempt.ended.unwrap_or(now).since(attempt.started) } else { Duration::ZERO };
+        let doubles = attempt.doubles.unwrap_or_default();
         self.attempts += 1;
+        self.doubles += doubles.jobs;
         self.seconds += ran.as_secs_f64();
         if !is_paid(attempt) {
             return;
         }
         self.paid += 1;
-        match attempt.terms.as_ref().and_then(|terms| terms.cost(ran)) {
+        match attempt.terms.as_ref().and_then(|terms| terms.cost(ran + doubles.time())) {
             Some(cost) => self.cost.0 += cost.0,
             None => self.unpriced += u64::from(attempt.has_begun),
         }

@@ -1,7 +1,7 @@
 //! What a place elsewhere does for a run: takes attempts as jobs, tells how they stand, stops them.
 
 use crate::attempt::Attempt;
-use crate::event::JobPage;
+use crate::event::{Doubles, JobPage};
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::ids::AttemptId;
@@ -61,6 +61,11 @@ pub trait Backend: Send + Sync {
     /// nothing.
     fn forget<'a>(&'a self, _job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(ready(Ok(())))
+    }
+
+    /// The jobs besides this one that its attempt had, once that has ended. A place that takes names for jobs has none.
+    fn doubles<'a>(&'a self, _job: &'a Job) -> BoxFuture<'a, Result<Doubles, Failure>> {
+        Box::pin(ready(Ok(Doubles::default())))
     }
 
     /// What a run would find there that hands over attempts such as these: who we are there, what we may do, whether what they

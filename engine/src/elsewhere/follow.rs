@@ -5,6 +5,7 @@ use super::segments::{Ear, Listener};
 use super::{Depot, Poller, answer, close};
 use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
 use crate::backend::{Backend, Job, Standing};
+use crate::event::Doubles;
 use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
 use crate::ids::AttemptId;
@@ -39,10 +40,13 @@ pub async fn follow(
     let job = job_of(backend.as_ref(), &attempt, &stop).await?;
     let every = backend.poll_every().max(BETWEEN_SEGMENTS);
     let end = tokio::select! {
-        end = watch_job(backend.as_ref(), &poller, job, stop, || listener.begun()) => end,
+        end = watch_job(backend.as_ref(), &poller, job.clone(), stop, || listener.begun()) => end,
         never = listen(&mut ear, every, listener) => match never {},
     };
     reach("afar.ended");
+    if let Some(doubles) = doubles(backend.as_ref(), &job).await {
+        listener.doubled(doubles);
+    }
     // What it said last.
     hear(&mut ear, listener).await;
     let left = tokio::task::spawn_blocking(move || {
@@ -78,7 +82,19 @@ async fn listen(ear: &mut Option<Ear>, every: Duration, listener: &impl Listener
     }
 }
 
-/// Ends what an earlier run has left of an attempt: its job, and then the attempt itself.
+/// The jobs that an attempt had besides this one, if it had any. They cost money and decide nothing, so an answer that is lost is no
+/// reason to keep the attempt open.
+async fn doubles(backend: &dyn Backend, job: &Job) -> Option<Doubles> {
+    match answer(backend.doubles(job)).await {
+        Ok(doubles) => Some(doubles).filter(|doubles| doubles.jobs > 0),
+        Err(failure) => {
+            tracing::warn!(job = job.0, %failure, "whether its attempt had other jobs could not be learned");
+            None
+        }
+    }
+}
+
+/// Ends what an earlier run has left of an attempt: its job, and then the attempt itself. Returns the jobs that it had besides.
 ///
 /// # Errors
 /// When the backend or the store does not do as asked: the attempt stays open.
@@ -86,16 +102,19 @@ pub async fn end(
     (backend, poller): (Arc<dyn Backend>, Arc<Poller>),
     depot: Depot,
     id: AttemptId,
-) -> Result<(), Failure> {
-    if let Some(job) = answer(backend.find(&id)).await? {
+) -> Result<Option<Doubles>, Failure> {
+    let job = answer(backend.find(&id)).await?;
+    let mut others = None;
+    if let Some(job) = job {
         let (_stop, stopped) = watch::channel(Some(()));
-        watch_job(backend.as_ref(), &poller, job, stopped, || ()).await;
+        watch_job(backend.as_ref(), &poller, job.clone(), stopped, || ()).await;
+        others = doubles(backend.as_ref(), &job).await;
     }
     // Should somebody want it after all, such as a stage of another name, he loses no more than a try.
     let unwanted = "the run it was made for is over, and no later one wanted it";
     let unwanted = Failure::of(Class::Preempted, "unwanted", unwanted);
     let closed = tokio::task::spawn_blocking(move || close(depot.store(), of_ours(id, unwanted)));
-    closed.await.expect("writing an outcome does not panic").map(drop)
+    closed.await.expect("writing an outcome does not panic").map(|_| others)
 }
 
 /// The outcome that an attempt has already.

@@ -2,7 +2,7 @@
 //! are passing events. They stay when the worker is gone, and whoever follows the attempt reads them from the first on.
 
 use super::{Depot, place};
-use crate::event::Body;
+use crate::event::{Body, Doubles};
 use crate::ids::AttemptId;
 use crate::store::StoreError;
 use crate::world::Timestamp;
@@ -31,6 +31,8 @@ pub trait Listener: Send + Sync {
     fn heard(&self) {}
     /// It has said this.
     fn passing(&self, _said: Body) {}
+    /// It has ended, and had other jobs too.
+    fn doubled(&self, _doubles: Doubles) {}
 }
 
 /// Reads what is new of an attempt's segments.

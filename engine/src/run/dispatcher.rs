@@ -2,6 +2,7 @@
 
 mod afar;
 mod heard;
+mod pace;
 mod sharing;
 mod spans;
 
@@ -15,7 +16,7 @@ use super::trust::Trust;
 use super::{Finished, Setup};
 use crate::attempt::{Attempt, Input as Given, Outcome, Provision, SourceFile, VERSION};
 use crate::elsewhere;
-use crate::event::{Body, Counts};
+use crate::event::{Body, Counts, Doubles};
 use crate::failpoint::reach;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, RunId};
@@ -27,9 +28,10 @@ use crate::plan::{Plan, Rows};
 use crate::scheduler::{Command, Expand, Found, Growth, Input, Record, State, Stop, TaskIndex, step};
 use crate::secret;
 use crate::state::{Health, JournalError, OpenJob};
-use crate::units::Bytes;
+use crate::units::{Bytes, Millis};
 use crate::world::Timestamp;
 use afar::Afar;
+use pace::Paces;
 use serde_json::Value as Json;
 use sharing::{copied, share};
 use spans::Spans;
@@ -63,13 +65,15 @@ enum Message {
     Begun(TaskIndex, u32),
     Passing(TaskIndex, AttemptId, Body),
     Heard(TaskIndex, u32),
+    /// An attempt elsewhere had more jobs than one.
+    Doubled(TaskIndex, AttemptId, Doubles),
     Ended(TaskIndex, u32, Box<Outcome>),
     Published(Vec<(TaskIndex, Result<Manifest, Failure>)>),
     Grown(Expand, Box<(Rows, Result<Plan, Failure>)>),
     /// Whether there is a job, and how it ended, could not be learned.
     LeftOpen(TaskIndex, u32, Failure),
     /// A job that an earlier run had left was ended, or could not be.
-    Settled(OpenJob, Result<(), Failure>),
+    Settled(OpenJob, Result<Option<Doubles>, Failure>),
     /// A job that nobody needs any more was removed, or not.
     Forgotten,
 }
@@ -92,6 +96,7 @@ pub(super) struct Dispatcher {
     missed: HashMap<TaskIndex, Missed>,
     devices: Devices,
     afar: Afar,
+    paces: Paces,
     spans: Spans,
     /// A way to stop each running attempt.
     running: HashMap<TaskIndex, watch::Sender<Option<Stop>>>,
@@ -127,6 +132,7 @@ impl Dispatcher {
             rows: Rows::new(),
             devices: Devices::of(setup.gpus.clone()),
             missed: HashMap::new(),
+            paces: Paces::default(),
             spans: Spans::default(),
             afar: Afar::of(std::mem::take(&mut setup.elsewhere), std::mem::take(&mut setup.left)),
             running: HashMap::new(),
@@ -279,9 +285,13 @@ impl Dispatcher {
                 if matches!(body, Body::Log { .. }) {
                     self.unheard.fetch_sub(1, Ordering::Relaxed);
                 }
+                if let Body::Progress { done, total, .. } = body {
+                    self.warn_of_pace(task, &attempt, (done, total));
+                }
                 self.sayer.passing(self.name(task), attempt, body);
             }
             Message::Heard(task, number) => self.feed(Input::Heard(task, number)),
+            Message::Doubled(task, attempt, doubles) => self.doubled(self.name(task), attempt, doubles),
             Message::Ended(task, number, outcome) => self.attempt_ended(task, number, *outcome),
             Message::Published(answers) => {
                 self.publishing = false;
@@ -293,6 +303,19 @@ impl Dispatcher {
             Message::Settled(job, ended) => self.settled(job, ended),
             Message::Forgotten => self.forgotten(),
         }
+    }
+
+    fn warn_of_pace(&mut self, task: TaskIndex, attempt: &AttemptId, progress: (u64, u64)) {
+        let Some(end) = self.state.ends_at(task) else { return };
+        let Some(late) = self.paces.take(attempt, progress, (self.setup.world.now(), end)) else { return };
+        let seconds = |time: Duration| Millis(time.as_secs() * 1000);
+        tracing::warn!(
+            "{} will not be done in time: at its pace it needs {} more and has {}: raise the stage's `timeout`, give it more \
+             cpu, or give it less to do",
+            self.name(task),
+            seconds(late.needs),
+            seconds(late.has),
+        );
     }
 
     fn feed(&mut self, input: Input) {

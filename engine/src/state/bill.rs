@@ -2,6 +2,7 @@
 
 use super::journal::{JournalError, read_only};
 use crate::attempt::Terms;
+use crate::event::Doubles;
 use crate::ids::{AttemptId, RunId};
 use crate::units::Usd;
 use crate::world::Timestamp;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 /// All that is told of attempts elsewhere. One of them may go on in a later run than the one that began it.
 const SELECT: &str = "select events.run, type, task, attempt, time, json from events join runs on runs.run = events.run
-    where type in ('attempt_submitting', 'attempt_started', 'attempt_ended', 'attempt_settled')
+    where type in ('attempt_submitting', 'attempt_started', 'attempt_doubled', 'attempt_ended',
+    'attempt_settled')
     and attempt in (select attempt from events where type = 'attempt_submitting') order by started, events.run, seq";
 
 /// What one attempt elsewhere cost.
@@ -35,6 +37,8 @@ pub struct Bill {
     started: Option<Timestamp>,
     /// When it ended, or its job was found to be gone; absent while nobody knows.
     ended: Option<Timestamp>,
+    /// The jobs that it had besides the one that did its work.
+    pub doubles: Doubles,
 }
 
 impl Bill {
@@ -63,12 +67,14 @@ impl Bill {
         self.started.zip(self.ended).map_or(Duration::ZERO, |(started, ended)| ended.since(started))
     }
 
-    /// What that cost; `None` where no price was known, or it may run still. What never ran cost nothing.
+    /// What that cost, with the other jobs that it had; `None` where no price was known, or it may run still. What never ran cost
+    /// nothing.
     pub fn cost(&self) -> Option<Usd> {
+        let doubled = self.doubles.time();
         match (self.started, self.ended) {
             (_, None) => None,
-            (None, Some(_)) => Some(Usd(0)),
-            _ => self.terms.as_ref()?.cost(self.time()),
+            (None, Some(_)) if doubled.is_zero() => Some(Usd(0)),
+            _ => self.terms.as_ref()?.cost(self.time() + doubled),
         }
     }
 }
@@ -88,6 +94,7 @@ fn take(bills: &mut IndexMap<String, Bill>, row: &Row<'_>) -> Result<(), Journal
             submitted: time,
             started: None,
             ended: None,
+            doubles: Doubles::default(),
         });
         // Whoever takes it up again looks for its job first, so an end that was told before was none.
         bill.ended = None;
@@ -99,6 +106,8 @@ fn take(bills: &mut IndexMap<String, Bill>, row: &Row<'_>) -> Result<(), Journal
         "attempt_started" => {
             bill.started.get_or_insert(time);
         }
+        // Told once more where the engine died after that, so the last word counts.
+        "attempt_doubled" => bill.doubles = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?,
         "attempt_ended" => {
             let said: Ended = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?;
             bill.ended = (!said.is_open).then_some(time);
@@ -197,6 +206,22 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].time().as_secs(), found[0].cost()), (600, Some(Usd(600_000))));
         assert_eq!(found[0].run, RunId("r1".into()));
+    }
+
+    #[test]
+    fn a_second_job_of_an_attempt_costs_what_its_machine_ran_and_is_counted_once() {
+        let doubled = || Body::AttemptDoubled { doubles: Doubles { jobs: 1, ran_ms: 36_000 } };
+        let found = bills(&[
+            ("r1", 0, "a", submitting(Some(1_000_000))),
+            ("r1", 0, "a", started()),
+            ("r1", 36, "a", doubled()),
+            ("r2", 36, "a", submitting(Some(1_000_000))),
+            ("r2", 36, "a", doubled()),
+            ("r2", 36, "a", ended(false)),
+        ]);
+        // Two machines for a hundredth of an hour each.
+        assert_eq!((found[0].doubles.jobs, found[0].cost()), (1, Some(Usd(20_000))));
+        assert_eq!(found[0].time().as_secs(), 36, "the work took no longer");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The bench with Cloud Run on it.
 
-use crate::bench::{self, PARENT, Service};
+use crate::bench::{self, CLOUD_RUN, PARENT};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::Job;
 use pipe_standin::Asked;
@@ -8,8 +8,6 @@ use serde_json::{Value as Json, json};
 use std::ops::Deref;
 
 pub(super) use crate::bench::{STORE, attempt};
-
-static CLOUD_RUN: Service = Service { kind: "cloud-run", methods: "run.projects.locations.", version: "v2" };
 
 pub(super) struct Bench(bench::Bench);
 

@@ -1,6 +1,6 @@
 //! The bench with Vertex AI on it.
 
-use crate::bench::{self, PARENT, Service};
+use crate::bench::{self, PARENT, VERTEX};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::Job;
 use pipe_standin::Asked;
@@ -8,9 +8,6 @@ use serde_json::{Value as Json, json};
 use std::ops::Deref;
 
 pub(super) use crate::bench::{STORE, attempt};
-
-static VERTEX: Service =
-    Service { kind: "vertex", methods: "aiplatform.projects.locations.customJobs.", version: "v1" };
 
 /// What a worker does that claims its attempt first, and then does its work, which is noted.
 pub(super) const CLAIMS: &str = "mkdir \"claim-${1##*/}\" 2> /dev/null || exit 76; echo \"$1\" >> worked";

@@ -6,7 +6,7 @@ use super::{Dispatcher, LAST_WORDS, Message};
 use crate::attempt::{Attempt, Outcome, Provision, Terms};
 use crate::backend::{Backend, Need};
 use crate::elsewhere::{self, Depot, Poller};
-use crate::event::Body;
+use crate::event::{Body, Doubles};
 use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
 use crate::ids::AttemptId;
@@ -269,16 +269,25 @@ impl Dispatcher {
     }
 
     /// What could not be ended is tried again by the next run.
-    pub(super) fn settled(&mut self, job: OpenJob, ended: Result<(), Failure>) {
+    pub(super) fn settled(&mut self, job: OpenJob, ended: Result<Option<Doubles>, Failure>) {
         self.afar.ending -= 1;
         match ended {
-            Ok(()) => {
+            Ok(doubles) => {
                 let attempt = job.attempt.clone();
+                if let Some(doubles) = doubles {
+                    self.doubled(job.task.clone(), attempt.clone(), doubles);
+                }
                 self.sayer.durable(&self.setup.journal, Some(job.task), Some(job.attempt), Body::AttemptSettled);
                 self.remove_job(&job.backend, attempt, false);
             }
             Err(failure) => tracing::warn!(attempt = %job.attempt, %failure, "a job of an earlier run is not ended"),
         }
+    }
+
+    /// The journal has the other jobs of an attempt before its end, since they are looked for no more after that.
+    pub(super) fn doubled(&mut self, task: String, attempt: AttemptId, doubles: Doubles) {
+        let doubled = Body::AttemptDoubled { doubles };
+        self.sayer.durable(&self.setup.journal, Some(task), Some(attempt), doubled);
     }
 
     /// An attempt has ended: if it was elsewhere, its place may remove its job. `is_done`: nobody goes on from what it had

@@ -4,7 +4,7 @@
 use super::{LINES_UNHEARD, Message};
 use crate::attempt::Outcome;
 use crate::elsewhere::Listener;
-use crate::event::Body;
+use crate::event::{Body, Doubles};
 use crate::ids::AttemptId;
 use crate::scheduler::TaskIndex;
 use crate::state::StateFolder;
@@ -73,6 +73,10 @@ impl Listener for Heard {
         if self.listens {
             let _ = self.outbox.send(Message::Heard(self.task, self.number));
         }
+    }
+
+    fn doubled(&self, doubles: Doubles) {
+        let _ = self.outbox.send(Message::Doubled(self.task, self.id.clone(), doubles));
     }
 
     fn passing(&self, said: Body) {

@@ -49,6 +49,12 @@ impl State {
         self.limit
     }
 
+    /// When an attempt that runs is stopped at the latest.
+    pub fn ends_at(&self, task: TaskIndex) -> Option<Timestamp> {
+        let Phase::Running(watch) = &self.tasks[task].phase else { return None };
+        [watch.timeout, self.tasks[task].ends_at, self.ends_at].into_iter().flatten().min()
+    }
+
     pub(super) fn begin_time(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
         if let Some(longest) = self.longest.take() {
             self.ends_at = Some(now.after(longest));
