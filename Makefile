@@ -1,4 +1,5 @@
 # make demo        set up, build, make sample data, run the quickstart
+# make demo-cloud  the same as jobs of Cloud Run and of Vertex AI, on a stand-in for Google's services: no account, no money
 # make build       set up and build; leaves the link ./pipe
 # make test        set up and pass every check that a change must pass
 # make torture     kill it, fill its disk, cut its power, and show that nothing is lost; half an hour
@@ -16,16 +17,20 @@
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pipe/target
 bin := $(CARGO_TARGET_DIR)/release
 
-.PHONY: demo test test-more torture fuzz coverage bench-plan bench-engine bench-clips bench-frames golden clips-table schemas setup build data
+.PHONY: demo demo-cloud test test-more torture fuzz coverage bench-plan bench-engine bench-clips bench-frames golden clips-table schemas setup build data
 
 demo: build data
 	@./pipe run specs/quickstart.toml
+
+demo-cloud: build data
+	@tools/google.sh > /dev/null
+	@tools/demo-cloud.sh $(bin)
 
 setup:
 	@tools/setup.sh
 
 build: setup
-	@tools/timed.sh "build (release; 8 minutes from nothing on two cores)" cargo build --release --quiet -p pipe -p pipe-testdata
+	@tools/timed.sh "build (release; 8 minutes from nothing on two cores)" cargo build --release --quiet -p pipe -p pipe-testdata -p pipe-standin
 	@ln -sfn $(bin)/pipe pipe
 
 data: build

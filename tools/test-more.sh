@@ -32,7 +32,7 @@ PIPE_TEST_SEEDS=${PIPE_TEST_FRAMES:-10000} tools/timed.sh "more frames, CPU agai
 tools/fuzz.sh "${FUZZ_SECONDS:-60}"
 tools/coverage.sh
 tools/timed.sh "recipes for CI against their schemas" tools/check-recipes.sh
-tools/timed.sh "the release binary" cargo build --release --quiet -p pipe
+tools/timed.sh "the release binary" cargo build --release --quiet -p pipe -p pipe-testdata -p pipe-standin
 tools/timed.sh "the image that tasks elsewhere run in, built and run" tools/image.sh
 tools/timed.sh "specs in the language servers of editors" tools/editors.sh
 tools/timed.sh "joined clips in Chromium" tools/play.sh

@@ -27,6 +27,14 @@ links_little() {
     fi
 }
 
+# What the demo says is read when it did not come to its end.
+demo_cloud() {
+    told=$(mktemp)
+    "$CARGO_TARGET_DIR/release/make-testdata" --out testdata > "$told" 2>&1 &&
+        tools/demo-cloud.sh "$CARGO_TARGET_DIR/release" --small >> "$told" 2>&1 || { cat "$told" >&2; return 1; }
+    rm "$told"
+}
+
 # The table is read when something did not hold.
 fire() {
     told=$(mktemp)
@@ -42,6 +50,7 @@ case "${1:-all}" in
     schemas) same_schemas; exit ;;
     ldd) links_little; exit ;;
     fire) fire; exit ;;
+    demo-cloud) demo_cloud; exit ;;
 esac
 
 part "set-up" tools/setup.sh test
@@ -49,8 +58,9 @@ part "format" cargo fmt --all --check
 part "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 part "clippy of the smallest build" \
     cargo clippy -p pipe -p pipe-stages --no-default-features --all-targets --quiet -- --deny warnings
-part "release build" cargo build --release --quiet -p pipe -p pipe-testdata
+part "release build" cargo build --release --quiet -p pipe -p pipe-testdata -p pipe-standin
 part "ldd of the release binary" tools/test.sh ldd
+part "demo of the cloud, small" tools/test.sh demo-cloud
 part "build of the tests" cargo nextest run --workspace --no-run --cargo-quiet
 part "tests" cargo nextest run --workspace --cargo-quiet --status-level fail --final-status-level slow --no-fail-fast
 part "kills, power cuts, full disks" tools/test.sh fire

@@ -15,3 +15,4 @@ field() { printf '%s' "$last" | sed -n "s/.*\"$1\":\([0-9.eE+-]*\).*/\1/p"; }
     echo "- held-out plays answered right: $(field validation_group_accuracy)"
     echo "- loss on held-out clips: $(field validation_loss)"
 } > "$PIPE_OUTPUT/model-card.md"
+cat "$PIPE_OUTPUT/model-card.md"               # whatever is printed stands in `pipe logs SPEC card`
