@@ -10,7 +10,8 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
-const IMAGE: &str = "us-central1-docker.pkg.dev/our-project/pipe/worker";
+/// What containers are made of.
+pub(crate) const IMAGE: &str = "us-central1-docker.pkg.dev/our-project/pipe/worker";
 /// The bucket that is the store, and the store in it.
 pub(crate) const BUCKET: &str = "bucket";
 pub(crate) const STORE: &str = "gs://bucket/prefix";

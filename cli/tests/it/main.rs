@@ -83,5 +83,7 @@ mod trust;
 #[cfg(feature = "cloud")]
 mod vertex;
 mod watching;
+#[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
+mod ways;
 #[cfg(feature = "cloud")]
 mod whereabouts;

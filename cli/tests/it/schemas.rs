@@ -39,7 +39,9 @@ fn specs_in(folder: &str) -> Vec<PathBuf> {
 #[test]
 fn editors_find_the_schema_of_every_spec_and_nothing_wrong_in_it() {
     let validator = validator("spec");
-    let specs = specs_in("specs");
+    let mut specs = ["specs", "specs/ways"].map(specs_in).concat();
+    // No spec by itself, but what the others there are laid over.
+    specs.retain(|path| path.file_name().is_some_and(|name| name != "ours.toml"));
     assert!(specs.iter().any(|path| is_yaml(path)) && specs.iter().any(|path| !is_yaml(path)));
     for path in specs {
         let text = fs::read_to_string(&path).unwrap();
