@@ -47,6 +47,7 @@ mod jobs;
 mod killed;
 #[cfg(feature = "cloud")]
 mod midway;
+mod moving;
 mod mutants;
 mod output;
 mod pages;

@@ -66,7 +66,7 @@ impl Try {
     }
 
     /// A file of the only result of a task.
-    fn result(&self, task: &str, file: &str) -> String {
+    pub(crate) fn result(&self, task: &str, file: &str) -> String {
         let (stage, cell) = task.trim_end_matches(']').split_once('[').unwrap_or((task, ""));
         let pipelines = fs::read_dir(self.bench.path("out/data")).unwrap();
         let folder = pipelines.map(|entry| entry.unwrap().path().join(stage)).find(|path| path.exists()).unwrap();
@@ -149,16 +149,21 @@ fn inline(value: &Json) -> String {
 fn examples_that_are_run_make_what_they_say() {
     let mut run = 0;
     for block in specs().into_iter().filter(|block| block.has("run")) {
-        let example = Try::new(&block, &block.whole(), &block.language);
-        let said = example.bench.pipe(&["run", &example.file]);
-        assert_eq!(said.code, Some(0), "docs/spec.md:{}\n{}", block.line, said.stderr);
-        for (about, text) in block.blocks_below("result") {
-            let (task, file) = about.split_once(' ').unwrap();
-            assert_eq!(example.result(task, file), text.trim(), "docs/spec.md:{}: {task}", block.line);
-        }
+        makes_what_it_says(&block, "docs/spec.md");
         run += 1;
     }
     assert!(run >= 5, "{run} examples");
+}
+
+/// Runs an example of a page, and looks at the results that stand below it.
+pub(crate) fn makes_what_it_says(block: &Block, page: &str) {
+    let example = Try::new(block, &block.whole(), &block.language);
+    let said = example.bench.pipe(&["run", &example.file]);
+    assert_eq!(said.code, Some(0), "{page}:{}\n{}", block.line, said.stderr);
+    for (about, text) in block.blocks_below("result") {
+        let (task, file) = about.split_once(' ').unwrap();
+        assert_eq!(example.result(task, file), text.trim(), "{page}:{}: {task}", block.line);
+    }
 }
 
 /// The lines of all blocks of a kind, each split at `between`.

@@ -1,4 +1,4 @@
-//! `docs/spec.md` -> its blocks of code, each with what belongs to it.
+//! A page of `docs` -> its blocks of code, each with what belongs to it.
 
 use std::fs;
 use std::path::Path;
@@ -80,9 +80,14 @@ impl Block {
     }
 }
 
-/// All blocks of the page.
+/// All blocks of the reference.
 pub(crate) fn blocks() -> Vec<Block> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/spec.md");
+    blocks_of("spec.md")
+}
+
+/// All blocks of a page.
+pub(crate) fn blocks_of(page: &str) -> Vec<Block> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
     let page = fs::read_to_string(path).unwrap();
     let (mut blocks, mut files): (Vec<Block>, Vec<(String, String)>) = (Vec::new(), Vec::new());
     let mut lines = page.lines().enumerate();
