@@ -19,8 +19,8 @@ if [ "${2:-}" = --small ]; then only='games = ["g1", "g2"]
 angles = ["FAR_LEFT"]'; fi
 
 say() { printf '\n%s\n' "$*"; }
-# What is started here does not hold the leash.
-show() { printf '\n$ pipe %s\n' "$*"; "$pipe" "$@" 9>&-; }
+# What is started here ends with this script, and does not hold the leash.
+show() { printf '\n$ pipe %s\n' "$*"; setpriv --pdeathsig KILL "$pipe" "$@" 9>&-; }
 # What was shown is so: the command's JSON has these words.
 holds() {
     words=$1; shift
