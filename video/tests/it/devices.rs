@@ -83,8 +83,17 @@ proptest! {
 #[test]
 fn a_cpu_that_had_other_work_before_gives_the_same_bytes() {
     let mut cpu = Cpu::new(1);
-    for (width, height, to) in [(97, 55, 31), (12, 80, 90), (300, 20, 7), (97, 55, 31)] {
-        let what = shape(PixelFormat::NV12, width, height);
+    let (nv12, i444, grey) = (PixelFormat::NV12, PixelFormat::planar(8, 0, 0), PixelFormat::grey(8));
+    let sizes = [
+        (nv12, 97, 55, 31),
+        (nv12, 12, 80, 90),
+        (i444, 300, 20, 7),
+        (grey, 97, 55, 31),
+        (nv12, 97, 55, 31),
+        (i444, 97, 55, 31),
+    ];
+    for (format, width, height, to) in sizes {
+        let what = shape(format, width, height);
         let plan = Plan::new(&bytes(to, to), &what).unwrap();
         let noise = Noise::new(what.format, width, height, 3, u64::from(width));
         let wanted = run(&mut Reference, &plan, noise.picture()).unwrap();
@@ -94,7 +103,8 @@ fn a_cpu_that_had_other_work_before_gives_the_same_bytes() {
 
 #[test]
 fn game_sized_frames_are_the_referees() {
-    for format in [PixelFormat::I420, PixelFormat::NV12, PixelFormat::P010, PixelFormat::planar(10, 1, 0)] {
+    let (i444, i210, grey) = (PixelFormat::planar(8, 0, 0), PixelFormat::planar(10, 1, 0), PixelFormat::grey(8));
+    for format in [PixelFormat::I420, PixelFormat::NV12, PixelFormat::P010, i444, i210, grey] {
         let what = shape(format, 1918, 1079);
         let noise = Noise::new(format, 1918, 1079, 34, 3);
         for spec in [FrameSpec::plain(224, 224), FrameSpec { fit: Fit::Letterbox, ..FrameSpec::plain(640, 640) }] {
@@ -119,17 +129,19 @@ fn every_colour_of_8_bits_is_the_pages_whatever_vectors_there_are() {
         (ColourMatrix::Bt709, ColourRange::Limited, [9539, 14686, 17305, 4366, 1747, 16]),
         (ColourMatrix::Bt601, ColourRange::Full, [8192, 11485, 14516, 5850, 2819, 0]),
     ];
-    // A picture for each U, a row for each V, all lumas in each row, in both columns that share a sample.
-    let format = PixelFormat::planar(8, 1, 0);
+    // A picture for each U, a row for each V, all lumas in each row, in both columns that share a sample or have their own.
     let luma: Vec<u8> = (0..=255).flat_map(|y| [y; 2]).collect::<Vec<u8>>().repeat(256);
-    let all_v: Vec<u8> = (0..=255).flat_map(|v| [v; 256]).collect();
-    for (matrix, range, table) in tables {
+    let formats = [(PixelFormat::planar(8, 1, 0), 256), (PixelFormat::planar(8, 0, 0), 512)];
+    for ((matrix, range, table), (format, samples)) in
+        tables.into_iter().flat_map(|table| formats.map(|format| (table, format)))
+    {
+        let all_v: Vec<u8> = (0..=255).flat_map(|v| vec![v; samples]).collect();
         let what = Shape { matrix, range, ..shape(format, 512, 256) };
         let plan = Plan::new(&bytes(512, 256), &what).unwrap();
         for mut cpu in Cpu::each(1) {
             for u in 0..=255 {
-                let all_u = [u; 1 << 16];
-                let planes = [(luma.as_slice(), 512), (all_u.as_slice(), 256), (all_v.as_slice(), 256)];
+                let all_u = vec![u; samples << 8];
+                let planes = [(luma.as_slice(), 512), (all_u.as_slice(), samples), (all_v.as_slice(), samples)];
                 let picture = Picture { planes: planes.map(|(bytes, stride)| Plane { bytes, stride }) };
                 let rgb = run(&mut cpu, &plan, picture).unwrap();
                 let wanted = |i: usize| by_the_page(table, [(i / 2 % 256) as u8, u, (i / 512) as u8]);

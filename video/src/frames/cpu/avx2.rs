@@ -42,22 +42,28 @@ impl Loops for V3 {
         }
     }
 
-    /// 32 pixels at a time, those of even and of odd columns apart: to both belong the same samples of chroma.
+    /// 32 pixels at a time, those of even and of odd columns apart: to both belong the same samples of chroma, or to each its own.
     #[inline(always)]
-    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]) {
-        let (factor, even) = (self.avx._mm256_set1_epi16(factor as i16), self.avx._mm256_set1_epi16(0xff));
+    fn to_rgb<const SHARED: bool>(
+        self,
+        luma: &[[u8; BLOCK]],
+        factor: u16,
+        [even, odd]: [&[Added]; 2],
+        rgb: [&mut [Bytes]; 3],
+    ) {
+        let (factor, lower) = (self.avx._mm256_set1_epi16(factor as i16), self.avx._mm256_set1_epi16(0xff));
         let in_turn = cast::<[[u8; 16]; 2], __m256i>([IN_TURN; 2]);
         let [red, green, blue] = rgb;
         let targets = red.iter_mut().zip(green).zip(blue);
-        for ((luma, added), ((red, green), blue)) in luma.iter().zip(added).zip(targets) {
+        for (((luma, even), odd), ((red, green), blue)) in luma.iter().zip(even).zip(odd).zip(targets) {
+            let odd = if SHARED { even } else { odd };
             let luma = cast::<[u8; BLOCK], [__m256i; 2]>(*luma);
             for (part, luma) in luma.into_iter().enumerate() {
-                let even = product(self, self.avx2._mm256_and_si256(luma, even), factor);
-                let odd = product(self, self.avx2._mm256_srli_epi16::<8>(luma), factor);
-                for (to, [whole, lacking]) in [&mut *red, &mut *green, &mut *blue].into_iter().zip(&added.0) {
-                    let whole = cast(whole.as_chunks::<16>().0[part]);
-                    let lacking = cast(lacking.as_chunks::<16>().0[part]);
-                    let (even, odd) = (levels(self, even, whole, lacking), levels(self, odd, whole, lacking));
+                let on_even = product(self, self.avx2._mm256_and_si256(luma, lower), factor);
+                let on_odd = product(self, self.avx2._mm256_srli_epi16::<8>(luma), factor);
+                let added = even.0.iter().zip(&odd.0);
+                for (to, (to_even, to_odd)) in [&mut *red, &mut *green, &mut *blue].into_iter().zip(added) {
+                    let (even, odd) = (levels(self, on_even, to_even, part), levels(self, on_odd, to_odd, part));
                     let bytes = self.avx2._mm256_packus_epi16(even, odd);
                     to.0.as_chunks_mut::<32>().0[part] = cast(self.avx2._mm256_shuffle_epi8(bytes, in_turn));
                 }
@@ -179,9 +185,16 @@ fn product(simd: V3, luma: __m256i, factor: __m256i) -> [__m256i; 2] {
     [levels, simd.avx2._mm256_and_si256(simd.avx2._mm256_mullo_epi16(luma, factor), mask)]
 }
 
-/// The sums of luma and what chroma adds, not clipped. What is larger is -1, so it is taken away to be added.
+/// The sums of luma and what a part of chroma adds, not clipped. What is larger is -1, so it is taken away to be added.
 #[inline(always)]
-fn levels(simd: V3, [levels, fraction]: [__m256i; 2], whole: __m256i, lacking: __m256i) -> __m256i {
+fn levels(
+    simd: V3,
+    [levels, fraction]: [__m256i; 2],
+    [whole, lacking]: &[[i16; BLOCK / 2]; 2],
+    part: usize,
+) -> __m256i {
+    let whole = cast(whole.as_chunks::<16>().0[part]);
+    let lacking = cast(lacking.as_chunks::<16>().0[part]);
     let more = simd.avx2._mm256_cmpgt_epi16(fraction, lacking);
     simd.avx2._mm256_sub_epi16(simd.avx2._mm256_add_epi16(levels, whole), more)
 }

@@ -37,20 +37,27 @@ impl Loops for V4 {
         }
     }
 
-    /// 64 pixels at a time, those of even and of odd columns apart: to both belong the same samples of chroma.
+    /// 64 pixels at a time, those of even and of odd columns apart: to both belong the same samples of chroma, or to each its own.
     #[inline(always)]
-    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]) {
-        let (factor, even) = (self.avx512f._mm512_set1_epi16(factor as i16), self.avx512f._mm512_set1_epi16(0xff));
+    fn to_rgb<const SHARED: bool>(
+        self,
+        luma: &[[u8; BLOCK]],
+        factor: u16,
+        [even, odd]: [&[Added]; 2],
+        rgb: [&mut [Bytes]; 3],
+    ) {
+        let (factor, lower) = (self.avx512f._mm512_set1_epi16(factor as i16), self.avx512f._mm512_set1_epi16(0xff));
         let in_turn = cast::<[[u8; 16]; 4], __m512i>([IN_TURN; 4]);
         let [red, green, blue] = rgb;
         let targets = red.iter_mut().zip(green).zip(blue);
-        for ((luma, added), ((red, green), blue)) in luma.iter().zip(added).zip(targets) {
+        for (((luma, even), odd), ((red, green), blue)) in luma.iter().zip(even).zip(odd).zip(targets) {
+            let odd = if SHARED { even } else { odd };
             let luma = cast(*luma);
-            let even = product(self, self.avx512f._mm512_and_si512(luma, even), factor);
-            let odd = product(self, self.avx512bw._mm512_srli_epi16::<8>(luma), factor);
-            for (to, [whole, lacking]) in [red, green, blue].into_iter().zip(&added.0) {
-                let (whole, lacking) = (cast(*whole), cast(*lacking));
-                let (even, odd) = (levels(self, even, whole, lacking), levels(self, odd, whole, lacking));
+            let on_even = product(self, self.avx512f._mm512_and_si512(luma, lower), factor);
+            let on_odd = product(self, self.avx512bw._mm512_srli_epi16::<8>(luma), factor);
+            let added = even.0.iter().zip(&odd.0);
+            for (to, (to_even, to_odd)) in [red, green, blue].into_iter().zip(added) {
+                let (even, odd) = (levels(self, on_even, to_even), levels(self, on_odd, to_odd));
                 let bytes = self.avx512bw._mm512_packus_epi16(even, odd);
                 to.0 = cast(self.avx512bw._mm512_shuffle_epi8(bytes, in_turn));
             }
@@ -118,7 +125,8 @@ fn product(simd: V4, luma: __m512i, factor: __m512i) -> [__m512i; 2] {
 
 /// The sums of luma and what chroma adds, not clipped.
 #[inline(always)]
-fn levels(simd: V4, [levels, fraction]: [__m512i; 2], whole: __m512i, lacking: __m512i) -> __m512i {
+fn levels(simd: V4, [levels, fraction]: [__m512i; 2], [whole, lacking]: &[[i16; BLOCK / 2]; 2]) -> __m512i {
+    let (whole, lacking) = (cast(*whole), cast(*lacking));
     let sum = simd.avx512bw._mm512_add_epi16(levels, whole);
     let more = simd.avx512bw._mm512_cmpgt_epi16_mask(fraction, lacking);
     simd.avx512bw._mm512_mask_add_epi16(sum, more, sum, simd.avx512f._mm512_set1_epi16(1))

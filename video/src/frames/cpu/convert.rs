@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::loops::{Bytes, Loops};
-use super::shared::SharedConverter;
+use super::narrow::NarrowConverter;
 use super::wide::WideConverter;
-use crate::frames::picture::Picture;
+use crate::frames::picture::{Chroma, Picture};
 use crate::frames::plan::Plan;
 
 /// Converts rows one after the other. What chroma adds is kept while luma rows share it.
@@ -15,7 +15,7 @@ pub(super) struct RowConverter {
     columns: Range<usize>,
     /// The chroma row that was looked at last.
     chroma_row: Option<usize>,
-    shared: SharedConverter,
+    narrow: NarrowConverter,
     wide: WideConverter,
 }
 
@@ -37,18 +37,19 @@ impl RowConverter {
         rgb: &mut [Bytes],
     ) {
         let (format, c) = (plan.shape.format, &plan.colour);
-        let chroma_row = row >> format.sub_y;
+        // Grey has none, so all rows share what it adds.
+        let chroma_row = if format.chroma == Chroma::None { 0 } else { row >> format.sub_y };
         let is_new = self.chroma_row.replace(chroma_row) != Some(chroma_row);
         let columns = self.columns.clone();
         let (red, rest) = rgb.split_at_mut(rgb.len() / 3);
         let (green, blue) = rest.split_at_mut(red.len());
         let rgb = [red, green, blue];
-        if format.depth == 8 && format.sub_x == 1 {
+        if format.depth == 8 && (format.chroma != Chroma::Interleaved || format.sub_x == 1) {
             if is_new {
-                self.shared.add_chroma(loops, format, c, picture, chroma_row, &columns);
+                self.narrow.add_chroma(loops, format, c, picture, chroma_row, &columns);
             }
             let plane = &picture.planes[0];
-            self.shared.row(loops, c, &plane.bytes[row * plane.stride..][columns], rgb);
+            self.narrow.row(loops, c, &plane.bytes[row * plane.stride..][columns], rgb);
         } else {
             if is_new {
                 self.wide.add_chroma(format, c, picture, chroma_row, &columns);

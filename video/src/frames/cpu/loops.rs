@@ -67,9 +67,9 @@ impl Bytes {
     pub(super) const NONE: Bytes = Bytes([0; BLOCK]);
 }
 
-/// What 32 samples of chroma add to the 64 pixels that share them, for red, green and blue: whole levels, and what the
-/// fraction lacks to `FRACTION_MASK`. Both fit 16 bits where their sum does not; a fraction of luma that is larger than what
-/// this one lacks makes a whole level more, so the sum of both is exact.
+/// What 32 samples of chroma add to every second of 64 pixels, or to all that share them, for red, green and blue: whole
+/// levels, and what the fraction lacks to `FRACTION_MASK`. Both fit 16 bits where their sum does not; a fraction of luma that
+/// is larger than what this one lacks makes a whole level more, so the sum of both is exact.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Added(pub(super) [[[i16; BLOCK / 2]; 2]; 3]);
@@ -83,8 +83,15 @@ pub(super) trait Loops: Copy {
     /// What chroma adds.
     fn split(self, spread: &Spread, u: &[[u8; BLOCK / 2]], v: &[[u8; BLOCK / 2]], to: &mut [Added]);
 
-    /// `rgb[c] = clip((factor * luma + added[c]) >> FRACTION)`, two neighbours with what one sample of chroma adds.
-    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]);
+    /// `rgb[c] = clip((factor * luma + added[c]) >> FRACTION)`, with what is added to even columns and to odd ones; if they are
+    /// `SHARED`, only what is added to even ones is looked at.
+    fn to_rgb<const SHARED: bool>(
+        self,
+        luma: &[[u8; BLOCK]],
+        factor: u16,
+        added: [&[Added]; 2],
+        rgb: [&mut [Bytes]; 3],
+    );
 
     /// The weighed sum of rows, column by column.
     fn weigh_rows(self, weights: &[i16], rounded: Rounded, rows: &[&[Bytes]], made: &mut [Bytes]);
@@ -121,16 +128,24 @@ impl Loops for Portable {
     }
 
     #[inline(always)]
-    fn to_rgb(self, luma: &[[u8; BLOCK]], factor: u16, added: &[Added], rgb: [&mut [Bytes]; 3]) {
+    fn to_rgb<const SHARED: bool>(
+        self,
+        luma: &[[u8; BLOCK]],
+        factor: u16,
+        [even, odd]: [&[Added]; 2],
+        rgb: [&mut [Bytes]; 3],
+    ) {
         for (channel, to) in rgb.into_iter().enumerate() {
-            for ((to, luma), added) in to.iter_mut().zip(luma).zip(added) {
-                let [whole, lacking] = &added.0[channel];
+            for (((to, luma), even), odd) in to.iter_mut().zip(luma).zip(even).zip(odd) {
+                let even = &even.0[channel];
+                let odd = if SHARED { even } else { &odd.0[channel] };
                 let pairs = to.0.as_chunks_mut::<2>().0.iter_mut().zip(luma.as_chunks::<2>().0);
+                let added = even[0].iter().zip(&even[1]).zip(odd[0].iter().zip(&odd[1]));
                 // Two bytes as one number, since vectors of bytes would be taken apart one by one.
-                for (((to, luma), &whole), &lacking) in pairs.zip(whole).zip(lacking) {
+                for ((to, luma), ((&whole, &lacking), (&odd_whole, &odd_lacking))) in pairs.zip(added) {
                     let luma = u16::from_le_bytes(*luma);
                     let even = level(luma & 0xff, factor, whole, lacking);
-                    *to = (even | level(luma >> 8, factor, whole, lacking) << 8).to_le_bytes();
+                    *to = (even | level(luma >> 8, factor, odd_whole, odd_lacking) << 8).to_le_bytes();
                 }
             }
         }

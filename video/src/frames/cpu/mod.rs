@@ -10,7 +10,7 @@ mod loops;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod shared;
+mod narrow;
 mod wide;
 
 mod convert;

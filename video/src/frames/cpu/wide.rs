@@ -1,4 +1,4 @@
-//! Rows of any depth and any chroma -> rows of RGB, in 32 bits.
+//! Rows of any depth and any chroma -> rows of RGB, in 32 bits: of those that are more than 8 bits deep.
 
 use std::ops::Range;
 
