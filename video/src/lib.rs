@@ -46,7 +46,7 @@ pub use cut::{CutMode, CutOptions, CutPlan, CutReport, Cutter, Pixels, Sound, To
 pub use device::Device;
 pub use encode::{EncodeOptions, Preset, encoders};
 pub use error::{VideoError, VideoErrorKind};
-pub use frames::{Fit, FrameSpec, Sampled, Sampling, Still, sample, sample_on, still};
+pub use frames::{Fit, FrameSpec, Sampled, Sampling, Still, sample, sample_into, sample_on, still};
 pub use gallery::{Tile, gallery};
 pub use jpeg::jpeg;
 pub use libav::hardware::Hardware;

@@ -30,7 +30,7 @@ pub use matrix::{Coefficients, ColourMatrix, ColourRange};
 pub use picture::{Chroma, Picture, PixelFormat, Plane};
 pub use plan::{Area, Plan, Preprocess, Shape, Turn, check_buffers};
 pub use reference::Reference;
-pub use sample::{Sampled, sample, sample_on};
+pub use sample::{Sampled, sample, sample_into, sample_on};
 pub use still::{Still, still};
 pub use surface::Surface;
 pub use taps::{Filter, Taps};

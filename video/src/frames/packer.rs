@@ -46,6 +46,16 @@ impl Filling {
         Filling { bytes: vec![0; bytes], made: 0 }
     }
 
+    /// As `of`, in the memory of `room` if that is enough. What it held is never seen: every byte is made before it counts.
+    fn within(mut room: Vec<u8>, bytes: usize) -> Self {
+        if room.capacity() < bytes {
+            drop(room);
+            return Filling::of(bytes);
+        }
+        room.resize(bytes, 0);
+        Filling { bytes: room, made: 0 }
+    }
+
     /// The bytes of the next pieces.
     fn next(&mut self, bytes: usize) -> &mut [u8] {
         &mut self.bytes[self.made..][..bytes]
@@ -90,10 +100,12 @@ impl<'a> Packer<'a> {
         clip: &'a Clip<'a>,
         device: &'a mut dyn Preprocess,
         wanted: Vec<usize>,
+        room: Vec<u8>,
     ) -> Result<Self, VideoError> {
         clip.spec.check_frames(wanted.len()).map_err(|e| bad_option(clip.path, e))?;
         let bytes_of = |spec: &FrameSpec| wanted.len() * spec.frame_bytes();
-        let (data, rgb) = (Filling::of(bytes_of(clip.spec)), clip.spec.keep_rgb.then(|| bytes_of(&rgb_of(clip.spec))));
+        let data = Filling::within(room, bytes_of(clip.spec));
+        let rgb = clip.spec.keep_rgb.then(|| Filling::of(bytes_of(&rgb_of(clip.spec))));
         Ok(Packer {
             clip,
             device,
@@ -103,7 +115,7 @@ impl<'a> Packer<'a> {
             plans: None,
             waiting: Vec::new(),
             data,
-            rgb: rgb.map(Filling::of).unwrap_or_default(),
+            rgb: rgb.unwrap_or_default(),
         })
     }
 
@@ -222,6 +234,18 @@ mod tests {
         filling.next(4).copy_from_slice(b"ddee");
         filling.take_in(2, &[1, 1]);
         assert_eq!(filling.finish(), b"xxaabbbbbbccccddee");
+    }
+
+    #[test]
+    fn of_the_room_that_is_given_only_what_is_made_is_seen() {
+        let room = b"an older tensor".to_vec();
+        let lies_at = room.as_ptr();
+        let mut filling = Filling::within(room, 6);
+        filling.next(2).copy_from_slice(b"aa");
+        filling.take_in(2, &[2]);
+        let made = filling.finish();
+        assert_eq!((made.as_slice(), made.as_ptr()), (b"aaaa".as_slice(), lies_at));
+        assert_eq!(Filling::within(made, 1 << 10).bytes, [0; 1 << 10]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use pipe_video::{EncodeOptions, Fit, FrameSpec, Matrix, Preset, Ratio, Sampling, Writer, WriterOptions, sample};
+use pipe_video::frames::Cpu;
+use pipe_video::{
+    EncodeOptions, Fit, FrameSpec, Matrix, Preset, Ratio, Sampling, Writer, WriterOptions, sample, sample_into,
+};
 
 use crate::made::{Made, folder, made_in, read_number};
 
@@ -40,6 +43,21 @@ fn the_same_clip_gives_the_same_tensor() {
     let spec = FrameSpec::plain(24, 24);
     let once = sample(&path, Sampling::Uniform { n: 5 }, &spec).unwrap();
     assert_eq!(once, sample(&path, Sampling::Uniform { n: 5 }, &spec).unwrap());
+}
+
+#[test]
+fn a_tensor_in_the_memory_of_another_is_what_it_is_in_memory_of_its_own() {
+    let folder = folder();
+    let path = made_in(&folder, "v.mp4", &Made { frames: 20, ..Made::default() });
+    let spec = FrameSpec { fit: Fit::Letterbox, ..FrameSpec::plain(40, 24) };
+    // More than is needed, as much, less; and of a sampling that decodes a part of the clip, and one that decodes all of it.
+    for (room, sampling) in
+        [(12, Sampling::Uniform { n: 3 }), (5, Sampling::Uniform { n: 5 }), (1, Sampling::Every { n: 1 })]
+    {
+        let room = vec![0xa5; room * 40 * 24 * 3 * 4];
+        let made = sample_into(&mut Cpu::new(1), &path, sampling, &spec, room).unwrap();
+        assert_eq!(made, sample(&path, sampling, &spec).unwrap());
+    }
 }
 
 /// A video of one colour, given in YUV.
