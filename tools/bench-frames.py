@@ -4,11 +4,14 @@
     bench-frames.py BENCH_FRAMES [--rounds N] [--frames N]
 
 One thread each; CPU milliseconds a frame, the median over rounds in which every pipeline runs once, so that a machine that
-is busy for a while is busy for all. The frames of the first table are noise, 1080p I420, BT.709, ImageNet mean and std: none of
-these pipelines looks at what it computes. The second table decodes a video that is made for it (x264 by PyAV's libraries); a clip
-becomes a tensor of all its frames, so everybody keeps them until the last is there. The third takes fewer of its frames: those
-that no other is made from are not decoded, and of those in between only key frames are left in the end. The last two are of two
-threads, in milliseconds that pass: they say something on a machine of two idle cores.
+is busy for a while is busy for all. "pipe = 1" is the median of what each round gave by itself, with the least and the most.
+
+The frames of the first table are noise, 1080p I420, BT.709, ImageNet mean and std: none of these pipelines looks at what it
+computes. The second table decodes a video that is made for it (x264 by PyAV's libraries); a clip becomes a tensor of all its
+frames, so everybody keeps them until the last is there. All who take part stay in memory and take turns, clip by clip: what is
+loaded and made once, and the first clip of each, is not counted, and the kernel tells what each has used. The third takes fewer
+of its frames: those that no other is made from are not decoded, and of those in between only key frames are left in the end. The
+last two are of two threads, in milliseconds that pass: they say something on a machine of two idle cores.
 """
 
 import argparse
@@ -26,6 +29,7 @@ WIDTH, HEIGHT = 1920, 1080
 SIZES = (224, 640)
 FRAMES = 240
 GROUP = 60
+CLIP_ROUNDS = 3
 
 
 def main():
@@ -64,19 +68,63 @@ def pictures(options, python):
 
 
 def clips(options, python, video):
-    rows = {name: {size: [] for size in SIZES} for name in ("pipe", "PyAV + torchvision", "torchcodec + torchvision")}
-    alone = []
-    for _ in range(options.rounds):
-        alone.append(program(options.program, ["decode", 0, video], FRAMES, per_file=True))
-        for size in SIZES:
-            rows["pipe"][size].append(program(options.program, ["clip", size, video], FRAMES, per_file=True))
-            for name, what in (("PyAV + torchvision", "pyav"), ("torchcodec + torchvision", "torchcodec")):
-                figure = ask(python, {"what": what, "size": size, "frames": FRAMES, "video": video}, may_fail=True)
-                rows[name][size].append(figure)
+    """Turn by turn, since the machine may be another from one minute to the next: who is fast looks slow in a busy one."""
+    peers = {"PyAV + torchvision": "pyav", "torchcodec + torchvision": "torchcodec"}
+    alone = Asked([options.program, "decode", "0", "asked", video])
+    asked = {}
+    for size in SIZES:
+        asked["pipe", size] = Asked([options.program, "clip", str(size), "asked", video])
+        for name, what in peers.items():
+            asked[name, size] = Asked(peer_command(python, {"what": what, "size": size, "frames": 0, "video": video}))
+    rows = {name: {size: [] for size in SIZES} for name in ("pipe", *peers)}
+    decoding = []
+    for _ in range(CLIP_ROUNDS * options.rounds):
+        decoding.append(alone.clip())
+        for (name, size), one in asked.items():
+            rows[name][size].append(one.clip())
+    for one in (alone, *asked.values()):
+        one.end()
     table(f"Decode and YUV to tensor, all {FRAMES} frames: CPU ms a frame", rows)
-    decoding = statistics.median(alone)
-    shares = [f"{(statistics.median(rows['pipe'][size]) - decoding) / decoding:.0%} at {size}" for size in SIZES]
-    print(f"\nDecoding alone: {decoding:.2f} ms a frame. Preprocessing, as a share of the decoder's CPU: {' and '.join(shares)}.")
+    share = lambda size: statistics.median(ours / alone - 1 for ours, alone in zip(rows["pipe"][size], decoding))
+    print(f"\nDecoding alone, by pipe: {statistics.median(decoding):.2f} ms a frame. Preprocessing, as a share of the decoder's "
+          f"CPU: {' and '.join(f'{share(size):.0%} at {size}' for size in SIZES)}.")
+    limits = [f"{name} {ratios(rows[name][size], decoding)} at {size}" for name in peers for size in SIZES]
+    print(f"Who decodes the same and makes tensors of it for nothing would have the others at: {', '.join(limits)}.")
+
+
+class Asked:
+    """Somebody who makes tensors of a clip when asked, and is there until the end."""
+
+    def __init__(self, command, frames=FRAMES, passes=False):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.child, self.command = subprocess.Popen(command, text=True, **pipes), command
+        self.frames, self.passes = frames, passes
+        self.clip()
+
+    def clip(self):
+        """Ms a frame of one clip, of CPU or of the time that passes. `None`: it does not run."""
+        begun = self.used()
+        if begun is None:
+            return None
+        try:
+            self.child.stdin.write("\n")
+            self.child.stdin.flush()
+        except BrokenPipeError:
+            pass
+        if self.child.stdout.readline():
+            return (self.used() - begun) / self.frames * 1000
+        print(f"{self.command} does not run: {self.child.stderr.read().strip().splitlines()[-1:]}", file=sys.stderr)
+        self.child.wait()
+        return None
+
+    def used(self):
+        """Seconds so far. The number of a process's clock is what clock_getcpuclockid(3) makes of its own."""
+        if self.child.returncode is not None:
+            return None
+        return time.monotonic() if self.passes else time.clock_gettime(~self.child.pid << 3 | 2)
+
+    def end(self):
+        self.child.communicate()
 
 
 def fewer(options, video):
@@ -102,32 +150,44 @@ def two_threads(options, python, video):
     rows = {name: {size: [] for size in SIZES} for name in names}
     peers = {"PyAV + torchvision, two threads": "pyav", "torchcodec + torchvision, two threads": "torchcodec"}
     films = {name: {size: [] for size in SIZES} for name in (*names[:2], *peers)}
+    asked = {}
+    for size in SIZES:
+        for count, name in enumerate(names[:2], start=1):
+            command = [options.program, "clips", str(size), "asked", video, str(count)]
+            asked[name, size] = Asked(command, count * FRAMES, passes=True)
+        for name, what in peers.items():
+            question = {"what": what, "size": size, "frames": 0, "video": video, "threads": 2}
+            asked[name, size] = Asked(peer_command(python, question), passes=True)
     for _ in range(options.rounds):
         for size in SIZES:
             for count, name in enumerate(names[:2], start=1):
                 figure = program(options.program, ["threads", size, count], 4 * options.frames, clock=wall) / count
                 rows[name][size].append(figure)
-                films[name][size].append(
-                    program(options.program, ["clips", size, video, count], count * FRAMES, per_file=True, clock=wall))
             question = {"what": "torchvision", "size": size, "frames": options.frames, "threads": 2}
             rows[names[2]][size].append(ask(python, question))
-            for name, what in peers.items():
-                question = {"what": what, "size": size, "frames": FRAMES, "video": video, "threads": 2}
-                films[name][size].append(ask(python, question, may_fail=True))
+        for (name, size), one in asked.items():
+            films[name][size].append(one.clip())
+    for one in asked.values():
+        one.end()
     table("YUV to tensor: ms a frame that pass", rows)
     table("Decode and YUV to tensor: ms a frame that pass", films)
 
 
 def table(title, rows):
     print(f"\n| {title} | 224 | pipe = 1 | 640 | pipe = 1 |\n|---|---|---|---|---|")
-    base = {size: statistics.median(rows["pipe"][size]) for size in SIZES}
     for name, figures in rows.items():
         cells = []
         for size in SIZES:
             known = [figure for figure in figures[size] if figure is not None]
-            middle = statistics.median(known) if known else None
-            cells += [f"{middle:.2f}", f"{middle / base[size]:.2f}"] if known else ["does not run", ""]
+            compared = "1" if name == "pipe" else ratios(figures[size], rows["pipe"][size])
+            cells += [f"{statistics.median(known):.2f}", compared] if known else ["does not run", ""]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def ratios(theirs, ours):
+    """How many times ours: the median of the rounds, the least and the most."""
+    each = [their / our for their, our in zip(theirs, ours) if their is not None]
+    return f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})" if each else "unknown"
 
 
 def used_cpu(_, used):
@@ -153,15 +213,16 @@ def program(path, arguments, frames, per_file=False, clock=used_cpu):
     return (seconds(times) - seconds(0)) / frames * 1000
 
 
-def ask(python, question, may_fail=False):
+def ask(python, question):
     """A figure from a pipeline in Python, which measures itself: its imports take seconds and are nobody's fault."""
-    answer = subprocess.run([python, __file__, "-", "--peer", json.dumps(question)], capture_output=True, text=True)
+    answer = subprocess.run(peer_command(python, question), capture_output=True, text=True)
     if answer.returncode:
-        if may_fail:
-            print(f"{question['what']} does not run: {answer.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-            return None
         sys.exit(answer.stderr)
     return float(answer.stdout.split()[-1])
+
+
+def peer_command(python, question):
+    return [python, __file__, "-", "--peer", json.dumps(question)]
 
 
 def peer(what, size, frames, video=None, threads=1):
@@ -170,12 +231,15 @@ def peer(what, size, frames, video=None, threads=1):
         make(video, frames)
         return print(0.0)
     work = pipelines(size, video, threads)[what]
+    if video:
+        for _ in sys.stdin:
+            print(len(work(None)), flush=True)
+        return None
     clock = cpu if threads == 1 else time.monotonic
     pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT * 3 // 2, WIDTH), dtype=np.uint8)
-    if video is None:
-        work(pixels)
+    work(pixels)
     begun = clock()
-    for _ in range(1 if video else frames):
+    for _ in range(frames):
         work(pixels)
     print((clock() - begun) / frames * 1000)
 

@@ -3,7 +3,8 @@
 //! `bench_frames threads SIZE REPEAT N`: as `ours`, N frames at once on N threads;
 //! `bench_frames vectors SIZE REPEAT N`: as `ours`, with the Nth kind of vectors that the machine has, the widest being 0;
 //! `bench_frames decode|clip|sparse SIZE REPEAT FILE`: all frames without and with tensors, or eight;
-//! `bench_frames every SIZE REPEAT FILE N`: every Nth frame; `bench_frames clips SIZE REPEAT FILE N`: all frames, on N threads at once.
+//! `bench_frames every SIZE REPEAT FILE N`: every Nth frame; `bench_frames clips SIZE REPEAT FILE N`: all frames, on N threads at once;
+//! with `asked` for REPEAT, the work is done once for every line that is read, and answered by a line when it is done.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a program for measurements")]
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
@@ -12,7 +13,7 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use pipe_video::frames::{
     ColourMatrix, ColourRange, Cpu, Element, Filter, Picture, PixelFormat, Plan, Plane, Preprocess, Shape, Turn,
 };
-use pipe_video::{FrameSpec, Ratio, Sampling, sample};
+use pipe_video::{FrameSpec, Ratio, Sampling, sample_into};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
 const WIDTH: u32 = 1920;
@@ -21,27 +22,45 @@ const HEIGHT: u32 = 1080;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, what, size, repeat, file @ ..] = arguments.as_slice() else { panic!("bench_frames WHAT SIZE REPEAT") };
-    let (size, repeat) = (size.parse().unwrap(), repeat.parse().unwrap());
+    let (size, often) = (size.parse().unwrap(), Often::of(repeat));
     let planes = noise();
     let spec = FrameSpec { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], ..FrameSpec::plain(size, size) };
-    let sum = match what.as_str() {
-        "ours" => ours(&planes, &spec, repeat, (1, Cpu::new(1))),
-        "threads" => ours(&planes, &spec, repeat, (number(&file[0]), Cpu::new(number(&file[0])))),
-        "vectors" => ours(&planes, &spec, repeat, (1, Cpu::each(1).swap_remove(number(&file[0])))),
-        "crates" => crates(&planes, &spec, repeat),
-        "convert" => (0..repeat).map(|_| u64::from(rgb_of(&planes, &mut vec![0; 3 * PIXELS])[5])).sum(),
-        "decode" => clip(file, Sampling::Every { n: 1 }, &FrameSpec { filter: Filter::Nearest, ..bytes(1) }, repeat),
-        "clip" => clip(file, Sampling::Every { n: 1 }, &spec, repeat),
-        "sparse" => clip(file, Sampling::Uniform { n: 8 }, &spec, repeat),
-        "every" => clip(file, Sampling::Every { n: number(&file[1]) }, &spec, repeat),
-        "clips" => std::thread::scope(|scope| {
-            let all = || clip(file, Sampling::Every { n: 1 }, &spec, repeat);
-            let threads: Vec<_> = (0..number(&file[1])).map(|_| scope.spawn(all)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
-        }),
+    let every = |n| Sampling::Every { n };
+    match what.as_str() {
+        "ours" => ours(&planes, &spec, often, (1, Cpu::new(1))),
+        "threads" => ours(&planes, &spec, often, (number(&file[0]), Cpu::new(number(&file[0])))),
+        "vectors" => ours(&planes, &spec, often, (1, Cpu::each(1).swap_remove(number(&file[0])))),
+        "crates" => crates(&planes, &spec, often),
+        "convert" => often.work(|| u64::from(rgb_of(&planes, &mut vec![0; 3 * PIXELS])[5])),
+        "decode" => clips(file, 1, every(1), &FrameSpec { filter: Filter::Nearest, ..bytes(1) }, often),
+        "clip" => clips(file, 1, every(1), &spec, often),
+        "sparse" => clips(file, 1, Sampling::Uniform { n: 8 }, &spec, often),
+        "every" => clips(file, 1, every(number(&file[1])), &spec, often),
+        "clips" => clips(file, number(&file[1]), every(1), &spec, often),
         _ => panic!("{what} is not known"),
-    };
-    println!("{sum}");
+    }
+}
+
+/// How often the work is done.
+#[derive(Clone, Copy)]
+enum Often {
+    Times(usize),
+    /// Once for every line that is read.
+    Asked,
+}
+
+impl Often {
+    fn of(text: &str) -> Self {
+        if text == "asked" { Often::Asked } else { Often::Times(number(text)) }
+    }
+
+    /// Does it, and tells what came of it, so that no compiler can leave it out.
+    fn work(self, mut once: impl FnMut() -> u64) {
+        match self {
+            Often::Times(times) => println!("{}", (0..times).map(|_| once()).sum::<u64>()),
+            Often::Asked => std::io::stdin().lines().for_each(|_| println!("{}", once())),
+        }
+    }
 }
 
 fn number(text: &str) -> usize {
@@ -53,8 +72,23 @@ fn bytes(size: u32) -> FrameSpec {
     FrameSpec { element: Element::U8, ..FrameSpec::plain(size, size) }
 }
 
-fn clip(file: &[String], sampling: Sampling, spec: &FrameSpec, repeat: usize) -> u64 {
-    (0..repeat).map(|_| sample(file[0].as_ref(), sampling, spec).unwrap().frames as u64).sum()
+/// A clip on each of so many threads. A tensor takes the memory of the one before it, as in a program that is done with that.
+fn clips(file: &[String], threads: usize, sampling: Sampling, spec: &FrameSpec, often: Often) {
+    let mut devices: Vec<_> = (0..threads).map(|_| (Cpu::new(1), Vec::new())).collect();
+    let clip = |(cpu, room): &mut (Cpu, Vec<u8>)| {
+        let sampled = sample_into(cpu, file[0].as_ref(), sampling, spec, std::mem::take(room)).unwrap();
+        *room = sampled.data;
+        sampled.frames as u64
+    };
+    often.work(|| {
+        if let [only] = devices.as_mut_slice() {
+            return clip(only);
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = devices.iter_mut().map(|device| scope.spawn(|| clip(device))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        })
+    });
 }
 
 const PIXELS: usize = (WIDTH * HEIGHT) as usize;
@@ -73,7 +107,7 @@ fn noise() -> [Vec<u8>; 3] {
     [plane(PIXELS), plane(PIXELS / 4), plane(PIXELS / 4)]
 }
 
-fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize, (threads, mut cpu): (usize, Cpu)) -> u64 {
+fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, often: Often, (threads, mut cpu): (usize, Cpu)) {
     let shape = Shape {
         width: WIDTH,
         height: HEIGHT,
@@ -89,12 +123,10 @@ fn ours(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize, (threads, mut cp
     let plan = Plan::new(spec, &shape).unwrap();
     let mut out = vec![0; plan.frame_bytes() * threads];
     let pictures = vec![picture; threads];
-    (0..repeat)
-        .map(|_| {
-            cpu.run(&plan, &pictures, &mut out).unwrap();
-            u64::from(out[5])
-        })
-        .sum()
+    often.work(|| {
+        cpu.run(&plan, &pictures, &mut out).unwrap();
+        u64::from(out[5])
+    });
 }
 
 fn rgb_of<'a>(planes: &[Vec<u8>; 3], rgb: &'a mut [u8]) -> &'a [u8] {
@@ -113,7 +145,7 @@ fn rgb_of<'a>(planes: &[Vec<u8>; 3], rgb: &'a mut [u8]) -> &'a [u8] {
 }
 
 /// The crates `yuv` and `fast_image_resize`, and a table for the floats; buffers are used again.
-fn crates(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize) -> u64 {
+fn crates(planes: &[Vec<u8>; 3], spec: &FrameSpec, often: Often) {
     let mut rgb = vec![0; 3 * PIXELS];
     let side = spec.width as usize;
     let (mut small, mut out) = (vec![0; side * side * 3], vec![0.0; side * side * 3]);
@@ -122,8 +154,7 @@ fn crates(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize) -> u64 {
     });
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
     let mut resizer = Resizer::new();
-    let mut sum = 0;
-    for _ in 0..repeat {
+    often.work(|| {
         rgb_of(planes, &mut rgb);
         let source = TypedImageRef::<U8x3>::from_buffer(WIDTH, HEIGHT, &rgb).unwrap();
         let mut target = TypedImage::<U8x3>::from_buffer(spec.width, spec.height, &mut small).unwrap();
@@ -132,7 +163,6 @@ fn crates(planes: &[Vec<u8>; 3], spec: &FrameSpec, repeat: usize) -> u64 {
             let bytes = small.as_chunks::<3>().0.iter().map(|pixel| pixel[channel]);
             to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = table[channel][usize::from(byte)]);
         }
-        sum += u64::from(out[5].to_bits());
-    }
-    sum
+        u64::from(out[5].to_bits())
+    });
 }
