@@ -16,7 +16,7 @@ use pipe_engine::key::{Key, KeyWriter};
 use pipe_engine::stage::{ConfigProblem, Format, StageKind, read_config};
 use pipe_engine::work::Work;
 use pipe_video::frames::{Cpu, Preprocess as Maker};
-use pipe_video::{VideoErrorKind, sample_on, tensor_sheet, versions};
+use pipe_video::{VideoErrorKind, sample_into, tensor_sheet, versions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 use settings::{DtypeName, FormatName, LayoutName, Settings};
@@ -79,6 +79,7 @@ impl StageKind for Preprocess {
             code: self.code(),
             clips: clips.len(),
             lost: Mutex::default(),
+            rooms: Mutex::default(),
         };
         let mut index = Vec::with_capacity(clips.len());
         let mut first = None;
@@ -146,6 +147,8 @@ struct Job<'a> {
     clips: usize,
     /// What is wrong with clips that cannot be made into frames.
     lost: Mutex<Vec<Failure>>,
+    /// The memory of the tensors of the last shard, for those of the next.
+    rooms: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Job<'_> {
@@ -155,7 +158,13 @@ impl Job<'_> {
         let key = self.key(part)?;
         let kept = Kept::of(self.work.checkpoints(), &key.fingerprint, part.len(), self.settings.clip_bytes());
         let item = self.work.item(&key, name, |out| {
-            let bytes = shards::write(self.settings, &self.tensors(part, before, &kept)?)?;
+            let tensors = self.tensors(part, before, &kept)?;
+            let bytes = shards::write(self.settings, &tensors)?;
+            let mut rooms = self.lock_rooms();
+            rooms.extend(tensors.into_iter().map(|clip| clip.tensor));
+            // Those of clips that an earlier attempt has kept took none.
+            rooms.truncate(part.len());
+            drop(rooms);
             fs::write(out, bytes).map_err(|e| Failure::io("write", out, &e))?;
             Ok(json!({ "clips": part.len() }))
         })?;
@@ -223,6 +232,10 @@ impl Job<'_> {
         }
     }
 
+    fn lock_rooms(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_lost(&self) -> MutexGuard<'_, Vec<Failure>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -243,7 +256,8 @@ impl Job<'_> {
 
     fn tensor(&self, clip: &ClipRecord, device: &mut dyn Maker) -> Result<Clip, Trouble> {
         let path = self.work.path_in(self.input, &clip.path).map_err(Trouble::Task)?;
-        let sampled = sample_on(device, &path, self.settings.sampling(), &self.settings.spec());
+        let room = self.lock_rooms().pop().unwrap_or_default();
+        let sampled = sample_into(device, &path, self.settings.sampling(), &self.settings.spec(), room);
         let sampled = sampled.map_err(|e| match e.kind {
             // The settings were looked at before: it is this clip that does not go with them.
             VideoErrorKind::BadOption => Trouble::Clip(video_failure(&e)),
