@@ -1,6 +1,8 @@
 //! One opened video: seeks, decodes frames in display order, and lays audio packets of the wanted span aside.
 //! Knows ticks and packets; knows nothing of encoders, clips or tensors.
 
+mod shared;
+
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ use crate::steady::Steady;
 use crate::sure::{Place, Sure};
 use crate::survey::Survey;
 use crate::time::Moment;
+use shared::Shared;
 
 /// Containers whose clocks begin anew where recordings were put one behind another, and by how many ticks a time must lie
 /// before the last one to be a beginning: half a second.
@@ -106,6 +109,9 @@ pub(crate) struct Source {
     steady: Option<Steady>,
     beginning: usize,
     sure: Option<Sure>,
+    /// What several clips want of one reading, and pictures that were read on the way to their sound.
+    shared: Option<Shared>,
+    ahead: VecDeque<Packet>,
 }
 
 impl Source {
@@ -172,6 +178,8 @@ impl Source {
             steady: None,
             beginning: 0,
             sure: None,
+            shared: None,
+            ahead: VecDeque::new(),
         })
     }
 
@@ -401,6 +409,8 @@ impl Source {
     fn forget(&mut self) {
         self.decoder.flush();
         self.laid_aside.clear();
+        self.ahead.clear();
+        self.shared.iter_mut().for_each(Shared::forget);
         (self.key_pts, self.draining, self.promised) = (None, false, 0);
         (self.first, self.trouble) = (None, None);
         (self.is_closed, self.has_all) = (false, false);
@@ -549,7 +559,7 @@ impl Source {
     /// Gives the decoder one more packet of pictures, or tells it that there are no more.
     fn feed(&mut self) -> Result<(), VideoError> {
         while !self.draining && !self.has_all {
-            let Some(mut packet) = self.read_on()? else {
+            let Some(mut packet) = self.next_packet()? else {
                 self.is_at_end = true;
                 break;
             };
@@ -615,6 +625,7 @@ impl Source {
         let wanted = packet.pts().is_some_and(|pts| self.span.video.contains(&pts));
         let counts = wanted && !leads_the_key_frame && self.sure.is_none();
         self.promised += u64::from(counts && !raw::is_hidden(packet));
+        self.expect(packet);
         // Pictures before the key frame need frames before the seek. They are not wanted and may fail.
         if let Err(error) = sent
             && !leads_the_key_frame
@@ -636,12 +647,15 @@ impl Source {
         self.decoder.skip_frame(if is_needless { Discard::NonReference } else { Discard::Default });
     }
 
-    /// Whether a picture is needless where nobody has said which are wanted: it lies before the span, in a group that is whole in
-    /// itself, and no other is made of it.
+    /// Whether a picture is needless where nobody has said which are wanted: it lies before the span, or between those of several
+    /// clips, in a group that is whole in itself, and no other is made of it.
     fn is_needless(&self, packet: &Packet) -> bool {
-        let is_before = packet.pts().is_some_and(|pts| pts < self.span.video.start);
+        let is_outside = packet.pts().is_some_and(|pts| match &self.shared {
+            Some(shared) => !shared.wants(pts),
+            None => pts < self.span.video.start,
+        });
         let may_spare = self.is_closed && !self.is_early && self.sure.is_none();
-        may_spare && is_before && packet.data().is_some_and(h264::is_unreferenced)
+        may_spare && is_outside && packet.data().is_some_and(h264::is_unreferenced)
     }
 
     /// Whether a packet begins a closed group, as far as H.264 tells it: what is decoded behind it is shown behind it.
@@ -653,6 +667,14 @@ impl Source {
     /// begin to be made anew.
     fn is_fresh(&self, packet: &Packet) -> bool {
         self.decoder.id() != codec::Id::H264 || packet.data().is_some_and(h264::is_intra)
+    }
+
+    /// The next packet to be decoded or laid aside.
+    fn next_packet(&mut self) -> Result<Option<Packet>, VideoError> {
+        match self.ahead.pop_front() {
+            Some(packet) => Ok(Some(packet)),
+            None => self.read_on(),
+        }
     }
 
     /// The next packet. A survey has said where the container is damaged, so reading goes on behind that.

@@ -154,7 +154,7 @@ fn of_ten_gigabytes_the_groups_of_the_clips_and_the_index_are_read() {
     let (size, index) = (video.size(), video.index_size());
     assert!(size > 9_000_000_000, "{size}");
     let web = Web::serve(video);
-    // In the last no group begins, so it is encoded whole; were others in its group, that would be read for them again.
+    // In the last no group begins, so it is encoded whole.
     let plays = [(2400, 4700), (3100, 4900), (11_050, 13_990), (16_020, 17_940), (8_150, 8_800)];
     let named = plays.iter().zip(["a", "b", "c", "d", "e"]);
     let rows: Vec<Json> = named.map(|((from, to), id)| play(id, *from, *to)).collect();

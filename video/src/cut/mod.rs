@@ -2,6 +2,9 @@
 //! and only the frames at the edges are encoded; what is not proven safe to copy is encoded whole.
 //! Knows milliseconds and files; knows nothing of plays or of where clips are published.
 
+mod batch;
+mod clip;
+mod crew;
 mod edges;
 mod feed;
 mod gate;
@@ -10,10 +13,12 @@ mod options;
 mod part;
 mod plan;
 mod report;
+mod rounds;
 mod route;
 mod shape;
 mod sound;
 mod ticks;
+mod together;
 mod whole;
 
 pub use options::{CutMode, CutOptions, Pixels, Sound};

@@ -1,8 +1,6 @@
 //! All clips of one source, cut in one pass: read once, edges decoded once for all clips that need them, encoders side
 //! by side on a few threads, and every clip's outcome its own.
 
-use std::cmp;
-use std::collections::VecDeque;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,12 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ffmpeg_next::frame;
 
+use crate::cut::batch::Place;
+use crate::cut::crew::{Bench, Crew};
 use crate::cut::edges::EdgeMaker;
 use crate::cut::feed::{Fed, Feeder, Share, Unit, Want};
 use crate::cut::gate::{Joinable, examine};
 use crate::cut::join::{Assembly, Codecs, Joined, Made, Setting, Trouble};
 use crate::cut::report::CutReport;
-use crate::cut::route::{For, ranges};
+use crate::cut::route::{self, For};
 use crate::cut::ticks::{Clock, check_inside};
 use crate::cut::whole::{Way, cut_whole};
 use crate::cut::{CutMode, CutOptions};
@@ -119,8 +119,10 @@ struct Run<'a> {
     is_blind: bool,
     /// What that has told, where it was needed.
     survey: OnceLock<Result<Arc<Survey>, VideoError>>,
-    /// Clips to be encoded whole, and why where copying was asked for.
-    whole: Mutex<VecDeque<(usize, String)>>,
+    /// Where each clip lies in a source that can be read for several at once. Empty: it cannot.
+    places: Vec<Place>,
+    /// Clips to be encoded whole.
+    whole: Crew,
 }
 
 struct Smart {
@@ -138,10 +140,10 @@ impl<'a> Run<'a> {
         let _at = plan.pulse.begin(At::Source);
         let source = plan.media.open()?;
         let clock = Clock::of(&source, &plan.options)?;
-        let (survey, whole) = (OnceLock::new(), Mutex::default());
+        let (survey, whole) = (OnceLock::new(), Crew::default());
         let is_blind = source.needs_survey();
-        let (told_ranges, reads) = (Vec::new(), Vec::new());
-        let mut run = Run { plan, told, clock, ranges: told_ranges, reads, smart: None, is_blind, survey, whole };
+        let (ranges, reads, places) = (Vec::new(), Vec::new(), Vec::new());
+        let mut run = Run { plan, told, clock, ranges, reads, smart: None, is_blind, survey, places, whole };
         let survey = if is_blind { Some(run.survey()?) } else { None };
         let mut inside = Vec::new();
         for (clip, (span, _)) in plan.clips.iter().enumerate() {
@@ -150,8 +152,11 @@ impl<'a> Run<'a> {
                 Err(error) => told(clip, Err(error)),
             }
         }
-        let of = |purpose| ranges(&source, &run.clock, purpose, &plan.clips, &inside);
+        let of = |purpose| route::ranges(&source, &run.clock, purpose, &plan.clips, &inside);
         (run.ranges, run.reads) = (of(For::Telling(plan.options.mode)), of(For::Reading(CutMode::Encode)));
+        if source.may_be_shared() && run.clock.audio.iter().all(|track| track.begins_anywhere) {
+            run.places = route::places(&source, &run.clock, plan.clips.iter().map(|(span, _)| *span));
+        }
         let why = match plan.options.mode {
             CutMode::Encode => String::new(),
             mode => match examine(&source, mode, plan.options.encode.crf) {
@@ -162,35 +167,47 @@ impl<'a> Run<'a> {
                 Err(why) => why,
             },
         };
-        // Clips that lie behind one another are read in order.
-        let start = |clip: usize| plan.clips[clip].0.start;
-        inside.sort_by(|&a, &b| start(a).partial_cmp(&start(b)).unwrap_or(cmp::Ordering::Equal).then(a.cmp(&b)));
-        lock(&run.whole).extend(inside.into_iter().map(|clip| (clip, why.clone())));
+        inside.into_iter().for_each(|clip| run.whole.add(clip, why.clone(), &plan.clips));
         Ok(run)
     }
 
     fn work(&self, threads: usize) {
         std::thread::scope(|scope| {
             for _ in 1..threads {
-                scope.spawn(|| self.one_thread());
+                scope.spawn(|| self.one_thread(threads));
             }
-            self.one_thread();
+            self.one_thread(threads);
         });
     }
 
-    fn one_thread(&self) {
+    fn one_thread(&self, threads: usize) {
         if let Some(smart) = &self.smart {
             self.join_clips(smart);
         }
-        let mut source = None;
-        loop {
-            let next = lock(&self.whole).pop_front();
-            let Some((clip, why)) = next else { return };
-            (self.told)(clip, self.encode_whole(clip, why, &mut source));
-        }
+        self.whole.work(&Bench {
+            media: &self.plan.media,
+            options: &self.plan.options,
+            clips: &self.plan.clips,
+            clock: &self.clock,
+            pulse: &self.plan.pulse,
+            reads: &self.reads,
+            places: &self.places,
+            alone: &|clip, source| self.encode_alone(clip, source),
+            told: &|clip, why, outcome| self.tell_whole(clip, why, outcome),
+            threads,
+        });
     }
 
-    fn encode_whole(&self, clip: usize, why: String, open: &mut Option<Source>) -> Result<CutReport, VideoError> {
+    fn tell_whole(&self, clip: usize, why: &str, outcome: Result<CutReport, VideoError>) {
+        let told = outcome.map(|report| {
+            let both = [why, &report.why].into_iter().filter(|why| !why.is_empty());
+            let why = both.map(str::to_owned).collect::<Vec<_>>().join("; ");
+            CutReport { why, ranges: self.ranges[clip].clone(), ..report }
+        });
+        (self.told)(clip, told);
+    }
+
+    fn encode_alone(&self, clip: usize, open: &mut Option<Source>) -> Result<CutReport, VideoError> {
         let _at = self.plan.pulse.begin(At::Clip(clip));
         let (span, out) = &self.plan.clips[clip];
         let source = match open {
@@ -201,11 +218,7 @@ impl<'a> Run<'a> {
         let mut way = if self.is_blind { Way::Survey(self.survey()?) } else { Way::Seek };
         loop {
             match cut_whole(source, &self.clock, &self.plan.options, (*span, &way), out) {
-                Ok(report) => {
-                    let both = [&why, &report.why].into_iter().filter(|why| !why.is_empty());
-                    let why = both.cloned().collect::<Vec<_>>().join("; ");
-                    return Ok(CutReport { why, ranges: self.ranges[clip].clone(), ..report });
-                }
+                Ok(report) => return Ok(report),
                 Err(error) => way = self.surer(&way, source, *span, &error).ok_or(error)?,
             }
         }
@@ -315,7 +328,8 @@ impl<'a> Run<'a> {
             if let Err(why) = self.prove(&self.plan.clips[clip].1, &joined) {
                 // It may be that it cannot be encoded whole either, and then nothing may lie there.
                 let _ = fs::remove_file(&self.plan.clips[clip].1);
-                return lock(&self.whole).push_back((clip, format!("the joined clip was not right: {why}")));
+                let why = format!("the joined clip was not right: {why}");
+                return self.whole.add(clip, why, &self.plan.clips);
             }
             smart.proven.store(true, Ordering::Relaxed);
         }
@@ -341,7 +355,7 @@ impl<'a> Run<'a> {
     fn refuse(&self, smart: &Smart, clip: usize, why: String) {
         let Some(mut assembly) = lock(&smart.assemblies[clip]).take() else { return };
         assembly.drop_all();
-        lock(&self.whole).push_back((clip, why));
+        self.whole.add(clip, why, &self.plan.clips);
     }
 
     fn give_up(&self, smart: &Smart, why: &str) {

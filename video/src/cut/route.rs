@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::cut::CutMode;
+use crate::cut::batch::Place;
 use crate::cut::feed::Want;
 use crate::cut::ticks::Clock;
 use crate::libav::raw::{self, Sample};
@@ -72,11 +73,7 @@ fn routes<'a>(
     let late = most_reordered(source);
     let of_clip = |want: &Want| {
         let mut ranges = Vec::new();
-        // A key frame that is decoded just before the clip's start may be shown after it; then it is the one before. It is
-        // shown when so many more pictures are decoded, at the latest.
-        let decoded = pictures.partition_point(|sample| sample.dts <= want.ticks.start);
-        let shown = decoded.saturating_sub(late);
-        let key = pictures[..shown].iter().rposition(|sample| sample.is_key).unwrap_or(0);
+        let key = key_before(&pictures, want.ticks.start, late);
         let begins = pictures.get(key).map_or(want.ticks.start, |sample| sample.dts);
         add(&mut ranges, pictures.get(key..until(&pictures, want.ticks.end, late, purpose)));
         for ((track, samples), asked) in clock.audio.iter().zip(&sound).zip(&want.audio) {
@@ -85,6 +82,25 @@ fn routes<'a>(
         ranges
     };
     wants.map(of_clip).collect()
+}
+
+/// The place of each of these clips in an index that lists every picture.
+pub(super) fn places(source: &Source, clock: &Clock, spans: impl Iterator<Item = Stretch>) -> Vec<Place> {
+    let (pictures, late) = (raw::samples(&source.stream()), most_reordered(source));
+    let place = |span: Stretch| {
+        let ticks = clock.ticks(span, clock.video.base);
+        let end = pictures.partition_point(|sample| sample.dts < ticks.end);
+        Place { pictures: key_before(&pictures, ticks.start, late)..end, ticks }
+    };
+    spans.map(place).collect()
+}
+
+/// The key frame from which a clip is decoded. One that is decoded just before the clip's start may be shown after it; then it is the
+/// one before. It is shown when so many more pictures are decoded, at the latest.
+fn key_before(pictures: &[Sample], start: i64, late: usize) -> usize {
+    let decoded = pictures.partition_point(|sample| sample.dts <= start);
+    let shown = decoded.saturating_sub(late);
+    pictures[..shown].iter().rposition(|sample| sample.is_key).unwrap_or(0)
 }
 
 /// Pictures by which one is shown later than it is decoded, at most.

@@ -9,6 +9,7 @@ use ffmpeg_next::{Rational, format, frame, picture};
 use crate::cut::CutOptions;
 use crate::encode::Pictures;
 use crate::error::VideoError;
+use crate::libav::raw::Scaler;
 use crate::time::Moment;
 
 /// Pixels, width, height.
@@ -18,7 +19,7 @@ type Form = (format::Pixel, u32, u32);
 pub(super) struct Shaper {
     /// The form of the frames that go in, which may change on the way, and what brings them into the asked one.
     form: Form,
-    scaler: Option<scaling::Context>,
+    scaler: Option<Scaler>,
     asked: Form,
     from: PathBuf,
     /// Ticks of the frames that go in.
@@ -141,7 +142,7 @@ fn form_of(frame: &frame::Video) -> Form {
     (frame.format(), frame.width(), frame.height())
 }
 
-fn scaler(frame: &frame::Video, asked: Form, path: &Path) -> Result<Option<scaling::Context>, VideoError> {
+fn scaler(frame: &frame::Video, asked: Form, path: &Path) -> Result<Option<Scaler>, VideoError> {
     let (from, width, height) = form_of(frame);
     if form_of(frame) == asked {
         return Ok(None);
@@ -149,7 +150,7 @@ fn scaler(frame: &frame::Video, asked: Form, path: &Path) -> Result<Option<scali
     let flags = scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::BITEXACT;
     let (to, wide, high) = asked;
     scaling::Context::get(from, width, height, to, wide, high, flags)
-        .map(Some)
+        .map(|context| Some(Scaler::new(context)))
         .map_err(|_| VideoError::unsupported(path, format!("pixels of the format {from:?} cannot be converted")))
 }
 

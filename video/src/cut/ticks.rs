@@ -34,6 +34,8 @@ pub(super) struct AudioTrack {
     pub(super) base: Rational,
     /// Whether MP4 can hold its packets as they are. Others are decoded and encoded.
     pub(super) is_copied: bool,
+    /// Whether its packets are the same wherever reading began: each is copied, or decoded without those before it.
+    pub(super) begins_anywhere: bool,
 }
 
 /// Milliseconds of sound before a clip that are decoded for its first samples: codecs build a block on those before it.
@@ -153,7 +155,9 @@ fn audio_of(source: &Source, wanted: Sound) -> Result<(Vec<AudioTrack>, String),
         };
         if is_wanted {
             let (is_copied, what) = becomes(&stream.parameters());
-            let track = |is_copied| AudioTrack { index: stream.index(), base: stream.time_base(), is_copied };
+            let is_pcm = stream.parameters().id().name().starts_with("pcm_");
+            let (index, base) = (stream.index(), stream.time_base());
+            let track = |is_copied| AudioTrack { index, base, is_copied, begins_anywhere: is_copied || is_pcm };
             audio.extend(is_copied.map(track));
             told.extend(Some(what).filter(|what| !what.is_empty() && !told.contains(what)));
         }

@@ -1,24 +1,18 @@
 //! Cuts a clip of which every frame is encoded anew: out of anything that can be decoded.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use ffmpeg_next::codec::encoder;
-use ffmpeg_next::{Error as AvError, Packet, format, frame};
+use ffmpeg_next::frame;
 
+use crate::cut::CutOptions;
+use crate::cut::clip::ClipWriter;
 use crate::cut::report::CutReport;
-use crate::cut::shape::{Shaper, asked};
-use crate::cut::sound::Voice;
 use crate::cut::ticks::{Clock, out_of_range};
-use crate::cut::{CutMode, CutOptions, shape, sound};
-use crate::encode::{ColorTags, Pictures, open_named};
 use crate::error::VideoError;
-use crate::libav::{self, raw};
-use crate::mux::Mp4;
-use crate::pulse;
 use crate::source::{Source, TickSpan};
 use crate::survey::Survey;
-use crate::time::{Moment, Stretch};
+use crate::time::Stretch;
 
 /// Writes the frames whose time lies in `[start_ms, end_ms)` to `out`, which is replaced, and removed on error.
 ///
@@ -67,20 +61,11 @@ impl Whole<'_> {
         let mut frame = frame::Video::empty();
         let first = self.first_frame(&ticks, &mut frame)?.ok_or_else(|| self.no_frame())?;
         let mut clip = ClipWriter::create(self.source, self.clock, (&frame, first, self.span.end), self.options, out)?;
-        let last = self.copy_pictures(&mut clip, frame, &ticks)?;
-        let rest = clip.shaper.finish(last.pts + last.ticks - first);
-        clip.encode(rest)?;
+        self.copy_pictures(&mut clip, frame, &ticks)?;
+        clip.end_pictures()?;
         self.source.finish_audio()?;
-        clip.copy_audio(self.source)?;
-        clip.finish_audio()?;
-        let mut report = self.clock.report(CutMode::Encode, first..last.pts + last.ticks, last.pts);
-        (report.frames, report.frames_encoded, report.audio_packets) = (clip.frames, clip.frames, clip.audio_packets);
-        (report.width, report.height) = clip.asked;
-        if let Some(codec) = clip.encoder.codec() {
-            (report.codec, report.encoder) = (codec.id().name().to_owned(), codec.name().to_owned());
-        }
-        clip.finish()?;
-        Ok(report)
+        copy_audio(&mut clip, self.source)?;
+        clip.finish(self.clock)
     }
 
     fn begin(&mut self, ticks: TickSpan) -> Result<(), VideoError> {
@@ -111,30 +96,28 @@ impl Whole<'_> {
         Ok(None)
     }
 
-    /// Encodes the first frame and all others of the span, and tells when the last one is shown.
+    /// Encodes the first frame and all others of the span.
     fn copy_pictures(
         &mut self,
         clip: &mut ClipWriter,
         mut frame: frame::Video,
         ticks: &TickSpan,
-    ) -> Result<Shown, VideoError> {
-        let mut last = Shown { pts: ticks.video.start, ticks: self.clock.frame_ticks };
+    ) -> Result<(), VideoError> {
         let mut more = true;
         while more && frame.timestamp().is_some_and(|pts| pts < ticks.video.end) {
             self.check_whole(&frame)?;
-            last = Shown { pts: frame.timestamp().unwrap_or(last.pts), ticks: self.duration_of(&frame) };
-            clip.push(&mut frame)?;
-            clip.copy_audio(self.source)?;
+            clip.push(&mut frame, self.clock.frame_ticks)?;
+            copy_audio(clip, self.source)?;
             more = self.source.next_frame(&mut frame)?;
         }
-        self.source.check_promise(clip.taken, &frame)?;
+        self.source.check_promise(clip.taken(), &frame)?;
         if !self.source.knows_all(frame.is_interlaced())? {
             if !more && !self.source.has_all() {
-                self.check_reaches(last.pts + last.ticks, ticks.video.end)?;
+                self.check_reaches(clip.shown_until(), ticks.video.end)?;
             }
             self.check_end()?;
         }
-        Ok(last)
+        Ok(())
     }
 
     fn ticks(&self) -> TickSpan {
@@ -167,155 +150,16 @@ impl Whole<'_> {
         Ok(())
     }
 
-    fn duration_of(&self, frame: &frame::Video) -> i64 {
-        let stated = frame.packet().duration;
-        if stated > 0 { stated } else { self.clock.frame_ticks }
-    }
-
     fn no_frame(&self) -> VideoError {
         let end = self.source.stated_end();
         out_of_range(self.source, self.span, end, "no frame of the video lies inside the play")
     }
 }
 
-/// When a frame is on screen, in ticks.
-#[derive(Clone, Copy)]
-struct Shown {
-    pts: i64,
-    ticks: i64,
-}
-
-/// One clip on its way: frames go in, packets go to the file.
-struct ClipWriter {
-    mp4: Mp4,
-    encoder: encoder::Video,
-    shaper: Shaper,
-    /// The source's tick that is the clip's zero, for pictures and for sound.
-    zero: i64,
-    /// The tracks of sound, by their numbers in the source.
-    audio: Vec<(usize, Voice)>,
-    /// Frames that were encoded, and frames that came from the source.
-    frames: u64,
-    taken: u64,
-    audio_packets: u64,
-    /// The size of the clip's pictures: the first one's, if no other was asked for. Others are brought to it.
-    asked: (u32, u32),
-    out: PathBuf,
-}
-
-impl ClipWriter {
-    fn create(
-        source: &Source,
-        clock: &Clock,
-        (frame, zero, end): (&frame::Video, i64, Moment),
-        options: &CutOptions,
-        out: &Path,
-    ) -> Result<Self, VideoError> {
-        let found = pictures_of(source, frame);
-        let pictures = asked(found, options);
-        let encoder = open_named(&options.encoder, &pictures, options.encode, out)?;
-        let stream = source.stream();
-        let mut mp4 = Mp4::create(out)?;
-        mp4.add_encoded(&encoder, pictures.frame_rate, raw::display_matrix(&stream).as_deref())?;
-        let mut audio = Vec::new();
-        for track in &clock.audio {
-            let from = source.input().stream(track.index).expect("the track was found in this input");
-            let ends = sound::ends(clock, zero, end);
-            audio.push((track.index, Voice::open(&mut mp4, (track, from.parameters()), ends, out)?));
-        }
-        mp4.start()?;
-        Ok(ClipWriter {
-            mp4,
-            shaper: Shaper::new(frame, &found, &pictures, options, (source.path(), out))?,
-            encoder,
-            zero,
-            audio,
-            frames: 0,
-            taken: 0,
-            audio_packets: 0,
-            asked: (pictures.width, pictures.height),
-            out: out.to_owned(),
-        })
+/// Gives a clip the sound that was read so far.
+fn copy_audio(clip: &mut ClipWriter, source: &mut Source) -> Result<(), VideoError> {
+    while let Some(packet) = source.take_audio() {
+        clip.hear(packet)?;
     }
-
-    fn push(&mut self, frame: &mut frame::Video) -> Result<(), VideoError> {
-        let ticks = frame.timestamp().map_or(0, |pts| pts - self.zero);
-        self.taken += 1;
-        let ready = self.shaper.push(frame, ticks)?;
-        self.encode(ready)
-    }
-
-    fn encode(&mut self, ready: Option<shape::Shown>) -> Result<(), VideoError> {
-        let Some(shape::Shown { mut frame, ticks }) = ready else { return Ok(()) };
-        for tick in ticks {
-            frame.set_pts(Some(tick));
-            pulse::beat();
-            self.encoder.send_frame(&frame).map_err(|e| self.failed(e))?;
-            self.frames += 1;
-            self.write_encoded()?;
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: AvError) -> VideoError {
-        VideoError::encoding(&self.out, "encoding", error, [self.encoder.width(), self.encoder.height()])
-    }
-
-    fn copy_audio(&mut self, source: &mut Source) -> Result<(), VideoError> {
-        while let Some(packet) = source.take_audio() {
-            let voice = self.audio.iter_mut().find(|(index, _)| *index == packet.stream());
-            if let Some((_, voice)) = voice {
-                self.audio_packets += voice.take(&mut self.mp4, packet)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish_audio(&mut self) -> Result<(), VideoError> {
-        for (_, voice) in &mut self.audio {
-            self.audio_packets += voice.finish(&mut self.mp4)?;
-        }
-        Ok(())
-    }
-
-    fn write_encoded(&mut self) -> Result<(), VideoError> {
-        let mut packet = Packet::empty();
-        loop {
-            match self.encoder.receive_packet(&mut packet) {
-                Ok(()) => self.mp4.write(0, std::mem::replace(&mut packet, Packet::empty()))?,
-                Err(AvError::Eof) => return Ok(()),
-                Err(error) if libav::is_again(&error) => return Ok(()),
-                Err(error) => return Err(self.failed(error)),
-            }
-        }
-    }
-
-    fn finish(mut self) -> Result<(), VideoError> {
-        self.encoder.send_eof().map_err(|e| self.failed(e))?;
-        self.write_encoded()?;
-        self.mp4.finish()
-    }
-}
-
-/// What the clip's encoder is told about the pictures: as the source's, in eight bits.
-pub(super) fn pictures_of(source: &Source, frame: &frame::Video) -> Pictures {
-    use format::Pixel::{YUV420P, YUV422P, YUV444P, YUVJ420P, YUVJ422P, YUVJ444P};
-    let stream = source.input().stream(source.video().index).expect("the source was opened with this stream");
-    let rate = stream.avg_frame_rate();
-    let outer = raw::pixel_aspect(&stream);
-    let keeps = matches!(frame.format(), YUV420P | YUVJ420P | YUV422P | YUVJ422P | YUV444P | YUVJ444P);
-    Pictures {
-        width: frame.width(),
-        height: frame.height(),
-        format: if keeps { frame.format() } else { YUV420P },
-        time_base: source.video().base,
-        frame_rate: (rate.numerator() > 0).then_some(rate),
-        pixel_aspect: if outer.numerator() > 0 { outer } else { frame.aspect_ratio() },
-        colors: ColorTags {
-            space: source.decoder().color_space(),
-            range: source.decoder().color_range(),
-            primaries: source.decoder().color_primaries(),
-            transfer: source.decoder().color_transfer_characteristic(),
-        },
-    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use ffmpeg_next::codec::{self, packet::side_data};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Stream, StreamMut};
 use ffmpeg_next::packet::Ref;
+use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Codec, Packet, Rational, ffi, frame};
 
 thread_local! {
@@ -90,6 +91,23 @@ pub(crate) fn share(frame: &frame::Video) -> frame::Video {
     // had for lack of memory stays empty, and has no format that anybody takes.
     unsafe { ffi::av_frame_ref(shared.as_mut_ptr(), frame.as_ptr()) };
     shared
+}
+
+/// What brings pictures into another form, on one thread after another.
+pub(crate) struct Scaler(scaling::Context);
+
+// SAFETY: a context of swscale that was opened without threads of its own keeps nothing that belongs to a thread, and whoever owns it is
+// the only one who uses it.
+unsafe impl Send for Scaler {}
+
+impl Scaler {
+    pub(crate) fn new(context: scaling::Context) -> Self {
+        Scaler(context)
+    }
+
+    pub(crate) fn run(&mut self, from: &frame::Video, into: &mut frame::Video) -> Result<(), ffmpeg_next::Error> {
+        self.0.run(from, into)
+    }
 }
 
 /// Forgets the four-letter tag of another container, so that the muxer chooses its own for the codec.
