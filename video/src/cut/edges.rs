@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ffmpeg_next::codec::{decoder, encoder};
 use ffmpeg_next::{Discard, Error as AvError, Packet, frame, picture};
 
+use crate::cut::batch::most_at_once;
 use crate::cut::feed::Group;
 use crate::cut::gate::Joinable;
 use crate::encode::open_edge;
@@ -15,8 +16,9 @@ use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::pulse;
 
-/// Encoders that are open at once; for more clips the group is decoded again.
-const AT_ONCE: usize = 4;
+/// Encoders that a thread has open at once; for more clips the group is decoded again. One is open from its clip's first frame of
+/// the group to the last.
+const AT_ONCE: usize = 3;
 
 /// One thread's decoder, and what its encoders are opened with.
 pub(super) struct EdgeMaker {
@@ -28,9 +30,9 @@ pub(super) struct EdgeMaker {
     is_sparing: bool,
 }
 
-/// One clip's frames on their way through an encoder.
+/// One clip's frames on their way through an encoder, which is there from the first of them to the last.
 struct Edge {
-    encoder: encoder::Video,
+    encoder: Option<encoder::Video>,
     times: Range<i64>,
     /// The times that must come, in the order they are shown.
     expected: Vec<i64>,
@@ -46,7 +48,23 @@ impl EdgeMaker {
 
     /// The packets of each range of times. `Err`: why that cannot be trusted.
     pub(super) fn make(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
-        ranges.chunks(AT_ONCE).flat_map(|ranges| self.round(group, ranges)).collect()
+        let mut made: Vec<Result<Vec<Packet>, String>> = ranges.iter().map(|_| Ok(Vec::new())).collect();
+        let mut left: Vec<usize> = (0..ranges.len()).collect();
+        left.sort_by_key(|&number| ranges[number].start);
+        while !left.is_empty() {
+            let mut round: Vec<usize> = Vec::new();
+            left.retain(|&number| {
+                let together = round.iter().chain([&number]).map(|&number| &ranges[number]);
+                let fits = most_at_once(together) <= AT_ONCE;
+                round.extend(fits.then_some(number));
+                !fits
+            });
+            let wanted: Vec<Range<i64>> = round.iter().map(|&number| ranges[number].clone()).collect();
+            for (number, packets) in round.into_iter().zip(self.round(group, &wanted)) {
+                made[number] = packets;
+            }
+        }
+        made
     }
 
     fn round(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
@@ -63,21 +81,19 @@ impl EdgeMaker {
     }
 
     fn decoded(&mut self, group: &Group, ranges: &[Range<i64>]) -> Result<Vec<Edge>, String> {
-        let mut edges = ranges.iter().map(|times| self.edge(group, times)).collect::<Result<Vec<Edge>, String>>()?;
+        let mut edges: Vec<Edge> = ranges.iter().map(|times| Edge::of(group, times)).collect();
         self.decode(group, &mut edges)?;
         Ok(edges)
     }
 
-    fn edge(&self, group: &Group, times: &Range<i64>) -> Result<Edge, String> {
+    fn encoder(&self) -> Result<encoder::Video, String> {
         let open = open_edge(&self.joinable.pictures, self.crf, self.joinable.edge, self.media.path());
         let encoder = open.map_err(|error| error.message)?;
         let sets = AvcC::of_annex_b(&raw::encoder_extradata(&encoder));
         if !sets.sps.iter().all(|set| contains(&self.joinable.form.record, set)) {
             return Err("the encoder's parameter sets changed".into());
         }
-        let mut expected: Vec<i64> = group.times().filter(|time| times.contains(time)).collect();
-        expected.sort_unstable();
-        Ok(Edge { encoder, times: times.clone(), expected, seen: 0, packets: Vec::new() })
+        Ok(encoder)
     }
 
     fn decode(&mut self, group: &Group, edges: &mut [Edge]) -> Result<(), String> {
@@ -102,7 +118,7 @@ impl EdgeMaker {
             match self.decoder.receive_frame(&mut frame) {
                 Ok(()) => {
                     self.media.was_decoded();
-                    edges.iter_mut().try_for_each(|edge| edge.push(&mut frame, &self.joinable))?;
+                    edges.iter_mut().try_for_each(|edge| edge.push(&mut frame, self))?;
                 }
                 Err(AvError::Eof) => return Ok(()),
                 Err(error) if libav::is_again(&error) => return Ok(()),
@@ -113,7 +129,13 @@ impl EdgeMaker {
 }
 
 impl Edge {
-    fn push(&mut self, frame: &mut frame::Video, joinable: &Joinable) -> Result<(), String> {
+    fn of(group: &Group, times: &Range<i64>) -> Self {
+        let mut expected: Vec<i64> = group.times().filter(|time| times.contains(time)).collect();
+        expected.sort_unstable();
+        Edge { encoder: None, times: times.clone(), expected, seen: 0, packets: Vec::new() }
+    }
+
+    fn push(&mut self, frame: &mut frame::Video, maker: &EdgeMaker) -> Result<(), String> {
         pulse::beat();
         let time = frame.timestamp().filter(|time| self.times.contains(time));
         let Some(time) = time else { return Ok(()) };
@@ -121,7 +143,7 @@ impl Edge {
             return Err("the decoder gives other frames than the index lists".into());
         }
         self.seen += 1;
-        let form = &joinable.pictures;
+        let form = &maker.joinable.pictures;
         if (frame.width(), frame.height(), frame.format()) != (form.width, form.height, form.format) {
             return Err("the pictures change their form".into());
         }
@@ -131,14 +153,30 @@ impl Edge {
         frame.set_pts(Some(time));
         // The decoder's word for how the picture was coded would be an order to the encoder.
         frame.set_kind(picture::Type::None);
-        self.encoder.send_frame(frame).map_err(|e| format!("encoding failed: {e}"))?;
-        self.receive()
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(maker.encoder()?),
+        };
+        encoder.send_frame(frame).map_err(|e| format!("encoding failed: {e}"))?;
+        self.receive()?;
+        if self.seen == self.expected.len() { self.end() } else { Ok(()) }
+    }
+
+    /// Nothing more comes.
+    fn end(&mut self) -> Result<(), String> {
+        if let Some(encoder) = &mut self.encoder {
+            encoder.send_eof().map_err(|e| format!("encoding failed: {e}"))?;
+        }
+        self.receive()?;
+        self.encoder = None;
+        Ok(())
     }
 
     fn receive(&mut self) -> Result<(), String> {
+        let Some(encoder) = &mut self.encoder else { return Ok(()) };
         loop {
             let mut packet = Packet::empty();
-            match self.encoder.receive_packet(&mut packet) {
+            match encoder.receive_packet(&mut packet) {
                 Ok(()) => self.packets.push(with_lengths(&packet)),
                 Err(AvError::Eof) => return Ok(()),
                 Err(error) if libav::is_again(&error) => return Ok(()),
@@ -148,8 +186,7 @@ impl Edge {
     }
 
     fn finish(mut self) -> Result<Vec<Packet>, String> {
-        self.encoder.send_eof().map_err(|e| format!("encoding failed: {e}"))?;
-        self.receive()?;
+        self.end()?;
         if self.packets.len() != self.expected.len() {
             return Err(format!("{} of {} frames came out", self.packets.len(), self.expected.len()));
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ffmpeg_next::Packet;
+use ffmpeg_next::{Packet, ffi};
 
 use crate::cut::CutMode;
 use crate::cut::gate::Joinable;
@@ -103,8 +103,8 @@ pub(super) struct Feeder {
     /// In the order of their starts.
     wants: Vec<Want>,
     states: Vec<State>,
-    /// Ticks by which a picture may be shown later than it is decoded.
-    late: i64,
+    /// Ticks by which a key frame may be shown later than it is decoded: at least and at most.
+    late: Range<i64>,
     /// The first want that no group was read for.
     next: usize,
     /// Wants that a group was read for and that are not complete.
@@ -137,8 +137,10 @@ impl Feeder {
         mut wants: Vec<Want>,
     ) -> Self {
         wants.sort_by_key(|want| (want.ticks.start, want.ticks.end, want.clip));
-        let pictures = i64::try_from(most_reordered(&source)).unwrap_or(i64::MAX);
-        let late = clock.frame_ticks.saturating_mul(pictures);
+        let late = delay_of_keys(&source, clock.frame_ticks, &joinable.dts).unwrap_or_else(|| {
+            let pictures = i64::try_from(most_reordered(&source)).unwrap_or(i64::MAX);
+            0..clock.frame_ticks.saturating_mul(pictures)
+        });
         let states = wants.iter().map(|_| State::default()).collect();
         let heard = vec![i64::MIN; clock.audio.len()];
         let mut feeder = Feeder {
@@ -212,8 +214,8 @@ impl Feeder {
     /// Whether a key frame may lie inside a clip, as far as the index tells: it says when pictures are decoded.
     fn may_copy(&self, want: &Want) -> bool {
         let keys = &self.joinable.keys;
-        let from = keys.partition_point(|&key| key < want.ticks.start.saturating_sub(self.late));
-        keys.get(from).is_some_and(|&key| key < want.ticks.end)
+        let from = keys.partition_point(|&key| key.saturating_add(self.late.end) < want.ticks.start);
+        keys.get(from).is_some_and(|&key| key.saturating_add(self.late.start) < want.ticks.end)
     }
 
     /// Whether the next clip begins before the next key frame but one.
@@ -502,4 +504,17 @@ impl Feeder {
         self.states[want].inbox = Vec::new();
         self.ready.push_back(Fed::Refused { clip: self.wants[want].clip, why: why.to_owned() });
     }
+}
+
+/// By how much key frames are shown later than they are decoded, at least and at most, where pictures come at one rate: then it is
+/// the same for all of them as for the first, but for what rounding does. Its time is known, and of the others the index tells when
+/// they are decoded. Where the first is late by another number of pictures than the stream says, one may be hidden before it.
+fn delay_of_keys(source: &Source, frame_ticks: i64, dts: &[i64]) -> Option<Range<i64>> {
+    let steps = || dts.windows(2).map(|two| two[1] - two[0]);
+    let rounding = steps().max()? - steps().min()?;
+    let shown = Some(source.stream().start_time()).filter(|start| *start != ffi::AV_NOPTS_VALUE)?;
+    let stated = frame_ticks.saturating_mul(i64::try_from(most_reordered(source)).ok()?);
+    let delay = shown.checked_sub(*dts.first()?)?;
+    (rounding <= 1 && (delay - stated).abs() <= rounding).then_some(())?;
+    Some(delay - rounding..delay + rounding)
 }

@@ -161,6 +161,48 @@ fn clips_of_every_mode_cost_little_more_than_their_groups_and_the_index() {
     }
 }
 
+#[test]
+fn clips_of_every_mode_that_overlap_read_their_common_groups_once() {
+    let folder = folder();
+    let source = folder.path().join("source.mp4");
+    Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
+    // A key frame every two seconds. Others end or begin where a group does, or lie in one.
+    let spans = [
+        (3100, 5900),
+        (3900, 5700),
+        (5200, 7000),
+        (9300, 12_000),
+        (10_000, 12_000),
+        (12_300, 12_900),
+        (13_100, 13_800),
+    ];
+    let spans = spans.map(|(start_ms, end_ms)| Span { start_ms, end_ms });
+    let (groups, index) = groups_and_index(&source, &spans);
+    for (mode, is_far) in CutMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let counted = Arc::new(Counted { bytes: fs::read(&source).unwrap(), is_far, ..Counted::default() });
+        run_as(mode, &counted, &spans, folder.path()).into_iter().for_each(|outcome| drop(outcome.unwrap()));
+        let read: u64 = counted.reads.lock().unwrap().iter().map(|range| range.end - range.start).sum();
+        let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {groups} and an index of {index}");
+        assert!(read * 10 <= groups * 11 + index * 10, "{what}");
+    }
+}
+
+/// The index tells when the key frame behind it is decoded, which is before the clip's end, and not when it is shown, which is at it.
+#[test]
+fn a_clip_that_ends_where_its_only_group_does_is_read_once() {
+    let folder = folder();
+    let source = folder.path().join("source.mp4");
+    Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
+    let span = [Span { start_ms: 4500, end_ms: 6000 }];
+    let counted = counted(&source);
+    let report = run(&counted, &span, folder.path()).remove(0).unwrap();
+    assert_eq!((report.frames, report.why.as_str()), (45, "no group of pictures begins inside the clip"));
+    let read: u64 = counted.reads.lock().unwrap().iter().map(|range| range.end - range.start).sum();
+    // The key frame behind the clip is read as well, to see that it ends it.
+    let (group, index) = groups_and_index(&source, &span);
+    assert!(read * 4 <= group * 5 + index * 4, "{read} bytes for a group of {group} and an index of {index}");
+}
+
 /// Cameras write a second of pictures, then a second of sound.
 #[test]
 fn where_sound_lies_a_second_behind_its_pictures_little_more_is_read_either() {
