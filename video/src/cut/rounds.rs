@@ -154,7 +154,7 @@ impl State {
             false => {
                 let jobs: Vec<usize> = (0..self.waiting.len()).filter(|&at| !is_alone(&self.waiting[at])).collect();
                 let of_jobs: Vec<Place> = jobs.iter().map(|&at| places[self.waiting[at].clip].clone()).collect();
-                let most = self.waiting.len().div_ceil(threads).max(most_open(threads));
+                let most = self.waiting.len().div_ceil(threads).max(2 * most_open(threads));
                 choose(&of_jobs, most_open(threads), most).into_iter().map(|chosen| jobs[chosen]).collect()
             }
         };
