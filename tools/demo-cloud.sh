@@ -5,7 +5,7 @@
 #   tools/demo-cloud.sh BIN            BIN holds pipe and google-standin; sample games lie in testdata
 #   tools/demo-cloud.sh BIN --small    two games from one angle, for the tests
 #
-# What a run leaves lies in out/demo-cloud: `pipe report out/demo-cloud/spec.toml` still tells of it.
+# What is known of the runs stays in out/demo-cloud, and `pipe report` still tells of it; the bucket goes with the stand-in.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$1
@@ -48,7 +48,7 @@ done
 . "$at/services"
 export STORAGE_EMULATOR_HOST
 
-# What a person would write to run this on an account of their own are the lines of specs/quickstart-cloud.toml.
+# With an account this would be specs/quickstart-cloud.toml as it is. Laid over it is where the stand-in is asked, and how often.
 cat > "$spec" <<SPEC
 version = 1
 extends = "../../specs/quickstart-cloud.toml"

@@ -30,6 +30,48 @@ fn clips_that_are_there_are_taken_in_by_a_stage_that_makes_nothing() {
     assert_eq!(example.result("list", "list"), "a.mp4\nclips.csv");
 }
 
+/// A model that takes days, and its card.
+#[cfg(feature = "cloud")]
+const DEAR: &str = r#"
+version = 1
+name = "dear"
+[stages.model]
+kind = "command"
+shell = "exit 1"
+outputs = ["model.txt"]
+[stages.card]
+kind = "command"
+shell = "cat $PIPE_INPUT_MODEL/model.txt > $PIPE_OUTPUT/card"
+inputs = { model = { stage = "model" } }
+outputs = ["card"]
+[store]
+root = "gs://films/results"
+[profiles.here]
+store = { root = "out" }
+"#;
+
+#[cfg(feature = "cloud")]
+#[test]
+fn what_a_folder_has_taken_in_counts_in_a_bucket_that_it_is_copied_to() {
+    let standin = pipe_standin::Standin::serve(&pipe_standin::Definitions::fetched().unwrap(), 0).unwrap();
+    standin.make_bucket("films");
+    let bench = crate::bench::Bench::with(DEAR);
+    fs::create_dir(bench.path("old")).unwrap();
+    bench.write("old/model.txt", "the best");
+    let adopted = bench.pipe(&["cache", "adopt", "spec.toml", "--profile", "here", "model", "old"]);
+    assert_eq!(adopted.code, Some(0), "{adopted:?}");
+    for folder in ["data", "results"] {
+        for (path, bytes) in crate::service::files(&bench.path("out").join(folder)) {
+            let name = path.strip_prefix(bench.path("out")).unwrap().to_str().unwrap().to_owned();
+            standin.put("films", &format!("results/{name}"), &bytes);
+        }
+    }
+    let mut run = bench.command(&["run", "spec.toml", "--json"]);
+    let said = bench.said(run.env("STORAGE_EMULATOR_HOST", standin.address().to_string()));
+    assert_eq!((said.code, said.count("task_succeeded")), (Some(0), 1), "{said:?}");
+    assert_eq!(said.events().pop().unwrap()["cached"], 1);
+}
+
 #[test]
 fn every_page_and_spec_it_leads_to_is_there() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
