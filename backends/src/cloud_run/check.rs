@@ -2,9 +2,10 @@
 //! Cloud Run would take jobs such as the run's. It is asked to look at one and to make none.
 
 use super::backend::CloudRunJobs;
+use super::config::Config;
 use super::errors::failed;
 use super::job::{description, id};
-use crate::google::{Where, image_there};
+use crate::google::{Where, image_there, secrets_there};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::failure::Failure;
 use pipe_engine::finding::Finding;
@@ -25,6 +26,8 @@ impl CloudRunJobs {
         for image in images.collect::<BTreeSet<_>>() {
             findings.extend(image_there(image, self.config.endpoint.as_deref()).await);
         }
+        let Config { service_account, endpoint, .. } = &self.config;
+        findings.extend(secrets_there(trials, service_account.as_deref(), endpoint.as_deref()).await);
         let mut refused = Vec::new();
         for trial in trials {
             // It may come to be in any of the regions.

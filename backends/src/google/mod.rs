@@ -11,6 +11,8 @@ mod pins;
 mod registry;
 #[cfg(feature = "cloud")]
 mod secret;
+#[cfg(feature = "cloud")]
+mod secret_there;
 
 pub(crate) use endpoint::check_endpoint;
 #[cfg(feature = "cloud")]
@@ -25,6 +27,8 @@ pub(crate) use pins::Pins;
 pub(crate) use registry::image_there;
 #[cfg(feature = "cloud")]
 pub use secret::fetch_secret;
+#[cfg(feature = "cloud")]
+pub(crate) use secret_there::secrets_there;
 
 /// Where jobs are.
 #[cfg(feature = "cloud")]

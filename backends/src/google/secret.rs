@@ -17,7 +17,7 @@ const STANDIN: &str = "SECRET_MANAGER_EMULATOR_HOST";
 /// # Errors
 /// When it is not there, may not be read or is no text, or the service does not answer.
 pub async fn fetch_secret(name: &str) -> Result<Value, Failure> {
-    let client = client().await?;
+    let client = client(None).await?;
     let answer = client.access_secret_version().set_name(name).send().await.map_err(|error| failed(&error, name))?;
     let bytes = answer.payload.map(|payload| payload.data).unwrap_or_default();
     let text = String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.is_empty() && !text.contains('\0'));
@@ -27,10 +27,14 @@ pub async fn fetch_secret(name: &str) -> Result<Value, Failure> {
     })
 }
 
-async fn client() -> Result<SecretManagerService, Failure> {
+/// A client of the service, or of what stands in for it: by the variable, or because it stands in for the service that would run
+/// jobs at `endpoint`.
+pub(super) async fn client(endpoint: Option<&str>) -> Result<SecretManagerService, Failure> {
     super::choose_tls();
     let builder = SecretManagerService::builder();
-    let Some(standin) = std::env::var(STANDIN).ok().filter(|host| !host.is_empty()) else {
+    let told = std::env::var(STANDIN).ok().filter(|host| !host.is_empty());
+    let beside = || endpoint.filter(|endpoint| is_on_loopback(endpoint)).map(str::to_owned);
+    let Some(standin) = told.or_else(beside) else {
         return builder.build().await.map_err(no_client);
     };
     let endpoint = if standin.contains("://") { standin } else { format!("http://{standin}") };

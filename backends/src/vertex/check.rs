@@ -2,8 +2,9 @@
 //! looks at a job only as it makes it, so no more of it is known beforehand than what can be told here.
 
 use super::backend::VertexJobs;
+use super::config::Config;
 use super::job::description;
-use crate::google::image_there;
+use crate::google::{image_there, secrets_there};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::finding::Finding;
 use std::collections::BTreeSet;
@@ -23,6 +24,8 @@ impl VertexJobs {
         for image in images.collect::<BTreeSet<_>>() {
             findings.extend(image_there(image, self.config.endpoint.as_deref()).await);
         }
+        let Config { service_account, endpoint, .. } = &self.config;
+        findings.extend(secrets_there(trials, service_account.as_deref(), endpoint.as_deref()).await);
         findings.extend(self.described(trials));
         findings
     }

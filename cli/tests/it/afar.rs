@@ -186,6 +186,17 @@ impl Afar {
 /// Where a stage runs, and what somebody pays for has an end.
 const HERE: &str = "backend = \"there\"\ntimeout = \"10m\"";
 
+/// Makes something of a service of the stand-in, by its path.
+pub(crate) fn post(standin: &Standin, path: &str, body: &str) {
+    let mut connection = TcpStream::connect(standin.address()).unwrap();
+    let length = body.len();
+    let head = format!("Host: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}");
+    write!(connection, "POST {path} HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(" 200 "), "{answer}");
+}
+
 /// The children of each process of this machine.
 fn children() -> BTreeMap<i32, Vec<i32>> {
     let mut children = BTreeMap::<i32, Vec<i32>>::new();

@@ -71,6 +71,8 @@ mod sample;
 mod scale;
 mod schedule;
 mod schemas;
+#[cfg(feature = "cloud")]
+mod secret_rights;
 mod secrets;
 mod seeds;
 mod seeing;

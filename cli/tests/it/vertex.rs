@@ -1,13 +1,12 @@
 //! Tasks that run as custom jobs of Vertex AI, through the binary: on a stand-in that holds every request against Google's own
 //! definitions and starts what a job's container would start, with a bucket of the same stand-in between engine and jobs.
 
+use crate::afar::post;
 use crate::bench::{Bench, Said, wait_until};
 use crate::jobs::{SLOW, SPEC, digests, here, write_project};
 use pipe_standin::{Definitions, Fault, Standin};
 use serde_json::Value as Json;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -75,22 +74,15 @@ impl Cloud {
         self.standin.asked().iter().filter(|asked| asked.method == wanted).count()
     }
 
-    fn post(&self, path: &str, body: &str) {
-        let mut connection = TcpStream::connect(self.standin.address()).unwrap();
-        let length = body.len();
-        let head =
-            format!("Host: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}");
-        write!(connection, "POST {path} HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(" 200 "), "{answer}");
-    }
-
     /// Keeps the canary as the first version of the secret `token`.
     fn keep_secret(&self) {
         let secrets = "/v1/projects/our-project/secrets";
-        self.post(&format!("{secrets}?secretId=token"), r#"{"replication": {"automatic": {}}}"#);
-        self.post(&format!("{secrets}/token:addVersion"), &format!(r#"{{"payload": {{"data": "{CANARY_BASE64}"}}}}"#));
+        post(&self.standin, &format!("{secrets}?secretId=token"), r#"{"replication": {"automatic": {}}}"#);
+        post(
+            &self.standin,
+            &format!("{secrets}/token:addVersion"),
+            &format!(r#"{{"payload": {{"data": "{CANARY_BASE64}"}}}}"#),
+        );
     }
 
     /// What the only object of the bucket with this last name holds.

@@ -18,7 +18,22 @@ pub(crate) struct Secrets(Arc<Mutex<BTreeMap<String, Secret>>>);
 struct Secret {
     said: Map<String, Json>,
     created: Timestamp,
-    versions: Vec<Vec<u8>>,
+    versions: Vec<Version>,
+    /// Who may do what with it, as it was said.
+    policy: Json,
+}
+
+struct Version {
+    bytes: Vec<u8>,
+    created: Timestamp,
+    is_disabled: bool,
+}
+
+impl Version {
+    fn resource(&self, name: &str) -> Json {
+        let state = if self.is_disabled { "DISABLED" } else { "ENABLED" };
+        json!({ "name": name, "createTime": self.created.to_string(), "state": state, "etag": "\"1\"" })
+    }
 }
 
 type Answer = Result<Response<Body>, Refusal>;
@@ -30,6 +45,10 @@ impl Secrets {
             Done::new("secretmanager.projects.secrets.get", &[], self, get),
             Done::new("secretmanager.projects.secrets.delete", &[], self, delete),
             Done::new("secretmanager.projects.secrets.addVersion", &[], self, add),
+            Done::new("secretmanager.projects.secrets.getIamPolicy", &[], self, get_policy),
+            Done::new("secretmanager.projects.secrets.setIamPolicy", &[], self, set_policy),
+            Done::new("secretmanager.projects.secrets.versions.get", &[], self, get_version),
+            Done::new("secretmanager.projects.secrets.versions.disable", &[], self, disable),
             Done::new("secretmanager.projects.secrets.versions.access", &[], self, access),
         ]
     }
@@ -40,17 +59,17 @@ impl Secrets {
 
     /// What a version holds: `projects/p/secrets/s/versions/1`, or `latest`.
     pub(crate) fn value(&self, version: &str) -> Option<Vec<u8>> {
-        self.version(version).map(|(_, bytes)| bytes)
+        self.version(version, |_, version| (!version.is_disabled).then(|| version.bytes.clone())).flatten()
     }
 
-    /// A version under its own name, which has a number.
-    fn version(&self, version: &str) -> Option<(String, Vec<u8>)> {
+    /// What comes of a version and its own name, which has a number.
+    fn version<T>(&self, version: &str, act: impl FnOnce(String, &mut Version) -> T) -> Option<T> {
         let (name, number) = version.split_once("/versions/")?;
-        let all = self.all();
-        let secret = all.get(name)?;
+        let mut all = self.all();
+        let secret = all.get_mut(name)?;
         let number = if number == "latest" { secret.versions.len() } else { number.parse().ok()? };
-        let bytes = secret.versions.get(number.checked_sub(1)?)?;
-        Some((format!("{name}/versions/{number}"), bytes.clone()))
+        let version = secret.versions.get_mut(number.checked_sub(1)?)?;
+        Some(act(format!("{name}/versions/{number}"), version))
     }
 }
 
@@ -71,7 +90,8 @@ async fn create(secrets: Secrets, mut call: Call) -> Answer {
     if all.contains_key(&name) {
         return Err(Refusal::new(409, format!("Secret [{name}] already exists.")));
     }
-    let secret = Secret { said, created: Timestamp::now(), versions: Vec::new() };
+    let policy = json!({ "etag": "ACAB" });
+    let secret = Secret { said, created: Timestamp::now(), versions: Vec::new(), policy };
     let answer = told(&resource(&name, &secret));
     all.insert(name, secret);
     Ok(answer)
@@ -94,15 +114,47 @@ async fn add(secrets: Secrets, mut call: Call) -> Answer {
     let name = call.name("parent");
     let mut all = secrets.all();
     let secret = all.get_mut(name).ok_or_else(|| missing(name))?;
-    secret.versions.push(bytes);
-    let version = format!("{name}/versions/{}", secret.versions.len());
-    Ok(told(
-        &json!({ "name": version, "createTime": Timestamp::now().to_string(), "state": "ENABLED", "etag": "\"1\"" }),
-    ))
+    let version = Version { bytes, created: Timestamp::now(), is_disabled: false };
+    let answer = told(&version.resource(&format!("{name}/versions/{}", secret.versions.len() + 1)));
+    secret.versions.push(version);
+    Ok(answer)
+}
+
+async fn get_policy(secrets: Secrets, call: Call) -> Answer {
+    let name = call.name("resource");
+    secrets.all().get(name).map(|secret| told(&secret.policy)).ok_or_else(|| missing(name))
+}
+
+async fn set_policy(secrets: Secrets, mut call: Call) -> Answer {
+    let said = call.json().await?;
+    let name = call.name("resource");
+    let mut all = secrets.all();
+    let secret = all.get_mut(name).ok_or_else(|| missing(name))?;
+    secret.policy = said.get("policy").cloned().unwrap_or_else(|| json!({}));
+    Ok(told(&secret.policy))
+}
+
+async fn get_version(secrets: Secrets, call: Call) -> Answer {
+    let name = call.name("name");
+    secrets.version(name, |name, version| told(&version.resource(&name))).ok_or_else(|| missing(name))
+}
+
+async fn disable(secrets: Secrets, call: Call) -> Answer {
+    let name = call.name("name");
+    let disabled = secrets.version(name, |name, version| {
+        version.is_disabled = true;
+        told(&version.resource(&name))
+    });
+    disabled.ok_or_else(|| missing(name))
 }
 
 async fn access(secrets: Secrets, call: Call) -> Answer {
-    let (name, bytes) = secrets.version(call.name("name")).ok_or_else(|| missing(call.name("name")))?;
+    let asked = call.name("name");
+    let found = secrets.version(asked, |name, version| (name, version.is_disabled, version.bytes.clone()));
+    let (name, is_disabled, bytes) = found.ok_or_else(|| missing(asked))?;
+    if is_disabled {
+        return Err(Refusal::new(400, format!("Secret Version [{name}] is in DISABLED state.")));
+    }
     let checksum = crc32c::crc32c(&bytes).to_string();
     Ok(told(&json!({ "name": name, "payload": { "data": BASE64_STANDARD.encode(bytes), "dataCrc32c": checksum } })))
 }

@@ -60,6 +60,8 @@ impl Document {
         let mut document: Json = serde_json::from_slice(text)?;
         let mut methods = Vec::new();
         gather(&document, &document, &mut methods);
+        // `{+name}:verb` has the form of `{+name}` too, of which the last part may be anything.
+        methods.sort_by_key(|method| !method.address.has_verb());
         let mut schemas = std::mem::take(object(&mut document, "schemas"));
         number(&mut schemas, numbers);
         Ok(Self { methods, schemas })
@@ -167,6 +169,11 @@ impl Address {
             words.push(rest.to_owned());
         }
         Self { form: form + "$", compiled: OnceLock::new(), names, words }
+    }
+
+    /// Whether it ends with a verb of its own, as `:run`.
+    fn has_verb(&self) -> bool {
+        self.words.last().is_some_and(|word| word.starts_with(':'))
     }
 
     fn matched(&self, path: &str) -> Option<BTreeMap<String, String>> {

@@ -177,6 +177,25 @@ fn a_secret_reaches_the_process_and_no_answer() {
 }
 
 #[test]
+fn a_secret_tells_of_its_versions_and_of_who_may_read_it() {
+    let bench = Bench::new();
+    let secrets = "/v1/projects/p/secrets";
+    bench.json("POST", &format!("{secrets}?secretId=key"), r#"{"replication": {"automatic": {}}}"#);
+    bench.json("POST", &format!("{secrets}/key:addVersion"), r#"{"payload": {"data": "Zm9vYmFy"}}"#);
+    let version = bench.get(&format!("{secrets}/key/versions/latest")).read_json();
+    assert_eq!((&version["name"], &version["state"]), (&"projects/p/secrets/key/versions/1".into(), &"ENABLED".into()));
+    let reader = json!({ "role": "roles/secretmanager.secretAccessor", "members": ["user:ann@example.com"] });
+    let policy = json!({ "policy": { "bindings": [reader] } });
+    assert!(bench.get(&format!("{secrets}/key:getIamPolicy")).read_json()["bindings"].is_null());
+    assert_eq!(bench.json("POST", &format!("{secrets}/key:setIamPolicy"), &policy.to_string()).code, 200);
+    assert_eq!(bench.get(&format!("{secrets}/key:getIamPolicy")).read_json()["bindings"][0], reader);
+    let disabled = bench.json("POST", &format!("{secrets}/key/versions/1:disable"), "{}").read_json();
+    assert_eq!(disabled["state"], "DISABLED");
+    assert_eq!(bench.get(&format!("{secrets}/key/versions/1:access")).code, 400);
+    assert_eq!(bench.get(&format!("{secrets}/gone/versions/1")).code, 404);
+}
+
+#[test]
 fn what_the_definitions_of_jobs_do_not_allow_is_refused_by_name() {
     let bench = Bench::new();
     let with = |change: &dyn Fn(&mut Json)| {
