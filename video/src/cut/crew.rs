@@ -99,7 +99,7 @@ impl Crew {
             if state.is_broken {
                 return None;
             }
-            let task = state.next(bench.threads, bench.places);
+            let task = state.next(std::thread::current().id(), bench.threads, bench.places);
             if task.is_some() || state.is_done() {
                 return task;
             }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::thread::ThreadId;
 
 use crate::cut::batch::{Claim, Place, choose, is_safe, most_at_once};
 use crate::cut::clip::ClipWriter;
@@ -10,9 +11,6 @@ use crate::cut::report::CutReport;
 use crate::cut::together::{Event, Reading};
 use crate::error::VideoError;
 use crate::time::Stretch;
-
-/// Encoders that may be open at least, so that one thread alone can give a picture to two.
-const AT_LEAST: usize = 2;
 
 /// What has come for a clip.
 pub(super) type Events = VecDeque<Event>;
@@ -76,6 +74,8 @@ struct Member {
     /// `None` while a thread works for the clip.
     writer: Option<Box<ClipWriter>>,
     is_busy: bool,
+    /// The thread that has worked for it last: the encoder's memory is in its caches.
+    last: Option<ThreadId>,
     events: Events,
 }
 
@@ -108,25 +108,26 @@ impl State {
     }
 
     /// What a thread does next: what was read is encoded before more is, and that before more clips are begun.
-    pub(super) fn next(&mut self, threads: usize, places: &[Place]) -> Option<Task> {
-        self.make().or_else(|| self.read(threads)).or_else(|| self.begin(threads, places))
+    pub(super) fn next(&mut self, thread: ThreadId, threads: usize, places: &[Place]) -> Option<Task> {
+        self.make(thread).or_else(|| self.read(threads)).or_else(|| self.begin(threads, places))
     }
 
-    fn make(&mut self) -> Option<Task> {
-        for round in &mut self.rounds {
-            let ready = |(_, member): &(usize, &mut Member)| !member.is_busy && !member.events.is_empty();
-            let members = round.members.iter_mut().enumerate().filter(ready);
-            let Some((number, member)) = members.max_by_key(|(_, member)| member.events.len()) else { continue };
-            member.is_busy = true;
-            return Some(Task::Make {
-                round: round.number,
-                member: number,
-                clip: member.job.clip,
-                writer: member.writer.take(),
-                events: std::mem::take(&mut member.events),
-            });
-        }
-        None
+    fn make(&mut self, thread: ThreadId) -> Option<Task> {
+        let members = self.rounds.iter_mut().flat_map(|round| {
+            let number = round.number;
+            round.members.iter_mut().enumerate().map(move |(at, member)| (number, at, member))
+        });
+        let ready = members.filter(|(_, _, member)| !member.is_busy && !member.events.is_empty());
+        let (round, at, member) =
+            ready.max_by_key(|(_, _, member)| (member.last == Some(thread), member.events.len()))?;
+        (member.is_busy, member.last) = (true, Some(thread));
+        Some(Task::Make {
+            round,
+            member: at,
+            clip: member.job.clip,
+            writer: member.writer.take(),
+            events: std::mem::take(&mut member.events),
+        })
     }
 
     fn read(&mut self, threads: usize) -> Option<Task> {
@@ -268,9 +269,10 @@ impl State {
     }
 }
 
-/// Encoders that may be open: one for each thread, and two on one.
+/// Encoders that may be open: one for each thread, and one more. So one thread alone can give a picture to two, and of two readings
+/// that will each need a second encoder both may begin, where otherwise a thread would wait until one is through.
 fn most_open(threads: usize) -> usize {
-    threads.max(AT_LEAST)
+    threads + 1
 }
 
 /// Encoders that are not open.
@@ -287,6 +289,7 @@ impl Round {
             stage: Stage::Waiting,
             writer: None,
             is_busy: false,
+            last: None,
             events: Events::new(),
         };
         let members = jobs.into_iter().map(member).collect();
