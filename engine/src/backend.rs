@@ -40,6 +40,11 @@ pub trait BackendKind: Send + Sync {
     /// What it can hold.
     fn capability(&self, config: &Json) -> Capability;
 
+    /// The service it offers, where it runs no attempts and takes requests of that one service only.
+    fn service(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The regions where machines are asked for, in this order; empty for a place that has one.
     fn regions(&self, _config: &Json) -> Vec<String> {
         Vec::new()

@@ -139,7 +139,10 @@ impl<'a> Asking<'a> {
                 continue;
             }
             let findings = match elsewhere::connected_to(self.plan, place) {
-                Ok(Some(backend)) => self.place(backend.as_ref(), &trials, store.as_deref()),
+                Ok(Some(backend)) => {
+                    let has_worker = place.kind.as_ref().is_none_or(|(kind, _)| kind.service().is_none());
+                    self.place((backend.as_ref(), has_worker), &trials, store.as_deref())
+                }
                 Ok(None) => Vec::new(),
                 Err(refusal) => vec![Finding::error(refusal.failure("no_connection"))],
             };
@@ -175,10 +178,16 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn place(&self, backend: &dyn Backend, trials: &[&Trial], store: Option<&dyn Store>) -> Vec<Finding> {
+    /// `has_worker`: whether a worker of ours runs there, and no service does the work.
+    fn place(
+        &self,
+        (backend, has_worker): (&dyn Backend, bool),
+        trials: &[&Trial],
+        store: Option<&dyn Store>,
+    ) -> Vec<Finding> {
         let attempts: Vec<Attempt> = trials.iter().map(|trial| trial.attempt.clone()).collect();
         let mut findings = self.runtime.block_on(backend.check(&attempts));
-        if findings.iter().any(|finding| finding.level == Level::Error) {
+        if !has_worker || findings.iter().any(|finding| finding.level == Level::Error) {
             return findings;
         }
         findings.extend(self.workers(backend, trials, store));

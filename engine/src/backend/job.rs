@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::ids::AttemptId;
 use futures::future::BoxFuture;
+use serde_json::Value as Json;
 use std::future::ready;
 use std::time::Duration;
 
@@ -47,6 +48,18 @@ pub struct JobThere {
 pub trait Backend: Send + Sync {
     /// Hands an attempt over. One that is there already is that same job and no error: there are never two of one name.
     fn submit<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Job, Failure>>;
+
+    /// Hands a request over in place of an attempt that would run, as [`Backend::submit`] does with attempts.
+    fn request<'a>(&'a self, _attempt: &'a Attempt, _request: &'a Json) -> BoxFuture<'a, Result<Job, Failure>> {
+        let cannot = Failure::failed("no_service", "this place runs attempts and takes no requests");
+        Box::pin(ready(Err(cannot)))
+    }
+
+    /// What the service has answered whose job ended well and left no outcome.
+    fn answer<'a>(&'a self, _job: &'a Job) -> BoxFuture<'a, Result<Json, Failure>> {
+        let cannot = Failure::failed("no_service", "this place runs attempts and takes no requests");
+        Box::pin(ready(Err(cannot)))
+    }
 
     /// The job of an attempt, if it was ever handed over and not removed since.
     fn find<'a>(&'a self, attempt: &'a AttemptId) -> BoxFuture<'a, Result<Option<Job>, Failure>>;

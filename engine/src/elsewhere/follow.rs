@@ -2,6 +2,7 @@
 
 use super::describe::outcome;
 use super::segments::{Ear, Listener};
+use super::service::Service;
 use super::{Depot, Poller, answer, close};
 use crate::attempt::{Attempt, ItemCount, Outcome, VERSION};
 use crate::backend::{Backend, Job, Standing};
@@ -25,7 +26,7 @@ const BETWEEN_SEGMENTS: Duration = Duration::from_secs(1);
 /// When it is not known whether there is a job, or how it ended. The attempt stays open then: the call that failed may have
 /// had its effect, so the next try is the same attempt, and looks for the job first.
 pub async fn follow(
-    (backend, poller): (Arc<dyn Backend>, Arc<Poller>),
+    (backend, poller, service): (Arc<dyn Backend>, Arc<Poller>, Option<Service>),
     depot: Depot,
     attempt: Attempt,
     stop: watch::Receiver<Option<impl Send + Sync>>,
@@ -37,7 +38,13 @@ pub async fn follow(
         hear(&mut ear, listener).await;
         return Ok(heard);
     }
-    let job = job_of(backend.as_ref(), &attempt, &stop).await?;
+    let job = match job_of(backend.as_ref(), &attempt, &stop).await? {
+        Some(job) => job,
+        None => match handed_over(backend.as_ref(), &depot, service.as_ref(), &attempt).await? {
+            Handed::Over(job) => job,
+            Handed::Not(outcome) => return Ok(*outcome),
+        },
+    };
     let every = backend.poll_every().max(BETWEEN_SEGMENTS);
     let end = tokio::select! {
         end = watch_job(backend.as_ref(), &poller, job.clone(), stop, || listener.begun()) => end,
@@ -49,6 +56,13 @@ pub async fn follow(
     }
     // What it said last.
     hear(&mut ear, listener).await;
+    if let (Some(service), None) = (service, &end) {
+        let answer = answer(backend.answer(&job)).await?;
+        let made = service.made(depot, attempt, answer, listener).await;
+        reach("afar.closed");
+        return made;
+    }
+    let end = end.unwrap_or_else(|| silent(&job));
     let left = tokio::task::spawn_blocking(move || {
         // What the worker said itself counts for more than what is known of its job.
         let left = outcome(depot.store(), &attempt.id)?.filter(|left| left.id == attempt.id);
@@ -123,32 +137,59 @@ async fn left(depot: Depot, id: AttemptId) -> Result<Option<Outcome>, Failure> {
     read.await.expect("reading an outcome does not panic")
 }
 
+/// The job that is there already.
 async fn job_of<T>(
     backend: &dyn Backend,
     attempt: &Attempt,
     stop: &watch::Receiver<Option<T>>,
-) -> Result<Job, Failure> {
+) -> Result<Option<Job>, Failure> {
     if let Some(job) = answer(backend.find(&attempt.id)).await? {
         tracing::info!(attempt = %attempt.id, job = job.0, "goes on with a job that is there");
-        return Ok(job);
+        return Ok(Some(job));
     }
     if stop.borrow().is_some() {
         return Err(Failure::failed("stopped", "stopped before it was handed over"));
     }
     reach("afar.sought");
-    let submitted = answer(backend.submit(attempt)).await;
-    reach("afar.submitted");
-    submitted
+    Ok(None)
 }
 
-/// Waits until a job is over and returns why it left no outcome, if it left none.
+/// What became of an attempt that was to be handed over.
+enum Handed {
+    Over(Job),
+    /// It is not to be handed over, and this is its outcome.
+    Not(Box<Outcome>),
+}
+
+async fn handed_over(
+    backend: &dyn Backend,
+    depot: &Depot,
+    service: Option<&Service>,
+    attempt: &Attempt,
+) -> Result<Handed, Failure> {
+    let request = match service {
+        None => None,
+        Some(service) => match service.request(depot, attempt).await? {
+            Ok(request) => Some(request),
+            Err(refused) => return Ok(Handed::Not(refused)),
+        },
+    };
+    let submitted = match &request {
+        None => answer(backend.submit(attempt)).await,
+        Some(request) => answer(backend.request(attempt, request)).await,
+    };
+    reach("afar.submitted");
+    submitted.map(Handed::Over)
+}
+
+/// Waits until a job is over and returns why it left no outcome, as far as its backend tells.
 async fn watch_job<T>(
     backend: &dyn Backend,
     poller: &Poller,
     job: Job,
     mut stop: watch::Receiver<Option<T>>,
     begun: impl FnOnce(),
-) -> Failure {
+) -> Option<Failure> {
     let mut heard = poller.watch(job.clone());
     let mut begun = Some(begun);
     let mut is_told = false;
@@ -160,8 +201,8 @@ async fn watch_job<T>(
             begun();
         }
         match standing {
-            Some(Standing::Over(why)) => return why.unwrap_or_else(|| silent(&job)),
-            Some(Standing::Gone) => return gone(&job),
+            Some(Standing::Over(why)) => return why,
+            Some(Standing::Gone) => return Some(gone(&job)),
             Some(Standing::Waiting | Standing::Running) | None => {}
         }
         if stop.borrow_and_update().is_some() && !is_told {
@@ -171,7 +212,7 @@ async fn watch_job<T>(
         tokio::select! {
             Ok(()) = heard.changed() => {}
             Ok(()) = stop.changed(), if !is_told => {}
-            else => return gone(&job),
+            else => return Some(gone(&job)),
         }
     }
 }
@@ -184,7 +225,7 @@ fn gone(job: &Job) -> Failure {
     Failure::of(Class::Transient, "job_gone", "the backend no longer knows the job").on(&job.0)
 }
 
-fn of_ours(id: AttemptId, failure: Failure) -> Outcome {
+pub(super) fn of_ours(id: AttemptId, failure: Failure) -> Outcome {
     let (files, items, result) = (Vec::new(), ItemCount::default(), Json::Null);
     Outcome { version: VERSION, id, failure: Some(failure), files, result, items, usage: None }
 }

@@ -11,6 +11,7 @@ mod forget;
 mod poller;
 mod reached;
 mod segments;
+mod service;
 
 pub use depot::Depot;
 pub use describe::{close, describe};
@@ -22,6 +23,8 @@ pub use reached::forget_reached;
 pub(crate) use reached::shelf_of;
 pub use segments::Listener;
 pub(crate) use segments::{Said, segment};
+pub use service::Service;
+pub(crate) use service::manifest;
 
 use crate::failure::{Class, Failure};
 use crate::ids::{Fingerprint, TaskId};

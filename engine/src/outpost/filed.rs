@@ -5,13 +5,12 @@ use super::Errand;
 use super::ground::Ground;
 use super::reached::Reached;
 use crate::attempt::{Attempt, Outcome};
+use crate::elsewhere::manifest;
 use crate::failure::{Class, Failure};
 use crate::ids::Fingerprint;
-use crate::key::{Key, incomplete};
-use crate::manifest::{Manifest, Of, Provenance, VERSION, digest};
+use crate::manifest::{Manifest, Of};
 use crate::store::{Results, Store, blocking};
 use crate::work::store_failed;
-use crate::world::Timestamp;
 use std::sync::{Mutex, PoisonError};
 
 /// How many items are filed at a time.
@@ -87,31 +86,6 @@ impl Ground {
                 Ok(())
             }
         }
-    }
-}
-
-fn manifest(attempt: &Attempt, outcome: &Outcome, now: Timestamp) -> Manifest {
-    let key = match outcome.items.failed {
-        0 => Key { fingerprint: attempt.fingerprint.clone(), fields: attempt.key.clone() },
-        _ => incomplete(attempt.key.clone(), &attempt.id),
-    };
-    Manifest {
-        version: VERSION,
-        of: Of::Task,
-        fingerprint: key.fingerprint,
-        key: key.fields,
-        digest: digest(&outcome.files),
-        files: outcome.files.clone(),
-        result: outcome.result.clone(),
-        provenance: Provenance {
-            run: attempt.run.clone(),
-            attempt: attempt.id.clone(),
-            task: attempt.task.clone(),
-            published: now,
-            sources: attempt.files.values().map(|file| file.written.clone()).collect(),
-            pipeline: Some(attempt.pipeline.clone()),
-            adopted: None,
-        },
     }
 }
 

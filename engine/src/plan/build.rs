@@ -230,9 +230,13 @@ impl Builder<'_> {
         self.look_at(spec, kind.as_ref(), tasks.clone());
         let needs = self.needs(spec, common.foreach.as_ref());
         let rows_of = common.foreach.as_ref().and_then(|f| self.made.stages.get(&f.stage.0)).map(|(place, _)| *place);
-        self.made.stages.insert(name.clone(), (place, tasks));
+        self.made.stages.insert(name.clone(), (place, tasks.clone()));
         let secrets = secrets::sources(spec, &common, self.ground.request, &mut self.problems);
+        let service = self.service(spec, kind.as_ref(), tasks);
         let settings = Settings::of(&self.ground.defaults, &common, secrets);
+        // A service says nothing while it works.
+        let silence = settings.silence.filter(|_| service.is_none());
+        let settings = Settings { service, silence, ..settings };
         let by_rows = common.foreach.is_some() || needs.iter().any(|need| self.stages[*need].by_rows);
         let tasks = if by_rows { 1 } else { self.made.graph.node_count() - first };
         let placed = self.placed(spec, &settings, tasks, &needs);
@@ -244,6 +248,14 @@ impl Builder<'_> {
         let placed =
             Stage { name, code, kind, settings, backend, choice, done, by_rows, pools, needs, waits_for, rows_of };
         self.stages.push(placed);
+    }
+
+    /// The service that does the work of a stage's tasks. All have the same: which it is, no template decides.
+    fn service(&self, spec: &StageSpec, kind: &dyn StageKind, mut tasks: Range<usize>) -> Option<&'static str> {
+        match tasks.next() {
+            Some(task) => kind.service(&self.made.graph[NodeIndex::new(task)].config),
+            None => kind.service(&spec.body.to_json()),
+        }
     }
 
     /// Where so many tasks of a stage run.

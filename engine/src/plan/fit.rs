@@ -21,6 +21,7 @@ fn misfits_of(settings: &Settings, can: &Capability, kind: Option<(&dyn BackendK
     let mut found = Vec::new();
     let mut more =
         |field: &'static str, words: Option<String>| found.extend(words.map(|words| Beyond { field, words }));
+    more("backend", other_service(settings.service, kind.and_then(|(kind, _)| kind.service())));
     more("resources.cpu", over("CPUs", &settings.cpu, can.cpu.as_ref()));
     more("resources.memory", over("of memory", &settings.memory, can.memory.as_ref()));
     more("resources.disk", settings.disk.and_then(|disk| over("of disk", &disk, can.disk.as_ref())));
@@ -36,6 +37,15 @@ fn misfits_of(settings: &Settings, can: &Capability, kind: Option<(&dyn BackendK
         found.extend(kind.beyond(config, &settings.need(), timeout));
     }
     found
+}
+
+/// A service does no other's work, and who runs attempts does not do that of a service.
+fn other_service(wanted: Option<&str>, offered: Option<&str>) -> Option<String> {
+    match (wanted, offered) {
+        _ if wanted == offered => None,
+        (Some(wanted), _) => Some(format!("its work is `{wanted}`'s, which this place does not offer")),
+        (None, _) => Some(format!("it is `{}` alone, and runs no work of a stage", offered.unwrap_or_default())),
+    }
 }
 
 fn over<T: PartialOrd + std::fmt::Display>(what: &str, is: &T, most: Option<&T>) -> Option<String> {

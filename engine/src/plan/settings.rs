@@ -36,6 +36,8 @@ pub struct Settings {
     pub retry: Retry,
     /// Where tasks run, as written.
     pub backend: String,
+    /// The service that does the work, where that is not a worker's.
+    pub service: Option<&'static str>,
     /// Whether a machine may be one that can be taken away, and after how many that were the next is one that stays.
     pub spot: Option<u32>,
     /// Of two tasks that could start, the one with the higher number does.
@@ -115,6 +117,7 @@ impl Settings {
             retry: retry(defaults.retry.as_ref(), own.retry.as_ref()),
             backend: own.backend.clone().or(defaults.backend.clone()).unwrap_or(crate::backend::LOCAL.to_owned()),
             spot: own.spot.or(defaults.spot).and_then(Spot::preemptions),
+            service: None,
             priority: own.priority.or(defaults.priority).unwrap_or(0),
             parallel: own.parallel,
             cache: own.cache.unwrap_or(true),

@@ -75,6 +75,11 @@ impl Shared {
         &self.bucket
     }
 
+    /// Its copy on this machine.
+    pub(crate) fn copy(&self) -> &Folder {
+        &self.copy
+    }
+
     /// Proves that results can be filed: the bucket lets us create an object, and once only. A service that takes no notice
     /// of the condition would let the second of two machines overwrite what the first has promised.
     ///

@@ -4,12 +4,15 @@ mod classes;
 mod fields;
 mod format;
 mod marks;
+mod request;
 
 pub use classes::{ClassRule, Exits};
 pub use fields::{InputFile, InputSource, Mark, Marked, OneResult, ProjectFile, Results, TemplateFile};
 pub use format::Format;
 pub use marks::Marks;
+pub use request::{Desk, Made};
 
+use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::ids::Cell;
 use crate::remote::Remotes;
@@ -84,6 +87,29 @@ pub trait StageKind: Send + Sync {
     /// How a task of this kind is started.
     fn launch(&self, _config: &Json) -> Launch {
         Launch::Worker
+    }
+
+    /// The service that does the work of a task with these settings, in place of a worker. Only a place that offers it can
+    /// have the task.
+    fn service(&self, _config: &Json) -> Option<&'static str> {
+        None
+    }
+
+    /// What such a task asks its service for, once its inputs are there. Whatever would be refused, or paid for in vain, is
+    /// found here: nobody has been asked yet.
+    ///
+    /// # Errors
+    /// Why it is not to be asked for.
+    fn request(&self, attempt: &Attempt, _desk: &dyn Desk) -> Result<Json, Failure> {
+        Err(Failure::failed("bug", "the stage kind asks no service").on(&attempt.kind))
+    }
+
+    /// What comes of the answer of a service that has done the work.
+    ///
+    /// # Errors
+    /// Why what was made is not to be used.
+    fn answered(&self, _config: &Json, _answer: &Json) -> Result<Made, Failure> {
+        Err(Failure::failed("bug", "the stage kind asks no service"))
     }
 
     /// Does the work, in a worker process. Returns a few small facts about the result.

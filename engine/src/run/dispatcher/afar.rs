@@ -5,7 +5,7 @@ use super::sharing::copied;
 use super::{Dispatcher, LAST_WORDS, Message};
 use crate::attempt::{Attempt, Outcome, Provision, Terms};
 use crate::backend::{Backend, Need};
-use crate::elsewhere::{self, Depot, Poller};
+use crate::elsewhere::{self, Depot, Poller, Service};
 use crate::event::{Body, Doubles};
 use crate::failpoint::reach;
 use crate::failure::{Class, Failure};
@@ -117,6 +117,8 @@ impl Dispatcher {
         let usual = plan.settings(plan.task(task)).need();
         let need = Need { memory: attempt.memory, spot: *spot, region: region.clone(), ..usual };
         let hour = match place.capability.is_priced {
+            // What a service takes is no price of time.
+            true if self.service(task).is_some() => None,
             true => place.price(&need, HOUR),
             false => Some(Usd(0)),
         };
@@ -139,6 +141,7 @@ impl Dispatcher {
         let (flushed, depot, outbox) = (self.setup.journal.flushed(), self.depot(), self.outbox.clone());
         let (shared, needs) = (self.setup.shared.clone(), self.needs(task));
         let listens = self.setup.plan.settings(self.setup.plan.task(task)).silence.is_some();
+        let service = self.service(task);
         let way = (outbox.clone(), self.unheard.clone());
         let heard = Heard::of((task, number, attempt.id.clone()), &self.setup.local.state, way, listens);
         let follow = async move {
@@ -147,7 +150,8 @@ impl Dispatcher {
                 return;
             }
             reach("afar.intended");
-            let followed = elsewhere::follow(place, depot, attempt, stopped, &heard).await;
+            let (backend, poller) = place;
+            let followed = elsewhere::follow((backend, poller, service), depot, attempt, stopped, &heard).await;
             if let Ok(outcome) = &followed {
                 heard.ended(outcome);
             }
@@ -161,6 +165,13 @@ impl Dispatcher {
             });
         };
         tokio::spawn(follow.instrument(span));
+    }
+
+    /// What stands for a worker of a task whose work a service does.
+    fn service(&self, task: TaskIndex) -> Option<Service> {
+        let spec = self.setup.plan.task(task);
+        let kind = &self.setup.plan.stages[spec.stage].kind;
+        kind.service(&spec.config).map(|_| Service { kind: kind.clone(), world: self.setup.world.clone() })
     }
 
     /// An attempt ended whose worker files its result in the bucket by itself: the result is what stands there.

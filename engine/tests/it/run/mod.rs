@@ -16,3 +16,4 @@ mod patience;
 mod project;
 mod provider;
 mod publishing;
+mod service;

@@ -1,6 +1,7 @@
 //! A folder with a spec, a store and a state, and a stage kind that runs shell scripts: what a whole run needs.
 
 use super::provider::{Far, Note};
+use super::service::{Ask, Temple};
 use pipe_engine::backend::{Backend, Backends};
 use pipe_engine::event::{Body, Counts, RunEvent, Skip};
 use pipe_engine::failure::Failure;
@@ -318,6 +319,11 @@ impl Project {
         planned(&self.path("spec"), stages, &Rows::new()).unwrap_or_else(|problems| panic!("{problems:?}"))
     }
 
+    /// What is wrong with these stages.
+    pub(super) fn wrong(&self, stages: &str) -> Vec<Diagnostic> {
+        planned(&self.path("spec"), stages, &Rows::new()).err().unwrap_or_default()
+    }
+
     /// Every file of the store's `data/`, sorted, with its text.
     pub(super) fn data(&self) -> Vec<(String, String)> {
         let root = self.path("spec/out/data");
@@ -347,7 +353,8 @@ fn journal(state: &StateFolder) -> Journal {
 
 /// The plan of these stages with the rows that are known, or what is wrong with them.
 fn planned(base: &Path, stages: &str, rows: &Rows) -> Result<Plan, Vec<Diagnostic>> {
-    let (kinds, backends) = (Registry::default().with(Script).with(Note), Backends::default().with(Far));
+    let kinds = Registry::default().with(Script).with(Note).with(Ask);
+    let backends = Backends::default().with(Far).with(Temple);
     let schema = SpecSchema::of(&kinds, &backends);
     let text = format!("version = 1\nname = \"toy\"\n{stages}");
     let Read { spec, sources, problems } = spec::read(SourceText::new("spec.toml", text), &schema);
