@@ -1,4 +1,4 @@
-//! Places to run besides this machine: Cloud Run Jobs and Vertex AI, one folder each, with the same file names in every
+//! Places to run besides this machine: Cloud Run Jobs, Vertex AI and its tuning, one folder each, with the same file names in every
 //! folder. A place tells here how its settings look, what it can hold and what that costs, and takes attempts as jobs.
 
 mod google;
@@ -8,6 +8,7 @@ mod cloud_run;
 mod detached;
 mod money;
 mod vertex;
+mod vertex_tuning;
 
 #[cfg(feature = "cloud")]
 pub use google::fetch_secret;
@@ -17,7 +18,7 @@ use pipe_engine::stage::ConfigProblem;
 
 /// All kinds of places.
 pub fn all() -> Backends {
-    let all = Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex);
+    let all = Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex).with(vertex_tuning::VertexTuning);
     #[cfg(feature = "detached")]
     let all = detached::add_to(all);
     all

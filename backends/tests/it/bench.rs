@@ -166,6 +166,8 @@ fn place(service: &Service, standin: &Standin, more: &Json) -> Arc<dyn Backend> 
         "endpoint": format!("http://{}", standin.address()),
     });
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    // A setting that is null is not written.
+    config.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     all().get(service.kind).unwrap().connect(&config, STORE).unwrap()
 }
 

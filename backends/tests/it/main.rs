@@ -9,3 +9,5 @@ mod cloud_run;
 mod images;
 #[cfg(feature = "cloud")]
 mod vertex;
+#[cfg(feature = "cloud")]
+mod vertex_tuning;

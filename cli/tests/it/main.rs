@@ -84,6 +84,8 @@ mod stopping;
 mod trace;
 mod trust;
 #[cfg(feature = "cloud")]
+mod tuning;
+#[cfg(feature = "cloud")]
 mod vertex;
 mod watching;
 #[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]

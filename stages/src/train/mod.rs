@@ -1,6 +1,8 @@
-//! `kind = "train"`: a training set and frames -> a model, its numbers and its pictures.
+//! `kind = "train"`: a training set and frames -> a model, its numbers and its pictures; or a training set and clips -> a model of
+//! Gemini that Vertex AI has tuned.
 
 pub mod builtin;
+mod gemini;
 mod kept;
 
 use crate::jsonl;
@@ -8,9 +10,11 @@ use crate::records::{FRAMES, FramesRecord, RECORDS, Row};
 use builtin::{
     ClipShape, Confusion, DataError, Dataset, EpochMetrics, Example, FitError, Fitted, Learned, Settings, Split, go_on,
 };
+use gemini::Tuning;
 use kept::Kept;
+use pipe_engine::attempt::Attempt;
 use pipe_engine::failure::Failure;
-use pipe_engine::stage::{ConfigProblem, Format, OneResult, Results, StageKind, read_config};
+use pipe_engine::stage::{ConfigProblem, Desk, Format, Made, OneResult, Results, StageKind, read_config};
 use pipe_engine::work::Work;
 use safetensors::SafeTensors;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -27,16 +31,19 @@ const CODE: u32 = 1;
 pub(crate) struct Train;
 
 /// Trains a model on the records of a `format-jsonl` stage and the frames of a `preprocess` stage, joined on the clip's
-/// id. Writes the model, `metrics.jsonl`, a confusion matrix and a loss curve.
+/// id. Writes the model, `metrics.jsonl`, a confusion matrix and a loss curve. With `type = "gemini-tuning"` it has Vertex AI tune a
+/// model of Gemini on records and clips, and writes `tuned-model.json`, which says where that model is.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Config {
     /// The stage that gives the records.
     #[expect(dead_code, reason = "the engine finds the stage by its mark")]
     dataset: OneResult,
-    /// The stage that gives the frames.
-    #[expect(dead_code, reason = "the engine finds the stage by its mark")]
-    frames: Results,
+    /// The stage that gives the frames, which the built-in trainer learns from.
+    frames: Option<Results>,
+    /// The stages that give the clips which the records name, for a tuning of Gemini.
+    #[serde(default)]
+    clips: Vec<Results>,
     /// What trains, such as `{ type = "builtin", epochs = 12 }`.
     trainer: Trainer,
     /// Which fields of a record mean what.
@@ -63,6 +70,30 @@ enum Trainer {
         /// Whether training clips are shifted by a pixel or two. They are never mirrored. Default: true.
         augment: Option<bool>,
     },
+    /// Vertex AI tunes a model of Gemini (supervised). The stage runs at a backend of the kind `vertex-tuning`.
+    GeminiTuning {
+        /// The model of Google's that is tuned, such as `gemini-2.5-flash`.
+        base: Option<String>,
+        /// The stage whose tuned model is tuned on.
+        from: Option<OneResult>,
+        /// The resource name of a model that is tuned on, such as `projects/P/locations/L/models/M@V`.
+        from_model: Option<String>,
+        /// Which checkpoint of it is tuned on, by its id. Default: its last.
+        checkpoint: Option<String>,
+        /// How many times every example is seen. Default: as Google chooses.
+        epochs: Option<NonZeroU32>,
+        /// What Google's own learning rate is multiplied with.
+        learning_rate_multiplier: Option<f64>,
+        /// The size of the adapter: 1, 2, 4, 8, 16 or 32, of which a model may take fewer. Default: as Google chooses.
+        adapter_size: Option<u32>,
+        /// What the model is shown as. A model that is tuned on becomes its own next version, unless this names another.
+        display_name: Option<String>,
+        /// Whether only the last checkpoint is kept. Default: false.
+        #[serde(default)]
+        last_checkpoint_only: bool,
+        /// The largest share of examples, from 0 to 1, that Google may drop. Default: whatever it drops is a warning.
+        max_dropped: Option<f64>,
+    },
 }
 
 /// Which fields of a record mean what.
@@ -87,18 +118,82 @@ impl Default for Fields {
 }
 
 impl Config {
-    fn settings(&self) -> Settings {
+    /// The settings of the built-in trainer, if that is what trains.
+    fn settings(&self) -> Option<Settings> {
         let usual = Settings::default();
-        let Trainer::Builtin { epochs, batch, learning_rate, weight_decay, seed, augment } = self.trainer;
-        Settings {
+        let Trainer::Builtin { epochs, batch, learning_rate, weight_decay, seed, augment } = self.trainer else {
+            return None;
+        };
+        Some(Settings {
             epochs: epochs.unwrap_or(usual.epochs),
             batch: batch.unwrap_or(usual.batch),
             learning_rate: learning_rate.unwrap_or(usual.learning_rate),
             weight_decay: weight_decay.unwrap_or(usual.weight_decay),
             seed: seed.unwrap_or(usual.seed),
             augment: augment.unwrap_or(usual.augment),
+        })
+    }
+
+    /// How a model of Gemini is tuned, if that is what trains.
+    fn tuning(&self) -> Option<Tuning<'_>> {
+        let Trainer::GeminiTuning {
+            base,
+            from,
+            from_model,
+            checkpoint,
+            epochs,
+            learning_rate_multiplier,
+            adapter_size,
+            display_name,
+            last_checkpoint_only,
+            max_dropped,
+        } = &self.trainer
+        else {
+            return None;
+        };
+        Some(Tuning {
+            base: base.as_deref(),
+            has_from: from.is_some(),
+            from_model: from_model.as_deref(),
+            checkpoint: checkpoint.as_deref(),
+            epochs: *epochs,
+            learning_rate_multiplier: *learning_rate_multiplier,
+            adapter_size: *adapter_size,
+            display_name: display_name.as_deref(),
+            last_checkpoint_only: *last_checkpoint_only,
+            max_dropped: *max_dropped,
+        })
+    }
+
+    /// Whether what is named is what its trainer takes.
+    fn check(&self) -> Result<(), ConfigProblem> {
+        match (self.settings(), self.tuning()) {
+            (Some(settings), _) => {
+                let wrong =
+                    |e: builtin::SettingsError| ConfigProblem::new(format!("trainer.{}", e.field), e.to_string());
+                settings.check().map_err(wrong)?;
+                if self.frames.is_none() {
+                    let help = "frames = \"STAGE\" names the stage that preprocessed the clips";
+                    return Err(ConfigProblem::new("frames", "the built-in trainer learns from frames").help(help));
+                }
+                refuse("clips", !self.clips.is_empty(), "the built-in trainer takes frames and no clips")
+            }
+            (None, Some(tuning)) => {
+                tuning.check()?;
+                refuse("frames", self.frames.is_some(), "a tuning of Gemini takes clips and no frames")
+            }
+            (None, None) => Ok(()),
         }
     }
+}
+
+fn refuse(field: &str, is_there: bool, why: &str) -> Result<(), ConfigProblem> {
+    if is_there { Err(ConfigProblem::new(field, why)) } else { Ok(()) }
+}
+
+/// Of settings that were checked, no more than which trainer they name.
+fn names_gemini(config: &Json) -> bool {
+    config["trainer"]["type"] == gemini::SERVICE
 }
 
 impl StageKind for Train {
@@ -116,21 +211,36 @@ impl StageKind for Train {
 
     fn formats(&self) -> Vec<Format> {
         let metrics = Format::of::<EpochMetrics>("metrics", &["metrics.jsonl"]);
-        vec![metrics, Format::of::<Confusion>("confusion", &["confusion.json"])]
+        let confusion = Format::of::<Confusion>("confusion", &["confusion.json"]);
+        vec![metrics, confusion, Format::of::<gemini::TunedModel>("tuned-model", &[gemini::MODEL])]
     }
 
-    fn makes(&self, _: &Json) -> Vec<String> {
-        FILES.map(str::to_owned).to_vec()
+    fn makes(&self, config: &Json) -> Vec<String> {
+        if names_gemini(config) { vec![gemini::MODEL.to_owned()] } else { FILES.map(str::to_owned).to_vec() }
     }
 
     fn check(&self, config: &Json) -> Result<(), ConfigProblem> {
-        let config: Config = read_config(config)?;
-        config.settings().check().map_err(|e| ConfigProblem::new(format!("trainer.{}", e.field), e.to_string()))
+        read_config::<Config>(config)?.check()
+    }
+
+    fn service(&self, config: &Json) -> Option<&'static str> {
+        names_gemini(config).then_some(gemini::SERVICE)
+    }
+
+    fn request(&self, attempt: &Attempt, desk: &dyn Desk) -> Result<Json, Failure> {
+        let config = of_attempt(&attempt.config)?;
+        config.tuning().ok_or_else(no_tuning)?.request(attempt, desk)
+    }
+
+    fn answered(&self, config: &Json, answer: &Json) -> Result<Made, Failure> {
+        of_attempt(config)?.tuning().ok_or_else(no_tuning)?.answered(answer)
     }
 
     fn run(&self, work: &Work<'_>) -> Result<Json, Failure> {
         let config: Config = work.config()?;
-        let settings = config.settings();
+        let Some(settings) = config.settings() else {
+            return Err(Failure::failed("no_worker", "a model of Gemini is tuned by Vertex AI, and by no worker"));
+        };
         let dataset = dataset(work, &config.fields)?;
         let threads = NonZeroUsize::new(work.cpu()).unwrap_or(NonZeroUsize::MIN);
         let epochs = settings.epochs.get() as usize;
@@ -151,6 +261,14 @@ impl StageKind for Train {
             "epochs": fitted.metrics.len(),
         }))
     }
+}
+
+fn of_attempt(config: &Json) -> Result<Config, Failure> {
+    read_config(config).map_err(|problem| Failure::failed("bad_config", problem.message).on(problem.field))
+}
+
+fn no_tuning() -> Failure {
+    Failure::failed("bug", "the built-in trainer asks no service")
 }
 
 fn tell(work: &Work<'_>, epoch: &EpochMetrics, epochs: usize) -> ControlFlow<()> {
