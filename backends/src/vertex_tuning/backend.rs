@@ -9,7 +9,7 @@ use super::client::client;
 use super::config::Config;
 use super::errors::failed;
 use super::job::{OF_ATTEMPT, OF_STORE, Request, attempt_of, description, of_store};
-use super::siblings::{chosen, superfluous};
+use super::siblings::{chosen, doubles, superfluous};
 use super::standing::{look, standing};
 use super::{prices, there};
 use crate::google::{Where, is_missing};
@@ -19,7 +19,7 @@ use google_cloud_aiplatform_v1::model::TuningJob;
 use google_cloud_gax::error::Error;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job, JobThere, Standing};
-use pipe_engine::event::JobPage;
+use pipe_engine::event::{Doubles, JobPage};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
@@ -215,6 +215,10 @@ impl Backend for TuningJobs {
     /// Nothing removes a tuning job; none of its attempt goes on.
     fn forget<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.stop(&job.0))
+    }
+
+    fn doubles<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Doubles, Failure>> {
+        Box::pin(async { Ok(doubles(&self.siblings(&job.0).await?)) })
     }
 
     fn check<'a>(&'a self, _: &'a [Attempt]) -> BoxFuture<'a, Vec<Finding>> {

@@ -6,6 +6,8 @@
 
 use super::standing::{Look, look};
 use google_cloud_aiplatform_v1::model::TuningJob;
+use google_cloud_wkt::Timestamp;
+use pipe_engine::event::Doubles;
 
 /// The job by which an attempt is known.
 pub(super) fn chosen(jobs: &[TuningJob]) -> Option<&TuningJob> {
@@ -26,6 +28,20 @@ pub(super) fn superfluous(jobs: &[TuningJob]) -> Vec<&TuningJob> {
     others.filter(|job| matches!(look(job), Look::Waiting | Look::Running)).collect()
 }
 
+/// All but the one that counts. One that waited until it was cancelled has no start.
+pub(super) fn doubles(jobs: &[TuningJob]) -> Doubles {
+    let counts = chosen(jobs).map(|job| &job.name);
+    let others = || jobs.iter().filter(|job| Some(&job.name) != counts);
+    Doubles { jobs: others().count() as u64, ran_ms: others().filter_map(ran_ms).sum() }
+}
+
+/// How long a job has tuned; one that tunes still, until it was last heard of.
+fn ran_ms(job: &TuningJob) -> Option<u64> {
+    let ms = |time: &Timestamp| time.seconds() * 1000 + i64::from(time.nanos()) / 1_000_000;
+    let (start, end) = (job.start_time.as_ref()?, job.end_time.as_ref().or(job.update_time.as_ref())?);
+    u64::try_from(ms(end) - ms(start)).ok()
+}
+
 /// What puts jobs into the order in which they were made.
 fn age(job: &TuningJob) -> (i64, i32, &str) {
     let (seconds, nanos) = job.create_time.as_ref().map_or((i64::MAX, 0), |time| (time.seconds(), time.nanos()));
@@ -35,7 +51,6 @@ fn age(job: &TuningJob) -> (i64, i32, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use google_cloud_wkt::Timestamp;
 
     fn jobs(states: &[&str]) -> Vec<TuningJob> {
         let job = |(number, state): (i64, &&str)| {

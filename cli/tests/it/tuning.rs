@@ -191,6 +191,7 @@ fn a_tuning_that_was_asked_for_twice_is_told_of_and_one_of_them_is_cancelled() {
     let said = cloud.ended(engine);
     assert_eq!((said.code, cloud.asked("create")), (Some(0), 2), "{said:?}");
     assert_eq!(result(&said, "model")["second_jobs"], 1);
+    assert_eq!(said.count("attempt_doubled"), 1, "the journal has it as well");
 }
 
 #[test]

@@ -89,4 +89,6 @@ fn a_second_job_is_cancelled_at_the_next_look_and_told_of() {
     assert_eq!(bench.states(&attempt), ["CANCELLED", "SUCCEEDED"], "the newest first");
     assert_eq!(told["second_jobs"], json!([bench.jobs(&attempt)[0]["name"]]));
     assert_eq!(told["job"], bench.jobs(&attempt)[1]["name"]);
+    let doubles = bench.wait(bench.place.doubles(&job)).unwrap();
+    assert_eq!((doubles.jobs, doubles.ran_ms), (1, 0), "it never began");
 }
