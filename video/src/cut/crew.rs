@@ -18,6 +18,11 @@ use crate::pulse::{At, Pulse};
 use crate::source::Source;
 use crate::time::Stretch;
 
+/// Cuts a clip for itself.
+type Alone<'a> = dyn Fn(usize, &mut Option<Source>) -> Result<CutReport, VideoError> + Sync + 'a;
+/// Hears of a clip.
+type Told<'a> = dyn Fn(usize, &str, Result<CutReport, VideoError>) + Sync + 'a;
+
 /// What clips are cut out of, and how.
 pub(super) struct Bench<'a> {
     pub(super) media: &'a Media,
@@ -30,9 +35,9 @@ pub(super) struct Bench<'a> {
     /// Where each clip lies in its source. Empty: they cannot share a reading.
     pub(super) places: &'a [Place],
     /// Cuts a clip for itself, out of the thread's own source.
-    pub(super) alone: &'a (dyn Fn(usize, &mut Option<Source>) -> Result<CutReport, VideoError> + Sync),
+    pub(super) alone: &'a Alone<'a>,
     /// Hears what became of a clip, and why it is encoded whole.
-    pub(super) told: &'a (dyn Fn(usize, &str, Result<CutReport, VideoError>) + Sync),
+    pub(super) told: &'a Told<'a>,
     /// How many threads work.
     pub(super) threads: usize,
 }
@@ -168,7 +173,7 @@ fn make(bench: &Bench<'_>, mut writer: Option<Box<ClipWriter>>, events: Events) 
             (Event::Sound(packet), Some(writer)) => writer.hear(packet),
             (Event::Shown, Some(writer)) => writer.end_pictures(),
             (Event::Heard, Some(_)) => {
-                return writer.map_or(Outcome::IsAlone, |writer| Outcome::Ends(writer.finish(bench.clock)));
+                return writer.map_or(Outcome::IsAlone, |writer| Outcome::Ends(Box::new(writer.finish(bench.clock))));
             }
             (Event::Alone, _) | (_, None) => return Outcome::IsAlone,
         };
@@ -176,7 +181,7 @@ fn make(bench: &Bench<'_>, mut writer: Option<Box<ClipWriter>>, events: Events) 
             Ok(()) => {}
             // Who is read for itself is looked for from earlier on.
             Err(error) if error.kind == VideoErrorKind::Corrupt => return Outcome::IsAlone,
-            Err(error) => return Outcome::Ends(Err(error)),
+            Err(error) => return Outcome::Ends(Box::new(Err(error))),
         }
     }
     writer.map_or(Outcome::IsAlone, Outcome::Goes)

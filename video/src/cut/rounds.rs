@@ -35,7 +35,7 @@ pub(super) enum Task {
 /// What has become of a clip after some events.
 pub(super) enum Outcome {
     Goes(Box<ClipWriter>),
-    Ends(Result<CutReport, VideoError>),
+    Ends(Box<Result<CutReport, VideoError>>),
     /// It has to be read for itself. Nothing of it lies in its file.
     IsAlone,
 }
@@ -251,7 +251,7 @@ impl State {
                 member.writer = Some(writer);
                 return None;
             }
-            Outcome::Ends(result) if !is_given_up => Some((member.leave(), result)),
+            Outcome::Ends(result) if !is_given_up => Some((member.leave(), *result)),
             // The writer is dropped with its file before anybody else begins to write it.
             outcome => {
                 drop(outcome);
