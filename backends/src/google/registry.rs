@@ -81,6 +81,7 @@ async fn digest(image: &Image<'_>, endpoint: Option<&str>) -> Result<String, Fai
     let standin = endpoint.filter(|endpoint| is_on_loopback(endpoint)).map(|endpoint| endpoint.trim_end_matches('/'));
     let at = standin.map_or_else(|| format!("https://{}", image.host), str::to_owned);
     let url = format!("{at}/v2/{}/manifests/{}", image.name, image.reference);
+    super::choose_tls();
     let client = Client::builder().timeout(ANSWER).build().map_err(|error| silent(&error))?;
     let mut ask = client.request(Method::HEAD, url).header("accept", FORMS);
     if standin.is_none() {

@@ -20,9 +20,6 @@ impl Cloud {
     fn with(spec: &str) -> Self {
         let standin = Standin::serve(&Definitions::fetched().unwrap(), 0).unwrap();
         standin.make_bucket("bucket");
-        // What an image has in its environment: a container gets nothing of ours.
-        let emulator = format!("STORAGE_EMULATOR_HOST={}", standin.address());
-        standin.image(IMAGE, &["env", &emulator, env!("CARGO_BIN_EXE_pipe")]);
         let place = format!(
             "kind = \"cloud-run\"\nproject = \"our-project\"\nregion = \"us-central1\"\nimage = \"{IMAGE}\"\n\
              endpoint = \"http://{}\"\npoll = \"100ms\"\n",
@@ -31,6 +28,12 @@ impl Cloud {
         let spec = spec.replace(HERE, &place).replace("PLACE", "backend = \"there\"\ntimeout = \"10m\"");
         let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"gs://bucket/prefix\"\n"));
         write_project(&bench);
+        // What an image has in its environment: a container gets nothing of ours. An attempt of the same key, in another project, works
+        // at the same time on this machine.
+        std::fs::create_dir(bench.path("scratch")).unwrap();
+        let scratch = format!("PIPE_SCRATCH={}", bench.path("scratch").display());
+        let emulator = format!("STORAGE_EMULATOR_HOST={}", standin.address());
+        standin.image(IMAGE, &["env", &emulator, &scratch, env!("CARGO_BIN_EXE_pipe")]);
         Self { bench, standin }
     }
 

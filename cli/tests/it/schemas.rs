@@ -155,7 +155,8 @@ mod artifacts {
         for kind in pipe_stages::all().kinds() {
             for format in kind.formats() {
                 let validator = validator(format.name);
-                for name in format.files {
+                // The quickstart makes none of Google's models; `tuning` looks at theirs.
+                for name in format.files.iter().filter(|name| **name != "tuned-model.json") {
                     let found: Vec<&PathBuf> = data.iter().filter(|path| path.ends_with(name)).collect();
                     assert!(!found.is_empty(), "the quickstart has no {name}");
                     found.into_iter().for_each(|path| check(path, &validator));

@@ -2,6 +2,7 @@
 //! definitions, with clips and examples in a bucket of the same stand-in.
 
 use crate::bench::{Bench, Said, wait_until};
+use crate::schemas::validator;
 use pipe_standin::{Definitions, Fault, Standin};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
@@ -151,6 +152,7 @@ fn from_clips_to_a_tuned_model_and_on_from_there() {
     assert_eq!(next, first.replace("@1", "@2").as_str());
     let card: Json = serde_json::from_str(&cloud.objects("card")[0].1).unwrap();
     assert_eq!((&card["version"], &card["model"]), (&1.into(), &next), "what comes after has it as a file");
+    validator("tuned-model").validate(&card).unwrap_or_else(|wrong| panic!("{wrong}: {card}"));
     let (laid, lines) = cloud.objects("train.jsonl").into_iter().find(|(name, _)| name.contains("attempts/")).unwrap();
     for line in lines.lines() {
         let example: Json = serde_json::from_str(line).unwrap();

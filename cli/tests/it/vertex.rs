@@ -45,7 +45,6 @@ impl Cloud {
         // What an image has in its environment: a container gets nothing of ours.
         let [buckets, secrets] = ["STORAGE_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST"]
             .map(|variable| format!("{variable}={}", standin.address()));
-        standin.image(IMAGE, &["env", &buckets, &secrets, env!("CARGO_BIN_EXE_pipe")]);
         let place = format!(
             "kind = \"vertex\"\nproject = \"our-project\"\nregion = \"us-central1\"\nimage = \"{IMAGE}\"\n\
              endpoint = \"http://{}\"\npoll = \"100ms\"\n",
@@ -54,6 +53,10 @@ impl Cloud {
         let spec = spec.replace(HERE, &place).replace("PLACE", "backend = \"there\"\ntimeout = \"10m\"");
         let bench = Bench::with(&format!("{spec}\n[store]\nroot = \"gs://bucket/prefix\"\n"));
         write_project(&bench);
+        // An attempt of the same key, in another project, works at the same time on this machine.
+        std::fs::create_dir(bench.path("scratch")).unwrap();
+        let scratch = format!("PIPE_SCRATCH={}", bench.path("scratch").display());
+        standin.image(IMAGE, &["env", &buckets, &secrets, &scratch, env!("CARGO_BIN_EXE_pipe")]);
         Self { bench, standin }
     }
 

@@ -20,6 +20,11 @@ fn epoch() -> Json {
             "validation_accuracy": 0.25, "validation_group_accuracy": 1.0 })
 }
 
+fn tuned_model() -> Json {
+    json!({ "version": 1, "model": "projects/7/locations/us-central1/models/8@1", "endpoint": "", "checkpoints": [],
+            "job": "projects/7/locations/us-central1/tuningJobs/9" })
+}
+
 /// A format, a record of it, and what must not take the place of a field's value.
 type Sample = (&'static str, Json, Vec<(&'static str, Json)>);
 
@@ -32,6 +37,7 @@ fn samples() -> Vec<Sample> {
         ("frames", json!({ "id": "c1", "shard": "a.safetensors", "row": 0 }), vec![("row", json!(0.5))]),
         ("training-record", record, vec![("label", json!(["RUN"])), ("clip", Json::Null)]),
         ("metrics", epoch(), vec![("epoch", json!(0)), ("validation_accuracy", json!(1.5))]),
+        ("tuned-model", tuned_model(), vec![("model", json!(1)), ("version", json!("1")), ("checkpoints", json!({}))]),
         ("confusion", json!({ "labels": ["a"], "counts": [[3]] }), vec![("counts", json!([3]))]),
     ]
 }
