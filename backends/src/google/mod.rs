@@ -1,5 +1,7 @@
 //! What Google's services have in common: where they are reached, how their refusals are read, what their labels take.
 
+#[cfg(feature = "cloud")]
+pub(crate) mod code;
 mod endpoint;
 #[cfg(feature = "cloud")]
 mod errors;

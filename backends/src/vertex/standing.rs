@@ -3,7 +3,7 @@
 //! An error has a number, a sentence and no reason. Whoever ended with code 3, wanted too much memory or was taken away has left
 //! most of it in the sentence. So sentences are read here, and nowhere above.
 
-use crate::google::{Where, more_quota, says_no_machine, says_quota};
+use crate::google::{Where, code, more_quota, says_no_machine, says_quota};
 use google_cloud_aiplatform_v1::model::CustomJob;
 use google_cloud_aiplatform_v1::model::scheduling::Strategy;
 use google_cloud_wkt::Timestamp;
@@ -15,17 +15,6 @@ const TERMINATED: i64 = 143;
 /// The codes of a worker whose machine is taken away, and of one whose attempt another job has; docs/cloud.md has them all.
 const PREEMPTED: i64 = 75;
 const DUPLICATE: i64 = 76;
-
-/// Numbers of `google.rpc.Code`.
-mod code {
-    pub(super) const INVALID_ARGUMENT: i32 = 3;
-    pub(super) const DEADLINE_EXCEEDED: i32 = 4;
-    pub(super) const NOT_FOUND: i32 = 5;
-    pub(super) const PERMISSION_DENIED: i32 = 7;
-    pub(super) const RESOURCE_EXHAUSTED: i32 = 8;
-    pub(super) const INTERNAL: i32 = 13;
-    pub(super) const UNAVAILABLE: i32 = 14;
-}
 
 /// How one job stands, as far as it tells itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

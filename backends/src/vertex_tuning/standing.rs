@@ -1,18 +1,9 @@
 //! What Vertex AI tells of a tuning job -> how it stands, and why it ended.
 
-use crate::google::{Where, more_quota, says_quota};
+use crate::google::{Where, code, more_quota, says_quota};
 use google_cloud_aiplatform_v1::model::TuningJob;
 use pipe_engine::backend::Standing;
 use pipe_engine::failure::{Class, Failure};
-
-/// Numbers of `google.rpc.Code`.
-mod code {
-    pub(super) const NOT_FOUND: i32 = 5;
-    pub(super) const PERMISSION_DENIED: i32 = 7;
-    pub(super) const RESOURCE_EXHAUSTED: i32 = 8;
-    pub(super) const INTERNAL: i32 = 13;
-    pub(super) const UNAVAILABLE: i32 = 14;
-}
 
 /// How one job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
