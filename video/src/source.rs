@@ -1,7 +1,9 @@
 //! One opened video: seeks, decodes frames in display order, and lays audio packets of the wanted span aside.
 //! Knows ticks and packets; knows nothing of encoders, clips or tensors.
 
+mod seeking;
 mod shared;
+mod sound;
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
@@ -24,9 +26,9 @@ use crate::pulse;
 use crate::ranges::Guide;
 use crate::steady::Steady;
 use crate::sure::{Place, Sure};
-use crate::survey::Survey;
 use crate::time::Moment;
 use shared::Shared;
+use sound::Heard;
 
 /// Containers whose clocks begin anew where recordings were put one behind another, and by how many ticks a time must lie
 /// before the last one to be a beginning: half a second.
@@ -36,14 +38,8 @@ const BEGINS_ANEW: i64 = 45_000;
 /// Containers, and bare streams, in which only reading everything tells where a picture is.
 const WITHOUT_INDEX: &[&str] = &["mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v", "obu"];
 
-/// Key frames by which decoding begins earlier when it failed from the last one on.
-const EARLY_KEYS: usize = 2;
-
 /// Errors of the container that are read over, one behind another.
 const MOST_ERRORS: usize = 1000;
-
-/// How far back the second, third, ... search for a key frame begins when the first one landed too late.
-const SEEK_BACK_SECONDS: [u64; 4] = [0, 2, 10, 60];
 
 /// A part of the file in ticks of the video stream.
 #[derive(Debug, Clone)]
@@ -53,15 +49,6 @@ pub(crate) struct TickSpan {
 
 impl TickSpan {
     pub(crate) const WHOLE: TickSpan = TickSpan { video: i64::MIN..i64::MAX };
-}
-
-/// A track of sound that is laid aside while pictures are read.
-struct Heard {
-    index: usize,
-    base: Rational,
-    ticks: Range<i64>,
-    /// Whether it was read to the end of that.
-    is_done: bool,
 }
 
 /// An opened video and the decoder of its pictures.
@@ -264,84 +251,6 @@ impl Source {
         self.only = Some(times);
     }
 
-    /// Goes to a key frame from which every frame of the span can be decoded.
-    pub(crate) fn begin(&mut self, span: TickSpan) -> Result<(), VideoError> {
-        self.aim_at(span);
-        self.is_early = false;
-        if self.span.video.start == i64::MIN {
-            return Ok(()); // the file was opened at its beginning
-        }
-        let start = Moment::from_ticks(self.span.video.start, self.video.base);
-        for back in SEEK_BACK_SECONDS {
-            if self.goes_to(start.minus(Moment::from_ms(back * 1000)))? {
-                return Ok(());
-            }
-        }
-        self.begin_at_the_front()
-    }
-
-    /// As `begin`, a few key frames earlier: the pictures behind a key frame may name others before it.
-    pub(crate) fn begin_early(&mut self, span: TickSpan) -> Result<(), VideoError> {
-        self.aim_at(span);
-        self.is_early = true;
-        let samples = raw::samples(&self.stream());
-        let keys = samples.iter().filter(|sample| sample.is_key && sample.dts <= self.span.video.start);
-        let early = keys.rev().nth(EARLY_KEYS).map(|key| Moment::from_ticks(key.dts, self.video.base));
-        match early {
-            Some(early) if self.goes_to(early)? => Ok(()),
-            _ => self.begin_at_the_front(),
-        }
-    }
-
-    fn aim_at(&mut self, span: TickSpan) {
-        (self.sure, self.steady) = (None, None);
-        // Whoever reads by ranges has said of an indexed file what will be needed.
-        let listed = if self.ranges.is_some() { self.listed() } else { None };
-        self.last_listed = listed.and_then(|samples| {
-            let behind = samples.partition_point(|sample| sample.dts < span.video.end);
-            samples.get(behind).and_then(|_| Some(samples.get(behind.checked_sub(1)?)?.dts))
-        });
-        self.span = span;
-    }
-
-    /// Goes to what a survey says must be decoded. `from_the_front`: to everything before it too. `false`: no frame of the
-    /// video lies in the span.
-    pub(crate) fn begin_surely(
-        &mut self,
-        survey: &Arc<Survey>,
-        span: TickSpan,
-        (from_the_front, frame_ticks): (bool, i64),
-    ) -> Result<bool, VideoError> {
-        (self.span, self.last_listed) = (span, None);
-        if let Some(hole) = survey.hole_in(&self.span.video) {
-            let (from, to) = (self.ms(hole.start), self.ms(hole.end));
-            return Err(VideoError::corrupt(&self.path, format!("pictures are missing between {from} and {to} ms")));
-        }
-        let Some(course) = survey.course(&self.span.video, self.video.base, from_the_front) else { return Ok(false) };
-        self.restart()?;
-        let jumps = survey.place(course.read_from).is_some_and(|at| raw::seek_byte(&mut self.input, at));
-        self.steady = Some(survey.steady_from(if jumps { course.read_from } else { 0 }));
-        self.sure = Some(Sure::new(Arc::clone(survey), course, jumps, frame_ticks));
-        Ok(true)
-    }
-
-    /// The last resort is the beginning of the file, also for videos that begin inside the span. A seek would not do: it
-    /// goes to the first key frame that the container can name, and some can name none.
-    fn begin_at_the_front(&mut self) -> Result<(), VideoError> {
-        self.reopen()?;
-        self.lands_at_or_before_start().map(|_| ())
-    }
-
-    /// Goes to the first packet of the file, for a reading with one clock.
-    pub(crate) fn restart(&mut self) -> Result<(), VideoError> {
-        self.reopen()?;
-        self.forget();
-        let back = self.is_of(CLOCKS_BEGIN_ANEW).then_some(BEGINS_ANEW);
-        self.steady = Some(Steady::new(self.input.streams().count(), back));
-        (self.sure, self.beginning) = (None, 0);
-        Ok(())
-    }
-
     /// Whether the file has no index that could be trusted to be that of all of it.
     pub(crate) fn needs_survey(&self) -> bool {
         self.is_of(WITHOUT_INDEX)
@@ -378,55 +287,6 @@ impl Source {
     /// Has damage that the demuxer steps over be a failure.
     pub(crate) fn be_wary(&mut self) {
         self.is_wary = true;
-    }
-
-    /// Goes to the first packet of the file.
-    fn reopen(&mut self) -> Result<(), VideoError> {
-        self.input = match &self.ranges {
-            None => open_input(&self.path)?,
-            Some((media, _)) => {
-                let (input, guide) = open_ranges(&media.clone())?;
-                self.ranges = Some((media.clone(), guide));
-                input
-            }
-        };
-        self.decoder = open_decoder(&self.input, self.video, &self.path, self.hardware.as_deref())?;
-        Ok(())
-    }
-
-    /// Seeks, and says whether that led to a frame from which the span can be decoded.
-    fn goes_to(&mut self, moment: Moment) -> Result<bool, VideoError> {
-        let target = moment.to_us_ceil();
-        if self.input.seek(target, ..target).is_err() {
-            return Ok(false);
-        }
-        match self.lands_at_or_before_start() {
-            Err(error) if error.kind == VideoErrorKind::Corrupt => Ok(false),
-            landed => landed,
-        }
-    }
-
-    fn forget(&mut self) {
-        self.decoder.flush();
-        self.laid_aside.clear();
-        self.ahead.clear();
-        self.shared.iter_mut().for_each(Shared::forget);
-        (self.key_pts, self.draining, self.promised) = (None, false, 0);
-        (self.first, self.trouble) = (None, None);
-        (self.is_closed, self.has_all) = (false, false);
-        self.heard.iter_mut().for_each(|heard| heard.is_done = heard.ticks.is_empty());
-        (self.is_at_end, self.latest) = (false, i64::MIN);
-    }
-
-    fn lands_at_or_before_start(&mut self) -> Result<bool, VideoError> {
-        self.forget();
-        let mut frame = frame::Video::empty();
-        if !self.next_frame(&mut frame)? {
-            return Ok(false);
-        }
-        let lands = frame.timestamp().is_some_and(|pts| pts <= self.span.video.start);
-        self.first = Some(frame);
-        Ok(lands)
     }
 
     /// The next frame in display order, with its time in `frame.timestamp()`. `false`: there are no more.
@@ -500,60 +360,6 @@ impl Source {
         }
         let (lost, all) = (self.promised - frames, self.promised);
         Err(VideoError::corrupt(&self.path, format!("{lost} of {all} pictures cannot be decoded")))
-    }
-
-    /// Says which sound is wanted from now on: ticks of tracks, by their numbers.
-    pub(crate) fn hear(&mut self, tracks: Vec<(usize, Range<i64>)>) {
-        let base = |index: usize| self.input.stream(index).map_or(self.video.base, |stream| stream.time_base());
-        let heard = tracks.into_iter().map(|(index, ticks)| Heard {
-            index,
-            base: base(index),
-            is_done: ticks.is_empty(),
-            ticks,
-        });
-        self.heard = heard.collect();
-        if self.is_of(&["mp4"]) {
-            // Tracks that nobody asked for are stepped over.
-            let kept: Vec<usize> = self.heard.iter().map(|heard| heard.index).chain([self.video.index]).collect();
-            let count = self.input.streams().count();
-            (0..count).for_each(|index| raw::set_wanted(&mut self.input, index, kept.contains(&index)));
-        }
-    }
-
-    /// The next packet of wanted sound that has been read so far.
-    pub(crate) fn take_audio(&mut self) -> Option<Packet> {
-        self.laid_aside.pop_front()
-    }
-
-    /// Reads the rest of the wanted sound. Files whose sound lies far behind their pictures are not read to their end.
-    pub(crate) fn finish_audio(&mut self) -> Result<(), VideoError> {
-        // The pictures between it are stepped over where an index tells where it lies.
-        let steps_over = self.last_listed.is_some();
-        if steps_over {
-            raw::set_wanted(&mut self.input, self.video.index, false);
-        }
-        let read = self.read_sound();
-        if steps_over {
-            raw::set_wanted(&mut self.input, self.video.index, true);
-        }
-        read
-    }
-
-    fn read_sound(&mut self) -> Result<(), VideoError> {
-        let patience = |heard: &Heard| {
-            let end = Moment::from_ticks(heard.ticks.end, heard.base);
-            end.plus(Moment::from_ms(2000)).first_tick(self.video.base)
-        };
-        let Some(give_up) = self.heard.iter().map(patience).max() else { return Ok(()) };
-        while self.heard.iter().any(|heard| !heard.is_done) {
-            let Some(packet) = self.read_on()? else { return Ok(()) };
-            if packet.stream() != self.video.index {
-                self.lay_aside(packet);
-            } else if packet.dts().is_some_and(|dts| dts > give_up) {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     /// Gives the decoder one more packet of pictures, or tells it that there are no more.
@@ -717,15 +523,6 @@ impl Source {
             }
             Err(error) if is_out_of_memory(error) => Err(VideoError::out_of_memory(&self.path, "reading failed")),
             Err(error) => Err(VideoError::io(&self.path, "reading", error)),
-        }
-    }
-
-    fn lay_aside(&mut self, packet: Packet) {
-        let Some(pts) = packet.pts() else { return };
-        let Some(heard) = self.heard.iter_mut().find(|heard| heard.index == packet.stream()) else { return };
-        heard.is_done |= pts >= heard.ticks.end;
-        if heard.ticks.contains(&pts) {
-            self.laid_aside.push_back(packet);
         }
     }
 }

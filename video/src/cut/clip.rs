@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ffmpeg_next::codec::encoder;
+use ffmpeg_next::codec::{decoder, encoder};
 use ffmpeg_next::{Error as AvError, Packet, format, frame};
 
 use crate::cut::report::CutReport;
@@ -40,15 +40,15 @@ pub(super) struct ClipWriter {
 }
 
 impl ClipWriter {
-    /// `frame`: the clip's first one, `zero`: its time, `end`: that of the span.
+    /// `decoder`: the one that the frames come from. `frame`: the clip's first one, `zero`: its time, `end`: that of the span.
     pub(super) fn create(
-        source: &Source,
+        (source, decoder): (&Source, &decoder::Video),
         clock: &Clock,
         (frame, zero, end): (&frame::Video, i64, Moment),
         options: &CutOptions,
         out: &Path,
     ) -> Result<Self, VideoError> {
-        let found = pictures_of(source, frame);
+        let found = pictures_of(source, decoder, frame);
         let pictures = asked(found, options);
         let encoder = open_named(&options.encoder, &pictures, options.encode, out)?;
         let stream = source.stream();
@@ -159,7 +159,7 @@ impl ClipWriter {
 }
 
 /// What the clip's encoder is told about the pictures: as the source's, in eight bits.
-pub(super) fn pictures_of(source: &Source, frame: &frame::Video) -> Pictures {
+fn pictures_of(source: &Source, decoder: &decoder::Video, frame: &frame::Video) -> Pictures {
     use format::Pixel::{YUV420P, YUV422P, YUV444P, YUVJ420P, YUVJ422P, YUVJ444P};
     let stream = source.input().stream(source.video().index).expect("the source was opened with this stream");
     let rate = stream.avg_frame_rate();
@@ -173,10 +173,10 @@ pub(super) fn pictures_of(source: &Source, frame: &frame::Video) -> Pictures {
         frame_rate: (rate.numerator() > 0).then_some(rate),
         pixel_aspect: if outer.numerator() > 0 { outer } else { frame.aspect_ratio() },
         colors: ColorTags {
-            space: source.decoder().color_space(),
-            range: source.decoder().color_range(),
-            primaries: source.decoder().color_primaries(),
-            transfer: source.decoder().color_transfer_characteristic(),
+            space: decoder.color_space(),
+            range: decoder.color_range(),
+            primaries: decoder.color_primaries(),
+            transfer: decoder.color_transfer_characteristic(),
         },
     }
 }

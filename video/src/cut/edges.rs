@@ -1,4 +1,5 @@
-//! Decodes a group of pictures once and encodes the frames that clips want of it, in the form of the source's packets.
+//! Decodes a group of pictures once and encodes the frames that clips want of it: those at an edge in the form of the source's packets,
+//! those of a clip that lies in the group as a whole one's.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,88 +7,137 @@ use std::sync::Arc;
 use ffmpeg_next::codec::{decoder, encoder};
 use ffmpeg_next::{Discard, Error as AvError, Packet, frame, picture};
 
+use crate::cut::CutOptions;
 use crate::cut::batch::most_at_once;
+use crate::cut::clip::ClipWriter;
 use crate::cut::feed::Group;
 use crate::cut::gate::Joinable;
+use crate::cut::inside::{Inside, Writing};
+use crate::cut::ticks::Clock;
 use crate::encode::open_edge;
 use crate::error::VideoError;
 use crate::h264::{AvcC, annex_b, is_picture, is_unreferenced};
 use crate::libav::{self, raw};
 use crate::media::Media;
 use crate::pulse;
+use crate::source::Source;
 
 /// Encoders that a thread has open at once; for more clips the group is decoded again. One is open from its clip's first frame of
 /// the group to the last.
 const AT_ONCE: usize = 3;
 
+/// What a clip wants of a group.
+pub(super) enum Wanted<'a> {
+    /// The frames with these times, to stand beside packets that are copied.
+    Edge(Range<i64>),
+    /// All of its frames.
+    Clip(Inside<'a>),
+}
+
+/// What has become of that.
+pub(super) enum Encoded {
+    Edge(Vec<Packet>),
+    Clip(Box<ClipWriter>),
+}
+
 /// One thread's decoder, and what its encoders are opened with.
-pub(super) struct EdgeMaker {
-    decoder: decoder::Video,
+pub(super) struct EdgeMaker<'a> {
+    pub(super) source: Source,
+    pub(super) decoder: decoder::Video,
+    pub(super) clock: &'a Clock,
+    pub(super) options: &'a CutOptions,
     joinable: Arc<Joinable>,
-    crf: u8,
-    media: Media,
+    media: &'a Media,
     /// Whether pictures that nothing needs are left undecoded.
     is_sparing: bool,
 }
 
-/// One clip's frames on their way through an encoder, which is there from the first of them to the last.
-struct Edge {
-    encoder: Option<encoder::Video>,
+/// One clip's frames on their way.
+struct Taker<'a> {
     times: Range<i64>,
     /// The times that must come, in the order they are shown.
     expected: Vec<i64>,
     seen: usize,
+    work: Work<'a>,
+}
+
+enum Work<'a> {
+    Edge(Edge),
+    Clip(Writing<'a>),
+}
+
+/// An encoder, which is there from the first of an edge's frames to the last, and what came out of it.
+#[derive(Default)]
+struct Edge {
+    encoder: Option<encoder::Video>,
     packets: Vec<Packet>,
 }
 
-impl EdgeMaker {
-    pub(super) fn open(media: &Media, joinable: Arc<Joinable>, crf: u8) -> Result<Self, VideoError> {
-        let decoder = media.open()?.another_decoder()?;
-        Ok(EdgeMaker { decoder, joinable, crf, media: media.clone(), is_sparing: true })
+impl Wanted<'_> {
+    fn times(&self) -> &Range<i64> {
+        match self {
+            Wanted::Edge(times) => times,
+            Wanted::Clip(inside) => &inside.times,
+        }
+    }
+}
+
+impl<'a> EdgeMaker<'a> {
+    pub(super) fn open(
+        media: &'a Media,
+        clock: &'a Clock,
+        options: &'a CutOptions,
+        joinable: Arc<Joinable>,
+    ) -> Result<Self, VideoError> {
+        let source = media.open()?;
+        let decoder = source.another_decoder()?;
+        Ok(EdgeMaker { source, decoder, clock, options, joinable, media, is_sparing: true })
     }
 
-    /// The packets of each range of times. `Err`: why that cannot be trusted.
-    pub(super) fn make(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
-        let mut made: Vec<Result<Vec<Packet>, String>> = ranges.iter().map(|_| Ok(Vec::new())).collect();
-        let mut left: Vec<usize> = (0..ranges.len()).collect();
-        left.sort_by_key(|&number| ranges[number].start);
+    /// What is wanted by each. `Err`: why that cannot be trusted.
+    pub(super) fn make(&mut self, group: &Group, wanted: &[Wanted<'_>]) -> Vec<Result<Encoded, String>> {
+        let mut made: Vec<Result<Encoded, String>> = Vec::new();
+        made.resize_with(wanted.len(), || Err("nothing was made".into()));
+        let mut left: Vec<usize> = (0..wanted.len()).collect();
+        left.sort_by_key(|&number| wanted[number].times().start);
         while !left.is_empty() {
             let mut round: Vec<usize> = Vec::new();
             left.retain(|&number| {
-                let together = round.iter().chain([&number]).map(|&number| &ranges[number]);
+                let together = round.iter().chain([&number]).map(|&number| wanted[number].times());
                 let fits = most_at_once(together) <= AT_ONCE;
                 round.extend(fits.then_some(number));
                 !fits
             });
-            let wanted: Vec<Range<i64>> = round.iter().map(|&number| ranges[number].clone()).collect();
-            for (number, packets) in round.into_iter().zip(self.round(group, &wanted)) {
-                made[number] = packets;
+            let of_round: Vec<&Wanted<'_>> = round.iter().map(|&number| &wanted[number]).collect();
+            for (number, encoded) in round.into_iter().zip(self.round(group, &of_round)) {
+                made[number] = encoded;
             }
         }
         made
     }
 
-    fn round(&mut self, group: &Group, ranges: &[Range<i64>]) -> Vec<Result<Vec<Packet>, String>> {
-        let mut made = self.decoded(group, ranges);
+    fn round(&mut self, group: &Group, wanted: &[&Wanted<'_>]) -> Vec<Result<Encoded, String>> {
+        let mut made = self.decoded(group, wanted);
         if made.is_err() && self.is_sparing {
             // A stream that does not say by how much its pictures are shown late tells it with those that were left out.
             self.is_sparing = false;
-            made = self.decoded(group, ranges);
+            made = self.decoded(group, wanted);
         }
         match made {
-            Ok(edges) => edges.into_iter().map(Edge::finish).collect(),
-            Err(why) => ranges.iter().map(|_| Err(why.clone())).collect(),
+            Ok(takers) => takers.into_iter().map(Taker::finish).collect(),
+            Err(why) => wanted.iter().map(|_| Err(why.clone())).collect(),
         }
     }
 
-    fn decoded(&mut self, group: &Group, ranges: &[Range<i64>]) -> Result<Vec<Edge>, String> {
-        let mut edges: Vec<Edge> = ranges.iter().map(|times| Edge::of(group, times)).collect();
-        self.decode(group, &mut edges)?;
-        Ok(edges)
+    fn decoded<'b>(&mut self, group: &Group, wanted: &[&'b Wanted<'b>]) -> Result<Vec<Taker<'b>>, String> {
+        let mut takers: Vec<Taker<'b>> = wanted.iter().map(|wanted| Taker::of(group, wanted)).collect();
+        self.decode(group, &mut takers)?;
+        Ok(takers)
     }
 
     fn encoder(&self) -> Result<encoder::Video, String> {
-        let open = open_edge(&self.joinable.pictures, self.crf, self.joinable.edge, self.media.path());
+        let crf = self.options.encode.crf;
+        let open = open_edge(&self.joinable.pictures, crf, self.joinable.edge, self.media.path());
         let encoder = open.map_err(|error| error.message)?;
         let sets = AvcC::of_annex_b(&raw::encoder_extradata(&encoder));
         if !sets.sps.iter().all(|set| contains(&self.joinable.form.record, set)) {
@@ -96,8 +146,8 @@ impl EdgeMaker {
         Ok(encoder)
     }
 
-    fn decode(&mut self, group: &Group, edges: &mut [Edge]) -> Result<(), String> {
-        let ranges: Vec<Range<i64>> = edges.iter().map(|edge| edge.times.clone()).collect();
+    fn decode(&mut self, group: &Group, takers: &mut [Taker<'_>]) -> Result<(), String> {
+        let ranges: Vec<Range<i64>> = takers.iter().map(|taker| taker.times.clone()).collect();
         let wanted = |packet: &Packet| packet.pts().is_some_and(|pts| ranges.iter().any(|times| times.contains(&pts)));
         let count = group.packets.iter().rposition(wanted).map_or(0, |last| last + 1);
         let fail = |error: AvError| format!("decoding failed: {error}");
@@ -106,19 +156,19 @@ impl EdgeMaker {
             let is_needless = self.is_sparing && !wanted(packet) && packet.data().is_some_and(is_unreferenced);
             self.decoder.skip_frame(if is_needless { Discard::NonReference } else { Discard::Default });
             self.decoder.send_packet(packet).map_err(fail)?;
-            self.encode_ready(edges)?;
+            self.give_out(takers)?;
         }
         self.decoder.send_eof().map_err(fail)?;
-        self.encode_ready(edges)
+        self.give_out(takers)
     }
 
-    fn encode_ready(&mut self, edges: &mut [Edge]) -> Result<(), String> {
+    fn give_out(&mut self, takers: &mut [Taker<'_>]) -> Result<(), String> {
         loop {
             let mut frame = frame::Video::empty();
             match self.decoder.receive_frame(&mut frame) {
                 Ok(()) => {
                     self.media.was_decoded();
-                    edges.iter_mut().try_for_each(|edge| edge.push(&mut frame, self))?;
+                    takers.iter_mut().try_for_each(|taker| taker.push(&mut frame, self))?;
                 }
                 Err(AvError::Eof) => return Ok(()),
                 Err(error) if libav::is_again(&error) => return Ok(()),
@@ -128,14 +178,19 @@ impl EdgeMaker {
     }
 }
 
-impl Edge {
-    fn of(group: &Group, times: &Range<i64>) -> Self {
+impl<'a> Taker<'a> {
+    fn of(group: &Group, wanted: &'a Wanted<'a>) -> Self {
+        let times = wanted.times().clone();
         let mut expected: Vec<i64> = group.times().filter(|time| times.contains(time)).collect();
         expected.sort_unstable();
-        Edge { encoder: None, times: times.clone(), expected, seen: 0, packets: Vec::new() }
+        let work = match wanted {
+            Wanted::Edge(_) => Work::Edge(Edge::default()),
+            Wanted::Clip(inside) => Work::Clip(Writing::of(inside)),
+        };
+        Taker { times, expected, seen: 0, work }
     }
 
-    fn push(&mut self, frame: &mut frame::Video, maker: &EdgeMaker) -> Result<(), String> {
+    fn push(&mut self, frame: &mut frame::Video, maker: &EdgeMaker<'_>) -> Result<(), String> {
         pulse::beat();
         let time = frame.timestamp().filter(|time| self.times.contains(time));
         let Some(time) = time else { return Ok(()) };
@@ -150,6 +205,28 @@ impl Edge {
         if frame.is_corrupt() || frame.has_decode_errors() || frame.is_interlaced() {
             return Err("a picture is damaged or interlaced".into());
         }
+        match &mut self.work {
+            Work::Clip(clip) => clip.push(frame, time, maker),
+            Work::Edge(edge) => edge.push(frame, time, maker)?,
+        }
+        let has_all = self.seen == self.expected.len();
+        match &mut self.work {
+            Work::Edge(edge) if has_all => edge.end(),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<Encoded, String> {
+        match self.work {
+            Work::Clip(clip) if self.seen == self.expected.len() => clip.end().map(Encoded::Clip),
+            Work::Clip(_) => Err(format!("{} of {} frames came out", self.seen, self.expected.len())),
+            Work::Edge(edge) => edge.finish(self.expected.len()).map(Encoded::Edge),
+        }
+    }
+}
+
+impl Edge {
+    fn push(&mut self, frame: &mut frame::Video, time: i64, maker: &EdgeMaker<'_>) -> Result<(), String> {
         frame.set_pts(Some(time));
         // The decoder's word for how the picture was coded would be an order to the encoder.
         frame.set_kind(picture::Type::None);
@@ -158,8 +235,7 @@ impl Edge {
             none => none.insert(maker.encoder()?),
         };
         encoder.send_frame(frame).map_err(|e| format!("encoding failed: {e}"))?;
-        self.receive()?;
-        if self.seen == self.expected.len() { self.end() } else { Ok(()) }
+        self.receive()
     }
 
     /// Nothing more comes.
@@ -185,10 +261,10 @@ impl Edge {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<Packet>, String> {
+    fn finish(mut self, frames: usize) -> Result<Vec<Packet>, String> {
         self.end()?;
-        if self.packets.len() != self.expected.len() {
-            return Err(format!("{} of {} frames came out", self.packets.len(), self.expected.len()));
+        if self.packets.len() != frames {
+            return Err(format!("{} of {frames} frames came out", self.packets.len()));
         }
         Ok(self.packets)
     }

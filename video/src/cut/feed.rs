@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ffmpeg_next::{Packet, ffi};
+use ffmpeg_next::Packet;
 
 use crate::cut::CutMode;
+use crate::cut::batch::Place;
 use crate::cut::gate::Joinable;
+use crate::cut::heard::{Heard, Listed};
 use crate::cut::part::{Part, hides, is_all_copied, part_of};
-use crate::cut::route::{most_reordered, route};
+use crate::cut::route::route;
 use crate::cut::ticks::Clock;
+use crate::cut::uses::{Use, uses};
 use crate::h264::Units;
 use crate::libav::raw;
 use crate::source::Source;
@@ -28,7 +31,7 @@ const LONGEST_GROUP_MS: u64 = 20_000;
 /// A group is held as a whole. More than this is given to the decoder picture by picture instead.
 const MOST_BYTES: usize = 96 << 20;
 
-const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
+pub(super) const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
 
 /// A clip that is wanted.
 pub(super) struct Want {
@@ -38,12 +41,13 @@ pub(super) struct Want {
     pub(super) ticks: Range<i64>,
     /// The same for each track of sound, in that track's ticks.
     pub(super) audio: Vec<Range<i64>>,
+    span: Stretch,
 }
 
 impl Want {
     pub(super) fn of(clip: usize, span: Stretch, clock: &Clock) -> Self {
         let audio = clock.audio.iter().map(|track| clock.heard(span, track)).collect();
-        Want { clip, ticks: clock.ticks(span, clock.video.base), audio }
+        Want { clip, ticks: clock.ticks(span, clock.video.base), audio, span }
     }
 }
 
@@ -87,11 +91,13 @@ pub(super) enum Fed {
 }
 
 /// How far a clip is.
-#[derive(Default)]
 struct State {
+    usage: Use,
     turn: u64,
     has_frames: bool,
     all_frames: bool,
+    /// Of a clip that is encoded whole: what it wants of the sound.
+    sound: Option<Vec<Heard>>,
     inbox: Vec<(usize, Packet)>,
 }
 
@@ -103,14 +109,14 @@ pub(super) struct Feeder {
     /// In the order of their starts.
     wants: Vec<Want>,
     states: Vec<State>,
-    /// Ticks by which a key frame may be shown later than it is decoded: at least and at most.
-    late: Range<i64>,
     /// The first want that no group was read for.
     next: usize,
     /// Wants that a group was read for and that are not complete.
     open: Vec<usize>,
     /// The key frame that the next group begins with.
     pending: Option<Packet>,
+    /// What the index lists of the sound, where clips can be encoded whole out of groups that are read for others.
+    listed: Option<Listed>,
     /// How far each track of sound has been read.
     heard: Vec<i64>,
     at_end: bool,
@@ -128,20 +134,24 @@ struct ReadGroup {
     until: i64,
 }
 
+impl State {
+    fn of(usage: Use) -> Self {
+        State { usage, turn: 0, has_frames: false, all_frames: false, sound: None, inbox: Vec::new() }
+    }
+}
+
 impl Feeder {
+    /// `places`: where each clip of the plan lies in the source. Empty: what is encoded whole is read for itself.
     pub(super) fn new(
         source: Source,
         clock: Clock,
         joinable: Arc<Joinable>,
         mode: CutMode,
-        mut wants: Vec<Want>,
+        (mut wants, places): (Vec<Want>, &[Place]),
     ) -> Self {
         wants.sort_by_key(|want| (want.ticks.start, want.ticks.end, want.clip));
-        let late = delay_of_keys(&source, clock.frame_ticks, &joinable.dts).unwrap_or_else(|| {
-            let pictures = i64::try_from(most_reordered(&source)).unwrap_or(i64::MAX);
-            0..clock.frame_ticks.saturating_mul(pictures)
-        });
-        let states = wants.iter().map(|_| State::default()).collect();
+        let uses = uses(&source, (&clock, &joinable), mode, (&wants, places));
+        let listed = (mode == CutMode::Smart && !places.is_empty()).then(|| Listed::of(&source, &clock));
         let heard = vec![i64::MIN; clock.audio.len()];
         let mut feeder = Feeder {
             source,
@@ -149,20 +159,20 @@ impl Feeder {
             joinable,
             mode,
             wants,
-            states,
-            late,
+            states: uses.into_iter().map(State::of).collect(),
             next: 0,
             open: Vec::new(),
             pending: None,
+            listed,
             heard,
             at_end: false,
             approaching: false,
             ready: VecDeque::new(),
         };
         feeder.want_only_what_is_read();
-        // What is encoded whole is read by whoever does that.
-        let wants = feeder.wants.iter().filter(|want| feeder.is_fed(want));
-        feeder.source.want(route(&feeder.source, &feeder.clock, mode, wants));
+        // What is read for itself is read by whoever does that.
+        let fed = feeder.wants.iter().zip(&feeder.states).filter(|(_, state)| state.usage != Use::Left);
+        feeder.source.want(route(&feeder.source, &feeder.clock, mode, fed.map(|(want, _)| want)));
         feeder
     }
 
@@ -183,6 +193,12 @@ impl Feeder {
     /// Does one thing towards the next unit. `false`: nothing is left to do.
     fn step(&mut self) -> bool {
         let more_frames = self.open.iter().any(|&want| !self.states[want].all_frames);
+        // A clip that is left to others has no part in what is read, and does not end it.
+        if self.states.get(self.next).is_some_and(|state| state.usage == Use::Left) {
+            self.refuse(self.next, NOTHING_TO_COPY);
+            self.next += 1;
+            return true;
+        }
         if let Some(key) = &self.pending
             && (more_frames || self.approaching || self.begins_in_group_of(key))
         {
@@ -195,27 +211,11 @@ impl Feeder {
         }
         self.pending = None;
         let Some(want) = self.wants.get(self.next) else { return false };
-        if !self.is_fed(want) {
-            self.pass_over(1, NOTHING_TO_COPY);
-            return true;
-        }
         match self.go_to(want.ticks.start) {
             Ok(key) => self.pending = Some(key),
             Err(why) => self.pass_over(1, &why),
         }
         true
-    }
-
-    /// Whether groups are read for a clip at all.
-    fn is_fed(&self, want: &Want) -> bool {
-        self.mode != CutMode::Smart || self.may_copy(want)
-    }
-
-    /// Whether a key frame may lie inside a clip, as far as the index tells: it says when pictures are decoded.
-    fn may_copy(&self, want: &Want) -> bool {
-        let keys = &self.joinable.keys;
-        let from = keys.partition_point(|&key| key.saturating_add(self.late.end) < want.ticks.start);
-        keys.get(from).is_some_and(|&key| key.saturating_add(self.late.start) < want.ticks.end)
     }
 
     /// Whether the next clip begins before the next key frame but one.
@@ -415,19 +415,36 @@ impl Feeder {
         let mut parts = Vec::new();
         for want in std::mem::take(&mut self.open) {
             self.states[want].all_frames |= self.wants[want].ticks.end <= group.until;
-            let part = part_of(&times, &self.wants[want].ticks, self.mode);
-            let state = &mut self.states[want];
-            if hides(&group.hidden, part.as_ref(), &self.wants[want].ticks) {
-                self.refuse(want, "an edit list hides pictures inside the clip");
-            } else if state.all_frames && !state.has_frames && part.as_ref().is_some_and(|part| part.copied == 0) {
-                self.refuse(want, NOTHING_TO_COPY);
-            } else {
-                state.has_frames |= part.is_some();
-                self.open.push(want);
-                parts.push(part);
+            match self.part(want, &group, &times) {
+                Err(why) => self.refuse(want, why),
+                Ok(part) => {
+                    self.states[want].has_frames |= part.is_some();
+                    self.open.push(want);
+                    parts.push(part);
+                }
             }
         }
         self.hand_out(Group { packets: group.packets }, parts);
+    }
+
+    /// What a clip takes of a group. `Err`: why it is not put together out of what is read here.
+    fn part(&mut self, want: usize, group: &ReadGroup, times: &[i64]) -> Result<Option<Part>, &'static str> {
+        let (ticks, state) = (&self.wants[want].ticks, &mut self.states[want]);
+        let part = part_of(times, ticks, self.mode);
+        if hides(&group.hidden, part.as_ref(), ticks) {
+            return Err("an edit list hides pictures inside the clip");
+        }
+        let is_inside = state.all_frames && !state.has_frames;
+        let copies = state.usage == Use::Copied && part.as_ref().is_none_or(|part| part.copied > 0);
+        if copies || state.usage == Use::Copied && !is_inside || state.sound.is_some() {
+            return Ok(part);
+        }
+        // Pictures may end before the clip does, and who reads it for itself finds out whether it may.
+        let latest = times.iter().copied().max().unwrap_or(i64::MIN);
+        let ends = group.until < i64::MAX || ticks.end <= latest.saturating_add(self.clock.frame_ticks);
+        let listed = self.listed.as_ref().filter(|_| is_inside && ends && part.is_some());
+        state.sound = Some(listed.ok_or(NOTHING_TO_COPY)?.heard(&self.clock, self.wants[want].span));
+        Ok(Some(Part { copied: 0, encoded: ticks.clone(), is_whole: true }))
     }
 
     /// Hands a group to all open clips; those that are complete with it are open no longer.
@@ -440,6 +457,10 @@ impl Feeder {
             if ends && !self.states[want].has_frames {
                 // Whoever encodes clips whole has the words for it.
                 self.refuse(want, "no frame lies inside the clip");
+                continue;
+            }
+            if ends && self.lacks_sound(want) {
+                self.refuse(want, NOTHING_TO_COPY);
                 continue;
             }
             let state = &mut self.states[want];
@@ -481,6 +502,12 @@ impl Feeder {
         self.at_end = false;
     }
 
+    /// Whether a clip that is encoded whole has not got all sound that the index lists. Who reads it for itself looks further.
+    fn lacks_sound(&self, want: usize) -> bool {
+        let mut wanted = self.states[want].sound.iter().flatten().zip(&self.heard);
+        wanted.any(|(wanted, heard)| !wanted.has_all(*heard))
+    }
+
     fn hear_out(&mut self) {
         let patience: Vec<i64> = (0..self.heard.len()).map(|track| self.patience(track)).collect();
         while !self.open.iter().all(|&want| self.has_heard(want)) {
@@ -501,20 +528,10 @@ impl Feeder {
     }
 
     fn refuse(&mut self, want: usize, why: &str) {
-        self.states[want].inbox = Vec::new();
+        let state = &mut self.states[want];
+        state.inbox = Vec::new();
+        // It is known before of the others that they are encoded whole, whatever became of the group they were to share.
+        let why = if state.usage == Use::Copied { why } else { NOTHING_TO_COPY };
         self.ready.push_back(Fed::Refused { clip: self.wants[want].clip, why: why.to_owned() });
     }
-}
-
-/// By how much key frames are shown later than they are decoded, at least and at most, where pictures come at one rate: then it is
-/// the same for all of them as for the first, but for what rounding does. Its time is known, and of the others the index tells when
-/// they are decoded. Where the first is late by another number of pictures than the stream says, one may be hidden before it.
-fn delay_of_keys(source: &Source, frame_ticks: i64, dts: &[i64]) -> Option<Range<i64>> {
-    let steps = || dts.windows(2).map(|two| two[1] - two[0]);
-    let rounding = steps().max()? - steps().min()?;
-    let shown = Some(source.stream().start_time()).filter(|start| *start != ffi::AV_NOPTS_VALUE)?;
-    let stated = frame_ticks.saturating_mul(i64::try_from(most_reordered(source)).ok()?);
-    let delay = shown.checked_sub(*dts.first()?)?;
-    (rounding <= 1 && (delay - stated).abs() <= rounding).then_some(())?;
-    Some(delay - rounding..delay + rounding)
 }

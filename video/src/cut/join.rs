@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ffmpeg_next::{Packet, codec};
 
+use crate::cut::clip::ClipWriter;
+use crate::cut::feed::NOTHING_TO_COPY;
 use crate::cut::gate::Joinable;
 use crate::cut::report::CutReport;
 use crate::cut::sound::Voice;
@@ -29,6 +31,8 @@ const EARLY_FRAMES: i64 = 20;
 pub(super) struct Made {
     pub(super) copied: Vec<Packet>,
     pub(super) encoded: Vec<Packet>,
+    /// The clip, where it is encoded whole and all of its pictures are in it.
+    pub(super) clip: Option<Box<ClipWriter>>,
     /// Sound with the number of its track.
     pub(super) audio: Vec<(usize, Packet)>,
     pub(super) ends: bool,
@@ -67,7 +71,18 @@ pub(super) struct Assembly {
     out: PathBuf,
     turn: u64,
     waiting: BTreeMap<u64, Made>,
-    writer: Option<JoinWriter>,
+    writer: Option<Writer>,
+}
+
+enum Writer {
+    Join(Box<JoinWriter>),
+    Whole(Box<ClipWriter>),
+}
+
+/// A clip that is there.
+pub(super) enum Finished {
+    Joined(Joined),
+    Whole(CutReport),
 }
 
 impl Assembly {
@@ -76,7 +91,7 @@ impl Assembly {
     }
 
     /// Takes a share, and writes what is in order. Returns the report when the clip is whole.
-    pub(super) fn take(&mut self, setting: &Setting, turn: u64, made: Made) -> Result<Option<Joined>, Trouble> {
+    pub(super) fn take(&mut self, setting: &Setting, turn: u64, made: Made) -> Result<Option<Finished>, Trouble> {
         self.waiting.insert(turn, made);
         while let Some(made) = self.waiting.remove(&self.turn) {
             self.turn += 1;
@@ -92,16 +107,26 @@ impl Assembly {
 
     fn write(&mut self, setting: &Setting, made: Made) -> Result<(), Trouble> {
         let pictures = made.copied.iter().chain(&made.encoded);
-        if self.writer.is_none()
+        if let Some(clip) = made.clip {
+            self.writer = Some(Writer::Whole(clip));
+        } else if self.writer.is_none()
             && let Some(zero) = pictures.filter_map(Packet::pts).min()
         {
-            self.writer = Some(JoinWriter::create(setting, self.span, &self.out, zero)?);
+            let writer = JoinWriter::create(setting, self.span, &self.out, zero)?;
+            self.writer = Some(Writer::Join(Box::new(writer)));
         }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.report.frames_copied += made.copied.len() as u64;
-        writer.report.frames_encoded += made.encoded.len() as u64;
-        made.copied.into_iter().chain(made.encoded).try_for_each(|packet| writer.picture(packet))?;
-        made.audio.into_iter().try_for_each(|(track, packet)| writer.sound(track, packet))
+        match &mut self.writer {
+            None => Ok(()),
+            Some(Writer::Join(writer)) => {
+                writer.report.frames_copied += made.copied.len() as u64;
+                writer.report.frames_encoded += made.encoded.len() as u64;
+                made.copied.into_iter().chain(made.encoded).try_for_each(|packet| writer.picture(packet))?;
+                made.audio.into_iter().try_for_each(|(track, packet)| writer.sound(track, packet))
+            }
+            Some(Writer::Whole(clip)) => {
+                made.audio.into_iter().try_for_each(|(_, packet)| clip.hear(packet)).map_err(not_inside)
+            }
+        }
     }
 
     /// Lets go of everything; a file that was begun is removed.
@@ -109,6 +134,20 @@ impl Assembly {
         self.waiting.clear();
         self.writer = None;
     }
+}
+
+impl Writer {
+    fn finish(self, setting: &Setting) -> Result<Finished, Trouble> {
+        match self {
+            Writer::Join(writer) => writer.finish(setting).map(Finished::Joined),
+            Writer::Whole(clip) => clip.finish(&setting.clock).map(Finished::Whole).map_err(not_inside),
+        }
+    }
+}
+
+/// Who reads it for itself has the words for what went wrong.
+fn not_inside(_: VideoError) -> Trouble {
+    Trouble::Unsafe(NOTHING_TO_COPY.into())
 }
 
 /// A clip that was joined, and when its frames are shown, in ticks from its first one.

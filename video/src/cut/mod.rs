@@ -8,6 +8,8 @@ mod crew;
 mod edges;
 mod feed;
 mod gate;
+mod heard;
+mod inside;
 mod join;
 mod options;
 mod part;
@@ -19,6 +21,7 @@ mod shape;
 mod sound;
 mod ticks;
 mod together;
+mod uses;
 mod whole;
 
 pub use options::{CutMode, CutOptions, Pixels, Sound};

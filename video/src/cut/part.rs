@@ -10,6 +10,8 @@ pub(super) struct Part {
     pub(super) copied: usize,
     /// The frames with these times are encoded, behind the copied ones.
     pub(super) encoded: Range<i64>,
+    /// Whether these are all frames of the clip, so that nothing has to join them.
+    pub(super) is_whole: bool,
 }
 
 /// What a clip takes of a group whose frames have these times, in the order they are decoded.
@@ -22,13 +24,14 @@ pub(super) fn part_of(times: &[i64], ticks: &Range<i64>, mode: CutMode) -> Optio
     let closed = |count: usize, end: i64| times[count..].iter().all(|time| *time > latest(count) || *time >= end);
     if mode == CutMode::Copy {
         let (copied, _) = only_copied(times, ticks.end)?;
-        return Some(Part { copied, encoded: 0..0 });
+        return Some(Part { copied, encoded: 0..0, is_whole: false });
     }
     if times.iter().any(|time| *time < ticks.start) {
-        return Some(Part { copied: 0, encoded: ticks.clone() });
+        return Some(Part { copied: 0, encoded: ticks.clone(), is_whole: false });
     }
     let copied = (0..=times.len()).rev().find(|&count| latest(count) < ticks.end && closed(count, ticks.end))?;
-    Some(Part { copied, encoded: latest(copied).saturating_add(1).max(ticks.start)..ticks.end })
+    let encoded = latest(copied).saturating_add(1).max(ticks.start)..ticks.end;
+    Some(Part { copied, encoded, is_whole: false })
 }
 
 /// How much of a group a clip copies that encodes nothing, and the time of the last frame of that: as few packets from the

@@ -11,10 +11,11 @@ use ffmpeg_next::frame;
 
 use crate::cut::batch::Place;
 use crate::cut::crew::{Bench, Crew};
-use crate::cut::edges::EdgeMaker;
-use crate::cut::feed::{Fed, Feeder, Share, Unit, Want};
+use crate::cut::edges::{EdgeMaker, Encoded, Wanted};
+use crate::cut::feed::{Fed, Feeder, Group, NOTHING_TO_COPY, Share, Unit, Want};
 use crate::cut::gate::{Joinable, examine};
-use crate::cut::join::{Assembly, Codecs, Joined, Made, Setting, Trouble};
+use crate::cut::inside::Inside;
+use crate::cut::join::{Assembly, Codecs, Finished, Joined, Made, Setting, Trouble};
 use crate::cut::report::CutReport;
 use crate::cut::route::{self, For};
 use crate::cut::ticks::{Clock, check_inside};
@@ -161,7 +162,7 @@ impl<'a> Run<'a> {
             CutMode::Encode => String::new(),
             mode => match examine(&source, mode, plan.options.encode.crf) {
                 Ok(joinable) => {
-                    run.smart = Some(Smart::new(plan, source, &run.clock, joinable, &inside));
+                    run.smart = Some(Smart::new(plan, source, (&run.clock, &run.places), joinable, &inside));
                     return Ok(run);
                 }
                 Err(why) => why,
@@ -252,8 +253,8 @@ impl<'a> Run<'a> {
     }
 
     fn join_clips(&self, smart: &Smart) {
-        let maker = EdgeMaker::open(&self.plan.media, smart.setting.joinable.clone(), self.plan.options.encode.crf);
-        let mut maker = match maker {
+        let (plan, joinable) = (self.plan, smart.setting.joinable.clone());
+        let mut maker = match EdgeMaker::open(&plan.media, &self.clock, &plan.options, joinable) {
             Ok(maker) => maker,
             Err(error) => return self.give_up(smart, &error.message),
         };
@@ -272,53 +273,61 @@ impl<'a> Run<'a> {
         feeder.next()
     }
 
-    fn deliver(&self, smart: &Smart, unit: Unit, maker: &mut EdgeMaker) {
+    fn deliver(&self, smart: &Smart, unit: Unit, maker: &mut EdgeMaker<'_>) {
         let _at = unit.shares.first().map(|share| self.plan.pulse.begin(At::Clip(share.clip)));
-        let parts = unit.shares.iter().filter_map(|share| share.part.as_ref());
-        let has_edge = |times: &std::ops::Range<i64>| unit.group.times().any(|time| times.contains(&time));
-        let ranges: Vec<_> = parts.map(|part| part.encoded.clone()).filter(has_edge).collect();
-        let mut edges = maker.make(&unit.group, &ranges).into_iter();
+        let wanted: Vec<Wanted<'_>> = unit.shares.iter().filter_map(|share| self.wanted(&unit.group, share)).collect();
+        let mut made = maker.make(&unit.group, &wanted).into_iter();
+        drop(wanted);
         for share in unit.shares {
-            let encoded = match &share.part {
-                Some(part) if has_edge(&part.encoded) => edges.next().unwrap_or_else(|| Ok(Vec::new())),
-                _ => Ok(Vec::new()),
-            };
-            let copied = share.part.as_ref().map_or(0, |part| part.copied);
-            let copied = unit.group.packets[..copied].to_vec();
-            match encoded {
-                Ok(encoded) => self.assemble(smart, copied, encoded, share),
+            let whole = share.part.as_ref().is_some_and(|part| part.is_whole);
+            let encoded = self.wanted(&unit.group, &share).and_then(|_| made.next());
+            match encoded.transpose() {
+                Ok(encoded) => self.assemble(smart, &unit.group, encoded, share),
+                // Who reads it for itself has the words for what went wrong.
+                Err(_) if whole => self.refuse(smart, share.clip, NOTHING_TO_COPY.to_owned()),
                 Err(why) => self.refuse(smart, share.clip, why),
             }
         }
     }
 
-    fn assemble(
-        &self,
-        smart: &Smart,
-        copied: Vec<ffmpeg_next::Packet>,
-        encoded: Vec<ffmpeg_next::Packet>,
-        share: Share,
-    ) {
-        let made = Made { copied, encoded, audio: share.audio, ends: share.ends };
+    /// What has to be encoded of a group for a clip.
+    fn wanted<'b>(&'b self, group: &Group, share: &'b Share) -> Option<Wanted<'b>> {
+        let part = share.part.as_ref()?;
+        let (times, (span, out)) = (part.encoded.clone(), &self.plan.clips[share.clip]);
+        if part.is_whole {
+            return Some(Wanted::Clip(Inside { times, end: span.end, out, sound: &share.audio }));
+        }
+        group.times().any(|time| times.contains(&time)).then_some(Wanted::Edge(times))
+    }
+
+    fn assemble(&self, smart: &Smart, group: &Group, encoded: Option<Encoded>, share: Share) {
+        let copied = share.part.as_ref().map_or(0, |part| part.copied);
+        let mut made = Made {
+            copied: group.packets[..copied].to_vec(),
+            encoded: Vec::new(),
+            clip: None,
+            audio: Vec::new(),
+            ends: share.ends,
+        };
+        match encoded {
+            // It has heard what came with its pictures.
+            Some(Encoded::Clip(clip)) => made.clip = Some(clip),
+            Some(Encoded::Edge(packets)) => (made.encoded, made.audio) = (packets, share.audio),
+            None => made.audio = share.audio,
+        }
         let mut assembly = lock(&smart.assemblies[share.clip]);
         let Some(open) = assembly.as_mut() else { return };
         let outcome = open.take(&smart.setting, share.turn, made);
+        if !matches!(outcome, Ok(None) | Err(Trouble::Unsafe(_))) {
+            *assembly = None;
+        }
+        drop(assembly);
         match outcome {
             Ok(None) => {}
-            Ok(Some(joined)) => {
-                *assembly = None;
-                drop(assembly);
-                self.complete(smart, share.clip, joined);
-            }
-            Err(Trouble::Failed(error)) => {
-                *assembly = None;
-                drop(assembly);
-                (self.told)(share.clip, Err(error));
-            }
-            Err(Trouble::Unsafe(why)) => {
-                drop(assembly);
-                self.refuse(smart, share.clip, why);
-            }
+            Ok(Some(Finished::Joined(joined))) => self.complete(smart, share.clip, joined),
+            Ok(Some(Finished::Whole(report))) => self.tell_whole(share.clip, NOTHING_TO_COPY, Ok(report)),
+            Err(Trouble::Failed(error)) => (self.told)(share.clip, Err(error)),
+            Err(Trouble::Unsafe(why)) => self.refuse(smart, share.clip, why),
         }
     }
 
@@ -364,7 +373,13 @@ impl<'a> Run<'a> {
 }
 
 impl Smart {
-    fn new(plan: &CutPlan, source: Source, clock: &Clock, joinable: Joinable, inside: &[usize]) -> Self {
+    fn new(
+        plan: &CutPlan,
+        source: Source,
+        (clock, places): (&Clock, &[Place]),
+        joinable: Joinable,
+        inside: &[usize],
+    ) -> Self {
         let wants = inside.iter().map(|&clip| Want::of(clip, plan.clips[clip].0, clock)).collect();
         let assemblies = plan.clips.iter().map(|(span, out)| Mutex::new(Some(Assembly::new(*span, out)))).collect();
         let parameters = clock.audio.iter().filter_map(|track| source.input().stream(track.index));
@@ -373,7 +388,7 @@ impl Smart {
         let joinable = Arc::new(joinable);
         let mode = plan.options.mode;
         Smart {
-            feeder: Mutex::new(Feeder::new(source, clock.clone(), joinable.clone(), mode, wants)),
+            feeder: Mutex::new(Feeder::new(source, clock.clone(), joinable.clone(), mode, (wants, places))),
             setting: Setting { joinable, clock: clock.clone(), codecs, mode },
             assemblies,
             proven: AtomicBool::new(false),

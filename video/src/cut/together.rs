@@ -8,6 +8,7 @@ use ffmpeg_next::{Packet, frame};
 
 use crate::cut::CutOptions;
 use crate::cut::clip::ClipWriter;
+use crate::cut::heard::{Heard, Listed};
 use crate::cut::ticks::Clock;
 use crate::error::VideoError;
 use crate::libav::raw;
@@ -33,31 +34,16 @@ pub(super) struct Wish {
     inbox: Vec<Packet>,
 }
 
-/// What a clip wants of a track of sound.
-struct Heard {
-    index: usize,
-    ticks: Range<i64>,
-    /// The last packet of it that the index lists.
-    last: Option<i64>,
-}
-
 /// The wishes of these clips.
 pub(super) fn wishes<'a>(
     source: &Source,
     clock: &Clock,
     clips: impl Iterator<Item = &'a (Stretch, PathBuf)>,
 ) -> Vec<Wish> {
-    let listed = |index| source.input().stream(index).map_or_else(Vec::new, |stream| raw::samples(&stream));
-    let listed: Vec<Vec<raw::Sample>> = clock.audio.iter().map(|track| listed(track.index)).collect();
+    let listed = Listed::of(source, clock);
     let of_clip = |(span, out): &(Stretch, PathBuf)| {
-        let tracks = clock.audio.iter().zip(&listed).map(|(track, samples)| {
-            let ticks = clock.heard(*span, track);
-            let before = &samples[..samples.partition_point(|sample| sample.dts < ticks.end)];
-            let last = before.last().map(|sample| sample.dts).filter(|dts| *dts >= ticks.start);
-            Heard { index: track.index, ticks, last }
-        });
-        let sound = tracks.collect();
-        Wish { span: *span, out: out.clone(), ticks: clock.ticks(*span, clock.video.base), sound, inbox: Vec::new() }
+        let (ticks, sound) = (clock.ticks(*span, clock.video.base), listed.heard(clock, *span));
+        Wish { span: *span, out: out.clone(), ticks, sound, inbox: Vec::new() }
     };
     clips.map(of_clip).collect()
 }
@@ -207,7 +193,8 @@ impl Reading {
             return self.events.push((number, Event::Alone));
         }
         pulse::beat();
-        let event = match ClipWriter::create(&self.source, clock, (frame, pts, wish.span.end), options, &wish.out) {
+        let from = (&self.source, self.source.decoder());
+        let event = match ClipWriter::create(from, clock, (frame, pts, wish.span.end), options, &wish.out) {
             Ok(writer) => {
                 self.open.push(number);
                 Event::Begun(Box::new(writer))
@@ -286,7 +273,7 @@ impl Reading {
     fn has_heard(&self, number: usize) -> bool {
         self.wishes[number].sound.iter().all(|wanted| {
             let heard = self.heard.iter().find(|heard| heard.0 == wanted.index).map_or(i64::MIN, |heard| heard.1);
-            wanted.last.is_none_or(|last| last <= heard)
+            wanted.has_all(heard)
         })
     }
 

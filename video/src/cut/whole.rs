@@ -60,7 +60,8 @@ impl Whole<'_> {
         self.begin(ticks.clone())?;
         let mut frame = frame::Video::empty();
         let first = self.first_frame(&ticks, &mut frame)?.ok_or_else(|| self.no_frame())?;
-        let mut clip = ClipWriter::create(self.source, self.clock, (&frame, first, self.span.end), self.options, out)?;
+        let from = (&*self.source, self.source.decoder());
+        let mut clip = ClipWriter::create(from, self.clock, (&frame, first, self.span.end), self.options, out)?;
         self.copy_pictures(&mut clip, frame, &ticks)?;
         clip.end_pictures()?;
         self.source.finish_audio()?;

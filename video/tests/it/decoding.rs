@@ -23,7 +23,14 @@ fn decoded_on(threads: usize, source: &Path, options: &CutOptions, spans: &[(u64
     }
     plan.run(threads, &|clip, outcome| {
         let report = outcome.unwrap();
-        assert_eq!((report.mode, report.why.as_str()), (options.mode, ""), "{clip}");
+        // A key frame every two seconds: where none lies inside a clip there is nothing to copy.
+        let (start_ms, end_ms) = spans[clip];
+        let holds_key = start_ms.div_ceil(2000) * 2000 < end_ms;
+        let expected = match options.mode {
+            CutMode::Smart if !holds_key => (CutMode::Encode, "no group of pictures begins inside the clip"),
+            mode => (mode, ""),
+        };
+        assert_eq!((report.mode, report.why.as_str()), expected, "{clip}");
     });
     media.pictures_decoded()
 }
@@ -59,6 +66,19 @@ fn a_group_is_decoded_once_for_clips_that_are_encoded_whole_and_have_no_picture_
         // Two groups and a quarter have 135 pictures, of which a second clip of its own would take some thirty once more.
         assert!((70..=95).contains(&together), "{threads}: {together}");
     }
+}
+
+/// A key frame every two seconds: all but the first have nothing to copy, and lie in its two groups, of which there are 60 pictures each.
+#[test]
+fn clips_with_nothing_to_copy_are_made_of_groups_that_are_read_for_others() {
+    let folder = folder();
+    let source = folder.path().join("source.mp4");
+    Film::default().write(&source);
+    let spans = [(2100, 5900), (2500, 3900), (4100, 5000), (4500, 5800)];
+    let of = |spans: &[(u64, u64)]| decoded(&source, CutMode::Smart, spans, folder.path());
+    let (first, others, together) = (of(&spans[..1]), of(&spans[1..]), of(&spans));
+    assert!(together <= 120, "{together}");
+    assert!((first + others) * 3 > together * 4, "{first} for the first, {others} for the others, {together} together");
 }
 
 /// Where more clips overlap than encoders may be open, as many as may be share what is decoded.
@@ -150,14 +170,16 @@ fn overlapping() -> Vec<(u64, u64)> {
 
 /// What other clips are cut in the same task is nothing to a clip: its key does not know them.
 #[test]
-fn a_clip_that_is_encoded_whole_is_the_same_to_the_bit_alone_and_with_neighbours_on_any_number_of_threads() {
+fn a_clip_is_the_same_to_the_bit_alone_and_with_neighbours_on_any_number_of_threads() {
     let folder = folder();
     let (pictures, film) = (folder.path().join("film.mp4"), with_sound(folder.path()));
     Film { movflags: "", ..Film::default() }.write(&pictures);
     let encode = CutOptions { mode: CutMode::Encode, ..CutOptions::default() };
     let small = CutOptions { size: Some((64, 48)), frame_rate: Some(Ratio { num: 10, den: 1 }), ..encode.clone() };
     let spans = overlapping();
-    for (source, options) in [(&film, &encode), (&film, &small), (&pictures, &encode)] {
+    let smart = CutOptions::default();
+    let ways = [(&film, &encode), (&film, &small), (&pictures, &encode), (&film, &smart), (&pictures, &smart)];
+    for (source, options) in ways {
         let bytes = |number: usize| std::fs::read(folder.path().join(format!("{number}.mp4"))).unwrap();
         let alone = |span: &(u64, u64)| {
             decoded_on(1, source, options, &[*span], folder.path());
@@ -167,7 +189,7 @@ fn a_clip_that_is_encoded_whole_is_the_same_to_the_bit_alone_and_with_neighbours
         for threads in [1, 2, 4] {
             decoded_on(threads, source, options, &spans, folder.path());
             for (number, alone) in alone.iter().enumerate() {
-                assert!(bytes(number) == *alone, "{threads} threads: {:?}", spans[number]);
+                assert!(bytes(number) == *alone, "{}, {threads} threads: {:?}", options.mode, spans[number]);
             }
         }
     }
@@ -190,4 +212,24 @@ fn a_clip_that_cannot_be_written_fails_none_of_those_that_are_read_with_it() {
     let [first, second, third] = outcomes.into_inner().unwrap().map(Option::unwrap);
     assert!(second.is_err());
     assert_eq!((first.unwrap(), third.unwrap()), (60, 60));
+}
+
+/// A folder stands where the second clip is to be written, of which nothing can be copied, as of the third.
+#[test]
+fn a_clip_that_cannot_be_written_fails_none_of_those_that_are_joined_beside_it() {
+    let folder = folder();
+    let source = folder.path().join("source.mp4");
+    Film::default().write(&source);
+    std::fs::create_dir(folder.path().join("1.mp4")).unwrap();
+    let mut plan = CutPlan::new(Media::file(&source), CutOptions::default());
+    for (number, (start_ms, end_ms)) in [(2100, 4900), (2200, 3200), (2500, 3500)].into_iter().enumerate() {
+        plan.add(Span { start_ms, end_ms }, &folder.path().join(format!("{number}.mp4")));
+    }
+    let outcomes = Mutex::new([None, None, None]);
+    plan.run(2, &|clip, outcome| {
+        outcomes.lock().unwrap()[clip] = Some(outcome.map(|report| (report.frames, report.mode)));
+    });
+    let [first, second, third] = outcomes.into_inner().unwrap().map(Option::unwrap);
+    assert!(second.is_err());
+    assert_eq!((first.unwrap(), third.unwrap()), ((84, CutMode::Smart), (30, CutMode::Encode)));
 }

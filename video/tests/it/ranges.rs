@@ -166,11 +166,13 @@ fn clips_of_every_mode_that_overlap_read_their_common_groups_once() {
     let folder = folder();
     let source = folder.path().join("source.mp4");
     Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
-    // A key frame every two seconds. Others end or begin where a group does, or lie in one.
+    // A key frame every two seconds. Others end or begin where a group does, or lie in one, of another's or of their own.
     let spans = [
         (3100, 5900),
+        (3200, 3800),
         (3900, 5700),
         (5200, 7000),
+        (6300, 7700),
         (9300, 12_000),
         (10_000, 12_000),
         (12_300, 12_900),
