@@ -8,7 +8,7 @@
 # make coverage    which lines of the spec reader the kept hostile input reaches
 # make bench-plan  plan of 100,000 tasks beside ninja, snakemake and dvc, which it installs for itself; 10 minutes
 # make bench-engine  runs of 1,000 to 100,000 tasks beside ninja, make, snakemake, luigi and dvc; half an hour
-# make bench-clips  clips beside one ffmpeg process for each, and smartcut; 5 minutes, an hour with FULL=1
+# make bench-clips  clips beside one ffmpeg process for each, 5 minutes; with FULL=1 60 of them and smartcut, 45 minutes
 # make clips-table  what comes of each hard video, written into docs/clips.md
 # make golden      what torchvision, Pillow and OpenCV make of a picture, for the tests; installs 3 GB for itself
 # make bench-frames  frames to tensors beside torchvision, torchcodec, PyAV, OpenCV and Pillow; same 3 GB, 10 minutes
