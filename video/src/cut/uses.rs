@@ -34,10 +34,8 @@ pub(super) fn uses(
     if mode != CutMode::Smart {
         return vec![Use::Copied; wants.len()];
     }
-    let late = delay_of_keys(source, clock.frame_ticks, &joinable.dts).unwrap_or_else(|| {
-        let pictures = i64::try_from(most_reordered(source)).unwrap_or(i64::MAX);
-        0..clock.frame_ticks.saturating_mul(pictures)
-    });
+    let late = delay_of_keys(source, clock.frame_ticks, &joinable.dts)
+        .unwrap_or_else(|| 0..longest(&joinable.dts, most_reordered(source), clock.frame_ticks));
     let may_copy: Vec<bool> = wants.iter().map(|want| holds_key(&joinable.keys, &late, &want.ticks)).collect();
     let place = |want: &Want| places.get(want.clip).map(|place| place.pictures.clone());
     let copied = wants.iter().zip(&may_copy).filter(|(_, may_copy)| **may_copy);
@@ -48,6 +46,12 @@ pub(super) fn uses(
         _ => Use::Left,
     };
     wants.iter().zip(&may_copy).map(of_want).collect()
+}
+
+/// The longest that it takes until so many more pictures are decoded. At an uneven rate that is more than their number says.
+fn longest(dts: &[i64], pictures: usize, frame_ticks: i64) -> i64 {
+    let evenly = frame_ticks.saturating_mul(i64::try_from(pictures).unwrap_or(i64::MAX));
+    dts.windows(pictures + 1).map(|some| some[pictures] - some[0]).fold(evenly, i64::max)
 }
 
 /// Whether a key frame may lie inside a clip, as far as the index tells: it says when pictures are decoded.
@@ -99,6 +103,12 @@ mod tests {
         let shared = [12..14, 0..1, 29..31, 30..40, 39..41, 49..60, 50..60].map(|pictures| read.has_some_of(&pictures));
         assert_eq!(shared, [true, true, true, false, true, true, false]);
         assert!(!Read::of(Vec::new()).has_some_of(&(0..9)));
+    }
+
+    #[test]
+    fn so_many_pictures_take_as_long_as_where_they_come_slowest() {
+        assert_eq!(longest(&[0, 10, 20, 50, 90, 100], 2, 10), 70);
+        assert_eq!(longest(&[0, 10], 2, 10), 20);
     }
 
     #[test]
