@@ -15,6 +15,8 @@ pub(crate) struct Sum {
     /// Those of which no price was known, and those that may run still: neither is in the sum.
     unpriced: u64,
     open: u64,
+    /// Those of which it is in the sum what they cost at most.
+    at_most: u64,
     /// Jobs besides the one that did the work; what they cost is in the sum.
     pub(crate) doubles: u64,
 }
@@ -26,6 +28,7 @@ impl Sum {
         self.doubles += bill.doubles.jobs;
         self.open += u64::from(bill.is_open());
         self.unpriced += u64::from(is_unpriced(bill));
+        self.at_most += u64::from(is_at_most(bill));
         self.cost.0 += bill.cost().unwrap_or_default().0;
     }
 
@@ -41,7 +44,7 @@ impl Sum {
     pub(crate) fn document(&self) -> Json {
         json!({
             "attempts": self.attempts, "seconds": self.time.as_secs_f64(), "amount": dollars(self.cost),
-            "unpriced": self.unpriced, "open": self.open, "doubles": self.doubles,
+            "unpriced": self.unpriced, "open": self.open, "at_most": self.at_most, "doubles": self.doubles,
         })
     }
 }
@@ -49,6 +52,11 @@ impl Sum {
 /// Whether nobody knows what an attempt cost that has ended.
 pub(crate) fn is_unpriced(bill: &Bill) -> bool {
     !bill.is_open() && bill.cost().is_none()
+}
+
+/// Whether no more is known of what an attempt cost than the most that it may have.
+pub(crate) fn is_at_most(bill: &Bill) -> bool {
+    !bill.is_open() && bill.at_most.is_some()
 }
 
 /// All of them together.

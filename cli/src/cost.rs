@@ -1,8 +1,9 @@
 //! Forecasts, what earlier runs tell and the prices of places -> what each task, each stage and a whole run would cost.
 //!
 //! How long a task takes is what its stage says under `expect`, else the median of its last five attempts, else half of its
-//! `timeout`, which is a guess and is told as one. One attempt of each task is reckoned with, and nothing that is not charged
-//! by the time of a machine: what is read and written over the network, and the rest of a month's free tier.
+//! `timeout`, which is a guess and is told as one. One attempt of each task is reckoned with, with the time that it waits
+//! before it begins where that is charged; and nothing that is not charged by the time of a machine: what is read and written over
+//! the network, and the rest of a month's free tier.
 
 use crate::forecast::{Forecast, Forecasts};
 use pipe_engine::estimate::{Basis, Said, Times};
@@ -26,6 +27,8 @@ pub(crate) struct Costs {
 pub(crate) struct Cost {
     pub(crate) basis: Basis,
     pub(crate) time: Option<Duration>,
+    /// How long it waits before that.
+    startup: Duration,
     /// Whether somebody pays for it.
     is_paid: bool,
     usual: Option<Usd>,
@@ -104,13 +107,15 @@ fn cost(plan: &Plan, finder: &Finder, task: &Task) -> Cost {
     let said = Said { expect: settings.expect, timeout: settings.timeout };
     let times = Times::of(finder.history(), &task.id.to_string(), said);
     let is_paid = place.capability.is_priced;
+    let startup = place.startup(finder.history());
     let price = |time: Option<Duration>| match is_paid {
-        true => place.price(&settings.need(), time?),
+        true => place.cost(&settings.need(), time?, startup),
         false => Some(Usd(0)),
     };
     Cost {
         basis: times.map_or(Basis::Unknown, |times| times.basis),
         time: times.map(|times| times.usual),
+        startup,
         is_paid,
         usual: price(times.map(|times| times.usual)),
         low: price(times.map(|times| times.shortest)),
@@ -140,6 +145,7 @@ impl Cost {
     fn document(&self) -> Json {
         json!({
             "seconds": self.time.map(|time| time.as_secs_f64()),
+            "startup_seconds": self.startup.as_secs_f64(),
             "basis": word(self.basis),
             "paid": self.is_paid,
             "amount": self.usual.map(dollars), "low": self.low.map(dollars), "high": self.high.map(dollars),
@@ -160,7 +166,7 @@ pub(crate) fn told(basis: Basis) -> String {
 }
 
 /// The same for programs.
-fn word(basis: Basis) -> &'static str {
+pub(crate) fn word(basis: Basis) -> &'static str {
     match basis {
         Basis::Expected => "expect",
         Basis::Measured(_) => "history",
@@ -218,7 +224,16 @@ mod tests {
 
     fn cost_of(usual: Option<u64>, low: u64, high: u64) -> Cost {
         let (low, high) = (usual.map(|_| Usd(low)), usual.map(|_| Usd(high)));
-        Cost { basis: Basis::Guess, time: None, is_paid: true, usual: usual.map(Usd), low, high, most: high }
+        Cost {
+            basis: Basis::Guess,
+            time: None,
+            startup: Duration::ZERO,
+            is_paid: true,
+            usual: usual.map(Usd),
+            low,
+            high,
+            most: high,
+        }
     }
 
     #[test]

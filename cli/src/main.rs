@@ -5,6 +5,7 @@ mod bills;
 mod buckets;
 mod cost;
 mod diff;
+mod earlier;
 mod elsewhere;
 mod exit;
 mod failed;

@@ -58,7 +58,7 @@ impl Outlook {
         let unseen = plan.waiting().map(|(stage, _)| format!("`{}`", plan.stages[stage].name)).collect();
         let known = finder.history().used();
         let used = plan.stages.iter().map(|stage| known.get(stage.name.as_str()).copied()).collect();
-        Some(Self { estimate: estimate(plan, limits, &expected), limits, stages, used, sure, unseen })
+        Some(Self { estimate: estimate(plan, limits, &expected, finder.history()), limits, stages, used, sure, unseen })
     }
 
     /// The time of one stage: `45 s`, `> 45 s` when it is not known of every task, `?` when of none.

@@ -3,6 +3,7 @@
 
 use crate::args::{Asked, Given, SpecArgs};
 use crate::buckets;
+use crate::earlier::Earlier;
 use crate::elsewhere;
 use crate::exit::{Exit, Refusal};
 use crate::forecast::Forecasts;
@@ -69,6 +70,8 @@ pub(crate) struct Checked {
     pub(crate) at: Option<Arc<Snapshot>>,
     /// The files that were read or looked for, where it can be told when they change.
     pub(crate) texts: Option<Vec<Watched>>,
+    /// What it was planned by besides its texts.
+    earlier: Option<Arc<Earlier>>,
 }
 
 /// Reads a spec and plans it.
@@ -83,7 +86,8 @@ pub(crate) fn check(args: &SpecArgs) -> Result<Checked, Refusal> {
 fn check_part(args: &SpecArgs, part: Option<&Unsettled>) -> Result<Checked, Refusal> {
     let linked = Linked::with(args.given.offline);
     let folder = folder_of(&args.spec);
-    let at = args.given.at.as_ref().map(|at| Snapshot::open(folder, at, state_folder(&args.given, folder).root()));
+    let state = state_folder(&args.given, folder);
+    let at = args.given.at.as_ref().map(|at| Snapshot::open(folder, at, state.root()));
     let at = at.transpose()?.map(Arc::new);
     let disk = Watching::with(World::real());
     let texts: &dyn Texts = at.as_ref().map_or(&disk, |at| at.as_ref());
@@ -92,14 +96,15 @@ fn check_part(args: &SpecArgs, part: Option<&Unsettled>) -> Result<Checked, Refu
         if at.is_some() { refusal } else { refusal.help(nearby::specs(&args.spec)) }
     })?;
     let Read { spec, sources, mut problems } = read;
-    let plan = spec.as_ref().and_then(|spec| {
-        let origin = Origin { sources: &sources, base: folder, texts };
+    let earlier = spec.as_ref().map(|spec| Arc::new(Earlier::of(&state, &spec.name.value)));
+    let plan = spec.as_ref().zip(earlier.as_deref()).and_then(|(spec, earlier)| {
+        let origin = Origin { sources: &sources, base: folder, texts, earlier };
         let (plan, more) = linked.plan(spec, origin, &Rows::new(), part);
         problems.extend(more);
         plan
     });
     let seen = disk.seen().filter(|_| at.is_none());
-    Ok(Checked { sources, problems, spec, plan, at, texts: seen })
+    Ok(Checked { sources, problems, spec, plan, at, texts: seen, earlier })
 }
 
 /// What is linked, and the schema of the specs it understands.
@@ -115,6 +120,7 @@ struct Origin<'a> {
     sources: &'a Sources,
     base: &'a Path,
     texts: &'a dyn Texts,
+    earlier: &'a Earlier,
 }
 
 impl Linked {
@@ -135,7 +141,7 @@ impl Linked {
         part: Option<&Unsettled>,
     ) -> (Option<Plan>, Vec<Diagnostic>) {
         let has = part.map(|part| |stage: &str, cell: &Cell| part.has(stage, cell));
-        let Origin { sources, base, texts } = origin;
+        let Origin { sources, base, texts, earlier } = origin;
         let Self { kinds, backends, schema, offline } = self;
         plan::build(&Request {
             spec,
@@ -149,6 +155,7 @@ impl Linked {
             offline: *offline,
             rows,
             part: has.as_ref().map(|has| has as &Has<'_>),
+            experience: earlier,
         })
     }
 }
@@ -161,6 +168,7 @@ pub(crate) struct Recipe {
     base: PathBuf,
     at: Option<Arc<Snapshot>>,
     offline: bool,
+    earlier: Arc<Earlier>,
 }
 
 impl Recipe {
@@ -170,7 +178,7 @@ impl Recipe {
     /// When they make none, in the words of the first problem.
     pub(crate) fn plan(&self, rows: &Rows) -> Result<Plan, Failure> {
         let texts: &dyn Texts = self.at.as_ref().map_or(&Disk, |at| at.as_ref());
-        let origin = Origin { sources: &self.sources, base: &self.base, texts };
+        let origin = Origin { sources: &self.sources, base: &self.base, texts, earlier: &self.earlier };
         let (plan, problems) = Linked::with(self.offline).plan(&self.spec, origin, rows, None);
         plan.ok_or_else(|| self.failure(&problems))
     }
@@ -281,13 +289,14 @@ impl Project {
 
     /// The project of a spec that is sound.
     pub(crate) fn of(checked: Checked, args: &SpecArgs) -> Self {
-        let Checked { plan, spec, sources, at, texts, problems } = checked;
+        let Checked { plan, spec, sources, at, texts, problems, earlier } = checked;
         let texts = texts.filter(|_| problems.is_empty());
         let plan = Arc::new(plan.expect("a sound spec has a plan"));
         let spec = spec.expect("a plan is made of a spec");
+        let earlier = earlier.expect("a spec has earlier runs, or none");
         let folder = folder_of(&args.spec);
         let (base, offline) = (folder.to_owned(), args.given.offline);
-        let recipe = Arc::new(Recipe { spec, sources, base, at: at.clone(), offline });
+        let recipe = Arc::new(Recipe { spec, sources, base, at: at.clone(), offline, earlier });
         let state = state_folder(&args.given, folder);
         Self { spec: args.spec.display().to_string(), plan, recipe, state, at, texts }
     }

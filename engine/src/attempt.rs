@@ -5,7 +5,7 @@ mod provision;
 mod terms;
 
 pub use provision::Provision;
-pub use terms::Terms;
+pub use terms::{Terms, USD_AT_MOST, at_most};
 
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Cell, Fingerprint, RunId, TaskId};

@@ -71,6 +71,11 @@ pub trait BackendKind: Send + Sync {
         None
     }
 
+    /// How long an attempt waits there before its work begins, as long as nobody has seen it.
+    fn startup(&self, _config: &Json) -> Startup {
+        Startup::default()
+    }
+
     /// What an attempt costs; `None` where that is not known. This machine costs nothing.
     fn price(&self, _config: &Json, _need: &Need, _time: Millis) -> Option<Usd> {
         None
@@ -104,6 +109,15 @@ pub struct Capability {
     pub runs_images: bool,
     /// Where the limits are documented, and when they were read.
     pub source: &'static str,
+}
+
+/// How long an attempt waits before its work begins: for a machine, for its image, for its container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Startup {
+    /// As it is taken to be.
+    pub time: Millis,
+    /// Whether it is paid for as the work is.
+    pub is_charged: bool,
 }
 
 /// One thing that an attempt asks for and a place does not have.

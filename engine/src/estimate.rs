@@ -1,12 +1,10 @@
 //! A plan and how long its tasks usually take -> how long a run of it would. The core itself is asked: it is fed a
 //! world in which every attempt takes as long as it usually does.
 
-mod times;
-
-pub use times::{Basis, Said, Times};
+pub use crate::plan::{Basis, Said, Times};
 
 use crate::event::RunLimit;
-use crate::plan::Plan;
+use crate::plan::{Experience, Plan};
 use crate::scheduler::{Command, End, Found, Growth, Input, Limits, State, TaskIndex, step};
 use crate::units::Usd;
 use crate::world::Timestamp;
@@ -44,7 +42,7 @@ pub struct Price {
 
 impl Price {
     /// The price of each stage's tasks.
-    fn of(plan: &Plan, tasks: &[Expected]) -> Vec<Self> {
+    fn of(plan: &Plan, tasks: &[Expected], startups: &[Duration]) -> Vec<Self> {
         let mut prices = vec![Self::default(); plan.stages.len()];
         for (task, expected) in plan.tasks().zip(tasks).filter(|(_, expected)| **expected != Expected::Nothing) {
             let (stage, price) = (&plan.stages[task.stage], &mut prices[task.stage]);
@@ -57,7 +55,7 @@ impl Price {
                 Expected::Time(time) => Some(*time),
                 _ => None,
             };
-            match time.and_then(|time| place.price(&stage.settings.need(), time)) {
+            match time.and_then(|time| place.cost(&stage.settings.need(), time, startups[stage.backend])) {
                 Some(amount) => price.known.0 += amount.0,
                 None => price.unknown += 1,
             }
@@ -82,10 +80,12 @@ pub enum Expected {
     Unknown,
 }
 
-/// Estimates a run on a machine with these limits, of what is expected of each task, by its place in the plan.
-pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
+/// Estimates a run on a machine with these limits, of what is expected of each task, by its place in the plan. What earlier runs
+/// tell of places is how long their attempts wait before they begin.
+pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected], experience: &dyn Experience) -> Estimate {
     let unknown = tasks.iter().filter(|task| **task == Expected::Unknown).count();
-    let (stages, prices) = (vec![Duration::ZERO; plan.stages.len()], Price::of(plan, tasks));
+    let startups: Vec<Duration> = plan.places.iter().map(|place| place.startup(experience)).collect();
+    let (stages, prices) = (vec![Duration::ZERO; plan.stages.len()], Price::of(plan, tasks, &startups));
     let price = prices.iter().fold(Price::default(), Price::and);
     let mut estimate = Estimate { time: Duration::ZERO, stages, unknown, price, prices, left: 0 };
     // Without any time there is only the money to reckon with.
@@ -96,6 +96,7 @@ pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
     let mut machine = Machine {
         plan,
         tasks,
+        startups,
         state: State::new(Growth::of(plan, 0), limits),
         now: Timestamp(0),
         inputs: VecDeque::from([Input::Planned]),
@@ -116,6 +117,8 @@ pub fn estimate(plan: &Plan, limits: Limits, tasks: &[Expected]) -> Estimate {
 struct Machine<'a> {
     plan: &'a Plan,
     tasks: &'a [Expected],
+    /// How long an attempt waits at each place before its work begins.
+    startups: Vec<Duration>,
     state: State,
     now: Timestamp,
     inputs: VecDeque<Input>,
@@ -154,8 +157,9 @@ impl Machine<'_> {
                 self.inputs.extend(tasks.into_iter().map(found));
             }
             Command::Start { task, number, .. } => {
+                let startup = self.startups[self.plan.stages[self.plan.task(task).stage].backend];
                 let end = match self.tasks[task] {
-                    Expected::Time(time) => self.now.after(time),
+                    Expected::Time(time) => self.now.after(startup.saturating_add(time)),
                     Expected::Nothing | Expected::Unknown => self.now,
                 };
                 let span = &mut self.spans[self.plan.task(task).stage];

@@ -4,7 +4,7 @@ use crate::case::Case;
 use pipe_engine::backend::{BackendKind, Backends, Capability};
 use pipe_engine::failure::Failure;
 use pipe_engine::ids::Cell;
-use pipe_engine::plan::{self, Plan, Request, Rows};
+use pipe_engine::plan::{self, NoExperience, Plan, Request, Rows};
 use pipe_engine::spec::{Spec, SpecSchema};
 use pipe_engine::stage::{ConfigProblem, InputFile, OneResult, ProjectFile, Registry, Results, StageKind, read_config};
 use pipe_engine::text::{Diagnostic, Sources};
@@ -50,6 +50,7 @@ impl Project {
             offline,
             rows,
             texts: case,
+            experience: &NoExperience,
         })
     }
 }

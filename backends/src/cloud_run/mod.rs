@@ -24,7 +24,7 @@ mod standing;
 mod there;
 
 use config::Config;
-use pipe_engine::backend::{BackendKind, Beyond, Capability, Need};
+use pipe_engine::backend::{BackendKind, Beyond, Capability, Need, Startup};
 use pipe_engine::stage::{ConfigProblem, read_config};
 use pipe_engine::units::{Millis, Usd};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -81,6 +81,10 @@ impl BackendKind for CloudRun {
         let gpu = need.gpu.as_ref().map_or("", |_| " and an nvidia-l4");
         let plural = if cpu.slots() == 1 { "" } else { "s" };
         Some(format!("{cpu} CPU{plural}, {memory}{gpu}"))
+    }
+
+    fn startup(&self, _: &Json) -> Startup {
+        prices::startup()
     }
 
     fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {

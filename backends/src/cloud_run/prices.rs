@@ -2,8 +2,8 @@
 
 use super::config::Config;
 use super::limits;
-use crate::money::{charged, usd};
-use pipe_engine::backend::Need;
+use crate::money::{self, charged, usd};
+use pipe_engine::backend::{Need, Startup};
 use pipe_engine::units::{Millis, Usd};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,11 +26,16 @@ pub(super) struct Prices {
     /// Of one GPU.
     #[schemars(range(min = 0.0))]
     gpu: Option<f64>,
+    /// The time that is charged for at least, such as `"1m"`.
+    least: Option<Millis>,
 }
 
 #[derive(Deserialize)]
 struct Table {
     regions: Vec<String>,
+    /// An instance that runs is charged for at least so long.
+    least_seconds: u64,
+    startup: money::Startup,
     /// US dollars.
     per_cpu_second: f64,
     /// US dollars.
@@ -41,6 +46,10 @@ struct Table {
 
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).expect("the table is part of the program"));
+
+pub(super) fn startup() -> Startup {
+    TABLE.startup.told()
+}
 
 /// The price, where the table or the spec has all that it is made of.
 pub(super) fn price(config: &Config, need: &Need, time: Millis) -> Option<Usd> {
@@ -56,6 +65,9 @@ pub(super) fn price(config: &Config, need: &Need, time: Millis) -> Option<Usd> {
     let shape = limits::shape(&config.of_instance(need));
     let gib = shape.memory.0 as f64 / f64::from(1 << 30);
     let second = f64::from(shape.cpu.0) / 1000.0 * cpu + gib * memory + gpu;
+    let least = own.least.unwrap_or(Millis(TABLE.least_seconds * 1000));
+    // What never ran is not charged.
+    let time = if time == Millis(0) { time } else { time.max(least) };
     Some(usd(second * charged(time, STEP)))
 }
 
@@ -104,11 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn time_is_charged_in_tenths_of_a_second() {
-        // 0.1 s x (1 x 0.000018 + 0.5 x 0.000002) = 0.0000019 USD, and so much for a millisecond too.
+    fn time_is_charged_in_tenths_of_a_second_and_a_minute_at_least() {
+        // 60 s x (1 x 0.000018 + 0.5 x 0.000002) = 0.00114 USD; 0.1 s more is 0.0000019, and so much is a millisecond more.
         let need = Need { cpu: Cpu(1000), memory: Bytes(512 << 20), ..Need::default() };
-        let of = |millis| price(&in_region("us-east1"), &need, Millis(millis));
-        assert_eq!([of(0), of(1), of(100), of(101)], [0, 2, 2, 4].map(|micros| Some(Usd(micros))));
+        let of = |config: &Config, millis| price(config, &need, Millis(millis));
+        let here = in_region("us-east1");
+        let times = [0, 1, 60_000, 60_001, 60_101].map(|millis| of(&here, millis));
+        assert_eq!(times, [0, 1140, 1140, 1142, 1144].map(|micros| Some(Usd(micros))));
+        let shorter = config(json!({ "region": "us-east1", "prices": { "least": 0 } }));
+        assert_eq!([of(&shorter, 1), of(&shorter, 101)], [2, 4].map(|micros| Some(Usd(micros))));
+    }
+
+    #[test]
+    fn a_job_is_taken_to_need_twenty_seconds_to_begin_which_nobody_charges() {
+        assert_eq!(startup(), Startup { time: Millis(20_000), is_charged: false });
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod there;
 
 use config::Config;
 use limits::Fit;
-use pipe_engine::backend::{BackendKind, Beyond, Capability, Need};
+use pipe_engine::backend::{BackendKind, Beyond, Capability, Need, Startup};
 use pipe_engine::stage::{ConfigProblem, read_config};
 use pipe_engine::units::{Millis, Usd};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -71,6 +71,10 @@ impl BackendKind for Vertex {
         let Fit { machine, gpus } = prices::machine(&read_config(config).ok()?, need)?;
         let gpus = gpus.map_or_else(String::new, |(model, count)| format!(" with {count} {model}"));
         Some(format!("{}{gpus}", machine.name))
+    }
+
+    fn startup(&self, _: &Json) -> Startup {
+        prices::startup()
     }
 
     fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {

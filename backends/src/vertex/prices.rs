@@ -3,8 +3,8 @@
 
 use super::config::Config;
 use super::limits::{Fit, disk, fitting};
-use crate::money::{charged, usd};
-use pipe_engine::backend::Need;
+use crate::money::{self, charged, usd};
+use pipe_engine::backend::{Need, Startup};
 use pipe_engine::units::{Millis, Usd};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ const STEP: u64 = 30_000;
 
 #[derive(Deserialize)]
 struct Table {
+    startup: money::Startup,
     /// The part of Compute Engine's price that Vertex AI takes for the management.
     fee: f64,
     disk_gib_hour: f64,
@@ -45,6 +46,10 @@ struct GpuPrice {
 
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| serde_json::from_str(include_str!("prices.json")).expect("the table is part of the program"));
+
+pub(super) fn startup() -> Startup {
+    TABLE.startup.told()
+}
 
 /// The price on the cheapest machine that fits, where that is known of any.
 pub(super) fn price(config: &Config, need: &Need, time: Millis) -> Option<Usd> {
@@ -188,6 +193,11 @@ mod tests {
         assert_eq!(of(30_001), of(60_000));
         // 0.24527885 an hour is 0.004087980 a minute.
         assert_eq!(of(60_000), Some(Usd(4088)));
+    }
+
+    #[test]
+    fn a_job_is_taken_to_need_three_minutes_to_begin_which_are_charged() {
+        assert_eq!(startup(), Startup { time: Millis(180_000), is_charged: true });
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn row(stage: &str, of: &Reckoning) -> Row {
     let doubles =
         (of.doubles > 0).then(|| format!("{} of an attempt that had one", words::count(of.doubles, "second job")));
     let unpriced = (of.unpriced > 0).then(|| format!("{} without a known price", words::count(of.unpriced, "attempt")));
+    let at_most = (of.at_most > 0).then(|| format!("at most, of {}", words::count(of.at_most, "attempt")));
     let guessed =
         (of.guessed > 0).then(|| format!("{} expected to take half the timeout", words::count(of.guessed, "task")));
     Row {
@@ -48,7 +49,7 @@ fn row(stage: &str, of: &Reckoning) -> Row {
         took: seconds(of.seconds),
         expected_cost: if of.paid > 0 { at_least(known, of.expected_cost.to_string()) } else { String::new() },
         cost: cost(of),
-        note: [unpriced, doubles, guessed].into_iter().flatten().collect::<Vec<_>>().join(", "),
+        note: [unpriced, at_most, doubles, guessed].into_iter().flatten().collect::<Vec<_>>().join(", "),
     }
 }
 

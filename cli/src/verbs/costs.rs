@@ -2,7 +2,7 @@
 //! of their cells. Looks only; a spec that is wrong by now does no harm.
 
 use crate::args::{CostsArgs, Given};
-use crate::bills::{Sum, is_unpriced, sum};
+use crate::bills::{Sum, is_at_most, is_unpriced, sum};
 use crate::exit::{Exit, Refusal};
 use crate::printer::{Printer, Style};
 use crate::table::{self, Entry, left, right};
@@ -95,7 +95,8 @@ fn notes(bills: &[Bill]) -> Vec<String> {
     let open = named("that may run still, for all that is known", Bill::is_open);
     let doubled =
         named("that had a second job, since an answer was lost; it is in the sum", |bill| bill.doubles.jobs > 0);
-    [unpriced, open, doubled].into_iter().flatten().collect()
+    let at_most = named("that a service has counted by itself: the sum has the most that it may be", is_at_most);
+    [unpriced, open, at_most, doubled].into_iter().flatten().collect()
 }
 
 fn document(bills: &[Bill], by: &str, groups: &BTreeMap<String, Sum>, all: Sum) -> Json {
@@ -113,6 +114,6 @@ fn document(bills: &[Bill], by: &str, groups: &BTreeMap<String, Sum>, all: Sum) 
     });
     json!({
         "currency": "USD", "by": by, "groups": groups.collect::<Vec<_>>(), "all": all.document(),
-        "unpriced": named(is_unpriced), "open": named(Bill::is_open),
+        "unpriced": named(is_unpriced), "open": named(Bill::is_open), "at_most": named(is_at_most),
     })
 }

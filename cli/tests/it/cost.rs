@@ -94,12 +94,26 @@ fn a_stage_that_leaves_its_place_to_the_plan_is_told_where_it_runs_and_why() {
     assert_eq!(stage["place"], "local", "{stage}");
     let offers = stage["choice"]["offers"].as_array().unwrap();
     assert_eq!(offers[1]["why_not"], "2h of time with a GPU, and it has at most 1h");
-    // An hour: (4 x 0.03669792 + 0.56004) x 1.15 + 100 x 0.0002678 = 0.839636.
-    assert_eq!(offers[2]["price"].as_f64(), Some(0.839_636));
+    // An hour: (4 x 0.03669792 + 0.56004) x 1.15 + 100 x 0.0002678 = 0.839636; with the three minutes before it 0.881618.
+    assert_eq!(offers[2]["price"].as_f64(), Some(0.881_618));
+    assert_eq!((&offers[1]["startup"], &offers[2]["startup"]), (&20.0.into(), &180.0.into()));
     let text = bench.pipe(&["plan", "spec.toml", "--offline"]).stdout;
     let why = "this machine can hold it, and it has no deadline (local: free; jobs: 2h of time with a GPU, and it has at \
-               most 1h; gpus: 0.839636 USD a task)";
+               most 1h; gpus: 0.881618 USD a task)";
     assert!(text.contains(&format!("  place  number runs on local, {why}\n")), "{text}");
+}
+
+#[test]
+fn a_short_job_of_cloud_run_costs_a_minute() {
+    let bench = numbers_elsewhere("timeout = \"1h\"\nexpect = \"5s\"\nresources = { cpu = 1, memory = \"512 MiB\" }");
+    let cost = || bench.pipe(&[&PLAN[..], &["--json"]].concat()).json()["cost"].clone();
+    // 60 s x (1 x 0.000018 + 0.5 x 0.000002) = 0.00114 USD; five seconds of it are 0.000095.
+    assert_eq!(cost()["tasks"][0]["amount"].as_f64(), Some(0.001_14));
+    assert_eq!(cost()["tasks"][0]["startup_seconds"].as_f64(), Some(20.0));
+    let spec = bench.read("spec.toml").replace("[params]", "prices = { least = 0 }\nstartup = \"45s\"\n[params]");
+    bench.write("spec.toml", &spec);
+    assert_eq!(cost()["tasks"][0]["amount"].as_f64(), Some(0.000_095));
+    assert_eq!(cost()["tasks"][0]["startup_seconds"].as_f64(), Some(45.0));
 }
 
 #[test]

@@ -54,6 +54,8 @@ mod pages;
 #[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
 mod parity;
 mod picture;
+#[cfg(feature = "cloud")]
+mod placing;
 #[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
 mod quick;
 #[cfg(all(feature = "video", feature = "trainer"))]

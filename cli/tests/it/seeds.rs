@@ -7,7 +7,7 @@ use crate::features::can_plan;
 use crate::reference;
 use crate::reference_page::blocks;
 use pipe_engine::backend::Backends;
-use pipe_engine::plan::{self, Plan, Request, Rows};
+use pipe_engine::plan::{self, NoExperience, Plan, Request, Rows};
 use pipe_engine::spec::{self, Disk, Environment, Outside, Read, SpecSchema, Texts};
 use pipe_engine::stage::Registry;
 use pipe_engine::text::{Diagnostic, Severity, Sources};
@@ -79,8 +79,20 @@ impl Kit {
             let Self { kinds, backends, schema } = self;
             let (sources, rows, schemes) = (&sources, &Rows::new(), &["gs", "s3"]);
             let texts = &texts;
-            let request =
-                Request { spec, sources, base, texts, kinds, backends, schema, offline, schemes, rows, part: None };
+            let request = Request {
+                spec,
+                sources,
+                base,
+                texts,
+                kinds,
+                backends,
+                schema,
+                offline,
+                schemes,
+                rows,
+                part: None,
+                experience: &NoExperience,
+            };
             let (plan, more) = plan::build(&request);
             problems.extend(more);
             plan

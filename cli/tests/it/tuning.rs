@@ -72,7 +72,7 @@ impl Cloud {
         standin.make_bucket("bucket");
         let place = format!(
             "[backends.tuning]\nkind = \"vertex-tuning\"\nproject = \"our-project\"\nregion = \"us-central1\"\n\
-             endpoint = \"http://{}\"\npoll = \"100ms\"\n[store]\nroot = \"gs://bucket/prefix\"\n",
+             endpoint = \"http://{}\"\npoll = \"100ms\"\nprices = {{ \"gemini-2.5-flash\" = 5 }}\n[store]\nroot = \"gs://bucket/prefix\"\n",
             standin.address()
         );
         let spec = spec.replace("SPLIT", "").replace("MORE", "");
@@ -161,6 +161,19 @@ fn from_clips_to_a_tuned_model_and_on_from_there() {
         assert!(cloud.standin.objects("bucket").iter().any(|(name, _)| name == at), "{laid}: {uri}");
     }
     assert_eq!(cloud.asked("create"), 2);
+    // What a million tokens costs, for the tokens that were counted, in each of two epochs. Of the second tuning nobody tells which
+    // model of Google's lies below it, so it has no price.
+    let cost = 5.0 * 2.0 * result(&said, "model")["billable_tokens"].as_f64().unwrap() / 1e6;
+    let costs = cloud.bench.pipe(&["costs", "spec.toml", "--state", "here", "--json"]).json();
+    let all = &costs["all"];
+    assert!((all["amount"].as_f64().unwrap() - cost).abs() < 5e-6 && cost > 0.0, "{cost}: {costs}");
+    let counts = ["attempts", "at_most", "unpriced"].map(|key| all[key].as_u64());
+    assert_eq!(counts, [Some(2), Some(1), Some(1)], "{costs}");
+    let named = ["at_most", "unpriced"].map(|key| costs[key][0]["task"].clone());
+    assert_eq!(named, ["model", "next"], "{costs}");
+    let told = cloud.bench.pipe(&["costs", "spec.toml", "--state", "here"]).stdout;
+    let words = "1 attempt that a service has counted by itself: the sum has the most that it may be: model on tuning";
+    assert!(told.contains(words), "{told}");
     // Another machine finds all of it, and a model costs nothing again.
     let said = cloud.run("there");
     assert_eq!((said.code, said.count("task_succeeded"), cloud.asked("create")), (Some(0), 0, 2));

@@ -1,5 +1,6 @@
 //! A run and what was known before it -> of each stage what its tasks took and cost, beside what was expected of them.
 
+use crate::attempt::at_most;
 use crate::backend::LOCAL;
 use crate::estimate::{Basis, Said, Times};
 use crate::plan::Plan;
@@ -35,6 +36,9 @@ pub struct Reckoning {
     pub unpriced: u64,
     /// What the others cost, by the prices that were known when they were handed over.
     pub cost: Usd,
+    /// Those of them of which no more is known than the most that they may have cost, which is in `cost`: a service counts what it
+    /// takes by itself.
+    pub at_most: u64,
     /// What was expected of one attempt at each task.
     pub expected_cost: Usd,
 }
@@ -47,6 +51,10 @@ pub(super) fn of(run: &RunView, history: &History, plan: Option<&Plan>) -> Index
         let sum = stages.entry(stage.to_owned()).or_default();
         sum.tasks += 1;
         task.attempts.iter().for_each(|attempt| sum.take(attempt, run.heard));
+        // Of the attempts at a task, the last has made its result.
+        if let (Some(most), Some(last)) = (at_most(&task.result), task.attempts.last()) {
+            sum.take_at_most(most, last);
+        }
         sum.expect(Times::of(history, name, said(plan, stage)), &task.attempts[0]);
     }
     stages
@@ -72,6 +80,15 @@ impl Reckoning {
         match attempt.terms.as_ref().and_then(|terms| terms.cost(ran + doubles.time())) {
             Some(cost) => self.cost.0 += cost.0,
             None => self.unpriced += u64::from(attempt.has_begun),
+        }
+    }
+
+    /// A service has told what an attempt took that was taken for one without a price.
+    fn take_at_most(&mut self, most: Usd, attempt: &AttemptView) {
+        if is_paid(attempt) && attempt.has_begun && attempt.terms.as_ref().is_some_and(|terms| terms.hour.is_none()) {
+            self.unpriced -= 1;
+            self.at_most += 1;
+            self.cost.0 += most.0;
         }
     }
 
@@ -118,6 +135,28 @@ mod tests {
 
     fn ended() -> Body {
         Body::AttemptEnded { failure: None, items: ItemCount::default(), usage: None, is_open: false }
+    }
+
+    #[test]
+    fn what_a_service_took_costs_at_most_what_the_result_says() {
+        let succeeded = |result| {
+            let fingerprint = Fingerprint("f".into());
+            Body::TaskSucceeded { fingerprint, digest: "d".into(), files: 1, bytes: 1, result }
+        };
+        let tuned = |task: &str, result: serde_json::Value| {
+            [
+                event(0, task, handed_over(None)),
+                event(1, task, begun("tuning")),
+                event(9, task, ended()),
+                event(9, task, succeeded(result)),
+            ]
+        };
+        let told = tuned("model", serde_json::json!({ "usd_at_most": 2.5 }));
+        let untold = tuned("next", serde_json::json!({}));
+        let events: Vec<RunEvent> = told.into_iter().chain(untold).collect();
+        let stages = of(&RunView::of(&events), &History::default(), None);
+        let sums = |stage: &str| (stages[stage].cost, stages[stage].at_most, stages[stage].unpriced);
+        assert_eq!([sums("model"), sums("next")], [(Usd(2_500_000), 1, 0), (Usd(0), 0, 1)]);
     }
 
     #[test]

@@ -3,7 +3,17 @@
 use crate::units::Usd;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use std::time::Duration;
+
+/// What a result tells of the money that went into it, where that is not the price of a machine's time: an upper bound, in dollars.
+pub const USD_AT_MOST: &str = "usd_at_most";
+
+/// What a result cost at most, where it says so.
+pub fn at_most(result: &Json) -> Option<Usd> {
+    let dollars = result.get(USD_AT_MOST)?.as_f64().filter(|dollars| *dollars >= 0.0)?;
+    Some(Usd((dollars * 1e6).ceil() as u64))
+}
 
 /// The machine that an attempt is to get, and its price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +30,9 @@ pub struct Terms {
     /// What an hour of it costs; 0 where nobody pays, and absent where no price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hour: Option<Usd>,
+    /// What it costs at least, once it runs; absent where that is not known, and in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Usd>,
 }
 
 impl Terms {
@@ -27,7 +40,8 @@ impl Terms {
     pub fn cost(&self, time: Duration) -> Option<Usd> {
         let hour = u128::from(self.hour?.0);
         let cost = (hour * time.as_millis()).div_ceil(3_600_000);
-        Some(Usd(u64::try_from(cost).unwrap_or(u64::MAX)))
+        let least = self.least.filter(|_| !time.is_zero()).unwrap_or_default();
+        Some(Usd(u64::try_from(cost).unwrap_or(u64::MAX)).max(least))
     }
 }
 
@@ -42,5 +56,12 @@ mod tests {
         assert_eq!(terms(Some(Usd(360_000))).cost(Duration::from_secs(600)), Some(Usd(60_000)));
         assert_eq!(terms(Some(Usd(1))).cost(Duration::from_millis(1)), Some(Usd(1)), "never less than it is");
         assert_eq!(terms(None).cost(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_ran_at_all_costs_the_least_there_is() {
+        let terms = Terms { hour: Some(Usd(360_000)), least: Some(Usd(6_000)), ..Terms::default() };
+        let costs = [0, 1, 60, 600].map(|seconds| terms.cost(Duration::from_secs(seconds)));
+        assert_eq!(costs, [0, 6_000, 6_000, 60_000].map(|micros| Some(Usd(micros))));
     }
 }

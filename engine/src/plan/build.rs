@@ -1,7 +1,8 @@
 //! Puts the plan together, stage by stage, inputs first.
 
 use super::cells::Expander;
-use super::choice::{Placed, Seeking};
+use super::choice::{Placed, Seeking, is_open};
+use super::experience::{Experience, NoExperience, Wording};
 use super::limits::Limits;
 use super::making::{Ground, Made, Making};
 use super::mistakes::Mistakes;
@@ -11,6 +12,7 @@ use super::project::Project;
 use super::rows::{self, Row, Rows};
 use super::selection::{Parts, Selection};
 use super::settings::Settings;
+use super::takes::Takes;
 use super::{
     Plan, Stage, cells, code, files, hooks, order, params, pending, places, publish, reach, schedule, secrets, unused,
 };
@@ -54,6 +56,8 @@ pub struct Request<'a> {
     pub rows: &'a Rows,
     /// The cells of a stage that are planned, where that is not all: each with all that it needs.
     pub part: Option<&'a Has<'a>>,
+    /// What earlier runs tell: `backend = "auto"` chooses by it.
+    pub experience: &'a dyn Experience,
 }
 
 /// Whether a cell of the stage of a name is planned.
@@ -90,8 +94,11 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     ground.defaults = defaults(&ground, &mut problems);
     let around = around(&ground, &mut problems);
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
+    let wording = Wording { digest: &request.spec.digest, profile: request.spec.profile.as_deref(), params: &values };
     let mut builder = Builder {
         ground: &ground,
+        wording,
+        experience: is_open(request.spec).then_some(request.experience),
         stages: Vec::new(),
         made: Made::default(),
         limits: Limits::default(),
@@ -187,6 +194,9 @@ fn read<T: serde::de::DeserializeOwned>(
 
 struct Builder<'a> {
     ground: &'a Ground<'a>,
+    wording: Wording<'a>,
+    /// Asked only where a stage leaves its place to the plan.
+    experience: Option<&'a dyn Experience>,
     stages: Vec<Stage>,
     made: Made,
     samples: Samples,
@@ -238,7 +248,7 @@ impl Builder<'_> {
         let silence = settings.silence.filter(|_| service.is_none());
         let settings = Settings { service, silence, ..settings };
         let by_rows = common.foreach.is_some() || needs.iter().any(|need| self.stages[*need].by_rows);
-        let tasks = if by_rows { 1 } else { self.made.graph.node_count() - first };
+        let tasks = if by_rows { None } else { Some(first..self.made.graph.node_count()) };
         let placed = self.placed(spec, &settings, tasks, &needs);
         let Placed { place: backend, choice, done } = placed;
         self.problems.extend(secrets::too_far(spec, &settings, &self.ground.places[backend]));
@@ -258,12 +268,26 @@ impl Builder<'_> {
         }
     }
 
-    /// Where so many tasks of a stage run.
-    fn placed(&mut self, stage: &StageSpec, settings: &Settings, tasks: usize, needs: &[usize]) -> Placed {
+    /// Where the tasks of a stage run; `None` where rows decide which it has.
+    fn placed(
+        &mut self,
+        stage: &StageSpec,
+        settings: &Settings,
+        tasks: Option<Range<usize>>,
+        needs: &[usize],
+    ) -> Placed {
         let Ground { request, places, .. } = self.ground;
         let begins = needs.iter().map(|need| self.stages[*need].done).max().unwrap_or_default();
         let (backends, in_bucket) = (request.backends, request.spec.store.contains("://"));
-        Seeking { stage, settings, places, backends, in_bucket, tasks, begins }.place(&mut self.problems)
+        let count = tasks.as_ref().map_or(1, |tasks| tasks.len());
+        let name = |task: usize| self.made.graph[NodeIndex::new(task)].id.to_string();
+        let names = tasks.filter(|tasks| self.experience.is_some() && !tasks.is_empty());
+        let names = names.map_or_else(|| vec![stage.name.value.clone()], |tasks| tasks.map(name).collect());
+        let experience = self.experience.unwrap_or(&NoExperience);
+        let takes = Takes::of(&names, settings, experience);
+        let experience = (experience, self.wording);
+        let seeking = Seeking { stage, settings, places, backends, in_bucket, tasks: count, takes, experience, begins };
+        seeking.place(&mut self.problems)
     }
 
     /// The files of a stage's tasks, and what the first of them would get.

@@ -1,11 +1,15 @@
 //! A stage and the places of its plan -> where its tasks run; and why there, when the stage leaves that to the plan.
 
 use super::code;
+use super::experience::{Experience, Wording};
 use super::fit::{misfits, problems};
 use super::places::{Place, place_of};
 use super::settings::Settings;
+use super::takes::Takes;
+use super::times::Basis;
 use crate::backend::Backends;
-use crate::spec::StageSpec;
+use crate::spec::node::{Node, Value};
+use crate::spec::{Spec, StageSpec};
 use crate::text::{Diagnostic, closest, one_of};
 use crate::units::Usd;
 use std::time::Duration;
@@ -21,6 +25,10 @@ const AN_HOUR: Duration = Duration::from_secs(3600);
 pub struct Choice {
     /// In words: `the cheapest that can hold it`.
     pub reason: String,
+    /// How long one of its tasks takes, on average; absent where nobody knows.
+    pub time: Option<Duration>,
+    /// How that is known.
+    pub basis: Basis,
     /// Every place that was looked at, in the order of the plan's places.
     pub offers: Vec<Offer>,
 }
@@ -32,6 +40,8 @@ pub struct Offer {
     pub place: String,
     /// What a task costs there; where nobody knows how long it takes, what an hour costs. Absent where no price is known.
     pub price: Option<Usd>,
+    /// How long a task waits there before its work begins.
+    pub startup: Duration,
     /// When the last task would be done, from the beginning of the run; absent where nobody knows how long one takes.
     pub done: Option<Duration>,
     /// Why it cannot be taken.
@@ -57,8 +67,20 @@ pub(super) struct Seeking<'a> {
     pub(super) in_bucket: bool,
     /// How many tasks it has. One, where rows decide: rows that come to be known must not move what was placed.
     pub(super) tasks: usize,
+    /// How long they take.
+    pub(super) takes: Option<Takes>,
+    /// What earlier runs tell, and of which wording of the spec.
+    pub(super) experience: (&'a dyn Experience, Wording<'a>),
     /// When what it needs is done, from the beginning of the run.
     pub(super) begins: Duration,
+}
+
+/// Whether any stage of a spec may leave its place to the plan, and there is more than one: what earlier runs tell is asked for
+/// only then.
+pub(super) fn is_open(spec: &Spec) -> bool {
+    let tables = spec.stages.iter().map(|stage| &stage.common).chain(&spec.defaults);
+    let may_be = |node: &Node| matches!(&node.value, Value::String(text) if text == AUTO || text.contains("{{"));
+    !spec.backends.is_empty() && tables.filter_map(|table| table.get("backend")).any(may_be)
 }
 
 impl Seeking<'_> {
@@ -110,7 +132,11 @@ impl Seeking<'_> {
             return (0, None);
         };
         let price = |place: &usize| (offers[*place].price, *place);
-        let (place, reason) = match self.settings.deadline.filter(|_| self.time().is_some()) {
+        if let Some(place) = self.begun().and_then(|name| able.iter().copied().find(|able| offers[*able].place == name))
+        {
+            return (place, Some(self.choice("a run has begun it there and not come to its end".to_owned(), offers)));
+        }
+        let (place, reason) = match self.settings.deadline.filter(|_| self.takes.is_some()) {
             Some(deadline) => {
                 let shown = super::fit::millis(deadline);
                 let in_time = able.iter().copied().filter(|place| offers[*place].done <= Some(deadline));
@@ -128,7 +154,18 @@ impl Seeking<'_> {
                 (able.into_iter().min_by_key(price).unwrap_or(first), format!("{only} that can hold it"))
             }
         };
-        (place, Some(Choice { reason, offers }))
+        (place, Some(self.choice(reason, offers)))
+    }
+
+    fn choice(&self, reason: String, offers: Vec<Offer>) -> Choice {
+        let basis = self.takes.map_or(Basis::Unknown, |takes| takes.basis);
+        Choice { reason, time: self.takes.map(|takes| takes.mean), basis, offers }
+    }
+
+    /// The place where its tasks were begun by a run that has left some of them undone.
+    fn begun(&self) -> Option<String> {
+        let (experience, wording) = &self.experience;
+        experience.begun(wording, &self.stage.name.value)
     }
 
     fn offer(&self, place: &Place) -> Offer {
@@ -144,24 +181,30 @@ impl Seeking<'_> {
             };
             Some(why.to_owned())
         });
-        Offer { place: place.name.clone(), price, done: self.done(place), why_not }
+        Offer { place: place.name.clone(), price, startup: self.startup(place), done: self.done(place), why_not }
     }
 
     fn price(&self, place: &Place) -> Option<Usd> {
         if !place.capability.is_priced {
             return Some(Usd(0));
         }
-        place.price(&self.settings.need(), self.time().unwrap_or(AN_HOUR))
+        let need = self.settings.need();
+        match self.takes {
+            Some(takes) => place.cost(&need, takes.mean, self.startup(place)),
+            None => place.price(&need, AN_HOUR),
+        }
     }
 
-    /// How long a task takes: as its stage says, else half of what it may take.
-    fn time(&self) -> Option<Duration> {
-        self.settings.expect.or(self.settings.timeout.map(|timeout| timeout / 2))
+    fn startup(&self, place: &Place) -> Duration {
+        place.startup(self.experience.0)
     }
 
     fn done(&self, place: &Place) -> Option<Duration> {
         let rounds = u32::try_from(self.tasks.div_ceil(self.at_once(place))).unwrap_or(u32::MAX);
-        Some(self.begins.saturating_add(self.time()?.saturating_mul(rounds)))
+        let Takes { mean, longest, .. } = self.takes?;
+        let startup = self.startup(place);
+        let all = mean.saturating_add(startup).saturating_mul(rounds).max(longest.saturating_add(startup));
+        Some(self.begins.saturating_add(all))
     }
 
     /// How many of its tasks can run there at once.

@@ -1,15 +1,16 @@
 //! `[backends]` -> the places a plan can use.
 
 use super::choice::AUTO;
+use super::experience::{Experience, NoExperience};
 use super::fit::millis;
 use super::{Request, Stage, code};
-use crate::backend::{Backends, Capability, LOCAL, Need};
+use crate::backend::{Backends, Capability, LOCAL, Need, Startup};
 use crate::spec::common::PlaceCommon;
 use crate::spec::node::{Node, PathPart};
 use crate::spec::template::{Context, Templates};
 use crate::spec::{BackendSpec, Environment, StageSpec};
 use crate::text::{Diagnostic, Span, one_of};
-use crate::units::Usd;
+use crate::units::{Millis, Usd};
 use serde_json::Value as Json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Place {
     pub parallel: Option<u32>,
     /// The regions where machines are asked for, in this order; empty for a place that has one.
     pub regions: Vec<String>,
+    /// How long an attempt waits there before its work begins: as the spec says, and as its kind takes it to be.
+    pub(super) startup: (Option<Millis>, Startup),
     /// Where the spec names it.
     pub(super) span: Span,
 }
@@ -38,18 +41,34 @@ impl Place {
         self.kind.is_none()
     }
 
-    /// What an attempt costs that takes so long; nothing here, and `None` where no price is known.
+    /// How long an attempt waits there before its work begins: as the spec says, else as the newest did, else as it is taken to.
+    pub fn startup(&self, experience: &dyn Experience) -> Duration {
+        let (said, assumed) = self.startup;
+        let in_time = |time: Millis| Duration::from_millis(time.0);
+        let seen = || experience.startup(&self.name).filter(|_| !self.is_local());
+        said.map(in_time).or_else(seen).unwrap_or_else(|| in_time(assumed.time))
+    }
+
+    /// What an attempt costs whose work takes so long after so long a wait, which is paid for at some places and not at others.
+    pub fn cost(&self, need: &Need, work: Duration, startup: Duration) -> Option<Usd> {
+        let (_, Startup { is_charged, .. }) = self.startup;
+        self.price(need, if is_charged { work.saturating_add(startup) } else { work })
+    }
+
+    /// What a machine costs for so long; nothing here, and `None` where no price is known.
     pub fn price(&self, need: &Need, time: Duration) -> Option<Usd> {
         self.kind.as_ref().map_or(Some(Usd(0)), |(kind, config)| kind.price(config, need, millis(time)))
     }
 
-    /// The most that it costs in any region where it may come to run.
-    pub fn dearest(&self, need: &Need, time: Duration) -> Option<Usd> {
+    /// The most that an attempt costs in any region where it may come to run. What is seen of its wait is not in it: a run's limit
+    /// of cost means the same in every replay of it.
+    pub fn dearest(&self, need: &Need, work: Duration) -> Option<Usd> {
+        let startup = self.startup(&NoExperience);
         if self.regions.is_empty() {
-            return self.price(need, time);
+            return self.cost(need, work, startup);
         }
         let regions = self.regions.iter().map(|region| Need { region: Some(region.clone()), ..need.clone() });
-        regions.map(|need| self.price(&need, time)).try_fold(Usd(0), |most, price| Some(most.max(price?)))
+        regions.map(|need| self.cost(&need, work, startup)).try_fold(Usd(0), |most, price| Some(most.max(price?)))
     }
 
     /// The region that is asked after there was no machine to be had so often.
@@ -71,7 +90,15 @@ pub(super) fn read(
 ) -> Vec<Place> {
     let (backends, environment) = (request.backends, &request.spec.environment);
     let (name, capability) = (LOCAL.to_owned(), backends.local().clone());
-    let here = Place { name, kind: None, capability, parallel: None, regions: Vec::new(), span: 0..0 };
+    let here = Place {
+        name,
+        kind: None,
+        capability,
+        parallel: None,
+        regions: Vec::new(),
+        startup: <(Option<Millis>, Startup)>::default(),
+        span: 0..0,
+    };
     let mut places = vec![here];
     for spec in &request.spec.backends {
         if [LOCAL, AUTO].contains(&spec.name.value.as_str()) {
@@ -125,14 +152,15 @@ fn place(
         }]
     })?;
     let common = templates.resolve(&spec.common, context)?;
-    let PlaceCommon { parallel } = serde_json::from_value(common).map_err(|wrong| {
-        let span = spec.common.at(&[PathPart::from("parallel")]).span.clone();
+    let PlaceCommon { parallel, startup } = serde_json::from_value(common).map_err(|wrong| {
+        let span = spec.common.span.clone();
         vec![Diagnostic::error(code::BAD_BACKEND, format!("the backend `{}`: {wrong}", spec.name.value), span, "")]
     })?;
     let (name, span) = (spec.name.value.clone(), spec.name.span.clone());
     let capability = kind.capability(&config);
     let (parallel, regions) = (parallel.or(capability.parallel), kind.regions(&config));
-    Ok(Place { name, kind: Some((kind, config)), capability, parallel, regions, span })
+    let startup = (startup, kind.startup(&config));
+    Ok(Place { name, kind: Some((kind, config)), capability, parallel, regions, startup, span })
 }
 
 /// Buckets that a build may look into. Which it does is a matter of what is linked.

@@ -256,7 +256,10 @@ pub struct PlaceCommon {
     /// How many tasks may run there at once. Default: as many as its limits let.
     #[schemars(range(min = 1))]
     pub parallel: Option<u32>,
+    /// How long an attempt waits there before its work begins, such as `"90s"`. Default: as long as the last five did, else what
+    /// the kind is taken to need.
+    pub startup: Option<Millis>,
 }
 
 /// Its keys.
-pub const PLACE_KEYS: [&str; 1] = ["parallel"];
+pub const PLACE_KEYS: [&str; 2] = ["parallel", "startup"];

@@ -1,7 +1,7 @@
 //! Events of all runs -> what attempts elsewhere cost: how long each ran, by the price that was known when it was handed over.
 
 use super::journal::{JournalError, read_only};
-use crate::attempt::Terms;
+use crate::attempt::{Terms, at_most};
 use crate::event::Doubles;
 use crate::ids::{AttemptId, RunId};
 use crate::units::Usd;
@@ -9,13 +9,14 @@ use crate::world::Timestamp;
 use indexmap::IndexMap;
 use rusqlite::Row;
 use serde::Deserialize;
+use serde_json::Value as Json;
 use std::path::Path;
 use std::time::Duration;
 
 /// All that is told of attempts elsewhere. One of them may go on in a later run than the one that began it.
 const SELECT: &str = "select events.run, type, task, attempt, time, json from events join runs on runs.run = events.run
     where type in ('attempt_submitting', 'attempt_started', 'attempt_doubled', 'attempt_ended',
-    'attempt_settled')
+    'attempt_settled', 'task_succeeded')
     and attempt in (select attempt from events where type = 'attempt_submitting') order by started, events.run, seq";
 
 /// What one attempt elsewhere cost.
@@ -39,6 +40,8 @@ pub struct Bill {
     ended: Option<Timestamp>,
     /// The jobs that it had besides the one that did its work.
     pub doubles: Doubles,
+    /// What it cost at most with those, as its result says; absent where that is the time of a machine.
+    pub at_most: Option<Usd>,
 }
 
 impl Bill {
@@ -67,12 +70,13 @@ impl Bill {
         self.started.zip(self.ended).map_or(Duration::ZERO, |(started, ended)| ended.since(started))
     }
 
-    /// What that cost, with the other jobs that it had; `None` where no price was known, or it may run still. What never ran cost
+    /// What that cost, with the other jobs that it had, or the most that it may have; `None` where no price was known, or it may run still. What never ran cost
     /// nothing.
     pub fn cost(&self) -> Option<Usd> {
         let doubled = self.doubles.time();
         match (self.started, self.ended) {
             (_, None) => None,
+            _ if self.at_most.is_some() => self.at_most,
             (None, Some(_)) if doubled.is_zero() => Some(Usd(0)),
             _ => self.terms.as_ref()?.cost(self.time() + doubled),
         }
@@ -95,6 +99,7 @@ fn take(bills: &mut IndexMap<String, Bill>, row: &Row<'_>) -> Result<(), Journal
             started: None,
             ended: None,
             doubles: Doubles::default(),
+            at_most: None,
         });
         // Whoever takes it up again looks for its job first, so an end that was told before was none.
         bill.ended = None;
@@ -108,6 +113,11 @@ fn take(bills: &mut IndexMap<String, Bill>, row: &Row<'_>) -> Result<(), Journal
         }
         // Told once more where the engine died after that, so the last word counts.
         "attempt_doubled" => bill.doubles = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?,
+        "task_succeeded" => {
+            let said: Succeeded = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?;
+            let is_by_time = bill.terms.as_ref().is_some_and(|terms| terms.hour.is_some());
+            bill.at_most = at_most(&said.result).filter(|_| !is_by_time);
+        }
         "attempt_ended" => {
             let said: Ended = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?;
             bill.ended = (!said.is_open).then_some(time);
@@ -124,6 +134,12 @@ struct Submitting {
     backend: String,
     #[serde(default)]
     terms: Option<Terms>,
+}
+
+#[derive(Deserialize)]
+struct Succeeded {
+    #[serde(default)]
+    result: Json,
 }
 
 #[derive(Deserialize)]
@@ -222,6 +238,28 @@ mod tests {
         // Two machines for a hundredth of an hour each.
         assert_eq!((found[0].doubles.jobs, found[0].cost()), (1, Some(Usd(20_000))));
         assert_eq!(found[0].time().as_secs(), 36, "the work took no longer");
+    }
+
+    #[test]
+    fn what_a_service_took_is_what_its_result_says_and_without_that_is_not_known() {
+        let succeeded = |result| {
+            let fingerprint = Fingerprint("f".into());
+            Body::TaskSucceeded { fingerprint, digest: "d".into(), files: 1, bytes: 1, result }
+        };
+        let doubled = Body::AttemptDoubled { doubles: Doubles { jobs: 1, ran_ms: 0 } };
+        let found = bills(&[
+            ("r1", 0, "told", submitting(None)),
+            ("r1", 1, "told", started()),
+            ("r1", 2, "told", doubled),
+            ("r1", 2, "told", ended(false)),
+            ("r1", 3, "told", succeeded(serde_json::json!({ "usd_at_most": 3.25 }))),
+            ("r1", 0, "untold", submitting(None)),
+            ("r1", 1, "untold", started()),
+            ("r1", 2, "untold", ended(false)),
+            ("r1", 3, "untold", succeeded(serde_json::json!({ "billable_tokens": 500 }))),
+        ]);
+        let told: Vec<(Option<Usd>, Option<Usd>)> = found.iter().map(|bill| (bill.cost(), bill.at_most)).collect();
+        assert_eq!(told, [(Some(Usd(3_250_000)), Some(Usd(3_250_000))), (None, None)]);
     }
 
     #[test]

@@ -1,21 +1,25 @@
 //! The journal of earlier runs -> what they tell of a pipeline's tasks: how long each took, how its newest attempt
-//! ended, and why it was made. Read for estimates and explanations; nothing is decided by it.
+//! ended, and why it was made. Read for estimates and explanations, and for where a plan puts what is left to it.
 
 mod lately;
-
-pub use lately::Lately;
+mod undone;
+mod waits;
 
 use super::journal::{JournalError, read_only};
 use crate::attempt::{ItemCount, Usage};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Fingerprint, RunId, TaskId};
+use crate::plan::{Experience, Lately, Wording};
 use crate::world::Timestamp;
-use lately::{Tried, remember};
+use lately::{Tried, lately, remember};
 use rusqlite::{Connection, Rows as SqlRows, params};
 use serde::Deserialize;
+use serde_json::{Map, Value as Json};
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
+use undone::Undone;
+use waits::Waits;
 
 /// How far back it looks: runs of any pipeline, runs of this one, and rows of these.
 const RUNS: u32 = 200;
@@ -23,8 +27,8 @@ const OWN_RUNS: usize = 20;
 const ROWS: usize = 300_000;
 
 /// What is read of a run.
-const SELECT: &str = "select type, task, time, json from events where run = ?1 and task is not null and type in
-    ('attempt_started', 'attempt_ended', 'task_succeeded', 'task_failed')";
+const SELECT: &str = "select type, task, time, json from events where run = ?1 and type in
+    ('attempt_submitting', 'attempt_started', 'attempt_ended', 'task_succeeded', 'task_failed', 'run_finished')";
 
 /// How the newest attempt of a task ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +70,10 @@ pub struct History {
     stages: HashMap<String, (u32, Duration)>,
     /// The newest attempts of each stage's tasks that succeeded, oldest first.
     lately: HashMap<String, VecDeque<Tried>>,
+    /// What was begun, and left undone.
+    undone: Undone,
+    /// How long attempts waited at each place.
+    waits: Waits,
 }
 
 /// What is known of one task.
@@ -123,7 +131,10 @@ impl History {
         let mut runs = runs_of(&connection, pipeline, before)?;
         // Oldest first: what is newer replaces it.
         runs.reverse();
-        runs.iter().try_for_each(|run| take(&mut history, &connection, run))?;
+        for (run, begun) in runs {
+            history.undone.go_on(begun);
+            take(&mut history, &connection, &run)?;
+        }
         Ok(history)
     }
 
@@ -154,8 +165,8 @@ impl History {
     /// The same of a task of which no more is known than how its name is written.
     pub fn lately_named(&self, task: &str) -> Option<Lately> {
         let own = self.tasks.get(task).map(|known| &known.lately);
-        let own = own.and_then(|tried| Lately::of(tried, tried.back().and_then(Tried::items)));
-        own.or_else(|| Lately::of(self.lately.get(stage_of(task))?, None))
+        let own = own.and_then(|tried| lately(tried, tried.back().and_then(Tried::items)));
+        own.or_else(|| lately(self.lately.get(stage_of(task))?, None))
     }
 
     /// What the newest attempts of each stage's tasks used of this machine, as far as they were looked at.
@@ -180,24 +191,52 @@ impl History {
     }
 
     fn hear(&mut self, run: &RunId, kind: &str, task: &str, time: Timestamp, json: &str) -> Result<(), JournalError> {
-        if kind == "attempt_started" {
-            let said: Started = serde_json::from_str(json)?;
-            let newest = Past {
-                run: run.clone(),
-                attempt: said.attempt,
-                fingerprint: said.fingerprint,
-                reason: said.reason,
-                started: time,
-                took: None,
-                usage: None,
-                ending: Ending::CutShort,
-            };
-            match self.tasks.get_mut(task) {
-                Some(known) => known.newest = newest,
-                None => drop(self.tasks.insert(task.to_owned(), Known { newest, took: None, lately: VecDeque::new() })),
+        match kind {
+            "attempt_submitting" => {
+                let said: HandedOver = serde_json::from_str(json)?;
+                self.undone.begin(stage_of(task), said.backend.clone());
+                self.waits.handed_over(said.attempt, said.backend, time);
             }
-            return Ok(());
+            "attempt_started" => self.started(run, task, time, serde_json::from_str(json)?),
+            "run_finished" => {
+                let Finished { failed, cancelled } = serde_json::from_str(json)?;
+                if failed + cancelled == 0 {
+                    self.undone.is_done();
+                }
+            }
+            _ => self.went_on(run, kind, task, time, json)?,
         }
+        Ok(())
+    }
+
+    fn started(&mut self, run: &RunId, task: &str, time: Timestamp, said: Started) {
+        self.undone.begin(stage_of(task), said.backend);
+        self.waits.began(said.attempt.as_ref(), time);
+        let newest = Past {
+            run: run.clone(),
+            attempt: said.attempt,
+            fingerprint: said.fingerprint,
+            reason: said.reason,
+            started: time,
+            took: None,
+            usage: None,
+            ending: Ending::CutShort,
+        };
+        match self.tasks.get_mut(task) {
+            Some(known) => known.newest = newest,
+            None => drop(self.tasks.insert(task.to_owned(), Known { newest, took: None, lately: VecDeque::new() })),
+        }
+    }
+
+    /// What becomes of a task that was begun.
+    fn went_on(
+        &mut self,
+        run: &RunId,
+        kind: &str,
+        task: &str,
+        time: Timestamp,
+        json: &str,
+    ) -> Result<(), JournalError> {
         // Whatever is told of a task before its first attempt, such as a file that vanished, is of no use here.
         let Some(known) = self.tasks.get_mut(task).filter(|known| known.newest.run == *run) else { return Ok(()) };
         match kind {
@@ -222,6 +261,20 @@ impl History {
             _ => known.newest.ending = Ending::Succeeded,
         }
         Ok(())
+    }
+}
+
+impl Experience for History {
+    fn lately(&self, task: &str) -> Option<Lately> {
+        self.lately_named(task)
+    }
+
+    fn startup(&self, place: &str) -> Option<Duration> {
+        self.waits.usual(place)
+    }
+
+    fn begun(&self, wording: &Wording<'_>, stage: &str) -> Option<String> {
+        self.undone.place(wording, stage).cloned()
     }
 }
 
@@ -257,7 +310,11 @@ fn all_of(history: &mut History, connection: &Connection, run: &RunId) -> Result
 }
 
 /// The newest runs of a pipeline, or the newest before one of them, newest first. Specs that lie in one folder share a journal.
-fn runs_of(connection: &Connection, pipeline: &str, before: Option<&RunId>) -> Result<Vec<RunId>, JournalError> {
+fn runs_of(
+    connection: &Connection,
+    pipeline: &str,
+    before: Option<&RunId>,
+) -> Result<Vec<(RunId, Begun)>, JournalError> {
     let mut select = connection.prepare(
         "select runs.run, json, (select max(seq) from events where events.run = runs.run)
          from runs join events on events.run = runs.run and seq = 1 order by started desc, runs.run desc limit ?1",
@@ -277,7 +334,7 @@ fn runs_of(connection: &Connection, pipeline: &str, before: Option<&RunId>) -> R
         if found.len() == OWN_RUNS || (events > ROWS && !found.is_empty()) {
             break;
         }
-        found.push(RunId(row.get(0)?));
+        found.push((RunId(row.get(0)?), begun));
     }
     Ok(found)
 }
@@ -288,6 +345,23 @@ fn runs_of(connection: &Connection, pipeline: &str, before: Option<&RunId>) -> R
 struct Begun {
     #[serde(default)]
     pipeline: String,
+    #[serde(default)]
+    spec_digest: String,
+    #[serde(default)]
+    params: Map<String, Json>,
+    asked: Option<AskedFor>,
+}
+
+#[derive(Deserialize)]
+struct AskedFor {
+    profile: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct HandedOver {
+    attempt: Option<AttemptId>,
+    #[serde(default)]
+    backend: String,
 }
 
 #[derive(Deserialize)]
@@ -295,6 +369,8 @@ struct Started {
     fingerprint: Fingerprint,
     attempt: Option<AttemptId>,
     reason: String,
+    #[serde(default)]
+    backend: String,
 }
 
 #[derive(Deserialize)]
@@ -306,6 +382,14 @@ struct Ended {
 }
 
 #[derive(Deserialize)]
+struct Finished {
+    #[serde(default)]
+    failed: u64,
+    #[serde(default)]
+    cancelled: u64,
+}
+
+#[derive(Deserialize)]
 struct Failed {
     failure: Failure,
 }
@@ -314,13 +398,22 @@ struct Failed {
 mod tests {
     use super::*;
     use crate::attempt::ItemCount;
-    use crate::event::{Body, RunEvent, VERSION};
+    use crate::event::{Body, Counts, RunEvent, VERSION};
     use crate::state::Journal;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     fn started(reason: &str) -> Body {
         let fingerprint = Fingerprint(reason.to_owned());
         Body::AttemptStarted { fingerprint, number: 1, backend: "local".into(), reason: reason.into() }
+    }
+
+    fn submitting(backend: &str) -> Body {
+        let (fingerprint, reason) = (Fingerprint("f".into()), "new".to_owned());
+        Body::AttemptSubmitting { fingerprint, number: 1, backend: backend.into(), reason, page: None, terms: None }
+    }
+
+    fn finished(failed: u64) -> Body {
+        Body::RunFinished { counts: Counts { succeeded: 1, failed, ..Counts::default() } }
     }
 
     fn ended(reused: u64) -> Body {
@@ -444,6 +537,39 @@ mod tests {
             history.lately_named("a[x=1]").map(|lately| lately.longest.as_secs())
         };
         assert_eq!(["r1", "r2", "r3", "nobody's"].map(longest), [None, Some(10), Some(20), None]);
+    }
+
+    #[test]
+    fn how_long_a_place_takes_to_begin_is_the_median_of_what_the_newest_attempts_waited() {
+        let waited = |seconds| [(0, "a[x=1]", submitting("jobs")), (seconds, "a[x=1]", started("new"))];
+        let runs = [100, 40, 60, 20, 50, 30].map(waited);
+        let names = ["r1", "r2", "r3", "r4", "r5", "r6"];
+        let mut all: Vec<Run<'_>> = names.iter().zip(&runs).map(|(name, events)| (*name, "p", &events[..])).collect();
+        // Taken up again: its job has begun meanwhile.
+        let again =
+            [(0, "a[x=1]", submitting("jobs")), (500, "a[x=1]", submitting("jobs")), (501, "a[x=1]", started("new"))];
+        all.push(("r7", "p", &again));
+        let history = history(&all);
+        // The first is forgotten: 20, 30, 40, 50 and 60 are left.
+        assert_eq!(history.startup("jobs"), Some(Duration::from_secs(40)));
+        assert_eq!(history.startup("gpus"), None);
+    }
+
+    #[test]
+    fn what_a_run_has_begun_and_left_undone_is_known_until_a_run_of_the_same_wording_has_done_it() {
+        fn wording(params: &Map<String, Json>) -> Wording<'_> {
+            Wording { digest: "", profile: None, params }
+        }
+        let (none, some) = (Map::new(), json!({ "n": 1 }).as_object().unwrap().clone());
+        let begun = [(0, "a[x=1]", submitting("jobs"))];
+        let ended = |failed| [(20, "a[x=1]", started("new")), (30, "", finished(failed))];
+        let place = |runs: &[Run<'_>], params: &Map<String, Json>| history(runs).begun(&wording(params), "a");
+        let first: Run<'_> = ("r1", "p", &begun);
+        assert_eq!(place(&[first], &none), Some("jobs".to_owned()));
+        assert_eq!(place(&[first], &some), None, "it was given other parameters");
+        assert_eq!(history(&[first]).begun(&wording(&none), "b"), None);
+        assert_eq!(place(&[first, ("r2", "p", &ended(1))], &none), Some("local".to_owned()), "where it was last");
+        assert_eq!(place(&[first, ("r2", "p", &ended(0))], &none), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod tried;
 
 pub use bill::Bill;
 pub use hints::{Hints, Known, Seen};
-pub use history::{Ending, History, Lately, Past, Used};
+pub use history::{Ending, History, Past, Used};
 pub use holder::Holder;
 pub use jobs::OpenJob;
 pub use journal::{Health, Journal, JournalError, Sink, read_only};

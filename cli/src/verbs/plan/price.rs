@@ -1,11 +1,11 @@
 //! What a plan costs, by stage or by task, and what was chosen for its price -> rows and lines.
 
-use crate::cost::{Cost, Costs, told};
+use crate::cost::{Cost, Costs, told, word};
 use crate::outlook::Outlook;
 use crate::printer::Style;
 use crate::table::{Entry, left, right};
 use crate::words::{count, roughly};
-use pipe_engine::plan::{Choice, Plan};
+use pipe_engine::plan::{Basis, Choice, Plan};
 use pipe_engine::units::Usd;
 use serde_json::{Value as Json, json};
 
@@ -104,7 +104,10 @@ pub(super) fn choices(plan: &Plan) -> impl Iterator<Item = (&'static str, String
             (None, price) => format!("{}: {} a task", offer.place, price.unwrap_or_default()),
         });
         let offers = offers.collect::<Vec<_>>().join("; ");
-        Some(("place", format!("{} runs on {name}, {} ({offers})", stage.name, choice.reason)))
+        let time = choice.time.filter(|_| matches!(choice.basis, Basis::Measured(_)));
+        let time =
+            time.map_or_else(String::new, |time| format!("; one task takes {}, {}", roughly(time), told(choice.basis)));
+        Some(("place", format!("{} runs on {name}, {} ({offers}){time}", stage.name, choice.reason)))
     })
 }
 
@@ -114,9 +117,15 @@ pub(super) fn choice_document(choice: &Choice) -> Json {
         json!({
             "place": offer.place,
             "price": offer.price.map(|price| price.0 as f64 / 1e6),
+            "startup": offer.startup.as_secs_f64(),
             "done": offer.done.map(|done| done.as_secs_f64()),
             "why_not": offer.why_not,
         })
     });
-    json!({ "reason": choice.reason, "offers": offers.collect::<Vec<_>>() })
+    json!({
+        "reason": choice.reason,
+        "seconds": choice.time.map(|time| time.as_secs_f64()),
+        "basis": word(choice.basis),
+        "offers": offers.collect::<Vec<_>>(),
+    })
 }

@@ -26,6 +26,8 @@ use tracing::Instrument;
 
 /// What the price of an attempt is told for.
 const HOUR: Duration = Duration::from_secs(3600);
+/// What runs for this long costs the least that there is.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// The places elsewhere that a run uses, and what it has there.
 #[derive(Default)]
@@ -116,13 +118,14 @@ impl Dispatcher {
         let Provision { spot, region, .. } = attempt.provision.as_ref().unwrap_or(&none);
         let usual = plan.settings(plan.task(task)).need();
         let need = Need { memory: attempt.memory, spot: *spot, region: region.clone(), ..usual };
-        let hour = match place.capability.is_priced {
+        let price = |time| match place.capability.is_priced {
             // What a service takes is no price of time.
             true if self.service(task).is_some() => None,
-            true => place.price(&need, HOUR),
+            true => place.price(&need, time),
             false => Some(Usd(0)),
         };
-        Terms { machine: place.machine(&need), region: region.clone(), spot: *spot, hour }
+        let (hour, least) = (price(HOUR), price(A_MOMENT).filter(|least| least.0 > 0));
+        Terms { machine: place.machine(&need), region: region.clone(), spot: *spot, hour, least }
     }
 
     /// Hands an attempt over once the journal has it for good that this was meant, and follows it.

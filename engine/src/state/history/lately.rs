@@ -1,6 +1,7 @@
 //! The newest attempts of a task -> how long the next one takes.
 
 use crate::attempt::ItemCount;
+use crate::plan::Lately;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -34,34 +35,24 @@ impl Tried {
     }
 }
 
-/// How long the newest attempts took, each as if it had done all of the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lately {
-    /// Half of them took less.
-    pub median: Duration,
-    /// The quickest.
-    pub shortest: Duration,
-    /// The slowest.
-    pub longest: Duration,
-    /// How many they are.
-    pub attempts: usize,
+/// Of attempts of which the last is the newest. Items of the next are taken to be as many as those of the newest.
+pub(super) fn lately(tried: &VecDeque<Tried>, items: Option<u64>) -> Option<Lately> {
+    let mut times: Vec<Duration> = tried.iter().filter_map(|tried| tried.whole(items)).collect();
+    times.sort_unstable();
+    let (shortest, longest) = (*times.first()?, *times.last()?);
+    Some(Lately { median: median(&times)?, shortest, longest, attempts: times.len() })
 }
 
-impl Lately {
-    /// Of attempts of which the last is the newest. Items of the next are taken to be as many as those of the newest.
-    pub(super) fn of(tried: &VecDeque<Tried>, items: Option<u64>) -> Option<Self> {
-        let mut times: Vec<Duration> = tried.iter().filter_map(|tried| tried.whole(items)).collect();
-        times.sort_unstable();
-        let (shortest, longest) = (*times.first()?, *times.last()?);
-        let (low, high) = (times[(times.len() - 1) / 2], times[times.len() / 2]);
-        Some(Self { median: (low + high) / 2, shortest, longest, attempts: times.len() })
-    }
+/// Of times in their order.
+pub(super) fn median(times: &[Duration]) -> Option<Duration> {
+    let (low, high) = (times.get(times.len().checked_sub(1)? / 2)?, times.get(times.len() / 2)?);
+    Some((*low + *high) / 2)
 }
 
 /// Forgets the oldest of more than tell anything.
-pub(super) fn remember(newest: &mut VecDeque<Tried>, tried: Tried) {
+pub(super) fn remember<T>(newest: &mut VecDeque<T>, one: T) {
     if newest.len() == LATELY {
         newest.pop_front();
     }
-    newest.push_back(tried);
+    newest.push_back(one);
 }

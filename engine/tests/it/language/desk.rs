@@ -1,8 +1,8 @@
 //! Files on a desk, and a spec among them that is read and planned with a stage kind that does nothing.
 
-use pipe_engine::backend::{BackendKind, Backends, Beyond, Capability, Need};
+use pipe_engine::backend::{BackendKind, Backends, Beyond, Capability, Need, Startup};
 use pipe_engine::failure::Failure;
-use pipe_engine::plan::{self, Plan, Request, Rows};
+use pipe_engine::plan::{self, Experience, Lately, Plan, Request, Rows, Wording};
 use pipe_engine::spec::{self, Environment, Outside, Read, SpecSchema, Texts};
 use pipe_engine::stage::{ConfigProblem, OneResult, Registry, Results, StageKind, read_config};
 use pipe_engine::text::{Diagnostic, Sources, render};
@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Files by path, and what is said from outside.
 #[derive(Clone, Default)]
@@ -21,6 +22,32 @@ pub(super) struct Desk {
     files: BTreeMap<PathBuf, String>,
     pub(super) outside: Outside,
     pub(super) rows: Rows,
+    pub(super) earlier: Earlier,
+}
+
+/// What earlier runs tell, by the names of tasks and stages.
+#[derive(Clone, Default)]
+pub(super) struct Earlier {
+    /// How many seconds each took.
+    pub(super) took: BTreeMap<String, u64>,
+    /// How many seconds attempts waited at each place.
+    pub(super) waited: BTreeMap<String, u64>,
+    /// Where each stage was begun by a run that was given these parameters and has left some of it undone.
+    pub(super) begun: BTreeMap<String, (String, Json)>,
+}
+
+impl Experience for Earlier {
+    fn lately(&self, task: &str) -> Option<Lately> {
+        let time = Duration::from_secs(*self.took.get(task)?);
+        Some(Lately { median: time, shortest: time, longest: time, attempts: 5 })
+    }
+    fn startup(&self, place: &str) -> Option<Duration> {
+        self.waited.get(place).map(|seconds| Duration::from_secs(*seconds))
+    }
+    fn begun(&self, wording: &Wording<'_>, stage: &str) -> Option<String> {
+        let (place, params) = self.begun.get(stage)?;
+        (Json::Object(wording.params.clone()) == *params).then(|| place.clone())
+    }
 }
 
 /// What became of the spec.
@@ -39,6 +66,12 @@ impl Desk {
     pub(super) fn file(mut self, path: &str, text: &str) -> Self {
         self.files.insert(path.into(), text.to_owned());
         self
+    }
+
+    /// The same with another spec.
+    pub(super) fn with(&self, change: impl Fn(&str) -> String) -> Self {
+        let spec = change(&self.files[Path::new("spec.toml")]);
+        self.clone().file("spec.toml", &spec)
     }
 
     pub(super) fn env(mut self, variables: &[(&str, &str)]) -> Self {
@@ -89,6 +122,7 @@ impl Desk {
                 offline,
                 rows,
                 part: None,
+                experience: &self.earlier,
             };
             let (plan, more) = plan::build(&request);
             problems.extend(more);
@@ -184,6 +218,8 @@ struct CloudConfig {
     project: Option<String>,
     /// How many times as dear it is; 0 where nobody knows the price.
     factor: Option<u64>,
+    /// How many seconds an attempt waits there, and pays for.
+    waits: Option<u64>,
 }
 
 impl BackendKind for Cloud {
@@ -217,6 +253,10 @@ impl BackendKind for Cloud {
         let is_much = need.cpu > Cpu(4000) && need.gpu.is_some();
         let words = "5 CPUs with a GPU, and it has at most 4".to_owned();
         is_much.then_some(Beyond { field: "resources.cpu", words }).into_iter().collect()
+    }
+    fn startup(&self, config: &Json) -> Startup {
+        let waits = read_config::<CloudConfig>(config).ok().and_then(|config| config.waits).unwrap_or(0);
+        Startup { time: Millis(waits * 1000), is_charged: true }
     }
     fn price(&self, config: &Json, need: &Need, time: Millis) -> Option<Usd> {
         let factor = read_config::<CloudConfig>(config).ok()?.factor.unwrap_or(1);

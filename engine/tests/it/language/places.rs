@@ -2,7 +2,9 @@
 
 use super::desk::Desk;
 use pipe_engine::backend::LOCAL;
+use pipe_engine::plan::Basis;
 use pipe_engine::units::Usd;
+use serde_json::json;
 use std::time::Duration;
 
 /// A spec whose store is in a bucket, so that a place elsewhere can reach it.
@@ -177,6 +179,82 @@ fn auto_reckons_with_what_a_stage_needs() {
     let plan = planned.plan.unwrap();
     let then = plan.stages.iter().find(|stage| stage.name == "then").unwrap();
     assert_eq!(plan.places[then.backend].name, "one", "after 20 minutes, 10 are left");
+}
+
+/// That a task or a stage took so many minutes in earlier runs.
+fn took(mut desk: Desk, minutes: &[(&str, u64)]) -> Desk {
+    desk.earlier.took.extend(minutes.iter().map(|(name, minutes)| ((*name).to_owned(), minutes * 60)));
+    desk
+}
+
+#[test]
+fn auto_goes_by_how_long_tasks_took_where_the_stage_does_not_say() {
+    // Four tasks of two CPUs, one after the other here; a guess of half an hour each is two hours.
+    let four = "matrix.i = [1, 2, 3, 4]\ntimeout = \"1h\"\nresources = { cpu = 2 }\ndeadline = \"45m\"\n";
+    let place = |desk: Desk| chosen(&desk).0;
+    assert_eq!(place(choosing([2, 3], four)), "one");
+    assert_eq!(place(took(choosing([2, 3], four), &[("a", 10)])), "one", "no task of it is named `a`");
+    let each = [1, 2, 3, 4].map(|i| format!("a[i={i}]"));
+    let all = |minutes: u64| each.each_ref().map(|name| (name.as_str(), minutes));
+    assert_eq!(place(took(choosing([2, 3], four), &all(10))), "local", "40 minutes here");
+    assert_eq!(place(took(choosing([2, 3], four), &all(12))), "one", "48 minutes here");
+    let said = format!("{four}expect = \"12m\"\n");
+    assert_eq!(place(took(choosing([2, 3], &said), &all(10))), "one", "what a stage says comes first");
+    // 5, 5, 5 and 20 are 35 minutes here, and 20 elsewhere.
+    let uneven = took(choosing([2, 3], &four.replace("45m", "15m")), &all(5));
+    let (place, why) = chosen(&took(uneven, &[("a[i=4]", 20)]));
+    assert_eq!((place.as_str(), why.as_str()), ("one", "the quickest: none is done by its deadline of 15m"));
+}
+
+#[test]
+fn auto_prices_a_task_by_the_time_that_earlier_ones_took() {
+    let planned = took(choosing([3, 2], GPU), &[("a", 5)]).plan().plan.unwrap();
+    let choice = planned.stages[0].choice.as_ref().unwrap();
+    // Five minutes of one CPU are 300 000 millionths.
+    assert_eq!([choice.offers[1].price, choice.offers[2].price], [Some(Usd(900_000)), Some(Usd(600_000))]);
+    assert_eq!((choice.time, choice.basis), (Some(Duration::from_secs(300)), Basis::Measured(5)));
+    let guessed = choosing([3, 2], GPU).plan().plan.unwrap();
+    assert_eq!(guessed.stages[0].choice.as_ref().unwrap().basis, Basis::Guess);
+}
+
+#[test]
+fn auto_reckons_with_the_time_until_a_place_begins() {
+    // Two tasks of ten minutes and both CPUs: twenty minutes here.
+    let two = "matrix.i = [1, 2]\nexpect = \"10m\"\ntimeout = \"20m\"\nresources = { cpu = 2 }\ndeadline = \"15m\"\n";
+    let waits =
+        |more: &str| choosing([5, 6], two).with(|spec| spec.replacen("factor = 5", &format!("factor = 5\n{more}"), 1));
+    let first = |desk: &Desk| {
+        let choice = desk.plan().plan.unwrap().stages[0].choice.clone().unwrap();
+        (choice.offers[1].startup.as_secs(), choice.offers[1].price, choice.offers[1].done.unwrap().as_secs())
+    };
+    assert_eq!(chosen(&waits("")).0, "one");
+    // Ten minutes of two CPUs are 1.2 USD, times five; six minutes more are paid for as well.
+    assert_eq!(first(&waits("waits = 360")), (360, Some(Usd(9_600_000)), 960));
+    assert_eq!(chosen(&waits("waits = 360")).0, "two", "16 minutes there");
+    assert_eq!(chosen(&waits("waits = 200")).0, "two", "in time, and dearer: 8 USD to 7.2");
+    assert_eq!(chosen(&waits("waits = 100")).0, "one", "7 USD");
+    // What was seen counts for more than what is taken to be so, and what the spec says for more than that.
+    let mut seen = waits("waits = 100");
+    seen.earlier.waited.extend([("one".to_owned(), 200), ("local".to_owned(), 200)]);
+    assert_eq!((chosen(&seen).0.as_str(), first(&seen).0), ("two", 200));
+    let mut said = waits("waits = 100\nstartup = \"10s\"");
+    said.earlier = seen.earlier.clone();
+    assert_eq!((chosen(&said).0.as_str(), first(&said).0), ("one", 10));
+    let here = seen.plan().plan.unwrap().stages[0].choice.clone().unwrap().offers[0].startup;
+    assert_eq!(here, Duration::ZERO, "this machine begins at once");
+}
+
+#[test]
+fn what_a_run_has_begun_stays_where_it_is_whatever_its_first_tasks_have_told() {
+    let begun = |place: &str, params: serde_json::Value| {
+        let mut desk = choosing([3, 2], GPU);
+        desk.earlier.begun.insert("a".to_owned(), (place.to_owned(), params));
+        chosen(&desk)
+    };
+    let (place, why) = begun("one", json!({}));
+    assert_eq!((place.as_str(), why.as_str()), ("one", "a run has begun it there and not come to its end"));
+    assert_eq!(begun("one", json!({ "games": 2 })).0, "two", "that run was asked for something else");
+    assert_eq!(begun("local", json!({})).0, "two", "which cannot hold it any more");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::project::Project;
 use pipe_engine::estimate::{Estimate, Expected, estimate};
+use pipe_engine::plan::NoExperience;
 use pipe_engine::scheduler::Limits;
+use pipe_engine::units::Usd;
 use std::time::Duration;
 
 const UNKNOWN: Expected = Expected::Unknown;
@@ -20,7 +22,7 @@ fn estimated(stages: &[(&str, &str, Expected)]) -> Estimate {
     let plan = Project::new().plan(&text);
     let expected = |name: &str| stages.iter().find(|stage| stage.0 == name).unwrap().2;
     let expected: Vec<Expected> = plan.tasks().map(|task| expected(&task.id.stage)).collect();
-    estimate(&plan, Limits { cpu: 2, memory: 8 << 30, disk: 1 << 40, gpus: 0 }, &expected)
+    estimate(&plan, Limits { cpu: 2, memory: 8 << 30, disk: 1 << 40, gpus: 0 }, &expected, &NoExperience)
 }
 
 #[test]
@@ -43,4 +45,19 @@ fn what_waits_for_another_begins_when_that_ends() {
 fn hits_take_no_time_and_unknown_times_are_counted() {
     let estimate = estimated(&[("a", "", HIT), ("b", "from = [\"a\"]", seconds(7)), ("c", "from = [\"b\"]", UNKNOWN)]);
     assert_eq!((estimate.time, estimate.unknown), (Duration::from_secs(7), 1));
+}
+
+#[test]
+fn what_runs_elsewhere_takes_the_time_that_it_waits_there_too() {
+    let spec = "[backends.far]\nkind = \"far\"\ndear = 1000\nstartup = \"60s\"\nSLOTS\n[stages.a]\nkind = \"script\"\n\
+                script = \"true\"\nmatrix.i = [1, 2]\nbackend = \"far\"\ntimeout = \"1h\"\n";
+    let estimated = |slots: &str| {
+        let plan = Project::new().plan(&spec.replace("SLOTS", slots));
+        let limits = Limits { cpu: 2, memory: 8 << 30, disk: 1 << 40, gpus: 0 };
+        let estimate = estimate(&plan, limits, &[seconds(10), seconds(10)], &NoExperience);
+        (estimate.time.as_secs(), estimate.price.known)
+    };
+    // 0.001 USD a second of work; nobody pays for the wait there.
+    assert_eq!(estimated(""), (70, Usd(20_000)));
+    assert_eq!(estimated("parallel = 1"), (140, Usd(20_000)), "each waits for itself");
 }

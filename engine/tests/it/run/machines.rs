@@ -100,6 +100,8 @@ fn what_attempts_cost_is_known_from_the_journal_alone() {
     for bill in &bills {
         let hour = bill.terms.as_ref().and_then(|terms| terms.hour).unwrap();
         let share = |millis: u128| Usd(u64::try_from((u128::from(hour.0) * millis).div_ceil(3_600_000)).unwrap());
-        assert_eq!((bill.is_open(), bill.cost()), (false, Some(share(bill.time().as_millis()))));
+        let least = bill.terms.as_ref().and_then(|terms| terms.least).filter(|_| !bill.time().is_zero());
+        let cost = share(bill.time().as_millis()).max(least.unwrap_or_default());
+        assert_eq!((bill.is_open(), bill.cost()), (false, Some(cost)));
     }
 }

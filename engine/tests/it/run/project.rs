@@ -8,7 +8,7 @@ use pipe_engine::failure::Failure;
 use pipe_engine::ids::RunId;
 use pipe_engine::local::{Local, OomKills, clear_away};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{self, Plan, Request, Rows, Selection};
+use pipe_engine::plan::{self, NoExperience, Plan, Request, Rows, Selection};
 use pipe_engine::run::{Beside, Finished, Replan, Setup, run};
 use pipe_engine::scheduler::{Limits, Stop};
 use pipe_engine::spec::{self, Disk, Read, SpecSchema};
@@ -371,6 +371,7 @@ fn planned(base: &Path, stages: &str, rows: &Rows) -> Result<Plan, Vec<Diagnosti
         part: None,
         offline: false,
         rows,
+        experience: &NoExperience,
     };
     let (plan, problems) = plan::build(&request);
     plan.ok_or(problems)

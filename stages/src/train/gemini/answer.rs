@@ -1,6 +1,7 @@
 //! What Vertex AI tells of a tuning that is done -> a small file that stands for the model, and what somebody should know of it.
 
 use super::MODEL;
+use pipe_engine::attempt::USD_AT_MOST;
 use pipe_engine::failure::Failure;
 use pipe_engine::stage::Made;
 use schemars::JsonSchema;
@@ -137,7 +138,7 @@ fn facts(model: &TunedModel, besides: &Besides) -> Json {
     }
     if let Some(cost) = besides.cost {
         let jobs = 1 + besides.second_jobs.len();
-        facts.insert("usd_at_most".to_owned(), (cost * jobs as f64).into());
+        facts.insert(USD_AT_MOST.to_owned(), (cost * jobs as f64).into());
     }
     if !besides.second_jobs.is_empty() {
         facts.insert("second_jobs".to_owned(), besides.second_jobs.len().into());

@@ -1,6 +1,6 @@
 //! What a stage says and what earlier runs tell -> how long a task takes, and how that is known.
 
-use crate::state::{History, Lately};
+use super::experience::{Experience, Lately};
 use std::time::Duration;
 
 /// How long a task takes.
@@ -41,11 +41,11 @@ pub struct Said {
 impl Times {
     /// The time of a task, by its written name: what its stage says, else the median of its last five attempts, else half of
     /// what it may take.
-    pub fn of(history: &History, task: &str, said: Said) -> Option<Self> {
+    pub fn of(experience: &dyn Experience, task: &str, said: Said) -> Option<Self> {
         let always = |basis, time| Self { basis, usual: time, shortest: time, longest: time };
         let expected = said.expect.map(|time| always(Basis::Expected, time));
         let measured = || {
-            let Lately { median, shortest, longest, attempts } = history.lately_named(task)?;
+            let Lately { median, shortest, longest, attempts } = experience.lately(task)?;
             Some(Self { basis: Basis::Measured(attempts), usual: median, shortest, longest })
         };
         let guess = || {
