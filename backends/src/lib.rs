@@ -7,6 +7,7 @@ mod cloud_run;
 #[cfg(feature = "detached")]
 mod detached;
 mod money;
+mod traffic;
 mod vertex;
 mod vertex_tuning;
 
@@ -19,6 +20,7 @@ use pipe_engine::stage::ConfigProblem;
 /// All kinds of places.
 pub fn all() -> Backends {
     let all = Backends::default().with(cloud_run::CloudRun).with(vertex::Vertex).with(vertex_tuning::VertexTuning);
+    let all = all.with_traffic(traffic::Buckets);
     #[cfg(feature = "detached")]
     let all = detached::add_to(all);
     all

@@ -2,15 +2,18 @@
 //!
 //! How long a task takes is what its stage says under `expect`, else the median of its last five attempts, else half of its
 //! `timeout`, which is a guess and is told as one. One attempt of each task is reckoned with, with the time that it waits
-//! before it begins where that is charged; and nothing that is not charged by the time of a machine: what is read and written over
-//! the network, and the rest of a month's free tier.
+//! before it begins where that is charged; and nothing that is not charged by the time of a machine: the rest of a month's free tier. What leaves buckets
+//! stands beside that, since it is known of some tasks and not of others.
 
 use crate::forecast::{Forecast, Forecasts};
 use pipe_engine::estimate::{Basis, Said, Times};
 use pipe_engine::lookup::Finder;
-use pipe_engine::plan::{Plan, Task};
+use pipe_engine::plan::{Experience, Leaving, Plan, Sizes, Task};
 use pipe_engine::units::Usd;
 use serde_json::{Value as Json, json};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// What a run would cost.
@@ -20,6 +23,8 @@ pub(crate) struct Costs {
     /// Of each stage.
     stages: Vec<Sum>,
     pub(crate) all: Sum,
+    /// What leaves buckets for those of each stage; in no sum.
+    leaving: Vec<Leaving>,
 }
 
 /// What one task would cost. An amount is absent where no price is known, or nobody knows how long it takes.
@@ -66,11 +71,18 @@ impl Costs {
             }
             tasks.push(cost);
         }
-        Self { tasks, stages, all }
+        let leaving = leaving(plan, finder, forecasts, &tasks);
+        Self { tasks, stages, all, leaving }
     }
 
     pub(crate) fn stage(&self, place: usize) -> &Sum {
         &self.stages[place]
+    }
+
+    /// What leaves buckets for all of them, if anything does.
+    pub(crate) fn leaving(&self) -> Option<Leaving> {
+        let all = self.leaving.iter().fold(Leaving::default(), |sum, next| sum.and(*next));
+        (all != Leaving::default()).then_some(all)
     }
 
     /// The tasks that would run, by their places in the plan.
@@ -79,11 +91,12 @@ impl Costs {
     }
 
     pub(crate) fn document(&self, plan: &Plan) -> Json {
-        let stages = plan.stages.iter().zip(&self.stages).map(|(stage, sum)| {
+        let stages = plan.stages.iter().zip(&self.stages).zip(&self.leaving).map(|((stage, sum), leaving)| {
             let place = &plan.places[stage.backend];
             let mut told = sum.document();
             told["name"] = stage.name.as_str().into();
             told["place"] = place.name.as_str().into();
+            told["traffic"] = traffic(*leaving);
             told["machine"] = place.machine(&stage.settings.need()).into();
             told
         });
@@ -96,10 +109,52 @@ impl Costs {
         json!({
             "currency": "USD",
             "run": self.all.document(),
+            "traffic": traffic(self.leaving().unwrap_or_default()),
             "stages": stages.collect::<Vec<_>>(),
             "tasks": tasks.collect::<Vec<_>>(),
         })
     }
+}
+
+/// What leaves buckets for the tasks of each stage that would run: results by their manifests where they are there, else by what
+/// they were the last time.
+fn leaving(plan: &Plan, finder: &Finder, forecasts: &Forecasts<'_>, tasks: &[Option<Cost>]) -> Vec<Leaving> {
+    let sizes = Known { plan, finder, forecasts, seen: RefCell::default() };
+    let running =
+        plan.by_stage().into_iter().map(|of_stage| of_stage.into_iter().filter(|task| tasks[*task].is_some()));
+    running.enumerate().map(|(stage, tasks)| plan.leaving(stage, &tasks.collect::<Vec<_>>(), &sizes)).collect()
+}
+
+/// What is known of sizes once results were looked up.
+struct Known<'a> {
+    plan: &'a Plan,
+    finder: &'a Finder,
+    forecasts: &'a Forecasts<'a>,
+    /// The sizes of sources elsewhere.
+    seen: RefCell<HashMap<String, Option<u64>>>,
+}
+
+impl Sizes for Known<'_> {
+    fn result(&self, task: usize) -> Option<u64> {
+        let made = self.forecasts.made(task).map(|made| made.files.iter().map(|file| file.size).sum());
+        made.or_else(|| self.finder.history().bytes(&self.plan.task(task).id.to_string()))
+    }
+
+    fn source(&self, uri: &str) -> Option<u64> {
+        let remotes = self.plan.remotes.as_ref()?;
+        let mut seen = self.seen.borrow_mut();
+        *seen.entry(uri.to_owned()).or_insert_with(|| remotes.look(uri).ok().map(|stat| stat.size))
+    }
+
+    fn file(&self, _: &Path) -> Option<u64> {
+        None
+    }
+}
+
+/// For programs.
+pub(crate) fn traffic(leaving: Leaving) -> Json {
+    let Leaving { bytes, cost, unknown } = leaving;
+    json!({ "bytes": bytes, "amount": dollars(cost), "unknown": unknown })
 }
 
 fn cost(plan: &Plan, finder: &Finder, task: &Task) -> Cost {

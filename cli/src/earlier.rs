@@ -37,6 +37,10 @@ impl Experience for Earlier {
         self.history().startup(place)
     }
 
+    fn bytes(&self, task: &str) -> Option<u64> {
+        self.history().bytes(task)
+    }
+
     fn begun(&self, wording: &Wording<'_>, stage: &str) -> Option<String> {
         self.history().begun(wording, stage)
     }

@@ -200,7 +200,7 @@ impl<'a> Forecasts<'a> {
     }
 
     /// The result of a task that others follow, when it is there.
-    fn made(&self, index: usize) -> Option<&Artifact> {
+    pub(crate) fn made(&self, index: usize) -> Option<&Artifact> {
         self.made[index].as_deref()
     }
 }

@@ -2,8 +2,10 @@
 //! is what a plan needs to know. [`Backend`] is a place that is ready for use.
 
 mod job;
+mod traffic;
 
 pub use job::{Backend, Job, JobThere, Standing};
+pub use traffic::{Reader, Traffic};
 
 use crate::failure::Failure;
 use crate::resources::Gpu;
@@ -48,6 +50,11 @@ pub trait BackendKind: Send + Sync {
     /// The regions where machines are asked for, in this order; empty for a place that has one.
     fn regions(&self, _config: &Json) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The region where its machines are, the first of several; `None` where that is not known.
+    fn location(&self, _config: &Json) -> Option<String> {
+        None
     }
 
     /// The place itself, ready for use with the store of this root: a folder, or the URI of a bucket. It is not asked yet
@@ -151,6 +158,7 @@ pub struct Need {
 pub struct Backends {
     kinds: BTreeMap<&'static str, Arc<dyn BackendKind>>,
     local: Capability,
+    traffic: Option<Arc<dyn Traffic>>,
 }
 
 impl Backends {
@@ -166,6 +174,18 @@ impl Backends {
     pub fn with_local(mut self, local: Capability) -> Self {
         self.local = local;
         self
+    }
+
+    /// Says what it costs that bytes leave a bucket.
+    #[must_use]
+    pub fn with_traffic(mut self, traffic: impl Traffic + 'static) -> Self {
+        self.traffic = Some(Arc::new(traffic));
+        self
+    }
+
+    /// What it costs that bytes leave a bucket, where anybody knows that.
+    pub fn traffic(&self) -> Option<&Arc<dyn Traffic>> {
+        self.traffic.as_ref()
     }
 
     /// What this machine can hold.

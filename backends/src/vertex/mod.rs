@@ -63,6 +63,10 @@ impl BackendKind for Vertex {
         if regions.len() > 1 { regions } else { Vec::new() }
     }
 
+    fn location(&self, config: &Json) -> Option<String> {
+        read_config::<Config>(config).ok()?.regions().next().map(str::to_owned)
+    }
+
     fn beyond(&self, config: &Json, need: &Need, _: Option<Millis>) -> Vec<Beyond> {
         limits::beyond(&read_config(config).unwrap_or_default(), need)
     }

@@ -117,6 +117,18 @@ fn a_short_job_of_cloud_run_costs_a_minute() {
 }
 
 #[test]
+fn what_a_task_reads_out_of_a_bucket_is_told_even_where_nobody_knows_how_much_it_is() {
+    let bench = numbers_elsewhere("timeout = \"1h\"\nexpect = \"10m\"");
+    let cost = bench.pipe(&[&PLAN[..], &["--json"]].concat()).json()["cost"].clone();
+    let nothing_known = serde_json::json!({ "bytes": 0, "amount": 0.0, "unknown": 1 });
+    assert_eq!((&cost["traffic"], &cost["stages"][1]["traffic"]), (&nothing_known, &nothing_known));
+    assert_eq!(cost["stages"][0]["traffic"]["unknown"], 0, "what is written there costs nothing");
+    let text = bench.pipe(&PLAN).stdout;
+    let told = "  reads  without what 1 task reads out of buckets, of which size or price is not known\n";
+    assert!(text.contains(told), "{text}");
+}
+
+#[test]
 fn a_long_task_with_a_gpu_on_cloud_run_is_told_of_vertex() {
     let bench = numbers_elsewhere("timeout = \"7h\"\nresources = { gpu = 1 }");
     let said = bench.pipe(&["validate", "spec.toml"]);

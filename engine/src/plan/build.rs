@@ -1,7 +1,7 @@
 //! Puts the plan together, stage by stage, inputs first.
 
 use super::cells::Expander;
-use super::choice::{Placed, Seeking, is_open};
+use super::choice::{AUTO, Placed, Seeking, is_open};
 use super::experience::{Experience, NoExperience, Wording};
 use super::limits::Limits;
 use super::making::{Ground, Made, Making};
@@ -13,6 +13,8 @@ use super::rows::{self, Row, Rows};
 use super::selection::{Parts, Selection};
 use super::settings::Settings;
 use super::takes::Takes;
+use super::traffic::{Reads, Roads};
+use super::weighing::Weighing;
 use super::{
     Plan, Stage, cells, code, files, hooks, order, params, pending, places, publish, reach, schedule, secrets, unused,
 };
@@ -95,24 +97,13 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
     let around = around(&ground, &mut problems);
     ground.places = places::read(request, (&ground.templates, &ground.context), &mut problems);
     let wording = Wording { digest: &request.spec.digest, profile: request.spec.profile.as_deref(), params: &values };
-    let mut builder = Builder {
-        ground: &ground,
-        wording,
-        experience: is_open(request.spec).then_some(request.experience),
-        stages: Vec::new(),
-        made: Made::default(),
-        limits: Limits::default(),
-        pools: Pools::of(&around.pools),
-        reach: &around.sources,
-        samples: Samples::default(),
-        problems,
-    };
+    let mut builder = Builder::of(&ground, wording, &around, problems);
     if builder.fits(&order) {
         for place in order {
             builder.stage(&request.spec.stages[place]);
         }
     }
-    let Builder { stages, mut made, mut problems, pools, .. } = builder;
+    let Builder { stages, mut made, mut problems, pools, roads, .. } = builder;
     let (store, bucket) = places::store(request, &stages, &ground.places, &mut problems);
     problems.extend(publish::check(request, &ground.project, &store, &mut made.graph));
     tidy(&mut problems, request.sources);
@@ -139,6 +130,7 @@ pub fn build(request: &Request<'_>) -> (Option<Plan>, Vec<Diagnostic>) {
         graph: made.graph,
         selection: Selection::default(),
         parts: Parts::default(),
+        roads,
     };
     (Some(plan), problems)
 }
@@ -195,6 +187,7 @@ fn read<T: serde::de::DeserializeOwned>(
 struct Builder<'a> {
     ground: &'a Ground<'a>,
     wording: Wording<'a>,
+    roads: Roads,
     /// Asked only where a stage leaves its place to the plan.
     experience: Option<&'a dyn Experience>,
     stages: Vec<Stage>,
@@ -204,6 +197,25 @@ struct Builder<'a> {
     pools: Pools,
     reach: &'a Reach,
     problems: Vec<Diagnostic>,
+}
+
+impl<'a> Builder<'a> {
+    fn of(ground: &'a Ground<'a>, wording: Wording<'a>, around: &'a Around, problems: Vec<Diagnostic>) -> Self {
+        let request = ground.request;
+        Self {
+            ground,
+            wording,
+            roads: Roads::of(request.spec, request.backends),
+            experience: is_open(request.spec).then_some(request.experience),
+            stages: Vec::new(),
+            made: Made::default(),
+            limits: Limits::default(),
+            pools: Pools::of(&around.pools),
+            reach: &around.sources,
+            samples: Samples::default(),
+            problems,
+        }
+    }
 }
 
 impl Builder<'_> {
@@ -281,13 +293,30 @@ impl Builder<'_> {
         let (backends, in_bucket) = (request.backends, request.spec.store.contains("://"));
         let count = tasks.as_ref().map_or(1, |tasks| tasks.len());
         let name = |task: usize| self.made.graph[NodeIndex::new(task)].id.to_string();
+        let of = tasks.clone();
         let names = tasks.filter(|tasks| self.experience.is_some() && !tasks.is_empty());
         let names = names.map_or_else(|| vec![stage.name.value.clone()], |tasks| tasks.map(name).collect());
         let experience = self.experience.unwrap_or(&NoExperience);
         let takes = Takes::of(&names, settings, experience);
+        let reads = (self.reads(settings, of), &self.roads);
         let experience = (experience, self.wording);
-        let seeking = Seeking { stage, settings, places, backends, in_bucket, tasks: count, takes, experience, begins };
+        let tasks = count;
+        let seeking = Seeking { stage, settings, places, backends, in_bucket, tasks, takes, reads, experience, begins };
         seeking.place(&mut self.problems)
+    }
+
+    /// What the tasks of a stage read, where that helps to choose its place.
+    fn reads(&self, settings: &Settings, tasks: Option<Range<usize>>) -> Reads {
+        if self.experience.is_none() || settings.backend != AUTO {
+            return Reads::default();
+        }
+        let Some(tasks) = tasks else { return Reads::unknown() };
+        let Ground { request, places, .. } = self.ground;
+        let task = |task: usize| &self.made.graph[NodeIndex::new(task)];
+        let is_elsewhere = |need: usize| places[self.stages[task(need).stage].backend].capability.is_remote;
+        let name = |need: usize| task(need).id.to_string();
+        let weighing = Weighing::of(request, &name);
+        Reads::of(tasks.map(task), &is_elsewhere, &weighing)
     }
 
     /// The files of a stage's tasks, and what the first of them would get.

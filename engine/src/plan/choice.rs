@@ -7,6 +7,7 @@ use super::places::{Place, place_of};
 use super::settings::Settings;
 use super::takes::Takes;
 use super::times::Basis;
+use super::traffic::{Leaving, Reads, Roads};
 use crate::backend::Backends;
 use crate::spec::node::{Node, Value};
 use crate::spec::{Spec, StageSpec};
@@ -38,8 +39,11 @@ pub struct Choice {
 pub struct Offer {
     /// The place, by its name in the spec.
     pub place: String,
-    /// What a task costs there; where nobody knows how long it takes, what an hour costs. Absent where no price is known.
+    /// What a task costs there, with its share of what leaves buckets; where nobody knows how long it takes, what an hour costs.
+    /// Absent where no price is known.
     pub price: Option<Usd>,
+    /// What leaves buckets for all of its tasks.
+    pub leaving: Leaving,
     /// How long a task waits there before its work begins.
     pub startup: Duration,
     /// When the last task would be done, from the beginning of the run; absent where nobody knows how long one takes.
@@ -69,6 +73,8 @@ pub(super) struct Seeking<'a> {
     pub(super) tasks: usize,
     /// How long they take.
     pub(super) takes: Option<Takes>,
+    /// What they read, and what the way of that costs.
+    pub(super) reads: (Reads, &'a Roads),
     /// What earlier runs tell, and of which wording of the spec.
     pub(super) experience: (&'a dyn Experience, Wording<'a>),
     /// When what it needs is done, from the beginning of the run.
@@ -148,7 +154,9 @@ impl Seeking<'_> {
                     }
                 }
             }
-            None if first == 0 => (0, "this machine can hold it, and it has no deadline".to_owned()),
+            None if first == 0 && offers[0].price == Some(Usd(0)) => {
+                (0, "this machine can hold it, and it has no deadline".to_owned())
+            }
             None => {
                 let only = if able.len() == 1 { "the only one" } else { "the cheapest" };
                 (able.into_iter().min_by_key(price).unwrap_or(first), format!("{only} that can hold it"))
@@ -181,18 +189,31 @@ impl Seeking<'_> {
             };
             Some(why.to_owned())
         });
-        Offer { place: place.name.clone(), price, startup: self.startup(place), done: self.done(place), why_not }
+        let leaving = self.leaving(place);
+        Offer {
+            place: place.name.clone(),
+            price,
+            leaving,
+            startup: self.startup(place),
+            done: self.done(place),
+            why_not,
+        }
     }
 
     fn price(&self, place: &Place) -> Option<Usd> {
-        if !place.capability.is_priced {
-            return Some(Usd(0));
-        }
         let need = self.settings.need();
-        match self.takes {
-            Some(takes) => place.cost(&need, takes.mean, self.startup(place)),
-            None => place.price(&need, AN_HOUR),
-        }
+        let machine = match self.takes {
+            _ if !place.capability.is_priced => Usd(0),
+            Some(takes) => place.cost(&need, takes.mean, self.startup(place))?,
+            None => place.price(&need, AN_HOUR)?,
+        };
+        let share = self.leaving(place).cost.0.div_ceil(self.reads.0.tasks.max(1));
+        Some(Usd(machine.0 + share))
+    }
+
+    fn leaving(&self, place: &Place) -> Leaving {
+        let (reads, roads) = &self.reads;
+        roads.leaving(reads, place)
     }
 
     fn startup(&self, place: &Place) -> Duration {
@@ -204,7 +225,8 @@ impl Seeking<'_> {
         let Takes { mean, longest, .. } = self.takes?;
         let startup = self.startup(place);
         let all = mean.saturating_add(startup).saturating_mul(rounds).max(longest.saturating_add(startup));
-        Some(self.begins.saturating_add(all))
+        let (reads, roads) = &self.reads;
+        Some(self.begins.saturating_add(all).saturating_add(roads.upload(reads, place)))
     }
 
     /// How many of its tasks can run there at once.

@@ -13,6 +13,9 @@ pub trait Experience: Send + Sync {
     /// How long the newest attempts waited at a place, by its name, from when they were handed over until they were heard to run.
     fn startup(&self, place: &str) -> Option<Duration>;
 
+    /// The bytes of the newest result of a task, by its written name.
+    fn bytes(&self, task: &str) -> Option<u64>;
+
     /// Where tasks of a stage were begun that a run of this very wording has left undone.
     fn begun(&self, wording: &Wording<'_>, stage: &str) -> Option<String>;
 }
@@ -50,6 +53,10 @@ impl Experience for NoExperience {
     }
 
     fn startup(&self, _: &str) -> Option<Duration> {
+        None
+    }
+
+    fn bytes(&self, _: &str) -> Option<u64> {
         None
     }
 

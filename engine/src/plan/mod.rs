@@ -36,7 +36,9 @@ mod settings;
 mod takes;
 mod times;
 mod tools;
+mod traffic;
 mod unused;
+mod weighing;
 
 pub use build::{Has, Request, build};
 pub use choice::{Choice, Offer};
@@ -51,6 +53,7 @@ pub use schedule::cron;
 pub use selection::{Part, SelectError, Selection, not_asked_for};
 pub use settings::{Follow, Settings};
 pub use times::{Basis, Said, Times};
+pub use traffic::{Leaving, Sizes};
 
 use crate::ids::{Cell, TaskId};
 use crate::remote::{Remotes, scheme};
@@ -64,6 +67,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use traffic::{Reads, Roads};
 
 /// A checked graph of tasks. Edges point from a task to those that need its result; indices are in an order in which
 /// inputs come first.
@@ -102,6 +106,7 @@ pub struct Plan {
     /// What a run of it is asked for.
     pub selection: Selection,
     parts: Parts,
+    roads: Roads,
 }
 
 /// One stage of a plan.
@@ -223,6 +228,13 @@ impl Plan {
     /// Where a task runs, by its place in the plan.
     pub fn place_of(&self, task: usize) -> &Place {
         &self.places[self.stages[self.task(task).stage].backend]
+    }
+
+    /// What leaves buckets for some tasks of a stage when they run where it runs.
+    pub fn leaving(&self, stage: usize, tasks: &[usize], sizes: &dyn Sizes) -> Leaving {
+        let is_elsewhere = |task: usize| self.place_of(task).capability.is_remote;
+        let reads = Reads::of(tasks.iter().map(|task| self.task(*task)), &is_elsewhere, sizes);
+        self.roads.leaving(&reads, &self.places[self.stages[stage].backend])
     }
 
     /// What a task's stage says.

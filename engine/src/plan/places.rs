@@ -71,6 +71,12 @@ impl Place {
         regions.map(|need| self.cost(&need, work, startup)).try_fold(Usd(0), |most, price| Some(most.max(price?)))
     }
 
+    /// The region where its machines are, the first of several; `None` for this machine, and where that is not known.
+    pub fn location(&self) -> Option<String> {
+        let only = || self.kind.as_ref().and_then(|(kind, config)| kind.location(config));
+        self.regions.first().cloned().or_else(only)
+    }
+
     /// The region that is asked after there was no machine to be had so often.
     pub fn region(&self, moves: u32) -> Option<&String> {
         self.regions.get(moves as usize % self.regions.len().max(1))

@@ -96,6 +96,8 @@ fn interpret(loaded: Loaded, schema: &SpecSchema) -> Read {
         profile,
         environment,
         store: file.store.root,
+        location: file.store.location,
+        uplink: file.store.uplink,
         keep: file.store.keep,
         backends: root.get("backends").into_iter().flat_map(Node::entries).map(|e| backend(e, &problems)).collect(),
         defaults: sound(&root, &problems, |key| key == "defaults").get("defaults").cloned(),

@@ -7,7 +7,7 @@ use super::node::{Node, PathPart};
 use super::outside::Environment;
 use super::param::Param;
 use crate::text::{Span, Spanned};
-use crate::units::{Millis, Usd};
+use crate::units::{Bytes, Millis, Usd};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -97,6 +97,11 @@ pub(super) struct StoreSpec {
     /// A folder, relative to the file that names it. Default: `out`.
     #[serde(default = "default_root")]
     pub(super) root: String,
+    /// Where its bucket is, and others that are read from, such as `us-central1` or `EU`. Default: where whoever reads is, if that is
+    /// a place elsewhere.
+    pub(super) location: Option<String>,
+    /// How many bytes a second go from this machine into its bucket, such as `"10 MB"`, which is the default.
+    pub(super) uplink: Option<Bytes>,
     /// What `pipe cache gc` keeps when it is not told otherwise.
     #[serde(default)]
     pub(super) keep: Keep,
@@ -120,7 +125,7 @@ pub struct Keep {
 
 impl Default for StoreSpec {
     fn default() -> Self {
-        Self { root: default_root(), keep: Keep::default() }
+        Self { root: default_root(), location: None, uplink: None, keep: Keep::default() }
     }
 }
 
@@ -149,6 +154,10 @@ pub struct Spec {
     pub environment: Environment,
     /// The store's root as written.
     pub store: String,
+    /// Where its bucket is, and others that are read from.
+    pub location: Option<String>,
+    /// How many bytes a second go from this machine into its bucket.
+    pub uplink: Option<Bytes>,
     /// What of it is kept.
     pub keep: Keep,
     /// Places to run, templates unresolved.

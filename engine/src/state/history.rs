@@ -85,6 +85,8 @@ struct Known {
     took: Option<(Duration, bool)>,
     /// The newest attempts that succeeded, oldest first.
     lately: VecDeque<Tried>,
+    /// How large its newest result is.
+    bytes: Option<u64>,
 }
 
 impl History {
@@ -224,7 +226,9 @@ impl History {
         };
         match self.tasks.get_mut(task) {
             Some(known) => known.newest = newest,
-            None => drop(self.tasks.insert(task.to_owned(), Known { newest, took: None, lately: VecDeque::new() })),
+            None => drop(
+                self.tasks.insert(task.to_owned(), Known { newest, took: None, lately: VecDeque::new(), bytes: None }),
+            ),
         }
     }
 
@@ -258,7 +262,10 @@ impl History {
                 }
             }
             "task_failed" => known.newest.ending = Ending::Failed(serde_json::from_str::<Failed>(json)?.failure),
-            _ => known.newest.ending = Ending::Succeeded,
+            _ => {
+                known.newest.ending = Ending::Succeeded;
+                known.bytes = serde_json::from_str::<Succeeded>(json)?.bytes;
+            }
         }
         Ok(())
     }
@@ -271,6 +278,10 @@ impl Experience for History {
 
     fn startup(&self, place: &str) -> Option<Duration> {
         self.waits.usual(place)
+    }
+
+    fn bytes(&self, task: &str) -> Option<u64> {
+        self.tasks.get(task)?.bytes
     }
 
     fn begun(&self, wording: &Wording<'_>, stage: &str) -> Option<String> {
@@ -379,6 +390,11 @@ struct Ended {
     items: ItemCount,
     #[serde(default)]
     usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Succeeded {
+    bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -1,11 +1,11 @@
 //! What a plan costs, by stage or by task, and what was chosen for its price -> rows and lines.
 
-use crate::cost::{Cost, Costs, told, word};
+use crate::cost::{Cost, Costs, told, traffic, word};
 use crate::outlook::Outlook;
 use crate::printer::Style;
 use crate::table::{Entry, left, right};
-use crate::words::{count, roughly};
-use pipe_engine::plan::{Basis, Choice, Plan};
+use crate::words::{bytes, count, roughly};
+use pipe_engine::plan::{Basis, Choice, Leaving, Offer, Plan};
 use pipe_engine::units::Usd;
 use serde_json::{Value as Json, json};
 
@@ -71,6 +71,7 @@ pub(super) fn totals(plan: &Plan, costs: &Costs) -> Vec<(&'static str, String)> 
         most => format!("; {most} when every attempt runs into its timeout"),
     };
     let mut lines = vec![("price", format!("{}{range}{most}", all.told()))];
+    lines.extend(costs.leaving().map(|leaving| ("reads", out_of_buckets(leaving))));
     if all.unknown > 0 {
         let tasks = count(all.unknown, "task");
         lines.push(("note ", format!("{tasks} without a known price or time: no price is not free")));
@@ -87,6 +88,22 @@ pub(super) fn totals(plan: &Plan, costs: &Costs) -> Vec<(&'static str, String)> 
     lines
 }
 
+/// What is read from buckets and paid for.
+fn out_of_buckets(leaving: Leaving) -> String {
+    let known = (leaving.bytes > 0)
+        .then(|| format!("{} at most for {} out of buckets, not in the price", leaving.cost, bytes(leaving.bytes)));
+    let unknown = (leaving.unknown > 0).then(|| without(leaving.unknown));
+    [known, unknown].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn without(tasks: u64) -> String {
+    format!("without what {} out of buckets, of which size or price is not known", reads(tasks))
+}
+
+fn reads(tasks: u64) -> String {
+    format!("{} {}", count(tasks, "task"), if tasks == 1 { "reads" } else { "read" })
+}
+
 /// What the run's limit of cost leaves out.
 pub(super) fn limit(plan: &Plan, outlook: &Outlook) -> Option<(&'static str, String)> {
     let (most, left) = (plan.around.max_cost?, outlook.left()?);
@@ -100,8 +117,8 @@ pub(super) fn choices(plan: &Plan) -> impl Iterator<Item = (&'static str, String
         let name = &plan.places[stage.backend].name;
         let offers = choice.offers.iter().map(|offer| match (&offer.why_not, offer.price) {
             (Some(why), _) => format!("{}: {why}", offer.place),
-            (None, Some(Usd(0))) => format!("{}: free", offer.place),
-            (None, price) => format!("{}: {} a task", offer.place, price.unwrap_or_default()),
+            (None, Some(Usd(0))) => format!("{}: free{}", offer.place, untold(offer)),
+            (None, price) => format!("{}: {} a task{}", offer.place, price.unwrap_or_default(), untold(offer)),
         });
         let offers = offers.collect::<Vec<_>>().join("; ");
         let time = choice.time.filter(|_| matches!(choice.basis, Basis::Measured(_)));
@@ -111,12 +128,21 @@ pub(super) fn choices(plan: &Plan) -> impl Iterator<Item = (&'static str, String
     })
 }
 
+/// What an offer's price does not hold.
+fn untold(offer: &Offer) -> String {
+    match offer.leaving.unknown {
+        0 => String::new(),
+        tasks => format!(", without what {} out of buckets", reads(tasks)),
+    }
+}
+
 /// The same for programs.
 pub(super) fn choice_document(choice: &Choice) -> Json {
     let offers = choice.offers.iter().map(|offer| {
         json!({
             "place": offer.place,
             "price": offer.price.map(|price| price.0 as f64 / 1e6),
+            "traffic": traffic(offer.leaving),
             "startup": offer.startup.as_secs_f64(),
             "done": offer.done.map(|done| done.as_secs_f64()),
             "why_not": offer.why_not,

@@ -1,6 +1,6 @@
 //! Files on a desk, and a spec among them that is read and planned with a stage kind that does nothing.
 
-use pipe_engine::backend::{BackendKind, Backends, Beyond, Capability, Need, Startup};
+use pipe_engine::backend::{BackendKind, Backends, Beyond, Capability, Need, Reader, Startup, Traffic};
 use pipe_engine::failure::Failure;
 use pipe_engine::plan::{self, Experience, Lately, Plan, Request, Rows, Wording};
 use pipe_engine::spec::{self, Environment, Outside, Read, SpecSchema, Texts};
@@ -32,6 +32,8 @@ pub(super) struct Earlier {
     pub(super) took: BTreeMap<String, u64>,
     /// How many seconds attempts waited at each place.
     pub(super) waited: BTreeMap<String, u64>,
+    /// How large the result of each task is.
+    pub(super) bytes: BTreeMap<String, u64>,
     /// Where each stage was begun by a run that was given these parameters and has left some of it undone.
     pub(super) begun: BTreeMap<String, (String, Json)>,
 }
@@ -43,6 +45,9 @@ impl Experience for Earlier {
     }
     fn startup(&self, place: &str) -> Option<Duration> {
         self.waited.get(place).map(|seconds| Duration::from_secs(*seconds))
+    }
+    fn bytes(&self, task: &str) -> Option<u64> {
+        self.bytes.get(task).copied()
     }
     fn begun(&self, wording: &Wording<'_>, stage: &str) -> Option<String> {
         let (place, params) = self.begun.get(stage)?;
@@ -103,7 +108,7 @@ impl Desk {
     pub(super) fn plan_of(&self, path: &str) -> Planned {
         let kinds = Registry::default().with(Toy);
         let here = Capability { gpus: Some(Vec::new()), slots: Some(2), ..Capability::default() };
-        let backends = Backends::default().with(Cloud).with(Hall).with_local(here);
+        let backends = Backends::default().with(Cloud).with(Hall).with_local(here).with_traffic(Tolls);
         let schema = SpecSchema::of(&kinds, &backends);
         let Read { spec, sources, mut problems } = spec::load(Path::new(path), self, &self.outside, &schema).unwrap();
         let plan = spec.as_ref().and_then(|spec| {
@@ -220,6 +225,20 @@ struct CloudConfig {
     factor: Option<u64>,
     /// How many seconds an attempt waits there, and pays for.
     waits: Option<u64>,
+    /// The region of its machines.
+    region: Option<String>,
+}
+
+/// A GiB out of a bucket costs 0.1 USD, and 0.01 between regions.
+struct Tolls;
+
+impl Traffic for Tolls {
+    fn gib(&self, _: &str, location: Option<&str>, reader: Reader<'_>) -> Option<Usd> {
+        match reader {
+            Reader::Outside => Some(Usd(100_000)),
+            Reader::In(region) => Some(Usd(if location? == region { 0 } else { 10_000 })),
+        }
+    }
 }
 
 impl BackendKind for Cloud {
@@ -253,6 +272,9 @@ impl BackendKind for Cloud {
         let is_much = need.cpu > Cpu(4000) && need.gpu.is_some();
         let words = "5 CPUs with a GPU, and it has at most 4".to_owned();
         is_much.then_some(Beyond { field: "resources.cpu", words }).into_iter().collect()
+    }
+    fn location(&self, config: &Json) -> Option<String> {
+        read_config::<CloudConfig>(config).ok()?.region
     }
     fn startup(&self, config: &Json) -> Startup {
         let waits = read_config::<CloudConfig>(config).ok().and_then(|config| config.waits).unwrap_or(0);

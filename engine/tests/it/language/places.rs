@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use pipe_engine::backend::LOCAL;
-use pipe_engine::plan::Basis;
+use pipe_engine::plan::{Basis, Choice, Leaving};
 use pipe_engine::units::Usd;
 use serde_json::json;
 use std::time::Duration;
@@ -242,6 +242,62 @@ fn auto_reckons_with_the_time_until_a_place_begins() {
     assert_eq!((chosen(&said).0.as_str(), first(&said).0), ("one", 10));
     let here = seen.plan().plan.unwrap().stages[0].choice.clone().unwrap().offers[0].startup;
     assert_eq!(here, Duration::ZERO, "this machine begins at once");
+}
+
+/// A stage that leaves its place to the plan and takes what two tasks make there, in a bucket.
+fn taking(first: &str, store: &str) -> Desk {
+    Desk::with_spec(&format!(
+        "[store]\nroot = \"gs://bucket/x\"\n{store}\n[backends.one]\nkind = \"cloud\"\nproject = \"p\"\nregion = \"near\"\n\
+         [stages.made]\nkind = \"toy\"\nmatrix.i = [1, 2]\ntimeout = \"1h\"\nbackend = \"{first}\"\n\
+         [stages.a]\nkind = \"toy\"\nfrom = [\"made\"]\nexpect = \"10s\"\ntimeout = \"1h\"\nbackend = \"auto\"\n"
+    ))
+}
+
+/// That each of the two results is so large.
+fn large(mut desk: Desk, bytes: u64) -> Desk {
+    desk.earlier.bytes.extend([1, 2].map(|i| (format!("made[i={i}]"), bytes)));
+    desk
+}
+
+/// What was chosen for it.
+fn choice(desk: &Desk) -> (String, Choice) {
+    let planned = desk.plan();
+    let plan = planned.plan.as_ref().unwrap_or_else(|| panic!("{}", planned.shown()));
+    let stage = plan.stages.iter().find(|stage| stage.name == "a").unwrap();
+    (plan.places[stage.backend].name.clone(), stage.choice.clone().unwrap())
+}
+
+#[test]
+fn this_machine_is_free_only_where_nothing_leaves_a_bucket() {
+    // Two GiB out of the bucket are 0.2 USD; ten seconds of one CPU there are 0.01, and nothing leaves the region.
+    let (place, chosen) = choice(&large(taking("one", ""), 1 << 30));
+    assert_eq!((place.as_str(), chosen.reason.as_str()), ("one", "the cheapest that can hold it"));
+    assert_eq!([chosen.offers[0].price, chosen.offers[1].price], [Some(Usd(200_000)), Some(Usd(10_000))]);
+    assert_eq!(chosen.offers[0].leaving, Leaving { bytes: 2 << 30, cost: Usd(200_000), unknown: 0 });
+    assert_eq!(chosen.offers[1].leaving, Leaving::default());
+    // Two MiB are 195 millionths.
+    let (place, chosen) = choice(&large(taking("one", ""), 1 << 20));
+    assert_eq!((place.as_str(), chosen.offers[0].price), ("local", Some(Usd(195))));
+    // What is made here is here.
+    let (place, chosen) = choice(&large(taking("local", ""), 1 << 30));
+    assert_eq!((place.as_str(), chosen.offers[0].price), ("local", Some(Usd(0))));
+}
+
+#[test]
+fn what_leaves_a_region_for_another_is_paid_for_there() {
+    let (place, chosen) = choice(&large(taking("one", "location = \"far\""), 1 << 30));
+    // 0.02 for two GiB, and 0.01 for the machine.
+    assert_eq!((place.as_str(), chosen.offers[1].price), ("one", Some(Usd(30_000))));
+    let (_, chosen) = choice(&large(taking("one", "location = \"near\""), 1 << 30));
+    assert_eq!(chosen.offers[1].price, Some(Usd(10_000)));
+}
+
+#[test]
+fn bytes_that_nobody_knows_are_counted_as_such_and_not_as_nothing() {
+    let (place, chosen) = choice(&taking("one", ""));
+    assert_eq!((place.as_str(), chosen.offers[0].price), ("local", Some(Usd(0))), "with nothing to choose by");
+    assert_eq!(chosen.offers[0].leaving, Leaving { bytes: 0, cost: Usd(0), unknown: 1 });
+    assert_eq!(chosen.offers[1].leaving, Leaving::default(), "what stays in its region is free whatever it is");
 }
 
 #[test]
