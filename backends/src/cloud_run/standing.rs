@@ -82,7 +82,7 @@ fn cause(condition: &Condition, took_all: Option<bool>, at: &Where) -> Failure {
                 at.project
             ))
         }
-        "SECRETS_ACCESS_CHECK_FAILED" => no_secret(at),
+        "SECRETS_ACCESS_CHECK_FAILED" => no_secret(text, at),
         "INTERNAL" | "IMMEDIATE_RETRY" | "POSTPONED_RETRY" | "JOB_STATUS_SERVICE_POLLING_ERROR" => {
             Failure::of(Class::Transient, "service", "Cloud Run itself failed")
         }
@@ -104,7 +104,7 @@ fn by_message(text: &str, took_all: bool, at: &Where) -> Failure {
         Some(TERMINATED) => terminated(),
         Some(code) => Failure::failed("exit_code", format!("its container ended with code {code}")),
         None if is_missing("image") => no_image(at),
-        None if is_missing("secret") => no_secret(at),
+        None if is_missing("secret") || lower.contains("denied on secret") => no_secret(text, at),
         None if took_all || lower.contains("timeout") => {
             Failure::of(Class::Timeout, "timeout", "it ran longer than its timeout")
         }
@@ -132,11 +132,19 @@ fn no_image(at: &Where) -> Failure {
     ))
 }
 
-fn no_secret(at: &Where) -> Failure {
+/// Cloud Run names the secret, and where it is about a right the account as well: `Permission denied on secret:
+/// projects/P/secrets/S/versions/V for Revision service account A.`
+fn no_secret(text: &str, at: &Where) -> Failure {
+    let words = || text.split_whitespace().map(|word| word.trim_matches(['.', ',', ':', '\'', '"']));
+    let named = words().find_map(|word| {
+        let (project, rest) = word.strip_prefix("projects/")?.split_once("/secrets/")?;
+        Some((project, rest.split('/').next().unwrap_or(rest)))
+    });
+    let (project, secret) = named.unwrap_or((&at.project, "SECRET"));
+    let account = words().find(|word| word.contains('@')).unwrap_or("ACCOUNT");
     Failure::failed("no_secret", "a secret is not there, or the job's account may not read it").help(format!(
-        "give the account roles/secretmanager.secretAccessor: gcloud secrets add-iam-policy-binding SECRET --project {} \
-         --member=serviceAccount:ACCOUNT --role=roles/secretmanager.secretAccessor",
-        at.project
+        "give the account roles/secretmanager.secretAccessor: gcloud secrets add-iam-policy-binding {secret} --project {project} \
+         --member=serviceAccount:{account} --role=roles/secretmanager.secretAccessor"
     ))
 }
 
@@ -198,12 +206,31 @@ mod tests {
             ("The configured timeout was reached.", false, Class::Timeout, "timeout"),
             ("Image 'nothing' not found.", false, Class::Failed, "no_image"),
             ("Secret projects/p/secrets/s/versions/1 was not found.", false, Class::Failed, "no_secret"),
+            (
+                "Permission denied on secret: projects/p/secrets/s/versions/1 for Revision service account a@p.iam.",
+                false,
+                Class::Failed,
+                "no_secret",
+            ),
             ("There is no capacity in the region.", false, Class::Capacity, "no_machine"),
             ("The container failed to start.", false, Class::Failed, "job_failed"),
         ] {
             let failure = by_message(text, took_all, &at());
             assert_eq!((failure.class, failure.code.as_str()), (class, code), "{text}");
         }
+    }
+
+    /// Source of the sentence: sourcegraph/sourcegraph-public-snapshot, pull request 59045.
+    #[test]
+    fn who_may_not_read_a_secret_is_told_the_command_that_lets_him() {
+        let says = "spec.template.spec.containers[0].env[12].value_from.secret_key_ref.name: Permission denied on secret: \
+                    projects/films-2/secrets/token/versions/latest for Revision service account w@films.iam.gserviceaccount.com.";
+        let help = no_secret(says, &at()).help.unwrap();
+        assert!(
+            help.contains("binding token --project films-2 --member=serviceAccount:w@films.iam.gserviceaccount.com ")
+        );
+        let help = no_secret("A secret was not found.", &at()).help.unwrap();
+        assert!(help.contains("binding SECRET --project films --member=serviceAccount:ACCOUNT "));
     }
 
     #[test]

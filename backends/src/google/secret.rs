@@ -2,6 +2,7 @@
 //! them by itself.
 
 use super::errors::in_full;
+use super::secret_there::{READERS, Version};
 use super::{is_missing, is_on_loopback, no_client};
 use google_cloud_auth::credentials::anonymous;
 use google_cloud_gax::error::Error;
@@ -46,6 +47,15 @@ pub(super) async fn client(endpoint: Option<&str>) -> Result<SecretManagerServic
     builder.with_endpoint(endpoint).with_credentials(nobody).build().await.map_err(no_client)
 }
 
+/// The command that lets a job's account read a secret. What the account is called, the job itself cannot tell.
+fn let_read(name: &str) -> String {
+    let role = format!("give the account {} on the secret", READERS[0]);
+    match Version::of(name) {
+        Some(version) => format!("{role}: {}", version.grant("serviceAccount:ACCOUNT", READERS[0])),
+        None => role,
+    }
+}
+
 fn failed(error: &Error, name: &str) -> Failure {
     let says = error.status().map_or_else(|| in_full(error), |status| status.message.clone());
     let failure = match error.http_status_code() {
@@ -53,8 +63,9 @@ fn failed(error: &Error, name: &str) -> Failure {
             Failure::failed("secret_missing", "there is no such secret, or no such version of it")
                 .help("gcloud secrets versions list SECRET says which there are")
         }
-        Some(401 | 403) => Failure::failed("secret_missing", "the job's account may not read the secret")
-            .help("give the account roles/secretmanager.secretAccessor on the secret"),
+        Some(401 | 403) => {
+            Failure::failed("secret_missing", "the job's account may not read the secret").help(let_read(name))
+        }
         Some(400) => {
             Failure::failed("secret_missing", "Secret Manager does not take that name, or gives that version no more")
         }

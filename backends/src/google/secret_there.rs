@@ -14,19 +14,19 @@ use std::path::Path;
 
 /// Roles that let an account read a secret, of which the first is given for that.
 /// Source: https://cloud.google.com/secret-manager/docs/access-control, read 2026-11.
-const READERS: [&str; 2] = ["roles/secretmanager.secretAccessor", "roles/secretmanager.admin"];
+pub(super) const READERS: [&str; 2] = ["roles/secretmanager.secretAccessor", "roles/secretmanager.admin"];
 /// The role that shows what there is, and who may read it.
 const VIEWER: &str = "roles/secretmanager.viewer";
 
 /// A version of a secret: `projects/P/secrets/S/versions/V`.
-struct Version<'a> {
+pub(super) struct Version<'a> {
     name: &'a str,
     project: &'a str,
     secret: &'a str,
 }
 
 impl<'a> Version<'a> {
-    fn of(name: &'a str) -> Option<Self> {
+    pub(super) fn of(name: &'a str) -> Option<Self> {
         let mut parts = name.split('/').skip(1).step_by(2);
         Some(Self { name, project: parts.next()?, secret: parts.next()? })
     }
@@ -36,7 +36,7 @@ impl<'a> Version<'a> {
     }
 
     /// The command that gives somebody a role on it.
-    fn grant(&self, member: &str, role: &str) -> String {
+    pub(super) fn grant(&self, member: &str, role: &str) -> String {
         let Self { project, secret, .. } = self;
         format!("gcloud secrets add-iam-policy-binding {secret} --project {project} --member={member} --role={role}")
     }

@@ -1,5 +1,6 @@
-//! `pipe check` of a spec whose tasks elsewhere read secrets: whether these are there, and whether the account that jobs act as is
-//! one who may read them. Each place is told it in the same words.
+//! Tasks elsewhere that read secrets: what `pipe check` says of whether these are there and whether the account that jobs act as is
+//! one who may read them; and that it is this account that reads them, and not whoever runs `pipe`. Each place is told it in the
+//! same words.
 
 use crate::afar::{Afar, CLOUD_RUN, Place, VERTEX, post};
 use pipe_standin::Fault;
@@ -10,7 +11,7 @@ version = 1
 name = "login"
 [stages.login]
 kind = "command"
-argv = ["true"]
+shell = "test $TOKEN = foobar"
 secrets = { TOKEN = "gcp:projects/our-project/secrets/token/versions/1" }
 PLACE
 "#;
@@ -25,7 +26,6 @@ fn project(place: &'static Place) -> Afar {
     let afar = Afar::with(place, SPEC);
     let spec = afar.bench.read("spec.toml");
     afar.bench.write("spec.toml", &format!("{spec}\nservice_account = \"{ACCOUNT}\"\n"));
-    afar.contain(&format!("export SECRET_MANAGER_EMULATOR_HOST={}", afar.standin.address()));
     afar
 }
 
@@ -94,5 +94,42 @@ fn whoever_may_not_look_at_a_secret_is_told_the_role_for_that_and_may_run_all_th
     for method in ["secretmanager.projects.secrets.versions.get", "secretmanager.projects.secrets.getIamPolicy"] {
         afar.standin.befalls(move |asked| (asked.method == method).then_some(Fault::Refuse(403)));
         assert_eq!(told(&afar, &[]), (Some(0), finding("unknown", "secret_closed", help)), "{method}");
+    }
+}
+
+/// What reads a secret.
+const ACCESS: &str = "secretmanager.projects.secrets.versions.access";
+
+#[test]
+fn the_account_of_jobs_reads_a_secret_and_whoever_runs_pipe_need_not_be_allowed_to() {
+    for place in [&CLOUD_RUN, &VERTEX] {
+        let afar = project(place);
+        keep_secret(&afar);
+        let_read(&afar);
+        afar.standin.befalls(|asked| (asked.method == ACCESS && asked.by.is_none()).then_some(Fault::Refuse(403)));
+        assert_eq!(told(&afar, &[]).0, Some(0), "{}", place.name);
+        assert_eq!(afar.run("here", &[]).count("task_succeeded"), 1, "{}", place.name);
+        let readers = afar.standin.asked().into_iter().filter(|asked| asked.method == ACCESS);
+        // Cloud Run itself hands it to the container, as the job's account.
+        assert!(readers.into_iter().all(|asked| asked.by.as_deref() == Some(ACCOUNT)), "{}", place.name);
+    }
+}
+
+#[test]
+fn a_job_whose_account_may_not_read_its_secret_fails_with_the_command_that_lets_it() {
+    for (place, code, account) in [(&CLOUD_RUN, "no_secret", ACCOUNT), (&VERTEX, "secret_missing", "ACCOUNT")] {
+        let afar = project(place);
+        keep_secret(&afar);
+        let said = afar.bench.said(&mut afar.command("here", &[]));
+        assert_eq!(said.code, Some(1), "{said:?}");
+        let failed = said.events().into_iter().find(|event| event["type"] == "task_failed").unwrap();
+        assert_eq!((&failed["failure"]["class"], &failed["failure"]["code"]), (&"failed".into(), &code.into()));
+        let help = failed["failure"]["help"].as_str().unwrap();
+        let grant = GRANT.replace(ACCOUNT, account);
+        assert!(help.contains(&grant), "{}: {help}", place.name);
+        assert!(failed["failure"]["source"].as_str().unwrap().contains("denied"), "{failed}");
+        // What the help says is enough.
+        let_read(&afar);
+        assert_eq!(afar.run("here", &[]).count("task_succeeded"), 1, "{}", place.name);
     }
 }

@@ -43,8 +43,7 @@ impl Cloud {
         let standin = Standin::serve(&Definitions::fetched().unwrap(), 0).unwrap();
         standin.make_bucket("bucket");
         // What an image has in its environment: a container gets nothing of ours.
-        let [buckets, secrets] = ["STORAGE_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST"]
-            .map(|variable| format!("{variable}={}", standin.address()));
+        let buckets = format!("STORAGE_EMULATOR_HOST={}", standin.address());
         let place = format!(
             "kind = \"vertex\"\nproject = \"our-project\"\nregion = \"us-central1\"\nimage = \"{IMAGE}\"\n\
              endpoint = \"http://{}\"\npoll = \"100ms\"\n",
@@ -56,7 +55,7 @@ impl Cloud {
         // An attempt of the same key, in another project, works at the same time on this machine.
         std::fs::create_dir(bench.path("scratch")).unwrap();
         let scratch = format!("PIPE_SCRATCH={}", bench.path("scratch").display());
-        standin.image(IMAGE, &["env", &buckets, &secrets, &scratch, env!("CARGO_BIN_EXE_pipe")]);
+        standin.image(IMAGE, &["env", &buckets, &scratch, env!("CARGO_BIN_EXE_pipe")]);
         Self { bench, standin }
     }
 
@@ -85,6 +84,14 @@ impl Cloud {
             &self.standin,
             &format!("{secrets}/token:addVersion"),
             &format!(r#"{{"payload": {{"data": "{CANARY_BASE64}"}}}}"#),
+        );
+        // Whom a job acts as that does not say it.
+        let agent = "serviceAccount:service-1@gcp-sa-aiplatform-cc.iam.gserviceaccount.com";
+        let reader = format!(r#"{{"role": "roles/secretmanager.secretAccessor", "members": ["{agent}"]}}"#);
+        post(
+            &self.standin,
+            &format!("{secrets}/token:setIamPolicy"),
+            &format!(r#"{{"policy": {{"bindings": [{reader}]}}}}"#),
         );
     }
 

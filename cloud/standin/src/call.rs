@@ -28,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) body: Arriving,
     /// Where this server is reached. Clients' words for it may lack the port.
     pub(crate) address: String,
+    /// The account that asks, where it is one that a job acts as.
+    pub(crate) by: Option<Arc<str>>,
 }
 
 /// A body that is on its way.

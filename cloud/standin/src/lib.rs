@@ -15,6 +15,7 @@ mod tokens;
 
 mod process;
 
+mod doors;
 mod machine;
 
 mod registry;

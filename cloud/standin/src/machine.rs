@@ -1,5 +1,6 @@
 //! What all containers share: where they print, what images begin with, and how long a process has between two signals.
 
+use crate::doors::Doors;
 use crate::process::texts;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub(crate) struct Machine(Arc<Shared>);
 
 struct Shared {
     folder: TempDir,
+    doors: Doors,
     state: Mutex<State>,
 }
 
@@ -27,13 +29,18 @@ struct State {
 }
 
 impl Machine {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(doors: Doors) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("standin-logs-").tempdir()?;
-        Ok(Self(Arc::new(Shared { folder, state: Mutex::default() })))
+        Ok(Self(Arc::new(Shared { folder, doors, state: Mutex::default() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom containers speak for.
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.0.doors
     }
 
     /// From now on containers of this image begin with this program.

@@ -86,11 +86,10 @@ fn serve(arguments: &Arguments) -> Result<(), String> {
             fill(&standin, name, folder, prefix).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
     }
-    // A container gets nothing of ours, so what it begins with says where it is.
-    let here = ["STORAGE_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST"]
-        .map(|variable| format!("{variable}={}", standin.address()));
+    // A container gets nothing of ours, so what it begins with says where its bucket is.
+    let here = format!("STORAGE_EMULATOR_HOST={}", standin.address());
     for (image, program) in &arguments.images {
-        standin.image(image, &["env", &here[0], &here[1], program]);
+        standin.image(image, &["env", &here, program]);
     }
     println!("STORAGE_EMULATOR_HOST=http://{}", standin.address());
     if arguments.ends_with_input {

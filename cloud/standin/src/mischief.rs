@@ -11,6 +11,8 @@ pub struct Asked {
     pub method: String,
     /// What it is about: the name of the object, or of the job.
     pub about: String,
+    /// The account that asks, where it is one that a job acts as.
+    pub by: Option<String>,
 }
 
 /// What befalls a request.

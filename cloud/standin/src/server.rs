@@ -4,6 +4,7 @@ use crate::answer::{Body, Manner, Refusal};
 use crate::call::{Arriving, Call};
 use crate::control;
 use crate::definitions::{Definitions, DefinitionsError, Place};
+use crate::doors::{Door, Doors};
 use crate::jobs::Jobs;
 use crate::machine::Machine;
 use crate::mischief::{Asked, Fault, Mischief};
@@ -70,8 +71,17 @@ impl Standin {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let door = runtime.block_on(TcpListener::bind(("127.0.0.1", port)))?;
         let address = door.local_addr()?;
-        let cloud = Arc::new(Cloud::new(definitions, format!("http://{address}"))?);
-        runtime.spawn(open(door, cloud.clone()));
+        let (doors, mut opened) = Doors::new();
+        let cloud = Arc::new(Cloud::new(definitions, doors, format!("http://{address}"))?);
+        runtime.spawn(open(door, None, cloud.clone()));
+        let of_accounts = cloud.clone();
+        runtime.spawn(async move {
+            while let Some(Door { listener, account }) = opened.recv().await {
+                if let Ok(door) = TcpListener::from_std(listener) {
+                    tokio::spawn(open(door, Some(Arc::from(account)), of_accounts.clone()));
+                }
+            }
+        });
         Ok(Self { address, cloud, runtime: Some(runtime) })
     }
 
@@ -208,8 +218,8 @@ impl Drop for Standin {
 }
 
 impl Cloud {
-    fn new(definitions: &Definitions, address: String) -> Result<Self, StandinError> {
-        let (machine, storage, secrets) = (Machine::new()?, Storage::new()?, Secrets::default());
+    fn new(definitions: &Definitions, doors: Doors, address: String) -> Result<Self, StandinError> {
+        let (machine, storage, secrets) = (Machine::new(doors)?, Storage::new()?, Secrets::default());
         let jobs = Jobs::new(machine.clone(), secrets.clone());
         let vertex = Vertex::new(machine.clone(), storage.clone());
         let service = |name: &str, manner, methods| -> Result<Service, StandinError> {
@@ -234,21 +244,24 @@ impl Cloud {
     }
 }
 
-async fn open(door: TcpListener, cloud: Arc<Cloud>) {
+/// Who asks: an account that a job acts as; `None` at the door where everybody may ask for everything.
+type By = Option<Arc<str>>;
+
+async fn open(door: TcpListener, by: By, cloud: Arc<Cloud>) {
     loop {
         // A connection that does not come about is its maker's loss.
         if let Ok((socket, _)) = door.accept().await {
-            tokio::spawn(converse(socket, cloud.clone()));
+            tokio::spawn(converse(socket, by.clone(), cloud.clone()));
         }
     }
 }
 
-async fn converse(socket: TcpStream, cloud: Arc<Cloud>) {
+async fn converse(socket: TcpStream, by: By, cloud: Arc<Cloud>) {
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| {
-        let cloud = cloud.clone();
+        let (cloud, by) = (cloud.clone(), by.clone());
         // In a task of its own: what was begun is brought to its end, also when whoever asked is gone.
-        async move { tokio::spawn(answer(cloud, request)).await.unwrap_or_else(|_| Err(hung_up())) }
+        async move { tokio::spawn(answer(cloud, by, request)).await.unwrap_or_else(|_| Err(hung_up())) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service).await;
@@ -259,7 +272,7 @@ fn hung_up() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "told to hang up")
 }
 
-async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> io::Result<Response<Body>> {
+async fn answer(cloud: Arc<Cloud>, by: By, request: Request<Incoming>) -> io::Result<Response<Body>> {
     if let Some(told) = request.uri().path().strip_prefix("/standin/").map(str::to_owned) {
         return Ok(control::answer(&cloud, &told, request).await.unwrap_or_else(|e| e.answer(Manner::Status)));
     }
@@ -275,7 +288,7 @@ async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> io::Result<Res
         return Ok(Refusal::new(404, "Not Found").answer(Manner::Reasons));
     };
     let mut query = query(request.uri().query().unwrap_or_default());
-    let fault = cloud.mischief.befalls(asked(&request, &place, &query));
+    let fault = cloud.mischief.befalls(asked(&request, &by, &place, &query));
     if fault == Some(Fault::Forget) {
         query.retain(|(name, _)| !name.starts_with("if"));
     }
@@ -288,7 +301,7 @@ async fn answer(cloud: Arc<Cloud>, request: Request<Incoming>) -> io::Result<Res
         _ => {}
     }
     let left = if let Some(Fault::Lose(left)) = fault { Some(left) } else { None };
-    let done = service.done(&cloud, place, query, request, left).await;
+    let done = service.done(&cloud, by, place, query, (request, left)).await;
     if left.is_some() && done.as_ref().is_err_and(|refusal| refusal.code == 408) {
         return Err(hung_up());
     }
@@ -333,7 +346,7 @@ fn query(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn asked(request: &Request<Incoming>, place: &Place, query: &[(String, String)]) -> Asked {
+fn asked(request: &Request<Incoming>, by: &By, place: &Place, query: &[(String, String)]) -> Asked {
     let named = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let method = match named("upload_id") {
         None => place.method.id.clone(),
@@ -346,7 +359,7 @@ fn asked(request: &Request<Incoming>, place: &Place, query: &[(String, String)])
     let about = ["object", "name", "jobId", "secretId", "parent"]
         .into_iter()
         .find_map(|name| place.names.get(name).cloned().or_else(|| named(name)));
-    Asked { method, about: about.unwrap_or_default() }
+    Asked { method, about: about.unwrap_or_default(), by: by.as_deref().map(str::to_owned) }
 }
 
 impl Service {
@@ -360,10 +373,10 @@ impl Service {
     async fn done(
         &self,
         cloud: &Cloud,
+        by: By,
         place: Place,
         mut query: Vec<(String, String)>,
-        request: Request<Incoming>,
-        left: Option<u64>,
+        (request, left): (Request<Incoming>, Option<u64>),
     ) -> Result<Response<Body>, Refusal> {
         let upload = query.iter().position(|(name, _)| name == "upload_id").map(|at| query.remove(at).1);
         cloud.tokens.check(request.headers())?;
@@ -381,6 +394,7 @@ impl Service {
             headers: parts.headers,
             body: Arriving::new(body, left),
             address: cloud.address.clone(),
+            by,
             method: place.method,
         };
         if let Some(upload) = upload {

@@ -189,7 +189,7 @@ impl Execution {
             ("CLOUD_RUN_TASK_COUNT", self.tasks.to_string()),
         ];
         let log = jobs.machine().log(&self.log(index));
-        let process = process(jobs, &self.job, &self.template["containers"][0], &ours);
+        let process = process(jobs, &self.job, &self.template, &ours);
         let begun = process
             .and_then(|process| process.begin(&log).map_err(|error| format!("the container did not start: {error}")));
         let timeout = self.template["timeout"].as_str().and_then(seconds).unwrap_or(TIMEOUT);

@@ -1,5 +1,6 @@
 //! The methods of jobs, of their executions, and of the operations that clients wait for.
 
+use super::container::unusable;
 use super::execution::{Execution, Overrides};
 use super::state::{Jobs, State};
 use crate::answer::{Body, Refusal, told};
@@ -42,8 +43,10 @@ pub(super) async fn create(jobs: Jobs, mut call: Call) -> Answer {
         return Err(Refusal::new(409, format!("Resource '{id}' already exists.")));
     }
     if call.asks("validateOnly") != Some("true") {
-        state.make_job(&name, said);
-        if !token.is_empty() {
+        let unusable = unusable(&jobs, &name, &said["template"]["template"]);
+        let may_run = unusable.is_none();
+        state.make_job(&name, said, unusable);
+        if may_run && !token.is_empty() {
             begin(&jobs, &mut state, &name, &token, &Overrides::default())?;
         }
         let resource = state.resource(&name)?;

@@ -35,6 +35,8 @@ pub(super) struct Job {
     pub(super) said: Map<String, Json>,
     uid: String,
     created: Timestamp,
+    /// Why it can never run.
+    unusable: Option<String>,
     /// How many lists it still misses.
     pub(super) misses: u64,
 }
@@ -99,9 +101,10 @@ impl State {
         self.jobs.get(name).ok_or_else(|| missing(name))
     }
 
-    pub(super) fn make_job(&mut self, name: &str, said: Map<String, Json>) {
+    pub(super) fn make_job(&mut self, name: &str, said: Map<String, Json>, unusable: Option<String>) {
         let (number, misses) = (self.unique(), self.lists_missed);
-        let job = Job { said, uid: format!("00000000-0000-4000-8000-{number:012}"), created: Timestamp::now(), misses };
+        let (uid, created) = (format!("00000000-0000-4000-8000-{number:012}"), Timestamp::now());
+        let job = Job { said, uid, created, unusable, misses };
         self.jobs.insert(name.to_owned(), job);
     }
 
@@ -117,8 +120,13 @@ impl State {
     pub(super) fn resource(&self, name: &str) -> Result<Json, Refusal> {
         let job = self.job(name)?;
         let executions = self.executions_of(name);
-        let ready =
+        let mut ready =
             json!({ "type": "Ready", "state": "CONDITION_SUCCEEDED", "lastTransitionTime": job.created.to_string() });
+        if let Some(why) = &job.unusable {
+            ready["state"] = "CONDITION_FAILED".into();
+            ready["reason"] = "SECRETS_ACCESS_CHECK_FAILED".into();
+            ready["message"] = why.as_str().into();
+        }
         let mut resource = json!({
             "name": name,
             "uid": job.uid,

@@ -29,6 +29,10 @@ const OF_TIMEOUT: i32 = 4;
 const OF_STOCK: i32 = 8;
 const OF_PREEMPTION: i32 = 13;
 
+/// Who a job is that does not say whom it acts as. Source: Google's page on the service agents of Vertex AI; the number of every
+/// project is 1 here.
+const DEFAULT: &str = "service-1@gcp-sa-aiplatform-cc.iam.gserviceaccount.com";
+
 /// How one run of a job ended.
 enum Ended {
     Succeeded,
@@ -109,7 +113,9 @@ impl Custom {
         let machine = vertex.machine();
         let image = replica.container["imageUri"].as_str().unwrap_or_default();
         let words = machine.words(image, &replica.container)?;
-        let variables = variables(self.id, &self.spec, replica);
+        let account = self.spec.said["serviceAccount"].as_str().filter(|account| !account.is_empty());
+        let mut variables = variables(self.id, &self.spec, replica);
+        variables.insert(0, machine.doors().variable(account.unwrap_or(DEFAULT))?);
         let process = Process { words, variables, folder: None, grace: machine.grace(GRACE) };
         let begun = process.begin(&machine.log(&self.log(&replica.name())));
         begun.map_err(|error| format!("The replica {} did not start: {error}", replica.name()))

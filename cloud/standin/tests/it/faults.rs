@@ -86,7 +86,7 @@ fn rules_come_as_json_too_and_what_was_asked_is_told() {
     bench.put("a", b"1", "");
     let codes: Vec<u16> = (0..4).map(|_| bench.get(&format!("{OBJECTS}/a")).code).collect();
     assert_eq!(codes, [200, 503, 503, 200]);
-    let asked = Asked { method: "storage.objects.insert".into(), about: "a".into() };
+    let asked = Asked { method: "storage.objects.insert".into(), about: "a".into(), by: None };
     assert_eq!((bench.standin.asked().len(), bench.standin.asked()[0].clone()), (5, asked));
     let told = bench.get("/standin/asked").read_json();
     assert_eq!(told[4], serde_json::json!({ "method": "storage.objects.get", "about": "a" }));

@@ -66,6 +66,8 @@ fn a_job_runs_as_a_process_with_its_environment_and_nothing_of_ours() {
         "CLOUD_RUN_TASK_INDEX",
         "PATH",
         "PIPE_ATTEMPT",
+        // What the metadata server is on a machine of Google's: it decides who the process is.
+        "SECRET_MANAGER_EMULATOR_HOST",
     ];
     assert_eq!(names, expected);
     assert!(printed.contains("CLOUD_RUN_JOB=clips\n") && printed.contains("PIPE_ATTEMPT=a-1\n"), "{printed}");
@@ -165,15 +167,71 @@ fn a_secret_reaches_the_process_and_no_answer() {
     let read = bench.get(&format!("{secrets}/key/versions/latest:access")).read_json();
     assert_eq!((&read["payload"]["data"], &read["name"]), (&"Zm9vYmFy".into(), &version.read_json()["name"]));
     assert_eq!(bench.get(&format!("{secrets}/key/versions/2:access")).code, 404);
-    let mut made = job("echo $KEY");
-    made["template"]["template"]["containers"][0]["env"] =
-        json!([{ "name": "KEY", "valueSource": { "secretKeyRef": { "secret": "key", "version": "1" } } }]);
+    let made = reading();
+    let_read(&bench, "worker@p.iam.gserviceaccount.com");
     create(&bench, &made);
     let execution = run(&bench, &json!({}));
     let told = ended(&bench, &execution);
     assert_eq!(bench.standin.printed(&execution), "foobar\n");
     let job = bench.get(&format!("/v2/{JOB}")).read_json();
     assert!(!told.to_string().contains("foobar") && !job.to_string().contains("foobar"));
+}
+
+/// A job that says who it is, and prints a secret.
+fn reading() -> Json {
+    let mut made = job("echo $KEY");
+    made["template"]["template"]["serviceAccount"] = "worker@p.iam.gserviceaccount.com".into();
+    made["template"]["template"]["containers"][0]["env"] =
+        json!([{ "name": "KEY", "valueSource": { "secretKeyRef": { "secret": "key", "version": "1" } } }]);
+    made
+}
+
+/// From now on this account alone may read the secret `key`.
+fn let_read(bench: &Bench, account: &str) {
+    let member = format!("serviceAccount:{account}");
+    let reader = json!({ "role": "roles/secretmanager.secretAccessor", "members": [member] });
+    let policy = json!({ "policy": { "bindings": [reader] } }).to_string();
+    assert_eq!(bench.json("POST", "/v1/projects/p/secrets/key:setIamPolicy", &policy).code, 200);
+}
+
+#[test]
+fn a_job_whose_account_may_not_read_its_secret_never_gets_ready() {
+    let bench = Bench::new();
+    bench.json("POST", "/v1/projects/p/secrets?secretId=key", r#"{"replication": {"automatic": {}}}"#);
+    bench.json("POST", "/v1/projects/p/secrets/key:addVersion", r#"{"payload": {"data": "Zm9vYmFy"}}"#);
+    let_read(&bench, "another@p.iam.gserviceaccount.com");
+    create(&bench, &reading());
+    let condition = bench.get(&format!("/v2/{JOB}")).read_json()["terminalCondition"].clone();
+    assert_eq!(condition["reason"], "SECRETS_ACCESS_CHECK_FAILED");
+    let says =
+        "secret: projects/p/secrets/key/versions/1 for Revision service account worker@p.iam.gserviceaccount.com.";
+    assert!(condition["message"].as_str().unwrap().ends_with(says), "{condition}");
+    let execution = run(&bench, &json!({}));
+    assert_eq!(ended(&bench, &execution)["failedCount"], 1);
+    assert_eq!(bench.standin.printed(&execution), "");
+}
+
+#[test]
+fn a_process_reads_the_secrets_that_its_account_may_read_and_no_others() {
+    let bench = Bench::new();
+    for key in ["key", "other"] {
+        bench.json("POST", &format!("/v1/projects/p/secrets?secretId={key}"), r#"{"replication": {"automatic": {}}}"#);
+        bench.json("POST", &format!("/v1/projects/p/secrets/{key}:addVersion"), r#"{"payload": {"data": "Zm9vYmFy"}}"#);
+    }
+    let_read(&bench, "worker@p.iam.gserviceaccount.com");
+    let mut made = job("echo $SECRET_MANAGER_EMULATOR_HOST");
+    made["template"]["template"]["serviceAccount"] = "worker@p.iam.gserviceaccount.com".into();
+    create(&bench, &made);
+    let execution = run(&bench, &json!({}));
+    ended(&bench, &execution);
+    let address = bench.standin.printed(&execution).trim().parse().unwrap();
+    let access = |key: &str| format!("/v1/projects/p/secrets/{key}/versions/1:access");
+    let read = |key: &str| bench.ask_at(address, "GET", &access(key), &[], b"").unwrap();
+    assert_eq!(read("key").read_json()["payload"]["data"], "Zm9vYmFy");
+    assert_eq!(read("other").code, 403);
+    let asked = bench.standin.asked().into_iter().filter(|asked| asked.method.ends_with("versions.access"));
+    let by: Vec<Option<String>> = asked.map(|asked| asked.by).collect();
+    assert_eq!(by, [(); 2].map(|()| Some("worker@p.iam.gserviceaccount.com".to_owned())));
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod uploads;
 use pipe_standin::{Definitions, Standin};
 use serde_json::Value as Json;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 /// A stand-in with the bucket `films`.
 pub(crate) struct Bench {
@@ -42,10 +42,22 @@ impl Bench {
 
     /// A request whose connection ends with its answer. `None`: the connection ended without one.
     pub(crate) fn ask(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Said> {
+        self.ask_at(self.standin.address(), verb, path, headers, body)
+    }
+
+    /// The same at another of its ports.
+    pub(crate) fn ask_at(
+        &self,
+        address: SocketAddr,
+        verb: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Said> {
         let mut text = format!("{verb} {path} HTTP/1.1\r\nHost: anything\r\nConnection: close\r\n");
         text += &format!("Content-Length: {}\r\n", body.len());
         headers.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
-        let mut connection = TcpStream::connect(self.standin.address()).unwrap();
+        let mut connection = TcpStream::connect(address).unwrap();
         connection.write_all(format!("{text}\r\n").as_bytes()).unwrap();
         // Whoever refuses early does not read to the end.
         let _ = connection.write_all(body);
