@@ -26,6 +26,10 @@ pub const OUTCOME: &str = "outcome.json";
 /// The variable that names the bucket in which a worker finds items of other machines.
 pub const BUCKET: &str = "PIPE_BUCKET";
 
+/// What to do where engine and worker are not of one build.
+const SAME_VERSION: &str =
+    "use the same version of pipe on both sides; which one an image holds is told by `pipe check SPEC --run-worker`";
+
 /// How the process ends that was given up: as one whose attempt failed.
 const GIVEN_UP: i32 = 1;
 
@@ -73,9 +77,7 @@ pub(crate) fn attempt_of(text: &[u8], on: &str) -> Result<Attempt, Failure> {
     if version.is_some_and(|v| v != u64::from(VERSION)) {
         let found = version.unwrap_or_default();
         let message = format!("the attempt speaks protocol {found} and this worker speaks {VERSION}");
-        return Err(Failure::failed("other_protocol", message)
-            .on(on)
-            .help("use the same version of pipe on both sides"));
+        return Err(Failure::failed("other_protocol", message).on(on).help(SAME_VERSION));
     }
     serde_json::from_slice(text)
         .map_err(|e| Failure::failed("bad_attempt", "the attempt cannot be read").on(on).source(e))
@@ -87,11 +89,13 @@ pub(crate) fn attempt_of(text: &[u8], on: &str) -> Result<Attempt, Failure> {
 /// When it has not, naming both.
 pub(crate) fn kind_of<'k>(attempt: &Attempt, kinds: &'k Registry) -> Result<&'k Arc<dyn StageKind>, Failure> {
     let Some(kind) = kinds.get(&attempt.kind) else {
-        return Err(Failure::failed("unknown_kind", "this worker does not know the stage kind").on(&attempt.kind));
+        let unknown = Failure::failed("unknown_kind", "this worker does not know the stage kind").on(&attempt.kind);
+        return Err(unknown.help(SAME_VERSION));
     };
     if kind.code() != attempt.code {
-        let message = format!("the attempt wants code `{}` and this worker has `{}`", attempt.code, kind.code());
-        return Err(Failure::failed("other_code", message).help("use the same version of pipe on both sides"));
+        let (wanted, name, has) = (&attempt.code, &attempt.kind, kind.code());
+        let message = format!("the attempt wants code `{wanted}` of `{name}` and this worker has `{has}`");
+        return Err(Failure::failed("other_code", message).help(SAME_VERSION));
     }
     Ok(kind)
 }

@@ -232,9 +232,7 @@ fn by_image<'a>(trials: &[&'a Trial]) -> Vec<Vec<&'a Trial>> {
 
 fn judged(asked: Result<Vec<Finding>, Failure>, trial: &Trial) -> Vec<Finding> {
     let stages: Vec<&str> = trial.stages.iter().map(|Tried { stage, .. }| stage.as_str()).collect();
-    let on = |failure: Failure| match failure.on {
-        Some(_) => failure,
-        None => failure.on(format!("the image of {}", stages.join(", "))),
-    };
-    asked.unwrap_or_else(|failure| vec![Finding::error(on(failure))])
+    let image = format!("the image of {}", stages.join(", "));
+    let on = |finding: Finding| if finding.on.is_some() { finding } else { finding.on(image.as_str()) };
+    asked.unwrap_or_else(|failure| vec![Finding::error(failure)]).into_iter().map(on).collect()
 }

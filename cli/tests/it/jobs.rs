@@ -279,7 +279,7 @@ fn an_attempt_of_another_version_or_one_that_somebody_altered_is_not_worked_on()
     let altered = "attempt_altered";
     let cases: [(Change, &str, &str); 8] = [
         (|a| a["version"] = 9.into(), "other_protocol", "speaks protocol 9 and this worker speaks 1"),
-        (|a| a["code"] = "0".into(), "other_code", "wants code `0` and this worker has `1`"),
+        (|a| a["code"] = "0".into(), "other_code", "wants code `0` of `command` and this worker has `1`"),
         (|a| a["kind"] = "commando".into(), "unknown_kind", "does not know"),
         (|a| a["config"]["shell"] = "echo mine > $PIPE_OUTPUT/made".into(), altered, "settings"),
         (|a| a["key"]["config.shell"] = "\"echo mine\"".into(), altered, "fingerprint"),

@@ -88,6 +88,8 @@ mod trust;
 #[cfg(feature = "cloud")]
 mod tuning;
 #[cfg(feature = "cloud")]
+mod versions;
+#[cfg(feature = "cloud")]
 mod vertex;
 mod watching;
 #[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]

@@ -31,17 +31,13 @@ impl Versions {
     pub fn judge<'a>(&self, stages: impl IntoIterator<Item = &'a Tried>) -> Vec<Finding> {
         let mut wrong = Vec::new();
         if self.protocol != VERSION {
-            let message =
-                format!("the worker reads attempts of version {}, and this pipe writes {VERSION}", self.protocol);
-            wrong.push(message);
+            wrong.push(format!("reads attempts of version {}, and this pipe writes {VERSION}", self.protocol));
         }
         for Tried { stage, kind, code } in stages {
             match self.kinds.get(kind) {
-                None => wrong.push(format!("the worker has no stages of kind `{kind}`, as `{stage}` is")),
+                None => wrong.push(format!("has no stages of kind `{kind}`, as `{stage}` is")),
                 Some(there) if there != code => {
-                    wrong.push(format!(
-                        "the worker has version {there} of `{kind}`, and this pipe has {code} for `{stage}`"
-                    ));
+                    wrong.push(format!("has version {there} of `{kind}`, and this pipe has {code} for `{stage}`"));
                 }
                 Some(_) => {}
             }
@@ -50,8 +46,11 @@ impl Versions {
             let message = format!("its worker is pipe {}, which takes the attempts of this one", self.pipe);
             return vec![Finding::good("worker", message)];
         }
-        let help = "build the image from this version of pipe and push it, or run the pipe that it was built from";
-        wrong.into_iter().map(|message| Finding::error(Failure::failed("other_worker", message).help(help))).collect()
+        let help = "build the image from this version of pipe and push it (`pipe image build`, `pipe image push`), or run the \
+                    pipe that it was built from";
+        let told = |what| format!("the worker, pipe {}, {what}", self.pipe);
+        let found = wrong.into_iter().map(|what| Failure::failed("other_worker", told(what)).help(help));
+        found.map(Finding::error).collect()
     }
 }
 
@@ -130,8 +129,8 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "the worker has version 3 of `clips`, and this pipe has 4 for `a`",
-                "the worker has no stages of kind `export`, as `b` is"
+                "the worker, pipe 0.1.0, has version 3 of `clips`, and this pipe has 4 for `a`",
+                "the worker, pipe 0.1.0, has no stages of kind `export`, as `b` is"
             ]
         );
         let old = Versions { protocol: VERSION + 1, ..versions };
