@@ -4,6 +4,7 @@ use super::code;
 use super::experience::{Experience, Wording};
 use super::fit::{misfits, problems};
 use super::places::{Place, place_of};
+use super::secrets::out_of_reach;
 use super::settings::Settings;
 use super::takes::Takes;
 use super::times::Basis;
@@ -179,7 +180,7 @@ impl Seeking<'_> {
     fn offer(&self, place: &Place) -> Offer {
         let price = self.price(place);
         let why_not = misfits(self.settings, place).into_iter().next().map(|misfit| misfit.words);
-        let why_not = why_not.or_else(|| {
+        let why_not = why_not.or_else(|| out_of_reach(self.settings, place)).or_else(|| {
             let can = &place.capability;
             let why = match price {
                 _ if can.is_remote && !self.in_bucket => "it cannot reach the store, which is a folder of this machine",

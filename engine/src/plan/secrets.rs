@@ -42,6 +42,19 @@ pub(super) fn sources(
     sources
 }
 
+/// Why a place cannot take a stage with these secrets: nobody can fetch one of them there.
+pub(super) fn out_of_reach(settings: &Settings, at: &Place) -> Option<String> {
+    settings.secrets.iter().find_map(|(name, source)| match source {
+        Source::Cloud(_) if at.is_local() => {
+            Some(format!("the secret `{name}` is in Google Cloud, and this pipe cannot fetch it from there"))
+        }
+        Source::Variable(_) | Source::File(_) if !at.is_local() => {
+            Some(format!("the secret `{name}` is on this machine, and is not sent along"))
+        }
+        _ => None,
+    })
+}
+
 /// The secrets that nobody can fetch where the tasks run.
 pub(super) fn too_far(stage: &StageSpec, settings: &Settings, at: &Place) -> Vec<Diagnostic> {
     // What is wrong with a backend is no problem of the stages that name it.

@@ -145,6 +145,26 @@ fn auto_takes_the_cheapest_place_for_what_this_machine_cannot_hold() {
 }
 
 #[test]
+fn auto_takes_no_place_where_nobody_can_fetch_a_secret() {
+    // This machine would be the quickest to choose, and cannot fetch it.
+    let far = "timeout = \"20m\"\nsecrets = { TOKEN = \"gcp:projects/p/secrets/s/versions/3\" }";
+    let (place, _) = chosen(&choosing([3, 2], far));
+    assert_eq!(place, "two");
+    // Elsewhere would be in time, and cannot fetch it.
+    let near = "timeout = \"20m\"\ndeadline = \"5m\"\nsecrets = { TOKEN = \"env:HOME\" }\nexpect = \"2m\"\n\
+                matrix.i = [1, 2, 3, 4]\nresources = { cpu = 2 }";
+    let desk = choosing([1, 1], near);
+    assert_eq!(chosen(&desk).0, "local");
+    let offers = desk.plan().plan.unwrap().stages[0].choice.clone().unwrap().offers;
+    let why = "the secret `TOKEN` is on this machine, and is not sent along";
+    assert_eq!(offers[1].why_not.as_deref(), Some(why));
+    // No place is left.
+    let planned = choosing([1, 1], &format!("{GPU}\nsecrets = {{ TOKEN = \"env:HOME\" }}")).plan();
+    assert_eq!(planned.codes(), [BUCKET, "P0502"]);
+    assert!(planned.shown().contains(&format!("one: {why}")), "{}", planned.shown());
+}
+
+#[test]
 fn auto_never_takes_a_place_of_which_no_price_is_known() {
     let (place, why) = chosen(&choosing([0, 9], GPU));
     assert_eq!((place.as_str(), why.as_str()), ("two", "the only one that can hold it"));
