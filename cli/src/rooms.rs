@@ -82,22 +82,31 @@ impl Alone {
     /// # Errors
     /// When somebody uses either, or one cannot be written.
     pub(crate) fn open(project: &Project) -> Result<Self, Refusal> {
-        let busy = |who: String| {
-            Refusal::new(Exit::Unavailable, format!("{who}: nothing is removed while anything runs"))
-                .help("try again when it has ended, or see what would go with `--dry-run`")
-        };
-        let lock = Lock::take(project.state.root(), false).map_err(|error| match error {
-            LockError::Held { .. } => busy(error.to_string()),
-            LockError::Network { .. } | LockError::Io { .. } => error.into(),
-        })?;
+        let lock = alone_with(&project.state)?;
         let store = Folder::open(&project.plan.store)?;
         let Some(hold) = Hold::alone(&store)? else {
-            return Err(busy(format!("a run with another state folder is using {}", store.root().display())));
+            return Err(busy(&format!("a run with another state folder is using {}", store.root().display())));
         };
         let state = StateFolder::at(project.state.root().canonicalize().unwrap_or(project.state.root().to_owned()));
         pipe_engine::local::clear_away(&state, &store);
         Ok(Self { state, store, _locks: Locks { lock, _hold: hold } })
     }
+}
+
+/// Takes a state folder for what removes things.
+///
+/// # Errors
+/// When a run has it.
+pub(crate) fn alone_with(state: &StateFolder) -> Result<Lock, Refusal> {
+    Lock::take(state.root(), false).map_err(|error| match error {
+        LockError::Held { .. } => busy(&error.to_string()),
+        LockError::Network { .. } | LockError::Io { .. } => error.into(),
+    })
+}
+
+fn busy(who: &str) -> Refusal {
+    Refusal::new(Exit::Unavailable, format!("{who}: nothing is removed while anything runs"))
+        .help("try again when it has ended, or see what would go with `--dry-run`")
 }
 
 fn take_lock(root: &Path, wait: bool, printer: &Printer) -> Result<Lock, LockError> {

@@ -104,10 +104,13 @@ impl TaskId {
 #[serde(transparent)]
 pub struct AttemptId(pub String);
 
+/// How many digits of a fingerprint the names of attempts begin with.
+pub(crate) const ATTEMPT_DIGITS: usize = 20;
+
 impl AttemptId {
     /// The name of try `number` at `fingerprint`.
     pub fn new(fingerprint: &Fingerprint, number: u32) -> Self {
-        Self(format!("{}-{number}", fingerprint.short(20)))
+        Self(format!("{}-{number}", fingerprint.short(ATTEMPT_DIGITS)))
     }
 }
 

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use opendal::{Capability, Error, ErrorKind, Metadata, Operator};
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::store::{Right, Stat, Store, StoreError, changed, check_path, check_prefix};
+use pipe_engine::world::Timestamp;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -202,7 +203,13 @@ impl Store for ObjectStore {
 }
 
 fn stat(at: &str, meta: &Metadata) -> Stat {
-    Stat { at: at.to_owned(), size: meta.content_length(), tag: meta.etag().map(str::to_owned) }
+    let changed = meta.last_modified().and_then(|time| u64::try_from(time.into_inner().as_millisecond()).ok());
+    Stat {
+        at: at.to_owned(),
+        size: meta.content_length(),
+        tag: meta.etag().map(str::to_owned),
+        changed: changed.map(Timestamp),
+    }
 }
 
 /// Asks for the range as it is, and for the object's size only when that fails: readers of video nearly always stay

@@ -88,7 +88,8 @@ Examples:
   pipe cache gc specs/demo.toml --keep 1 --older-than 30d
 
 Looks after the whole store, whichever pipelines share it, and the runs of the state folder. What is removed is made
-again when it is asked for; `pipe cache ls --removed` and `pipe explain` still tell of it.")]
+again when it is asked for; `pipe cache ls --removed` and `pipe explain` still tell of it. Of a bucket results stay, and
+what attempts have left there goes that are over: descriptions, what they said, files that went with them, checkpoints.")]
 pub(crate) struct GcArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,

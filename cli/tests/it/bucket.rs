@@ -444,12 +444,13 @@ fn who_looks_after_folders_says_so_of_a_bucket_and_leaves_it_alone(kind: Kind) {
     let remote = Remote::empty(kind, SUM);
     assert_eq!(remote.run(".pipe"), (3, 0));
     let before = remote.bytes();
-    for verb in [&["ls"][..], &["du"], &["gc"], &["verify"], &["pin", "sum"], &["unpin", "sum"], &["adopt", "sum", "."]]
-    {
+    for verb in [&["ls"][..], &["du"], &["verify"], &["pin", "sum"], &["unpin", "sum"], &["adopt", "sum", "."]] {
         let said = remote.pipe(&[&["cache", verb[0], "spec.toml"], &verb[1..]].concat());
         assert_eq!((said.code, said.stdout.as_str()), (Some(3), ""), "{verb:?}: {said:?}");
         assert!(said.stderr.contains(&format!("the store is {}, and not a folder", kind.root())), "{verb:?}: {said:?}");
     }
+    let said = remote.pipe(&["cache", "gc", "spec.toml", "--min-age", "0s", "--keep", "0", "--older-than", "0s"]);
+    assert!(said.code == Some(0) && said.stdout.contains("results stay"), "{said:?}");
     assert!(remote.bytes() == before);
     let explained = remote.pipe(&["explain", "spec.toml", "sum"]);
     assert!(explained.stdout.contains("up to date"), "{explained:?}");

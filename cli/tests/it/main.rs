@@ -83,6 +83,8 @@ mod service;
 mod settled;
 mod spreading;
 mod stopping;
+#[cfg(feature = "cloud")]
+mod sweeping;
 mod trace;
 mod trust;
 #[cfg(feature = "cloud")]

@@ -1,7 +1,9 @@
 //! A store -> what of it is kept and why, and what goes: manifests to `lineage/`, bytes for good. Knows which result is
-//! the newest of its task and which files a manifest names, not how any of them came to be.
+//! the newest of its task and which files a manifest names, not how any of them came to be. Of a bucket only what attempts have left
+//! there goes.
 
 mod attempts;
+pub mod bucket;
 mod catalogue;
 pub mod checkpoints;
 mod data;

@@ -3,7 +3,7 @@
 
 use super::{DAMAGED, Shared, patiently};
 use crate::attempt::SourceFile;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::manifest::FileEntry;
 use crate::stamp::companion;
 use crate::store::{StoreError, blocking};
@@ -51,11 +51,30 @@ impl Shared {
         }
         let path = file.path.to_string_lossy().into_owned();
         let entry = FileEntry { path, size: file.size, blake3: file.blake3.clone(), at: path_of_lent(&file.blake3) };
-        let path = self.brought(&entry).map_err(|failure| not_as_lent(failure, &entry))?;
+        let path = self.brought(&entry).map_err(|failure| self.not_as_lent(failure, &entry))?;
         // Whether it was a program there nobody tells, and whoever starts none does not mind.
         fs::set_permissions(&path, Permissions::from_mode(0o555))
             .map_err(|e| Failure::io("make read-only", &path, &e))?;
         Ok(SourceFile { path, ..file.clone() })
+    }
+
+    /// `pipe cache gc` may have removed a file while an attempt was described that takes it: then the next attempt sends it again.
+    fn not_as_lent(&self, failure: Failure, file: &FileEntry) -> Failure {
+        if failure.code != DAMAGED {
+            return failure;
+        }
+        if matches!(blocking(self.bucket.stat(&file.at)), Ok(None)) {
+            return Failure::of(
+                Class::Transient,
+                "file_gone",
+                "a file that went with the task was removed from the store",
+            )
+            .on(file.at.clone())
+            .help("run again: it is sent anew");
+        }
+        Failure::failed("file_damaged", "a file that went with the task is not there as it was sent")
+            .on(file.at.clone())
+            .help("remove that object from the store and run again: it is sent anew")
     }
 }
 
@@ -85,13 +104,4 @@ fn may_be_lent(file: &SourceFile) -> Result<(), Failure> {
 
 fn holds_something(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
-}
-
-fn not_as_lent(failure: Failure, file: &FileEntry) -> Failure {
-    if failure.code != DAMAGED {
-        return failure;
-    }
-    Failure::failed("file_damaged", "a file that went with the task is not there as it was sent")
-        .on(file.at.clone())
-        .help("remove that object from the store and run again: it is sent anew")
 }

@@ -5,10 +5,12 @@ use super::flush::Flusher;
 use super::{Stat, Store, StoreError, check_path, check_prefix};
 use crate::failpoint;
 use crate::stamp::Stamp;
+use crate::world::Timestamp;
 use futures::future::BoxFuture;
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -257,7 +259,7 @@ impl Folder {
             if meta.is_dir() {
                 self.walk(&entry.path(), found)?;
             } else if let Ok(at) = entry.path().strip_prefix(&self.root) {
-                found.push(Stat { at: at.to_string_lossy().into_owned(), size: meta.len(), tag: None });
+                found.push(of_file(at.to_string_lossy().into_owned(), &meta));
             }
         }
         Ok(())
@@ -276,7 +278,7 @@ impl Folder {
     fn stat_of(&self, at: &str) -> Result<Option<Stat>, StoreError> {
         check_path(at)?;
         match fs::metadata(self.path(at)) {
-            Ok(meta) => Ok(Some(Stat { at: at.to_owned(), size: meta.len(), tag: None })),
+            Ok(meta) => Ok(Some(of_file(at.to_owned(), &meta))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.failed("look at", at, e)),
         }
@@ -289,6 +291,11 @@ impl Folder {
             _ => Ok(()),
         }
     }
+}
+
+fn of_file(at: String, meta: &Metadata) -> Stat {
+    let millis = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);
+    Stat { at, size: meta.len(), tag: None, changed: u64::try_from(millis).ok().map(Timestamp) }
 }
 
 impl Store for Folder {

@@ -17,6 +17,7 @@ pub(crate) use results::bytes_of;
 pub use results::{Filed, Results};
 
 use crate::failure::{Class, Failure};
+use crate::world::Timestamp;
 use futures::future::BoxFuture;
 use std::path::Path;
 
@@ -29,6 +30,8 @@ pub struct Stat {
     pub size: u64,
     /// What its service changes when the object does, where a listing tells that.
     pub tag: Option<String>,
+    /// When it was last written, where that is told.
+    pub changed: Option<Timestamp>,
 }
 
 /// Why a store could not do as asked. Each names the object.

@@ -5,6 +5,7 @@ mod catalogue;
 mod describing;
 mod formats;
 mod gc;
+mod gc_bucket;
 mod items;
 mod journal;
 mod language;

@@ -1,7 +1,7 @@
 //! `pipe cache gc`: removes what nobody needs any more, from the store and from the state folder. Nothing is removed while
-//! anything runs.
+//! anything runs. Of a bucket only what attempts have left there goes.
 
-use super::{checkpoints_kept, project, roots, rules, runs_kept, store};
+use super::{bucket, checkpoints_kept, roots, rules, runs_kept, store};
 use crate::args::GcArgs;
 use crate::exit::{Exit, Refusal};
 use crate::printer::Printer;
@@ -17,7 +17,10 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 pub(crate) fn run(args: &GcArgs, printer: &Printer) -> Result<Exit, Refusal> {
-    let project = project(&args.spec, printer)?;
+    let project = Project::load(&args.spec, printer)?;
+    if let Some(uri) = &project.plan.bucket {
+        return bucket::gc(args, &project, uri, printer);
+    }
     if !project.plan.store.exists() {
         printer.line(&format!("there is nothing to remove: {} is not there yet", project.plan.store.display()));
         return Ok(Exit::Done);

@@ -1,6 +1,7 @@
 //! `pipe cache`: what a store keeps, and what may go.
 
 mod adopt;
+mod bucket;
 mod du;
 mod gc;
 mod ls;
@@ -39,7 +40,7 @@ fn project(args: &SpecArgs, printer: &Printer) -> Result<Project, Refusal> {
     match &project.plan.bucket {
         None => Ok(project),
         Some(bucket) => Err(Refusal::new(Exit::Unavailable, format!("the store is {bucket}, and not a folder"))
-            .help("this version looks after folders only; a bucket has rules of its own for what is old")),
+            .help("of a bucket `pipe cache gc` alone looks after what attempts have left there; it has rules of its own for what is old")),
     }
 }
 

@@ -78,7 +78,7 @@ impl Store for Counting {
         let below = objects.iter().filter(|(at, _)| at.starts_with(prefix));
         let stat = |(at, bytes): (&String, &Vec<u8>)| {
             let tag = Some(blake3::hash(bytes).to_string());
-            Stat { at: at.clone(), size: bytes.len() as u64, tag }
+            Stat { at: at.clone(), size: bytes.len() as u64, tag, changed: None }
         };
         let found = below.map(stat).collect();
         Box::pin(async move { Ok(found) })
