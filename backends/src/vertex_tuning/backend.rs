@@ -20,6 +20,7 @@ use google_cloud_gax::error::Error;
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job, JobThere, Standing};
 use pipe_engine::event::{Doubles, JobPage};
+use pipe_engine::failpoint::reach;
 use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
@@ -118,6 +119,7 @@ impl TuningJobs {
         // Should nobody wait for the answer any more, it is as lost as one that never comes.
         self.doubts().insert(attempt.id.clone());
         let made = create.send().await.map_err(self.failed("make a tuning job"));
+        reach("afar.made");
         if made.as_ref().err().is_none_or(|failure| failure.class != Class::Transient) {
             self.doubts().remove(&attempt.id);
         }

@@ -24,15 +24,33 @@ pub(crate) struct Place {
     jobs: &'static str,
     /// Whether the service takes a name for a job, so that an attempt has one job and no second.
     takes_names: bool,
+    /// Whether its jobs are containers of ours, made of [`IMAGE`].
+    has_containers: bool,
 }
 
 /// Jobs of Cloud Run.
-pub(crate) const CLOUD_RUN: Place =
-    Place { name: "cloud-run", jobs: "/v2/projects/our-project/locations/us-central1/jobs", takes_names: true };
+pub(crate) const CLOUD_RUN: Place = Place {
+    name: "cloud-run",
+    jobs: "/v2/projects/our-project/locations/us-central1/jobs",
+    takes_names: true,
+    has_containers: true,
+};
 
 /// Custom jobs of Vertex AI.
-pub(crate) const VERTEX: Place =
-    Place { name: "vertex", jobs: "/v1/projects/our-project/locations/us-central1/customJobs", takes_names: false };
+pub(crate) const VERTEX: Place = Place {
+    name: "vertex",
+    jobs: "/v1/projects/our-project/locations/us-central1/customJobs",
+    takes_names: false,
+    has_containers: true,
+};
+
+/// Tuning jobs of Vertex AI.
+pub(crate) const TUNING: Place = Place {
+    name: "vertex-tuning",
+    jobs: "/v1/projects/our-project/locations/us-central1/tuningJobs",
+    takes_names: false,
+    has_containers: false,
+};
 
 /// A project whose tasks run at a place, and the services.
 pub(crate) struct Afar {
@@ -75,9 +93,13 @@ impl Afar {
 
     /// What a spec says of another place of these services.
     pub(crate) fn settings_of(&self, place: &Place) -> String {
+        let own = if place.has_containers {
+            format!("image = \"{IMAGE}\"\npoll = \"100ms\"")
+        } else {
+            "prices = { \"gemini-2.5-flash\" = 5 }\npoll = \"50ms\"".to_owned()
+        };
         format!(
-            "[backends.there]\nkind = \"{}\"\nproject = \"our-project\"\nregion = \"us-central1\"\nimage = \"{IMAGE}\"\n\
-             endpoint = \"http://{}\"\npoll = \"100ms\"\n",
+            "[backends.there]\nkind = \"{}\"\nproject = \"our-project\"\nregion = \"us-central1\"\nendpoint = \"http://{}\"\n{own}\n",
             place.name,
             self.standin.address()
         )
@@ -171,6 +193,11 @@ impl Afar {
     }
 
     fn listed(&self) -> Vec<String> {
+        self.told_jobs().iter().map(|job| job["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// All that a list tells of its jobs.
+    pub(crate) fn told_jobs(&self) -> Vec<Json> {
         let mut connection = TcpStream::connect(self.standin.address()).unwrap();
         write!(connection, "GET {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", self.place.jobs).unwrap();
         let mut answer = String::new();
@@ -179,7 +206,7 @@ impl Afar {
         assert!(head.contains(" 200 "), "{answer}");
         let told: Json = serde_json::from_str(body).unwrap();
         let lists = told.as_object().unwrap().values().filter_map(Json::as_array).flatten();
-        lists.map(|job| job["name"].as_str().unwrap().to_owned()).collect()
+        lists.cloned().collect()
     }
 }
 

@@ -2,6 +2,8 @@
 //! nothing but the bucket. Meanwhile the services delay, lose answers, fail and list late. `PIPE_TEST_KILLS` is how often it is
 //! killed at each point; the table of what came of it is printed.
 
+mod tuning;
+
 use crate::afar::{Afar, CLOUD_RUN, Place, VERTEX};
 use crate::bench::{Said, wait_until};
 use pipe_engine::failpoint::{AFAR, POINTS};
@@ -12,6 +14,20 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
+
+/// What runs at a place, and what is to hold of it in the end.
+struct Trade {
+    place: &'static Place,
+    spec: &'static str,
+    /// How many lists a new job misses.
+    late: u64,
+    /// What the services are told first.
+    begin: fn(&Afar),
+    /// Looks at everything that a project has left; the last engine, which knew nothing but the bucket, has said this.
+    facts: fn(&Afar, &Said) -> Facts,
+    /// What its jobs are called, and those that had their whole work.
+    words: [&'static str; 2],
+}
 
 /// Two tasks that each write a number and one that puts them together, all of them elsewhere. Each notes that it works.
 const SPEC: &str = r#"
@@ -39,20 +55,29 @@ const ENGINES: usize = 40;
 /// The longest that an engine may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+fn containers(place: &'static Place) -> Trade {
+    Trade { place, spec: SPEC, late: 2, begin: |_| (), facts, words: ["containers", "times worked"] }
+}
+
 #[test]
 fn whenever_the_engine_of_cloud_run_jobs_is_killed_nothing_is_lost_and_nothing_is_done_twice() {
-    killed_everywhere(&CLOUD_RUN);
+    killed_everywhere(containers(&CLOUD_RUN));
 }
 
 #[test]
 fn whenever_the_engine_of_vertex_jobs_is_killed_nothing_is_lost_and_nothing_is_done_twice() {
-    killed_everywhere(&VERTEX);
+    killed_everywhere(containers(&VERTEX));
 }
 
-fn killed_everywhere(place: &'static Place) {
+#[test]
+fn whenever_the_engine_of_tunings_is_killed_no_second_job_lasts_and_each_is_told_of() {
+    killed_everywhere(tuning::TUNINGS);
+}
+
+fn killed_everywhere(trade: Trade) {
     let kills = std::env::var("PIPE_TEST_KILLS").map_or(3, |n| n.parse().unwrap());
     let mut hunt =
-        Hunt { place, dice: Dice(1), project: None, table: BTreeMap::new(), sums: Sums::default(), kills: 0 };
+        Hunt { trade, dice: Dice(1), project: None, table: BTreeMap::new(), sums: Sums::default(), kills: 0 };
     let points = POINTS.into_iter().filter(|point| point.starts_with(AFAR) || *point == "journal.committed");
     let points: Vec<&str> = points.collect();
     for _ in 0..kills {
@@ -64,7 +89,7 @@ fn killed_everywhere(place: &'static Place) {
 }
 
 struct Hunt {
-    place: &'static Place,
+    trade: Trade,
     dice: Dice,
     project: Option<Project>,
     /// Kills by point.
@@ -88,9 +113,9 @@ struct Sums {
     engines: usize,
     tasks: usize,
     attempts: usize,
-    containers: usize,
+    jobs: usize,
     worked: usize,
-    faults: usize,
+    asked: usize,
 }
 
 impl Hunt {
@@ -126,8 +151,9 @@ impl Hunt {
     }
 
     fn begin(&mut self) -> Project {
-        let afar = Afar::with(self.place, SPEC);
-        afar.standin.list_late(2);
+        let afar = Afar::with(self.trade.place, self.trade.spec);
+        afar.standin.list_late(self.trade.late);
+        (self.trade.begin)(&afar);
         afar.standin.befalls(mischief(self.dice.next()));
         Project { afar, state: 0, engines: 0 }
     }
@@ -148,25 +174,25 @@ impl Hunt {
         // Whoever comes with nothing but the bucket finds all of it, and removes what is left of those who died.
         let last = project.afar.run("last", &[]);
         assert_eq!(last.count("attempt_submitting"), 0, "{last:?}");
-        let facts = facts(&project.afar, &last);
-        assert_eq!(project.afar.jobs(), [] as [String; 0], "a job is left");
+        let facts = (self.trade.facts)(&project.afar, &last);
         self.sums.projects += 1;
         self.sums.engines += project.engines;
         self.sums.tasks += facts.tasks;
         self.sums.attempts += facts.attempts;
-        self.sums.containers += facts.containers;
+        self.sums.jobs += facts.jobs;
         self.sums.worked += facts.worked;
-        self.sums.faults += asked;
+        self.sums.asked += asked;
     }
 
     #[expect(clippy::print_stderr, reason = "the counts are what this is for")]
     fn print(&self) {
-        let Sums { projects, engines, tasks, attempts, containers, worked, faults } = self.sums;
-        eprintln!("{}: engines killed at each point, none of which needed a hand", self.place.name);
+        let Sums { projects, engines, tasks, attempts, jobs, worked, asked } = self.sums;
+        let [called, whole] = self.trade.words;
+        eprintln!("{}: engines killed at each point, none of which needed a hand", self.trade.place.name);
         self.table.iter().for_each(|(point, kills)| eprintln!("  {point:<20} {kills:>5}"));
         eprintln!(
-            "  {projects} projects, {} kills of {engines} engines, {faults} requests: {tasks} results of {attempts} attempts, \
-             {containers} containers, {worked} times worked",
+            "  {projects} projects, {} kills of {engines} engines, {asked} requests: {tasks} results of {attempts} attempts, \
+             {jobs} {called}, {worked} {whole}",
             self.kills
         );
     }
@@ -194,15 +220,22 @@ impl Project {
 struct Facts {
     tasks: usize,
     attempts: usize,
-    containers: usize,
+    jobs: usize,
     worked: usize,
 }
 
-/// Looks at everything that a project has left.
-fn facts(afar: &Afar, last: &Said) -> Facts {
+/// The results of the tasks, of which the last engine has found each.
+fn results(afar: &Afar, last: &Said, count: usize) -> Vec<Json> {
     let tasks: Vec<Json> = afar.manifests().into_iter().filter(|manifest| manifest["of"] == "task").collect();
-    assert_eq!((tasks.len(), last.events().pop().unwrap()["cached"].as_u64()), (3, Some(3)));
-    let mut made: Vec<String> = tasks.iter().map(|task| content(afar, &task["files"][0])).collect();
+    assert_eq!((tasks.len(), last.events().pop().unwrap()["cached"].as_u64()), (count, Some(count as u64)));
+    tasks
+}
+
+fn facts(afar: &Afar, last: &Said) -> Facts {
+    assert_eq!(afar.jobs(), [] as [String; 0], "a job is left");
+    let tasks = results(afar, last, 3);
+    let text = |task: &Json| String::from_utf8(bytes_of(afar, &task["files"][0])).unwrap();
+    let mut made: Vec<String> = tasks.iter().map(text).collect();
     made.sort();
     assert_eq!(made, ["1\n", "1\n2\n", "2\n"]);
     let worked = worked(afar);
@@ -216,18 +249,18 @@ fn facts(afar: &Afar, last: &Said) -> Facts {
     if afar.takes_names() {
         assert!(jobs.values().all(|count| *count == 1), "an attempt has one job, which runs once: {jobs:?}");
     }
-    let (described, over) = (count_of(afar, "attempt.json"), count_of(afar, "outcome.json"));
-    assert_eq!(described, over, "no attempt is open");
-    assert!(attempts.len() <= described, "{attempts:?}");
-    Facts { tasks: tasks.len(), attempts: described, containers: jobs.values().sum(), worked: worked.len() }
+    let described = having(afar, "attempt.json");
+    assert_eq!(described, having(afar, "outcome.json"), "no attempt is open");
+    assert!(attempts.is_subset(&described), "{attempts:?}");
+    Facts { tasks: tasks.len(), attempts: described.len(), jobs: jobs.values().sum(), worked: worked.len() }
 }
 
 /// The bytes of a file of a result, once they are what its manifest says.
-fn content(afar: &Afar, file: &Json) -> String {
+fn bytes_of(afar: &Afar, file: &Json) -> Vec<u8> {
     let at = file["at"].as_str().unwrap();
     let (_, bytes) = afar.objects(at).pop().unwrap();
     assert_eq!(blake3::hash(&bytes).to_hex().as_str(), file["blake3"].as_str().unwrap());
-    String::from_utf8(bytes).unwrap()
+    bytes
 }
 
 /// The attempts that have worked, each as often as it has.
@@ -242,9 +275,10 @@ fn jobs(afar: &Afar) -> BTreeMap<String, usize> {
     jobs
 }
 
-/// How many objects of this name attempts have.
-fn count_of(afar: &Afar, name: &str) -> usize {
-    afar.objects("attempts/").iter().filter(|(at, _)| at.ends_with(&format!("/{name}"))).count()
+/// The attempts that have an object of this name.
+fn having(afar: &Afar, name: &str) -> BTreeSet<String> {
+    let objects = afar.objects("attempts/").into_iter();
+    objects.filter_map(|(at, _)| Some(at.strip_suffix(&format!("/{name}"))?.rsplit('/').next()?.to_owned())).collect()
 }
 
 /// What befalls requests: more to those that make and run jobs than to those for objects, of which there are many more.

@@ -140,6 +140,12 @@ impl Standin {
         self.cloud.vertex.say_quota(is_there);
     }
 
+    /// From now on a tuning job that is made goes on until it was told of so often, by its name or in a list. At first each is done
+    /// at once.
+    pub fn tuning_lasts(&self, looks: u64) {
+        self.cloud.vertex.tuning_lasts(looks);
+    }
+
     /// From now on nobody is served without a token.
     pub fn need_tokens(&self) {
         self.cloud.tokens.need();

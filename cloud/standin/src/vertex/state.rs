@@ -39,6 +39,8 @@ pub(super) struct State {
     projects: Vec<String>,
     number: u64,
     pub(super) lists_missed: u64,
+    /// How often a tuning job is looked at before it is done.
+    pub(super) looks: u64,
     /// How often there is no machine.
     stock_outs: u64,
 }
@@ -53,6 +55,7 @@ impl Vertex {
             projects: vec![PROJECT.to_owned()],
             number: FIRST,
             lists_missed: 0,
+            looks: 0,
             stock_outs: 0,
         };
         Self(Arc::new(Shared { machine, storage, quota: watch::Sender::new(true), state: Mutex::new(state) }))
@@ -82,6 +85,11 @@ impl Vertex {
     /// From now on a job that is made misses so many lists.
     pub(crate) fn list_late(&self, lists: u64) {
         self.state().lists_missed = lists;
+    }
+
+    /// From now on a tuning job that is made goes on until it was looked at so often.
+    pub(crate) fn tuning_lasts(&self, looks: u64) {
+        self.state().looks = looks;
     }
 
     /// The next machines that a job wants are not there, so many times.

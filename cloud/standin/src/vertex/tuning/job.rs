@@ -19,10 +19,12 @@ pub(in super::super) struct Tuning {
     pub(super) is_cancelled: watch::Sender<bool>,
     /// How many lists it still misses.
     misses: AtomicU64,
+    /// How often it is looked at before it is done.
+    pub(super) looks: watch::Sender<u64>,
 }
 
 impl Tuning {
-    pub(super) fn new(name: String, spec: Spec, said: Map<String, Json>, misses: u64) -> Self {
+    pub(super) fn new(name: String, spec: Spec, said: Map<String, Json>, misses: u64, looks: u64) -> Self {
         Self {
             name,
             spec,
@@ -31,6 +33,7 @@ impl Tuning {
             found: Mutex::default(),
             is_cancelled: watch::Sender::new(false),
             misses: AtomicU64::new(misses),
+            looks: watch::Sender::new(looks),
         }
     }
 
@@ -63,6 +66,13 @@ impl Tuning {
         progress.go_to(State::Cancelling);
         self.is_cancelled.send_replace(true);
         Ok(())
+    }
+
+    /// Somebody was told of it.
+    pub(super) fn looked_at(&self) {
+        if self.progress().state() == State::Running {
+            self.looks.send_modify(|left| *left = left.saturating_sub(1));
+        }
     }
 
     /// The job as it is told.

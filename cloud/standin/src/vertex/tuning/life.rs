@@ -23,6 +23,11 @@ impl Tuning {
         }
         self.progress().go_to(State::Pending);
         self.progress().go_to(State::Running);
+        let mut looks = self.looks.subscribe();
+        tokio::select! {
+            _ = looks.wait_for(|left| *left == 0) => {}
+            _ = cancelled.wait_for(|is_cancelled| *is_cancelled) => return Err(Failure::cancelled()),
+        }
         let training = Dataset::of(vertex.storage(), &self.spec.training)?;
         self.tell("tuningDataStats", training.stats(self.spec.epochs));
         training.check()?;

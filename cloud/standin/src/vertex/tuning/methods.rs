@@ -30,9 +30,9 @@ pub(in super::super) async fn create(vertex: Vertex, mut call: Call) -> Answer {
         if let Source::Tuned(name) = &spec.source {
             state.model(name)?;
         }
-        let (id, misses) = (state.unique(), state.lists_missed);
+        let (id, misses, looks) = (state.unique(), state.lists_missed, state.looks);
         let name = format!("{}/tuningJobs/{id}", state.numbered(call.name("parent")));
-        let job = Arc::new(Tuning::new(name.clone(), spec, said, misses));
+        let job = Arc::new(Tuning::new(name.clone(), spec, said, misses, looks));
         state.tunings.insert(name, job.clone());
         job
     };
@@ -43,6 +43,7 @@ pub(in super::super) async fn create(vertex: Vertex, mut call: Call) -> Answer {
 
 pub(in super::super) async fn get(vertex: Vertex, call: Call) -> Answer {
     let job = vertex.state().tuning(call.name("name"))?;
+    job.looked_at();
     Ok(told(&job.resource()))
 }
 
@@ -52,7 +53,8 @@ pub(in super::super) async fn list(vertex: Vertex, call: Call) -> Answer {
     let mut state = vertex.state();
     let start = format!("{}/tuningJobs/", state.numbered(call.name("parent")));
     let found = state.tunings.values().rev().filter(|job| job.name.starts_with(&start) && job.is_listed());
-    let found: Vec<Json> = found.map(|job| job.resource()).filter(|job| filter.takes(job, SHOWN)).collect();
+    let taken = found.filter_map(|job| Some((job, job.resource())).filter(|(_, told)| filter.takes(told, SHOWN)));
+    let found: Vec<Json> = taken.inspect(|(job, _)| job.looked_at()).map(|(_, told)| told).collect();
     page(&call, "tuningJobs", &found)
 }
 
