@@ -31,6 +31,16 @@ const PROJECT: &[&str] = &["GOOGLE_CLOUD_PROJECT", "GCP_PROJECT_ID", "CLOUDSDK_C
 /// Variables that name a region.
 const REGION: &[&str] = &["CLOUD_REGION", "GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION"];
 
+/// The settings of a place that is to be used. The plan has looked at them before, so what is wrong with them is wrong with it.
+#[cfg(feature = "cloud")]
+fn settings<C: serde::de::DeserializeOwned>(
+    config: &serde_json::Value,
+    check: impl FnOnce(&C) -> Result<(), ConfigProblem>,
+) -> Result<C, pipe_engine::failure::Failure> {
+    let read = pipe_engine::stage::read_config(config).and_then(|config| check(&config).map(|()| config));
+    read.map_err(|problem| pipe_engine::failure::Failure::failed("bad_backend", problem.message))
+}
+
 /// Checks that settings without which nothing can be sent are written somewhere.
 fn written<const N: usize>(fields: [(&str, Option<&str>); N]) -> Result<(), ConfigProblem> {
     match fields.into_iter().find(|(_, value)| value.is_none_or(str::is_empty)) {

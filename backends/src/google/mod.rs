@@ -1,7 +1,11 @@
 //! What Google's services have in common: where they are reached, how their refusals are read, what their labels take.
 
 #[cfg(feature = "cloud")]
+mod client;
+#[cfg(feature = "cloud")]
 pub(crate) mod code;
+#[cfg(feature = "cloud")]
+mod doubles;
 mod endpoint;
 #[cfg(feature = "cloud")]
 mod errors;
@@ -16,6 +20,10 @@ mod secret;
 #[cfg(feature = "cloud")]
 mod secret_there;
 
+#[cfg(feature = "cloud")]
+pub(crate) use client::{of_region, once};
+#[cfg(feature = "cloud")]
+pub(crate) use doubles::{Doubts, age, ran_ms};
 pub(crate) use endpoint::check_endpoint;
 #[cfg(feature = "cloud")]
 pub(crate) use endpoint::is_on_loopback;

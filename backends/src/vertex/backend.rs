@@ -10,7 +10,7 @@ use super::errors::failed;
 use super::job::{description, family, shown};
 use super::siblings::{chosen, doubles, standing, superfluous};
 use super::standing::look;
-use crate::google::{Pins, Where, is_missing};
+use crate::google::{Doubts, Pins, Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
 use google_cloud_aiplatform_v1::client::JobService;
 use google_cloud_aiplatform_v1::model::CustomJob;
@@ -22,15 +22,13 @@ use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// How many jobs a page of a list has, and how many questions are asked side by side.
 const PAGE: i32 = 100;
 const SIDE_BY_SIDE: usize = 16;
-/// How often it is looked for a job that may have been made, before another is.
-const LOOKS_IN_DOUBT: u32 = 3;
 /// How many polls the job may be missing in the lists to which all that are known have left their attempt.
 const POLLS_IN_DOUBT: u32 = 30;
 /// How often it is looked whether a job that is too many has stopped, before it is left alone.
@@ -42,8 +40,7 @@ pub(super) struct VertexJobs {
     pub(super) store: String,
     /// The first is asked first.
     pub(super) regions: Vec<Region>,
-    /// Attempts of which it is not known whether a job was made.
-    in_doubt: Mutex<BTreeSet<AttemptId>>,
+    doubts: Doubts,
     /// How many polls have seen only jobs that had left their attempt, by its first job.
     left: Mutex<BTreeMap<String, u32>>,
     pins: Pins,
@@ -61,8 +58,8 @@ impl VertexJobs {
         let project = config.project.clone().unwrap_or_default();
         let at = |region: &str| Where { project: project.clone(), region: region.to_owned() };
         let regions = config.regions().map(|region| Region { at: at(region), client: OnceCell::new() }).collect();
-        let (in_doubt, left) = (Mutex::default(), Mutex::default());
-        Self { config, store: store.to_owned(), regions, in_doubt, left, pins: Pins::default() }
+        let (doubts, left) = (Doubts::default(), Mutex::default());
+        Self { config, store: store.to_owned(), regions, doubts, left, pins: Pins::default() }
     }
 
     pub(super) async fn client<'a>(&self, region: &'a Region) -> Result<&'a JobService, Failure> {
@@ -123,19 +120,14 @@ impl VertexJobs {
         Ok(jobs)
     }
 
-    /// The job of an attempt, if there is one to be seen. Where one may have been made, it is looked more than once.
+    /// The job of an attempt, if there is one to be seen.
     async fn there(&self, attempt: &AttemptId) -> Result<Option<Job>, Failure> {
-        let looks = if self.doubts().contains(attempt) { LOOKS_IN_DOUBT } else { 1 };
-        for looks_left in (0..looks).rev() {
-            let jobs = self.shown_as(&shown(attempt, &self.store)).await?;
-            if let Some(job) = chosen(&jobs.iter().collect::<Vec<_>>()) {
-                return Ok(Some(Job(job.name.clone())));
-            }
-            if looks_left > 0 {
-                tokio::time::sleep(self.poll_every()).await;
-            }
-        }
-        Ok(None)
+        let shown = &shown(attempt, &self.store);
+        let look = || async move {
+            let jobs = self.shown_as(shown).await?;
+            Ok(chosen(&jobs.iter().collect::<Vec<_>>()).map(|job| Job(job.name.clone())))
+        };
+        self.doubts.find(attempt, self.poll_every(), look).await
     }
 
     async fn hand_over(&self, attempt: &Attempt) -> Result<Job, Failure> {
@@ -146,13 +138,10 @@ impl VertexJobs {
         let region = self.place(attempt);
         let create = self.client(region).await?.create_custom_job();
         let create = create.set_parent(region.at.to_string()).set_custom_job(job);
-        // Should nobody wait for the answer any more, it is as lost as one that never comes.
-        self.doubts().insert(attempt.id.clone());
+        self.doubts.begin(&attempt.id);
         let made = create.send().await.map_err(|error| failed(&error, "make a job", &region.at));
         reach("afar.made");
-        if made.as_ref().err().is_none_or(|failure| failure.class != Class::Transient) {
-            self.doubts().remove(&attempt.id);
-        }
+        self.doubts.end(&attempt.id, &made);
         made.map(|job| Job(job.name))
     }
 
@@ -259,10 +248,6 @@ impl VertexJobs {
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(failed(&error, "remove a job", &region.at)),
         }
-    }
-
-    fn doubts(&self) -> MutexGuard<'_, BTreeSet<AttemptId>> {
-        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -91,9 +91,7 @@ impl BackendKind for Vertex {
         config: &Json,
         store: &str,
     ) -> Result<std::sync::Arc<dyn pipe_engine::backend::Backend>, pipe_engine::failure::Failure> {
-        let wrong = |problem: ConfigProblem| pipe_engine::failure::Failure::failed("bad_backend", problem.message);
-        let config: Config = read_config(config).map_err(wrong)?;
-        config.check().map_err(wrong)?;
+        let config = crate::settings(config, Config::check)?;
         Ok(std::sync::Arc::new(backend::VertexJobs::new(config, store)))
     }
 }

@@ -4,9 +4,8 @@
 //! made. Whichever of them begins first claims the attempt, and any other leaves as soon as it sees that.
 
 use super::standing::{Look, look, why};
-use crate::google::Where;
+use crate::google::{self, Where};
 use google_cloud_aiplatform_v1::model::CustomJob;
-use google_cloud_wkt::Timestamp;
 use pipe_engine::backend::Standing;
 use pipe_engine::event::Doubles;
 
@@ -64,22 +63,18 @@ pub(super) fn doubles(jobs: &[CustomJob]) -> Doubles {
     Doubles { jobs: others.len() as u64, ran_ms }
 }
 
-/// How long the machine of a job has run; of one that runs still, until it was last heard of.
 fn ran_ms(job: &CustomJob) -> Option<u64> {
-    let ms = |time: &Timestamp| time.seconds() * 1000 + i64::from(time.nanos()) / 1_000_000;
-    let (start, end) = (job.start_time.as_ref()?, job.end_time.as_ref().or(job.update_time.as_ref())?);
-    u64::try_from(ms(end) - ms(start)).ok()
+    google::ran_ms(job.start_time.as_ref(), job.end_time.as_ref(), job.update_time.as_ref())
 }
 
-/// What puts jobs into the order in which they were made.
-fn age(job: &CustomJob) -> (i64, i32, String) {
-    let (seconds, nanos) = job.create_time.as_ref().map_or((i64::MAX, 0), |time| (time.seconds(), time.nanos()));
-    (seconds, nanos, job.name.clone())
+fn age(job: &CustomJob) -> (i64, i32, &str) {
+    google::age(job.create_time.as_ref(), &job.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use google_cloud_wkt::Timestamp;
 
     fn job(number: i64, state: &str) -> CustomJob {
         let made = Timestamp::clamp(1_700_000_000 + number, 0);

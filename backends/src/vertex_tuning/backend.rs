@@ -12,7 +12,7 @@ use super::job::{OF_ATTEMPT, OF_STORE, Request, attempt_of, description, of_stor
 use super::siblings::{chosen, doubles, superfluous};
 use super::standing::{look, standing};
 use super::{prices, there};
-use crate::google::{Where, is_missing};
+use crate::google::{Doubts, Where, is_missing};
 use futures::future::{BoxFuture, try_join_all};
 use google_cloud_aiplatform_v1::client::GenAiTuningService;
 use google_cloud_aiplatform_v1::model::TuningJob;
@@ -25,15 +25,11 @@ use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// How many jobs a page of a list has.
 const PAGE: i32 = 100;
-/// How often it is looked for a job that may have been made, before another is.
-const LOOKS_IN_DOUBT: u32 = 3;
 
 /// The tuning of Vertex AI, as one spec and one store use it.
 pub(super) struct TuningJobs {
@@ -41,8 +37,7 @@ pub(super) struct TuningJobs {
     pub(super) store: String,
     pub(super) at: Where,
     client: OnceCell<GenAiTuningService>,
-    /// Attempts of which it is not known whether a job was made.
-    in_doubt: Mutex<BTreeSet<AttemptId>>,
+    doubts: Doubts,
 }
 
 impl TuningJobs {
@@ -52,7 +47,7 @@ impl TuningJobs {
             project: config.project.clone().unwrap_or_default(),
             region: config.region.clone().unwrap_or_default(),
         };
-        Self { config, store: store.to_owned(), at, client: OnceCell::new(), in_doubt: Mutex::default() }
+        Self { config, store: store.to_owned(), at, client: OnceCell::new(), doubts: Doubts::default() }
     }
 
     async fn client(&self) -> Result<&GenAiTuningService, Failure> {
@@ -93,19 +88,13 @@ impl TuningJobs {
         Ok(found)
     }
 
-    /// The job of an attempt, if there is one to be seen. Where one may have been made, it is looked more than once.
+    /// The job of an attempt, if there is one to be seen.
     async fn there(&self, attempt: &AttemptId) -> Result<Option<Job>, Failure> {
-        let looks = if self.doubts().contains(attempt) { LOOKS_IN_DOUBT } else { 1 };
-        for looks_left in (0..looks).rev() {
+        let look = || async move {
             let jobs = self.listed(Some(attempt)).await?;
-            if let Some(job) = chosen(&jobs) {
-                return Ok(Some(Job(job.name.clone())));
-            }
-            if looks_left > 0 {
-                tokio::time::sleep(self.poll_every()).await;
-            }
-        }
-        Ok(None)
+            Ok(chosen(&jobs).map(|job| Job(job.name.clone())))
+        };
+        self.doubts.find(attempt, self.poll_every(), look).await
     }
 
     async fn hand_over(&self, attempt: &Attempt, request: &Json) -> Result<Job, Failure> {
@@ -116,13 +105,10 @@ impl TuningJobs {
             return Ok(job);
         }
         let create = self.client().await?.create_tuning_job().set_parent(self.at.to_string()).set_tuning_job(job);
-        // Should nobody wait for the answer any more, it is as lost as one that never comes.
-        self.doubts().insert(attempt.id.clone());
+        self.doubts.begin(&attempt.id);
         let made = create.send().await.map_err(self.failed("make a tuning job"));
         reach("afar.made");
-        if made.as_ref().err().is_none_or(|failure| failure.class != Class::Transient) {
-            self.doubts().remove(&attempt.id);
-        }
+        self.doubts.end(&attempt.id, &made);
         made.map(|job| Job(job.name))
     }
 
@@ -180,10 +166,6 @@ impl TuningJobs {
         let job = chosen(&jobs).ok_or_else(gone)?;
         let others: Vec<&TuningJob> = jobs.iter().filter(|other| other.name != job.name).collect();
         answer(&self.config, job, &others)
-    }
-
-    fn doubts(&self) -> MutexGuard<'_, BTreeSet<AttemptId>> {
-        self.in_doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

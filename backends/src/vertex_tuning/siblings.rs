@@ -5,8 +5,8 @@
 //! both, and all that look come to the same: the one that is done counts, else the oldest of those that may come to it.
 
 use super::standing::{Look, look};
+use crate::google;
 use google_cloud_aiplatform_v1::model::TuningJob;
-use google_cloud_wkt::Timestamp;
 use pipe_engine::event::Doubles;
 
 /// The job by which an attempt is known.
@@ -35,22 +35,18 @@ pub(super) fn doubles(jobs: &[TuningJob]) -> Doubles {
     Doubles { jobs: others().count() as u64, ran_ms: others().filter_map(ran_ms).sum() }
 }
 
-/// How long a job has tuned; one that tunes still, until it was last heard of.
 fn ran_ms(job: &TuningJob) -> Option<u64> {
-    let ms = |time: &Timestamp| time.seconds() * 1000 + i64::from(time.nanos()) / 1_000_000;
-    let (start, end) = (job.start_time.as_ref()?, job.end_time.as_ref().or(job.update_time.as_ref())?);
-    u64::try_from(ms(end) - ms(start)).ok()
+    google::ran_ms(job.start_time.as_ref(), job.end_time.as_ref(), job.update_time.as_ref())
 }
 
-/// What puts jobs into the order in which they were made.
 fn age(job: &TuningJob) -> (i64, i32, &str) {
-    let (seconds, nanos) = job.create_time.as_ref().map_or((i64::MAX, 0), |time| (time.seconds(), time.nanos()));
-    (seconds, nanos, &job.name)
+    google::age(job.create_time.as_ref(), &job.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use google_cloud_wkt::Timestamp;
 
     fn jobs(states: &[&str]) -> Vec<TuningJob> {
         let job = |(number, state): (i64, &&str)| {

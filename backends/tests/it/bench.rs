@@ -123,11 +123,15 @@ impl Bench {
 
     /// What an engine does until it knows of a job: it looks for one before each time that it hands the attempt over.
     pub(crate) fn handed_over(&self, attempt: &Attempt) -> Job {
+        self.known(attempt, || self.submit(attempt))
+    }
+
+    /// The same of whatever makes a job.
+    pub(crate) fn known(&self, attempt: &Attempt, make: impl Fn() -> Result<Job, Failure>) -> Job {
         for _ in 0..8 {
-            let found = self.wait(self.place.find(&attempt.id));
-            let job = match found {
+            let job = match self.wait(self.place.find(&attempt.id)) {
                 Ok(Some(job)) => Ok(job),
-                Ok(None) => self.submit(attempt),
+                Ok(None) => make(),
                 Err(failure) => Err(failure),
             };
             match job {
@@ -136,6 +140,13 @@ impl Bench {
             }
         }
         panic!("{} was not handed over", attempt.id);
+    }
+
+    /// The jobs of an attempt that a list of Vertex AI has, `customJobs`, the newest first.
+    pub(crate) fn listed(&self, list: &str, attempt: &Attempt) -> Vec<Json> {
+        let told = self.told(&format!("{PARENT}/{list}?pageSize=1000")).unwrap();
+        let jobs = told[list].as_array().cloned().unwrap_or_default().into_iter();
+        jobs.filter(|job| job["labels"]["pipe-attempt"] == attempt.id.0.as_str()).collect()
     }
 
     /// From now on the first request of each of these methods is befallen.
@@ -169,6 +180,11 @@ fn place(service: &Service, standin: &Standin, more: &Json) -> Arc<dyn Backend> 
     // A setting that is null is not written.
     config.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     all().get(service.kind).unwrap().connect(&config, STORE).unwrap()
+}
+
+/// How jobs of Vertex AI stand.
+pub(crate) fn states(jobs: &[Json]) -> Vec<String> {
+    jobs.iter().map(|job| job["state"].as_str().unwrap().trim_start_matches("JOB_STATE_").to_owned()).collect()
 }
 
 /// An attempt at a task of a film, with an hour for it.

@@ -1,6 +1,6 @@
 //! The bench with Vertex AI on it.
 
-use crate::bench::{self, PARENT, VERTEX};
+use crate::bench::{self, VERTEX, states};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::Job;
 use pipe_standin::Asked;
@@ -25,15 +25,12 @@ impl Bench {
 
     /// The jobs of an attempt that there are, the newest first.
     pub(super) fn jobs(&self, attempt: &Attempt) -> Vec<Json> {
-        let list = self.told(&format!("{PARENT}/customJobs?pageSize=1000")).unwrap();
-        let jobs = list["customJobs"].as_array().cloned().unwrap_or_default().into_iter();
-        jobs.filter(|job| job["labels"]["pipe-attempt"] == attempt.id.0.as_str()).collect()
+        self.listed("customJobs", attempt)
     }
 
     /// How the jobs of an attempt stand, the newest first.
     pub(super) fn states(&self, attempt: &Attempt) -> Vec<String> {
-        let state = |job: &Json| job["state"].as_str().unwrap().trim_start_matches("JOB_STATE_").to_owned();
-        self.jobs(attempt).iter().map(state).collect()
+        states(&self.jobs(attempt))
     }
 }
 

@@ -1,9 +1,9 @@
 //! The bench with the tuning of Vertex AI on it, and examples in a bucket.
 
-use crate::bench::{self, PARENT, Service};
+use crate::bench::{self, Service, states};
 use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Backend, Job};
-use pipe_engine::failure::{Class, Failure};
+use pipe_engine::failure::Failure;
 use serde_json::{Value as Json, json};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -50,18 +50,7 @@ impl Bench {
 
     /// What an engine does until it knows of a job: it looks for one before each time that it asks.
     pub(super) fn asked_for(&self, attempt: &Attempt, request: &Json) -> Job {
-        for _ in 0..8 {
-            let job = match self.wait(self.place.find(&attempt.id)) {
-                Ok(Some(job)) => Ok(job),
-                Ok(None) => self.ask(attempt, request),
-                Err(failure) => Err(failure),
-            };
-            match job {
-                Ok(job) => return job,
-                Err(failure) => assert_eq!(failure.class, Class::Transient, "{failure:?}"),
-            }
-        }
-        panic!("{} was not asked for", attempt.id);
+        self.known(attempt, || self.ask(attempt, request))
     }
 
     pub(super) fn answer(&self, job: &Job) -> Result<Json, Failure> {
@@ -75,15 +64,12 @@ impl Bench {
 
     /// The jobs of an attempt that there are, the newest first.
     pub(super) fn jobs(&self, attempt: &Attempt) -> Vec<Json> {
-        let list = self.told(&format!("{PARENT}/tuningJobs?pageSize=1000")).unwrap();
-        let jobs = list["tuningJobs"].as_array().cloned().unwrap_or_default().into_iter();
-        jobs.filter(|job| job["labels"]["pipe-attempt"] == attempt.id.0.as_str()).collect()
+        self.listed("tuningJobs", attempt)
     }
 
     /// How the jobs of an attempt stand, the newest first.
     pub(super) fn states(&self, attempt: &Attempt) -> Vec<String> {
-        let state = |job: &Json| job["state"].as_str().unwrap().trim_start_matches("JOB_STATE_").to_owned();
-        self.jobs(attempt).iter().map(state).collect()
+        states(&self.jobs(attempt))
     }
 }
 
