@@ -22,7 +22,10 @@ use crate::time::Moment;
 /// The encoder of a clip, and the file it writes.
 pub(super) struct ClipWriter {
     mp4: Mp4,
-    encoder: encoder::Video,
+    /// Until all pictures have come: it takes much memory, and sound may come much later.
+    encoder: Option<encoder::Video>,
+    /// The names of its codec and of itself.
+    made_by: (String, String),
     shaper: Shaper,
     /// The source's tick that is the clip's zero, for pictures and for sound.
     zero: i64,
@@ -64,7 +67,10 @@ impl ClipWriter {
         Ok(ClipWriter {
             mp4,
             shaper: Shaper::new(frame, &found, &pictures, options, (source.path(), out))?,
-            encoder,
+            made_by: encoder
+                .codec()
+                .map_or_else(Default::default, |codec| (codec.id().name().to_owned(), codec.name().to_owned())),
+            encoder: Some(encoder),
             zero,
             audio,
             frames: 0,
@@ -100,7 +106,12 @@ impl ClipWriter {
     /// No more frames come.
     pub(super) fn end_pictures(&mut self) -> Result<(), VideoError> {
         let rest = self.shaper.finish(self.last.end - self.zero);
-        self.encode(rest)
+        self.encode(rest)?;
+        let ended = self.encoder.as_mut().map_or(Ok(()), |encoder| encoder.send_eof());
+        ended.map_err(|e| self.failed(e))?;
+        self.write_encoded()?;
+        self.encoder = None;
+        Ok(())
     }
 
     fn encode(&mut self, ready: Option<shape::Shown>) -> Result<(), VideoError> {
@@ -108,7 +119,8 @@ impl ClipWriter {
         for tick in ticks {
             frame.set_pts(Some(tick));
             pulse::beat();
-            self.encoder.send_frame(&frame).map_err(|e| self.failed(e))?;
+            let sent = self.encoder.as_mut().map_or(Ok(()), |encoder| encoder.send_frame(&frame));
+            sent.map_err(|e| self.failed(e))?;
             self.frames += 1;
             self.write_encoded()?;
         }
@@ -116,7 +128,7 @@ impl ClipWriter {
     }
 
     fn failed(&self, error: AvError) -> VideoError {
-        VideoError::encoding(&self.out, "encoding", error, [self.encoder.width(), self.encoder.height()])
+        VideoError::encoding(&self.out, "encoding", error, [self.asked.0, self.asked.1])
     }
 
     /// Takes a packet of sound.
@@ -130,14 +142,15 @@ impl ClipWriter {
 
     fn write_encoded(&mut self) -> Result<(), VideoError> {
         let mut packet = Packet::empty();
-        loop {
-            match self.encoder.receive_packet(&mut packet) {
+        while let Some(encoder) = &mut self.encoder {
+            match encoder.receive_packet(&mut packet) {
                 Ok(()) => self.mp4.write(0, std::mem::replace(&mut packet, Packet::empty()))?,
                 Err(AvError::Eof) => return Ok(()),
                 Err(error) if libav::is_again(&error) => return Ok(()),
                 Err(error) => return Err(self.failed(error)),
             }
         }
+        Ok(())
     }
 
     /// Everything has come: completes the file, and tells of the clip.
@@ -148,11 +161,7 @@ impl ClipWriter {
         let mut report = clock.report(CutMode::Encode, self.zero..self.last.end, self.last.start);
         (report.frames, report.frames_encoded, report.audio_packets) = (self.frames, self.frames, self.audio_packets);
         (report.width, report.height) = self.asked;
-        if let Some(codec) = self.encoder.codec() {
-            (report.codec, report.encoder) = (codec.id().name().to_owned(), codec.name().to_owned());
-        }
-        self.encoder.send_eof().map_err(|e| self.failed(e))?;
-        self.write_encoded()?;
+        (report.codec, report.encoder) = self.made_by;
         self.mp4.finish()?;
         Ok(report)
     }

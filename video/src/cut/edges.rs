@@ -13,6 +13,7 @@ use crate::cut::clip::ClipWriter;
 use crate::cut::feed::Group;
 use crate::cut::gate::Joinable;
 use crate::cut::inside::{Inside, Writing};
+use crate::cut::report::CutReport;
 use crate::cut::ticks::Clock;
 use crate::encode::open_edge;
 use crate::error::VideoError;
@@ -37,7 +38,9 @@ pub(super) enum Wanted<'a> {
 /// What has become of that.
 pub(super) enum Encoded {
     Edge(Vec<Packet>),
+    /// A clip that has all of its pictures and waits for sound.
     Clip(Box<ClipWriter>),
+    Whole(Box<CutReport>),
 }
 
 /// One thread's decoder, and what its encoders are opened with.
@@ -124,7 +127,7 @@ impl<'a> EdgeMaker<'a> {
             made = self.decoded(group, wanted);
         }
         match made {
-            Ok(takers) => takers.into_iter().map(Taker::finish).collect(),
+            Ok(takers) => takers.into_iter().map(|taker| taker.finish(self.clock)).collect(),
             Err(why) => wanted.iter().map(|_| Err(why.clone())).collect(),
         }
     }
@@ -212,13 +215,17 @@ impl<'a> Taker<'a> {
         let has_all = self.seen == self.expected.len();
         match &mut self.work {
             Work::Edge(edge) if has_all => edge.end(),
+            Work::Clip(clip) if has_all => {
+                clip.end_pictures();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
 
-    fn finish(self) -> Result<Encoded, String> {
+    fn finish(self, clock: &Clock) -> Result<Encoded, String> {
         match self.work {
-            Work::Clip(clip) if self.seen == self.expected.len() => clip.end().map(Encoded::Clip),
+            Work::Clip(clip) if self.seen == self.expected.len() => clip.end(clock),
             Work::Clip(_) => Err(format!("{} of {} frames came out", self.seen, self.expected.len())),
             Work::Edge(edge) => edge.finish(self.expected.len()).map(Encoded::Edge),
         }

@@ -7,7 +7,8 @@ use std::path::Path;
 use ffmpeg_next::{Packet, Rational, frame};
 
 use crate::cut::clip::ClipWriter;
-use crate::cut::edges::EdgeMaker;
+use crate::cut::edges::{EdgeMaker, Encoded};
+use crate::cut::ticks::Clock;
 use crate::error::VideoError;
 use crate::libav::raw;
 use crate::time::Moment;
@@ -21,6 +22,8 @@ pub(super) struct Inside<'a> {
     pub(super) out: &'a Path,
     /// Sound that was read with the group, with the numbers of its tracks.
     pub(super) sound: &'a [(usize, Packet)],
+    /// Whether that is all of it.
+    pub(super) ends: bool,
 }
 
 /// Such a clip on its way. What goes wrong with it is nothing to the others of its group.
@@ -58,13 +61,25 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// All frames have come. Returns the clip, which may lack sound that is still to be read.
-    pub(super) fn end(self) -> Result<Box<ClipWriter>, String> {
+    /// No more frames come: the encoder is not kept until the others of the group have theirs.
+    pub(super) fn end_pictures(&mut self) {
+        if let Some(Ok(writer)) = &mut self.writer
+            && let Err(error) = writer.end_pictures()
+        {
+            self.writer = Some(Err(error));
+        }
+    }
+
+    /// Completes the clip, unless sound of it is still to be read.
+    pub(super) fn end(self, clock: &Clock) -> Result<Encoded, String> {
         let mut writer = self.writer.ok_or("no picture came")?.map_err(|error| error.message)?;
         let rest = self.inside.sound[self.heard..].iter();
-        writer.end_pictures().map_err(|error| error.message)?;
         rest.cloned().try_for_each(|(_, packet)| writer.hear(packet)).map_err(|error| error.message)?;
-        Ok(writer)
+        if !self.inside.ends {
+            return Ok(Encoded::Clip(writer));
+        }
+        let report = writer.finish(clock).map_err(|error| error.message)?;
+        Ok(Encoded::Whole(Box::new(report)))
     }
 }
 

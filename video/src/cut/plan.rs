@@ -295,7 +295,8 @@ impl<'a> Run<'a> {
         let part = share.part.as_ref()?;
         let (times, (span, out)) = (part.encoded.clone(), &self.plan.clips[share.clip]);
         if part.is_whole {
-            return Some(Wanted::Clip(Inside { times, end: span.end, out, sound: &share.audio }));
+            let (end, sound, ends) = (span.end, &share.audio, share.ends);
+            return Some(Wanted::Clip(Inside { times, end, out, sound, ends }));
         }
         group.times().any(|time| times.contains(&time)).then_some(Wanted::Edge(times))
     }
@@ -312,6 +313,13 @@ impl<'a> Run<'a> {
         match encoded {
             // It has heard what came with its pictures.
             Some(Encoded::Clip(clip)) => made.clip = Some(clip),
+            Some(Encoded::Whole(report)) => {
+                let is_open = lock(&smart.assemblies[share.clip]).take().is_some();
+                if is_open {
+                    self.tell_whole(share.clip, NOTHING_TO_COPY, Ok(*report));
+                }
+                return;
+            }
             Some(Encoded::Edge(packets)) => (made.encoded, made.audio) = (packets, share.audio),
             None => made.audio = share.audio,
         }
