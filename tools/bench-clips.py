@@ -165,7 +165,8 @@ def numbers(clip, *reader):
     width, height = SIZE
     bars = f"crop={round(width * 0.8)}:{round(height * 8 / 180)}:{round(width * 0.1)}:{round(height * 164 / 180)}"
     done = subprocess.run(
-        [corpus.ffmpeg(), "-hide_banner", "-nostdin", "-threads", "1", *reader, "-i", clip, "-map", "0:v:0", "-fps_mode", "passthrough",
+        [corpus.ffmpeg(), "-hide_banner", "-nostdin", "-threads", "1", "-skip_loop_filter", "all", *reader, "-i",
+         clip, "-map", "0:v:0", "-fps_mode", "passthrough",
          "-vf", f"{bars},scale=16:1:flags=area,format=gray,showinfo", "-f", "rawvideo", "-"], capture_output=True)
     times = [float(line.split("pts_time:")[1].split()[0]) for line in done.stderr.decode().splitlines()
              if "pts_time:" in line]
