@@ -17,6 +17,7 @@ mod opening;
 mod probe;
 mod pulse;
 mod ranges;
+mod shelf;
 mod showing;
 mod source;
 mod steady;

@@ -3,6 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::error::VideoError;
 use crate::ranges::Failure;
+use crate::shelf::Shelf;
 use crate::source::Source;
 
 /// What is kept for other openings of the same video, at most.
@@ -70,6 +72,7 @@ pub struct Media {
     pinned: Arc<OnceLock<Stat>>,
     /// What was read to find out what is in the video. Every thread opens it, and one reads.
     opening: Arc<Mutex<Vec<Block>>>,
+    shelf: Arc<Shelf>,
     read: Arc<AtomicU64>,
     decoded: Arc<AtomicU64>,
     /// Why nothing more is read: whoever comes later need not find out by waiting again.
@@ -89,6 +92,11 @@ impl Block {
         let skip = usize::try_from(at.checked_sub(self.at)?).ok()?;
         self.bytes.get(skip..).filter(|rest| !rest.is_empty())
     }
+
+    /// Where it lies.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.at..self.at.saturating_add(self.bytes.len() as u64)
+    }
 }
 
 impl Media {
@@ -100,8 +108,8 @@ impl Media {
     /// Bytes from elsewhere. `name`: what messages call it; its ending may tell what it is.
     pub fn of(name: &Path, bytes: Arc<dyn ReadAt>) -> Self {
         let (pinned, opening, gone) = (Arc::default(), Arc::default(), Arc::default());
-        let (read, decoded) = (Arc::default(), Arc::default());
-        Media { name: name.to_owned(), bytes, pinned, opening, read, decoded, gone }
+        let (read, decoded, shelf) = (Arc::default(), Arc::default(), Arc::default());
+        Media { name: name.to_owned(), bytes, pinned, opening, shelf, read, decoded, gone }
     }
 
     /// How many bytes of it were read, by all who have opened it.
@@ -150,6 +158,11 @@ impl Media {
 
     pub(crate) fn open(&self) -> Result<Source, VideoError> {
         Source::of(self)
+    }
+
+    /// What was read of it and is wanted once more.
+    pub(crate) fn shelf(&self) -> &Arc<Shelf> {
+        &self.shelf
     }
 
     /// A block that was read while the video was opened, and that has this place.

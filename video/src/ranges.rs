@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use crate::error::{VideoError, VideoErrorKind};
 use crate::media::{Block, Media, ReadFailure, Stat};
 use crate::pulse;
+use crate::shelf::Wish;
 
 /// The most that is read at once.
 const MOST: usize = 1 << 20;
@@ -26,10 +27,11 @@ const GAP: u64 = 16 << 10;
 const TRIES: u32 = 5;
 
 /// What a reader's owner tells it, and hears from it.
-#[derive(Default)]
 pub(crate) struct Route {
     /// What will be needed: in order, and with gaps between them.
     wanted: Vec<Range<u64>>,
+    /// Has it kept where others read it first.
+    wish: Arc<Wish>,
     /// Whether the video is still being opened.
     is_opening: bool,
     /// Why reading failed. FFmpeg can only say that it did, and takes it for the end at times.
@@ -54,6 +56,7 @@ impl Guide {
         let mut route = self.lock();
         route.is_opening = false;
         route.wanted = merged(ranges);
+        route.wish.set(route.wanted.clone());
     }
 
     /// The failure of a read, which FFmpeg does not tell.
@@ -68,6 +71,10 @@ impl Guide {
             Failure::Unreachable(message) => VideoError::unreachable(path, message),
             Failure::Other(message) => VideoError::io(path, "reading", message),
         })
+    }
+
+    fn wish(&self) -> Arc<Wish> {
+        self.lock().wish.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Route> {
@@ -110,8 +117,9 @@ struct Early {
 impl RangeReader {
     pub(crate) fn open(media: &Media) -> Result<(Self, Guide), VideoError> {
         let stat = media.pin()?;
-        let guide = Guide(Arc::default());
-        guide.lock().is_opening = true;
+        let wish = Arc::new(media.shelf().wish(Vec::new()));
+        let route = Route { wanted: Vec::new(), wish, is_opening: true, failure: None };
+        let guide = Guide(Arc::new(Mutex::new(route)));
         let blocks = VecDeque::new();
         let (media, ahead, early) = (media.clone(), (0, 0), None);
         let mut reader = RangeReader { media, stat, guide: guide.clone(), at: 0, blocks, ahead, early };
@@ -156,11 +164,17 @@ impl RangeReader {
     /// Reads the block that begins at a place, or takes it from what was read early.
     fn fetch(&mut self, at: u64) -> io::Result<Block> {
         let size = self.size_of_read(at).min(self.gap_behind(at));
-        let read = match self.early.take_if(|early| early.range.contains(&at)) {
+        let early = self.early.take_if(|early| early.range.contains(&at)).map(|early| {
             // Who panicked has read nothing.
-            Some(early) => early.read.join().unwrap_or_else(|_| Err(Failure::Other("reading ahead ended".into()))),
-            None => read(&self.media, &self.stat, at, size),
+            early.read.join().unwrap_or_else(|_| Err(Failure::Other("reading ahead ended".into())))
+        });
+        let read = match early {
+            // Another reader had a part of it, and where that ends this one goes on.
+            Some(Ok(block)) if block.from(at).is_none() => None,
+            early => early,
         };
+        let wish = self.guide.wish();
+        let read = read.unwrap_or_else(|| find_or_read(&self.media, &self.stat, &wish, at..at + size as u64));
         let block = read.map_err(|failure| self.fail(failure))?;
         if self.media.bytes().is_far() {
             self.begin_next(block.at + block.bytes.len() as u64);
@@ -194,11 +208,11 @@ impl RangeReader {
             self.keep(early);
         }
         let (media, stat) = (self.media.clone(), self.stat.clone());
-        let (at, size) = (range.start, usize::try_from(range.end - range.start).unwrap_or(MOST));
+        let (wish, ahead) = (self.guide.wish(), range.clone());
         let theirs = pulse::mine();
         let read = std::thread::Builder::new().name("ahead".into()).spawn(move || {
             pulse::work_for(theirs);
-            read(&media, &stat, at, size)
+            find_or_read(&media, &stat, &wish, ahead)
         });
         // Without a thread it is read when it is asked for.
         self.early = read.ok().map(|read| Early { range, read });
@@ -248,12 +262,17 @@ impl RangeReader {
     }
 }
 
+/// The block that begins at a range's start or has that place, whoever has read it.
+fn find_or_read(media: &Media, stat: &Stat, wish: &Wish, range: Range<u64>) -> Result<Block, Failure> {
+    wish.get(range.start..range.end.min(stat.len), |range| read(media, stat, range))
+}
+
 /// Reads a block, and goes on where it broke a few times.
-fn read(media: &Media, stat: &Stat, at: u64, size: usize) -> Result<Block, Failure> {
+fn read(media: &Media, stat: &Stat, range: Range<u64>) -> Result<Block, Failure> {
     if let Some(failure) = media.gone() {
         return Err(failure);
     }
-    let size = size.min(usize::try_from(stat.len.saturating_sub(at)).unwrap_or(usize::MAX));
+    let (at, size) = (range.start, usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(MOST));
     let mut bytes = vec![0; size];
     let (mut filled, mut failures) = (0, 0);
     while filled < size {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::cut::CutOptions;
 use crate::cut::batch::Place;
@@ -15,11 +15,12 @@ use crate::cut::together::{Event, Reading, Step, wishes};
 use crate::error::{VideoError, VideoErrorKind};
 use crate::media::Media;
 use crate::pulse::{At, Pulse};
+use crate::shelf::Waiting;
 use crate::source::Source;
 use crate::time::Stretch;
 
-/// Cuts a clip for itself.
-type Alone<'a> = dyn Fn(usize, &mut Option<Source>) -> Result<CutReport, VideoError> + Sync + 'a;
+/// Cuts a clip for itself, whose bytes have been waited for.
+type Alone<'a> = dyn Fn(usize, &mut Option<Source>, &Waiting) -> Result<CutReport, VideoError> + Sync + 'a;
 /// Hears of a clip.
 type Told<'a> = dyn Fn(usize, &str, Result<CutReport, VideoError>) + Sync + 'a;
 
@@ -63,9 +64,9 @@ impl Drop for Guard<'_> {
 }
 
 impl Crew {
-    /// Adds a clip, and why it is encoded whole.
-    pub(super) fn add(&self, clip: usize, why: String, clips: &[(Stretch, PathBuf)]) {
-        self.lock().wait_for(Job { clip, why, is_alone: false }, clips);
+    /// Adds a clip, why it is encoded whole, and its bytes.
+    pub(super) fn add(&self, clip: usize, (why, bytes): (String, Waiting), clips: &[(Stretch, PathBuf)]) {
+        self.lock().wait_for(Job { clip, why, is_alone: false, bytes: Arc::new(bytes) }, clips);
         self.bell.notify_all();
     }
 
@@ -76,7 +77,9 @@ impl Crew {
         while let Some(task) = self.next(bench) {
             match task {
                 Task::Alone(job) => {
-                    let outcome = (bench.alone)(job.clip, &mut source);
+                    let outcome = (bench.alone)(job.clip, &mut source, &job.bytes);
+                    // What it has not read is wanted no more.
+                    source.iter().for_each(|source| source.want(Vec::new()));
                     self.lock().alone -= 1;
                     (bench.told)(job.clip, &job.why, outcome);
                 }

@@ -24,6 +24,7 @@ use crate::cut::{CutMode, CutOptions};
 use crate::error::{VideoError, VideoErrorKind};
 use crate::media::Media;
 use crate::pulse::{At, Pulse};
+use crate::shelf::Waiting;
 use crate::source::Source;
 use crate::survey::Survey;
 use crate::time::{Moment, Stretch};
@@ -168,7 +169,7 @@ impl<'a> Run<'a> {
                 Err(why) => why,
             },
         };
-        inside.into_iter().for_each(|clip| run.whole.add(clip, why.clone(), &plan.clips));
+        inside.into_iter().for_each(|clip| run.encode_whole(clip, why.clone()));
         Ok(run)
     }
 
@@ -193,7 +194,7 @@ impl<'a> Run<'a> {
             pulse: &self.plan.pulse,
             reads: &self.reads,
             places: &self.places,
-            alone: &|clip, source| self.encode_alone(clip, source),
+            alone: &|clip, source, bytes| self.encode_alone(clip, source, bytes),
             told: &|clip, why, outcome| self.tell_whole(clip, why, outcome),
             threads,
         });
@@ -208,7 +209,13 @@ impl<'a> Run<'a> {
         (self.told)(clip, told);
     }
 
-    fn encode_alone(&self, clip: usize, open: &mut Option<Source>) -> Result<CutReport, VideoError> {
+    /// Leaves a clip to whoever encodes clips whole.
+    fn encode_whole(&self, clip: usize, why: String) {
+        let bytes = self.plan.media.shelf().wait_for(self.reads[clip].clone());
+        self.whole.add(clip, (why, bytes), &self.plan.clips);
+    }
+
+    fn encode_alone(&self, clip: usize, open: &mut Option<Source>, bytes: &Waiting) -> Result<CutReport, VideoError> {
         let _at = self.plan.pulse.begin(At::Clip(clip));
         let (span, out) = &self.plan.clips[clip];
         let source = match open {
@@ -216,6 +223,7 @@ impl<'a> Run<'a> {
             none => none.insert(self.plan.media.open()?),
         };
         source.want(self.reads[clip].clone());
+        bytes.is_over();
         let mut way = if self.is_blind { Way::Survey(self.survey()?) } else { Way::Seek };
         loop {
             match cut_whole(source, &self.clock, &self.plan.options, (*span, &way), out) {
@@ -346,7 +354,7 @@ impl<'a> Run<'a> {
                 // It may be that it cannot be encoded whole either, and then nothing may lie there.
                 let _ = fs::remove_file(&self.plan.clips[clip].1);
                 let why = format!("the joined clip was not right: {why}");
-                return self.whole.add(clip, why, &self.plan.clips);
+                return self.encode_whole(clip, why);
             }
             smart.proven.store(true, Ordering::Relaxed);
         }
@@ -372,7 +380,7 @@ impl<'a> Run<'a> {
     fn refuse(&self, smart: &Smart, clip: usize, why: String) {
         let Some(mut assembly) = lock(&smart.assemblies[clip]).take() else { return };
         assembly.drop_all();
-        self.whole.add(clip, why, &self.plan.clips);
+        self.encode_whole(clip, why);
     }
 
     fn give_up(&self, smart: &Smart, why: &str) {

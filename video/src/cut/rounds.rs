@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::ThreadId;
 
 use crate::cut::batch::{Claim, Place, choose, is_safe, most_at_once};
@@ -10,6 +11,7 @@ use crate::cut::clip::ClipWriter;
 use crate::cut::report::CutReport;
 use crate::cut::together::{Event, Reading};
 use crate::error::VideoError;
+use crate::shelf::Waiting;
 use crate::time::Stretch;
 
 /// What has come for a clip.
@@ -22,6 +24,8 @@ pub(super) struct Job {
     pub(super) why: String,
     /// Whether it is not to be read together with others.
     pub(super) is_alone: bool,
+    /// Has those of its bytes kept that are read for others until it is begun.
+    pub(super) bytes: Arc<Waiting>,
 }
 
 /// What a thread does next.
@@ -99,6 +103,7 @@ impl State {
             starts.unwrap_or(Ordering::Equal).then(other.clip.cmp(&job.clip))
         };
         let at = self.waiting.partition_point(|other| order(other) == Ordering::Less);
+        job.bytes.goes_on();
         self.waiting.insert(at, job);
     }
 
@@ -196,10 +201,11 @@ impl State {
         self.rounds.iter_mut().find(|round| round.number == number)
     }
 
-    /// A round's source is open.
+    /// A round's source is open, and whoever reads it wants its clips' bytes.
     pub(super) fn is_ready(&mut self, round: u64, reading: Box<Reading>) {
         if let Some(round) = self.round(round) {
             round.reading = Some(reading);
+            round.members.iter().for_each(|member| member.job.bytes.is_over());
         }
     }
 
@@ -338,6 +344,7 @@ impl Member {
         self.stage = Stage::Gone;
         self.writer = None;
         self.events.clear();
-        Job { clip: self.job.clip, why: std::mem::take(&mut self.job.why), is_alone: self.job.is_alone }
+        let (why, bytes) = (std::mem::take(&mut self.job.why), self.job.bytes.clone());
+        Job { clip: self.job.clip, why, is_alone: self.job.is_alone, bytes }
     }
 }

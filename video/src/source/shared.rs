@@ -57,10 +57,11 @@ impl Source {
         self.begin(TickSpan { video: start..end })
     }
 
-    /// Forgets what several clips wanted.
+    /// Forgets what several clips wanted, of which nothing more is read.
     pub(crate) fn end_shared(&mut self) {
         self.shared = None;
         self.ahead.clear();
+        self.want(Vec::new());
     }
 
     /// Notes what goes into the decoder.
