@@ -1,6 +1,7 @@
 //! An `opendal` operator -> a store. Promises only what the service below can keep, and says at the opening when that
 //! is too little.
 
+use crate::google::Bucket;
 use crate::refused::{EXPIRED, NO_CREDENTIALS, refused};
 use crate::upload::{Upload, UploadError};
 use futures::future::BoxFuture;
@@ -26,6 +27,8 @@ pub struct ObjectStore {
     own: Option<Runtime>,
     /// Turns of those who hold several parts of a file in memory.
     large: Arc<Semaphore>,
+    /// Google's own client, of a bucket in Cloud Storage.
+    google: Option<Arc<Bucket>>,
 }
 
 impl ObjectStore {
@@ -43,7 +46,7 @@ impl ObjectStore {
             None => None,
         };
         match reason {
-            None => Ok(Self { operator, runtime, own: None, large: Arc::new(Semaphore::new(LARGE)) }),
+            None => Ok(Self { operator, runtime, own: None, large: Arc::new(Semaphore::new(LARGE)), google: None }),
             Some(reason) => {
                 let at = format!("{}://{}{}", info.scheme(), info.name(), info.root());
                 Err(StoreError::Failed { doing: "keep results in", at, source: unsupported(reason) })
@@ -59,6 +62,12 @@ impl ObjectStore {
         let mut store = Self::open(operator, runtime.handle().clone())?;
         store.own = Some(runtime);
         Ok(store)
+    }
+
+    /// With Google's own client for what is large and what is replaced.
+    pub(crate) fn by_google(mut self, bucket: Bucket) -> Self {
+        self.google = Some(Arc::new(bucket));
+        self
     }
 
     /// Runs `act` on the runtime and puts its error into the store's words.
@@ -128,11 +137,12 @@ impl Store for ObjectStore {
     fn put_file<'a>(&'a self, at: &'a str, file: &'a Path, blake3: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             check_path(at)?;
-            let large = self.large.clone();
-            let upload = Upload { file: file.to_owned(), blake3: blake3.to_owned(), large };
+            let (large, google) = (self.large.clone(), self.google.clone());
+            let upload = Upload { file: file.to_owned(), blake3: blake3.to_owned(), large, google };
             self.call("write", at, |operator, at| async move { Ok(upload.to(&operator, &at).await) }).await?.map_err(
                 |error| match error {
                     UploadError::Service(error) => explain("write", at, error),
+                    UploadError::Google(said) => said.store_error("write", at),
                     UploadError::File(source) => {
                         StoreError::Failed { doing: "read", at: file.display().to_string(), source }
                     }
@@ -158,6 +168,15 @@ impl Store for ObjectStore {
                 return Err(StoreError::Conflict { at: at.to_owned() });
             }
             let new = new.to_vec();
+            if let Some(google) = self.google.clone() {
+                let replaced = self.call("replace", at, |_, at| async move {
+                    let generation = seen.version().and_then(|version| version.parse().ok());
+                    let generation =
+                        generation.ok_or_else(|| Error::new(ErrorKind::Unexpected, "it has no generation"))?;
+                    Ok(google.replace(&at, generation, new).await)
+                });
+                return replaced.await?.map_err(|said| said.store_error("replace", at));
+            }
             self.call("replace", at, |operator, at| async move {
                 operator.write_with(&at, new).if_not_changed(&seen).await.map(drop)
             })

@@ -2,6 +2,7 @@
 //! before.
 
 use crate::ObjectStore;
+use crate::google::Bucket;
 use opendal::layers::{RetryLayer, TimeoutLayer};
 use opendal::services::{Gcs, S3};
 use opendal::{HttpTransporter, OperationContext, Operator};
@@ -42,7 +43,8 @@ pub fn open(uri: &str) -> Result<ObjectStore, StoreError> {
     let place = place(uri).map_err(failed)?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
     let operator = operator(&place, runtime.handle()).map_err(failed)?;
-    ObjectStore::on(operator, runtime)
+    let store = ObjectStore::on(operator, runtime)?;
+    Ok(if place.scheme == "gs" { store.by_google(Bucket::new(place.bucket, place.root)) } else { store })
 }
 
 pub(crate) fn place(uri: &str) -> io::Result<Place<'_>> {
@@ -76,9 +78,13 @@ pub(crate) fn reading(place: &Place<'_>, runtime: &Handle, client: reqwest::Clie
 pub(crate) fn client(
     with: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> io::Result<reqwest::Client> {
-    // Somebody in this process may have chosen one before, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls();
     with(reqwest::Client::builder().connect_timeout(CONNECT)).build().map_err(io::Error::other)
+}
+
+/// Chooses what encrypts. Somebody in this process may have chosen before, which serves as well.
+pub(crate) fn choose_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn s3(place: &Place<'_>, runtime: &Handle, transport: &HttpTransporter) -> io::Result<Operator> {
@@ -104,12 +110,17 @@ fn region(bucket: &str, runtime: &Handle, transport: &HttpTransporter) -> Option
 
 fn gs(place: &Place<'_>) -> io::Result<Operator> {
     let service = Gcs::default().bucket(place.bucket).root(place.root);
-    let service = match variable("STORAGE_EMULATOR_HOST") {
-        Some(host) if host.contains("://") => service.endpoint(&host).skip_signature(),
-        Some(host) => service.endpoint(&format!("http://{host}")).skip_signature(),
+    let service = match emulator() {
+        Some(address) => service.endpoint(&address).skip_signature(),
         None => service,
     };
     Operator::new(service).map_err(io::Error::other)
+}
+
+/// Where a stand-in for Cloud Storage is, if there is one. Nobody logs in there.
+pub(crate) fn emulator() -> Option<String> {
+    let host = variable("STORAGE_EMULATOR_HOST")?;
+    Some(if host.contains("://") { host } else { format!("http://{host}") })
 }
 
 /// A variable that is set to something.

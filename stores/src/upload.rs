@@ -1,8 +1,9 @@
 //! A file -> an object that was not there before. Holds a few parts in memory at a time, however large the file is.
 
+use crate::google::{Bucket, Said};
 use opendal::{Error, ErrorKind, Operator, Writer};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -18,16 +19,26 @@ pub(crate) struct Upload {
     pub(crate) blake3: String,
     /// Whose turn it is, of files that do not fit into one part.
     pub(crate) large: Arc<Semaphore>,
+    /// Takes those of Cloud Storage.
+    pub(crate) google: Option<Arc<Bucket>>,
 }
 
 /// Why a file did not become an object.
+#[derive(Debug)]
 pub(crate) enum UploadError {
     /// The service did not take it.
     Service(Error),
+    Google(Said),
     /// It cannot be read.
     File(io::Error),
     /// It is not what it was when it was hashed.
     Changed,
+}
+
+impl From<Said> for UploadError {
+    fn from(said: Said) -> Self {
+        Self::Google(said)
+    }
 }
 
 impl From<Error> for UploadError {
@@ -50,6 +61,10 @@ impl Upload {
         // The condition is asked last, when all the bytes have gone.
         if operator.exists(at).await? {
             return Err(Error::new(ErrorKind::ConditionNotMatch, "it is there already").into());
+        }
+        if let Some(google) = &self.google {
+            file.rewind().map_err(UploadError::File)?;
+            return google.create(at, file, &self.blake3).await;
         }
         let mut writer = operator.writer_with(at).if_not_exists(true).chunk(PART).concurrent(PARTS).await?;
         let sent = self.send(&mut writer, first, (file, hasher)).await;

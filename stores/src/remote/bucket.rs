@@ -1,6 +1,8 @@
 //! What lies in a bucket, by requests for ranges.
 
+use super::Opened;
 use super::trouble::{Trouble, cause};
+use crate::google::Said;
 use futures::StreamExt;
 use opendal::{Error, ErrorKind, Metadata, Operator};
 use pipe_engine::remote::RemoteStat;
@@ -18,18 +20,23 @@ pub(super) async fn look(operator: &Operator, path: &str) -> Result<RemoteStat, 
 
 /// Adds bytes from `at` on, `most` at most. Those that came before a failure are good.
 pub(super) async fn read(
-    operator: &Operator,
+    opened: &Opened,
     path: &str,
     stat: &RemoteStat,
     at: u64,
     most: usize,
     into: &mut Vec<u8>,
 ) -> Result<(), Trouble> {
-    let (tag, generation) = (stat.identity.strip_prefix(TAG), stat.identity.strip_prefix(GENERATION));
-    let reader = match (tag, generation) {
-        (Some(tag), _) => operator.reader_with(path).if_match(tag).await,
-        (_, Some(generation)) => operator.reader_with(path).if_version_match(generation).await,
-        _ => operator.reader(path).await,
+    let generation = stat.identity.strip_prefix(GENERATION).and_then(|number| number.parse().ok());
+    if let (Some(google), Some(generation)) = (&opened.google, generation) {
+        google.read((path, generation), (at, most), opened.silence, into).await.map_err(Said::trouble)?;
+        into.truncate(most);
+        return if into.is_empty() { Err(Trouble::Broken("the service gave nothing".into())) } else { Ok(()) };
+    }
+    let operator = &opened.operator;
+    let reader = match stat.identity.strip_prefix(TAG) {
+        Some(tag) => operator.reader_with(path).if_match(tag).await,
+        None => operator.reader(path).await,
     };
     let reader = reader.map_err(trouble)?;
     let mut stream = reader.into_stream(at..at + most as u64).await.map_err(trouble)?;

@@ -6,6 +6,9 @@ mod guard;
 mod trouble;
 mod web;
 
+pub(crate) use trouble::{Trouble, cause};
+
+use crate::google;
 use crate::open::{Place, client, place, reading};
 use opendal::Operator;
 use pipe_engine::failure::Failure;
@@ -15,7 +18,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
-use trouble::{Lost, Trouble};
+use trouble::Lost;
 
 /// How often what lies at a URI is asked for, when the way there breaks.
 const TRIES: u32 = 5;
@@ -41,7 +44,8 @@ struct Machinery {
     /// For buckets, and for where their credentials are told: the guard of the other would refuse that.
     client: reqwest::Client,
     /// To find the region of a bucket takes a request, so each is opened once.
-    buckets: Mutex<HashMap<String, Operator>>,
+    buckets: Mutex<HashMap<String, Opened>>,
+    silence: Duration,
 }
 
 impl Drop for Machinery {
@@ -53,11 +57,19 @@ impl Drop for Machinery {
     }
 }
 
+/// A bucket: what is asked of any, and of one of Cloud Storage Google's own client, which reads one generation.
+#[derive(Clone)]
+struct Opened {
+    operator: Operator,
+    google: Option<Arc<google::Bucket>>,
+    silence: Duration,
+}
+
 /// Something elsewhere, and the way to it.
 #[derive(Clone)]
 enum Way {
     Web { client: reqwest::Client, url: String },
-    Bucket { operator: Operator, path: String },
+    Bucket { opened: Opened, path: String },
 }
 
 impl Default for WebAndBuckets {
@@ -125,7 +137,7 @@ impl Machinery {
         let web = client(|builder| guard::guarded(builder).read_timeout(silence))?;
         let client = client(|builder| builder.read_timeout(silence))?;
         let handle = runtime.handle().clone();
-        Ok(Self { runtime: Some(runtime), handle, web, client, buckets: Mutex::default() })
+        Ok(Self { runtime: Some(runtime), handle, web, client, buckets: Mutex::default(), silence })
     }
 
     /// What comes of `act`, which runs on another thread.
@@ -141,19 +153,21 @@ impl Machinery {
         let Place { scheme, bucket, root } = place(uri).map_err(|error| Lost::here(&error))?;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{scheme}://{bucket}");
-        let operator = match buckets.get(&name) {
-            Some(operator) => operator.clone(),
+        let opened = match buckets.get(&name) {
+            Some(opened) => opened.clone(),
             None => {
                 let place = Place { scheme, bucket, root: "" };
                 let operator = reading(&place, &self.handle, self.client.clone()).map_err(|e| Lost::here(&e))?;
-                buckets.insert(name, operator.clone());
-                operator
+                let google = (scheme == "gs").then(|| Arc::new(google::Bucket::new(bucket, "")));
+                let opened = Opened { operator, google, silence: self.silence };
+                buckets.insert(name, opened.clone());
+                opened
             }
         };
         if root.is_empty() {
             return Err(Lost::here(&"it names a bucket and nothing in it"));
         }
-        Ok(Way::Bucket { operator, path: root.to_owned() })
+        Ok(Way::Bucket { opened, path: root.to_owned() })
     }
 }
 
@@ -161,7 +175,7 @@ impl Way {
     async fn look(&self) -> Result<RemoteStat, Trouble> {
         match self {
             Self::Web { client, url } => web::look(client, url).await,
-            Self::Bucket { operator, path } => bucket::look(operator, path).await,
+            Self::Bucket { opened, path } => bucket::look(&opened.operator, path).await,
         }
     }
 
@@ -170,7 +184,7 @@ impl Way {
         let mut bytes = Vec::with_capacity(most);
         let read = match self {
             Self::Web { client, url } => web::read(client, url, stat, at, most, &mut bytes).await,
-            Self::Bucket { operator, path } => bucket::read(operator, path, stat, at, most, &mut bytes).await,
+            Self::Bucket { opened, path } => bucket::read(opened, path, stat, at, most, &mut bytes).await,
         };
         (bytes, read.err())
     }

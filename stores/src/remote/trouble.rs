@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 /// Why something elsewhere was not read.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It is not what it was.
     Changed,
     /// Another try may succeed.
@@ -17,18 +17,18 @@ pub(super) enum Trouble {
 
 /// Why no try will succeed.
 #[derive(Debug)]
-pub(super) struct Lost {
+pub(crate) struct Lost {
     code: &'static str,
     pub(super) message: String,
     help: &'static str,
 }
 
 impl Trouble {
-    pub(super) fn missing() -> Self {
+    pub(crate) fn missing() -> Self {
         Self::lost("source_missing", "there is nothing there", "check the address in the spec")
     }
 
-    pub(super) fn refused(why: impl Display) -> Self {
+    pub(crate) fn refused(why: impl Display) -> Self {
         let help = "check the credentials in the environment; a signed address may have to be signed anew";
         Self::lost("source_refused", format!("it may not be read: {why}"), help)
     }
@@ -49,7 +49,7 @@ impl Trouble {
         Self::lost("source_without_identity", message, help)
     }
 
-    pub(super) fn odd(message: impl Into<String>) -> Self {
+    pub(crate) fn odd(message: impl Into<String>) -> Self {
         Self::lost("source_odd", message, "try the address with another program, such as curl")
     }
 
@@ -79,7 +79,7 @@ impl Lost {
 
 /// The error at the bottom, such as a refused connection. What lies between is for those who debug it, and may hold the
 /// address.
-pub(super) fn cause(error: &dyn Error) -> String {
+pub(crate) fn cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(below) = cause.source() {
         cause = below;
