@@ -265,6 +265,11 @@ impl Doubles {
     pub fn time(&self) -> Duration {
         Duration::from_millis(self.ran_ms)
     }
+
+    /// How many of them may have run.
+    pub fn begun(&self) -> u64 {
+        if self.ran_ms == 0 { 0 } else { self.jobs }
+    }
 }
 
 /// What can stop a run before its end.

@@ -77,7 +77,8 @@ impl Reckoning {
             return;
         }
         self.paid += 1;
-        match attempt.terms.as_ref().and_then(|terms| terms.cost(ran + doubles.time())) {
+        let machines = u64::from(attempt.has_begun) + doubles.begun();
+        match attempt.terms.as_ref().and_then(|terms| terms.cost(ran + doubles.time(), machines)) {
             Some(cost) => self.cost.0 += cost.0,
             None => self.unpriced += u64::from(attempt.has_begun),
         }
@@ -99,7 +100,7 @@ impl Reckoning {
         };
         self.expected_seconds += times.usual.as_secs_f64();
         self.guessed += u64::from(times.basis == Basis::Guess);
-        let cost = first.terms.as_ref().and_then(|terms| terms.cost(times.usual));
+        let cost = first.terms.as_ref().and_then(|terms| terms.cost(times.usual, 1));
         self.expected_cost.0 += cost.unwrap_or_default().0;
     }
 }

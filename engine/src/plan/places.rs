@@ -55,6 +55,13 @@ impl Place {
         self.price(need, if is_charged { work.saturating_add(startup) } else { work })
     }
 
+    /// How long its machines are charged for before work begins, as the spec says or as its kind takes it to be; `None` where only
+    /// the work is charged.
+    pub fn charged_before(&self) -> Option<Millis> {
+        let (said, assumed) = self.startup;
+        assumed.is_charged.then(|| said.unwrap_or(assumed.time))
+    }
+
     /// What a machine costs for so long; nothing here, and `None` where no price is known.
     pub fn price(&self, need: &Need, time: Duration) -> Option<Usd> {
         self.kind.as_ref().map_or(Some(Usd(0)), |(kind, config)| kind.price(config, need, millis(time)))

@@ -53,11 +53,11 @@ impl Bill {
         let Some(connection) = read_only::open(journal)? else { return Ok(Vec::new()) };
         let mut select = connection.prepare(SELECT)?;
         let mut rows = select.query([])?;
-        let mut bills: IndexMap<String, Self> = IndexMap::new();
+        let mut lives = Lives::default();
         while let Some(row) = rows.next()? {
-            take(&mut bills, row)?;
+            lives.take(row)?;
         }
-        Ok(bills.into_values().collect())
+        Ok(lives.bills())
     }
 
     /// Whether it may still run, for all that is known.
@@ -78,53 +78,111 @@ impl Bill {
             (_, None) => None,
             _ if self.at_most.is_some() => self.at_most,
             (None, Some(_)) if doubled.is_zero() => Some(Usd(0)),
-            _ => self.terms.as_ref()?.cost(self.time() + doubled),
+            (started, Some(_)) => {
+                let machines = u64::from(started.is_some()) + self.doubles.begun();
+                self.terms.as_ref()?.cost(self.time() + doubled, machines)
+            }
         }
     }
 }
 
-fn take(bills: &mut IndexMap<String, Bill>, row: &Row<'_>) -> Result<(), JournalError> {
-    let (kind, attempt): (String, String) = (row.get(1)?, row.get(3)?);
-    let time = Timestamp(row.get::<_, i64>(4)?.cast_unsigned());
-    if kind == "attempt_submitting" {
-        let said: Submitting = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?;
-        let (task, run) = (row.get::<_, Option<String>>(2)?.unwrap_or_default(), RunId(row.get(0)?));
-        let bill = bills.entry(attempt.clone()).or_insert_with(|| Bill {
-            attempt: AttemptId(attempt),
-            task,
-            run,
-            backend: said.backend,
-            terms: None,
-            submitted: time,
-            started: None,
-            ended: None,
-            doubles: Doubles::default(),
-            at_most: None,
-        });
-        // Whoever takes it up again looks for its job first, so an end that was told before was none.
-        bill.ended = None;
-        bill.terms = said.terms.or(bill.terms.take());
-        return Ok(());
+/// The attempts as far as the journal was read, by name.
+#[derive(Default)]
+struct Lives {
+    now: IndexMap<String, Life>,
+    /// Those that another of the same name has followed.
+    before: Vec<Bill>,
+}
+
+struct Life {
+    bill: Bill,
+    /// It was over, and was handed over once more. Mostly its result was not filed then, and no job is made; in a state folder of two
+    /// stores it is another attempt, whose name is made of the same key.
+    again: Option<Bill>,
+}
+
+impl Lives {
+    fn take(&mut self, row: &Row<'_>) -> Result<(), JournalError> {
+        let (kind, attempt): (String, String) = (row.get(1)?, row.get(3)?);
+        let time = Timestamp(row.get::<_, i64>(4)?.cast_unsigned());
+        let json = row.get_ref(5)?.as_str().unwrap_or_default();
+        if kind == "attempt_submitting" {
+            let (task, run) = (row.get::<_, Option<String>>(2)?.unwrap_or_default(), RunId(row.get(0)?));
+            let Submitting { backend, terms } = serde_json::from_str(json)?;
+            self.submitting(Bill {
+                attempt: AttemptId(attempt),
+                task,
+                run,
+                backend,
+                terms,
+                submitted: time,
+                started: None,
+                ended: None,
+                doubles: Doubles::default(),
+                at_most: None,
+            });
+            return Ok(());
+        }
+        let Some(life) = self.now.get_mut(&attempt) else { return Ok(()) };
+        match kind.as_str() {
+            "attempt_started" => {
+                self.before.extend(life.goes_on_as_another());
+                life.bill.started.get_or_insert(time);
+            }
+            // Told once more where the engine died after that, so the last word counts.
+            "attempt_doubled" => life.bill.doubles = serde_json::from_str(json)?,
+            "task_succeeded" => {
+                let said: Succeeded = serde_json::from_str(json)?;
+                let is_by_time = life.bill.terms.as_ref().is_some_and(|terms| terms.hour.is_some());
+                life.bill.at_most = at_most(&said.result).filter(|_| !is_by_time);
+            }
+            "attempt_ended" => {
+                let Ended { is_open } = serde_json::from_str(json)?;
+                if is_open {
+                    self.before.extend(life.goes_on_as_another());
+                }
+                life.end((!is_open).then_some(time));
+            }
+            _ => life.end(Some(time)),
+        }
+        Ok(())
     }
-    let Some(bill) = bills.get_mut(&attempt) else { return Ok(()) };
-    match kind.as_str() {
-        "attempt_started" => {
-            bill.started.get_or_insert(time);
+
+    fn submitting(&mut self, bill: Bill) {
+        let name = bill.attempt.0.clone();
+        let Some(life) = self.now.get_mut(&name) else {
+            self.now.insert(name, Life { bill, again: None });
+            return;
+        };
+        if life.bill.is_open() {
+            life.bill.terms = bill.terms.or(life.bill.terms.take());
+        } else {
+            life.again = Some(bill);
         }
-        // Told once more where the engine died after that, so the last word counts.
-        "attempt_doubled" => bill.doubles = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?,
-        "task_succeeded" => {
-            let said: Succeeded = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?;
-            let is_by_time = bill.terms.as_ref().is_some_and(|terms| terms.hour.is_some());
-            bill.at_most = at_most(&said.result).filter(|_| !is_by_time);
-        }
-        "attempt_ended" => {
-            let said: Ended = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default())?;
-            bill.ended = (!said.is_open).then_some(time);
-        }
-        _ => bill.ended = Some(time),
     }
-    Ok(())
+
+    /// All of them, in the order in which they were handed over.
+    fn bills(self) -> Vec<Bill> {
+        let now = self.now.into_values().flat_map(|life| [Some(life.bill), life.again]).flatten();
+        let mut bills: Vec<Bill> = self.before.into_iter().chain(now).collect();
+        bills.sort_by_key(|bill| bill.submitted);
+        bills
+    }
+}
+
+impl Life {
+    /// A job is heard of, or may be there: that of another attempt, where this one was over. Returns this one then.
+    fn goes_on_as_another(&mut self) -> Option<Bill> {
+        let again = self.again.take()?;
+        Some(std::mem::replace(&mut self.bill, again))
+    }
+
+    /// It is told that it ended; `None` where nobody knows. What was over, and had no job since, ended when it did.
+    fn end(&mut self, time: Option<Timestamp>) {
+        if self.again.take().is_none() {
+            self.bill.ended = time;
+        }
+    }
 }
 
 // The few fields of events that are needed here.
@@ -222,6 +280,59 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].time().as_secs(), found[0].cost()), (600, Some(Usd(600_000))));
         assert_eq!(found[0].run, RunId("r1".into()));
+    }
+
+    #[test]
+    fn an_attempt_that_was_over_and_is_filed_by_a_later_run_ran_no_longer_than_it_did() {
+        let found = bills(&[
+            ("r1", 0, "a", submitting(Some(3_600_000))),
+            ("r1", 10, "a", started()),
+            ("r1", 20, "a", ended(false)),
+            ("r2", 5000, "a", submitting(Some(3_600_000))),
+            ("r2", 5001, "a", ended(false)),
+        ]);
+        assert_eq!((found.len(), found[0].time().as_secs(), found[0].cost()), (1, 10, Some(Usd(10_000))));
+    }
+
+    #[test]
+    fn attempts_of_one_name_in_two_stores_of_a_state_folder_are_two() {
+        let attempt = |run, begin: u64, hour| {
+            [
+                (run, begin, "a", submitting(Some(hour))),
+                (run, begin + 10, "a", started()),
+                (run, begin + 20, "a", ended(false)),
+            ]
+        };
+        let events: Vec<_> =
+            [attempt("r1", 0, 3_600_000), attempt("r2", 9000, 7_200_000)].into_iter().flatten().collect();
+        let told = |bill: &Bill| (bill.run.0.clone(), bill.time().as_secs(), bill.cost());
+        let found: Vec<_> = bills(&events).iter().map(told).collect();
+        assert_eq!(found, [("r1".into(), 10, Some(Usd(10_000))), ("r2".into(), 10, Some(Usd(20_000)))]);
+        // The second is handed over, and nobody has heard of it since.
+        let found = bills(&events[..4]);
+        assert_eq!((found.len(), found[0].cost(), found[1].is_open()), (2, Some(Usd(10_000)), true));
+    }
+
+    #[test]
+    fn what_is_charged_before_work_begins_is_in_the_price_of_each_machine_that_ran() {
+        let terms = Terms { hour: Some(Usd(3_600_000)), startup_ms: Some(180_000), ..Terms::default() };
+        let submitting = |attempt| {
+            let (fingerprint, backend) = (Fingerprint("f".into()), "jobs".to_owned());
+            let (reason, terms) = ("new".to_owned(), Some(terms.clone().into()));
+            ("r1", 0, attempt, Body::AttemptSubmitting { fingerprint, number: 1, backend, reason, page: None, terms })
+        };
+        let doubled = Body::AttemptDoubled { doubles: Doubles { jobs: 1, ran_ms: 5000 } };
+        let found = bills(&[
+            submitting("a"),
+            submitting("never"),
+            ("r1", 200, "a", started()),
+            ("r1", 220, "a", doubled),
+            ("r1", 220, "a", ended(false)),
+            ("r1", 220, "never", ended(false)),
+        ]);
+        // 20 s and 5 s, and 180 s before each, at a thousandth of a dollar a second.
+        let costs: Vec<_> = found.iter().map(Bill::cost).collect();
+        assert_eq!(costs, [Some(Usd(385_000)), Some(Usd(0))]);
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Dispatcher {
             false => Some(Usd(0)),
         };
         let (hour, least) = (price(HOUR), price(A_MOMENT).filter(|least| least.0 > 0));
-        Terms { machine: place.machine(&need), region: region.clone(), spot: *spot, hour, least }
+        let startup_ms = place.charged_before().filter(|_| hour.is_some()).map(|time| time.0);
+        Terms { machine: place.machine(&need), region: region.clone(), spot: *spot, hour, least, startup_ms }
     }
 
     /// Hands an attempt over once the journal has it for good that this was meant, and follows it.
