@@ -2,13 +2,16 @@
 //! are not looked at: nobody can tell there who else is about to use them.
 //!
 //! Nobody holds a bucket for himself, so an attempt that is open anywhere keeps what is its own: that is, one with a description and
-//! without an outcome. The outcome of an attempt stays for good. It keeps the attempt's number taken, and there are services whose jobs
+//! without an outcome. Where the engine that was to write the outcome died with its disk after the result was filed, nobody takes the
+//! attempt up again, since the result is found; so an old one whose key has a result is over, and gets its outcome here. The outcome of an attempt stays for good. It keeps the attempt's number taken, and there are services whose jobs
 //! stay as long: under the same number an old one would count as the new attempt's.
 
 use super::Roots;
-use crate::elsewhere::place;
+use crate::attempt::{ItemCount, Outcome, VERSION};
+use crate::elsewhere::{close, place};
 use crate::failure::Failure;
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, Fingerprint};
+use crate::manifest::{self, FileEntry};
 use crate::store::{PROBES, Right, Stat, Store, StoreError, blocking};
 use crate::work::store_failed;
 use crate::worker::{ATTEMPT, OUTCOME};
@@ -16,6 +19,7 @@ use crate::world::Timestamp;
 use futures::future::join_all;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -36,6 +40,8 @@ pub struct Keeping {
 /// What goes.
 #[derive(Clone, Debug, Default)]
 pub struct Remains {
+    /// Attempts that are over and have no outcome, with the one that each is to get before anything of it goes.
+    pub closing: Vec<Outcome>,
     /// Of attempts that are over all but their outcomes; descriptions first.
     pub attempts: Vec<Stat>,
     /// Files that went with attempts, and that no open one names.
@@ -51,6 +57,10 @@ pub struct Remains {
 /// Of a description no more than this, so that those of newer versions are understood.
 #[derive(Deserialize)]
 struct Described {
+    #[serde(default)]
+    fingerprint: Option<Fingerprint>,
+    #[serde(default)]
+    anew: bool,
     files: BTreeMap<String, Lent>,
 }
 
@@ -59,6 +69,20 @@ struct Lent {
     blake3: String,
     #[serde(default)]
     remote: Option<IgnoredAny>,
+}
+
+/// Of a manifest no more than an outcome tells of it.
+#[derive(Deserialize)]
+struct Made {
+    files: Vec<FileEntry>,
+    #[serde(default)]
+    result: Json,
+}
+
+/// An attempt without an outcome: what lies there of it, and its description, if that is there.
+struct Open {
+    objects: Vec<Stat>,
+    described: Option<Described>,
 }
 
 impl Remains {
@@ -77,13 +101,28 @@ impl Remains {
         // Attempts last of what they keep: one that is described meanwhile keeps its files.
         let (files, reached, probes) = (list("files/")?, list("checkpoints/")?, list(&format!("{PROBES}/"))?);
         let results = list("results/")?;
-        let (over, open) = sorted(list("attempts/")?, known);
-        let lent = lent(bucket, &open)?;
+        let (mut over, mut open) = sorted(list("attempts/")?, known, bucket)?;
         let old = |time: Duration| keeping.before(time);
         let is_old = old(keeping.min_age);
         let done: BTreeSet<&str> = results.iter().filter_map(|stat| key_of(name(&stat.at))).collect();
-        let wanted: BTreeSet<&str> = open.iter().filter_map(|id| key_of(&id.0)).collect();
-        let mut remains = Self { open: open.clone(), ..Self::default() };
+        let mut remains = Self::default();
+        let is_left = |id: &AttemptId, attempt: &Open| {
+            let is_known =
+                known.contains(id) || key_of(&id.0).is_none_or(|key| !done.contains(key) || roots.has_key(key));
+            !is_known && attempt.objects.iter().all(&is_old)
+        };
+        for (id, attempt) in open.extract_if(.., |id, attempt| is_left(id, attempt)).collect::<Vec<_>>() {
+            match made(bucket, &id, &attempt)? {
+                Some(outcome) => {
+                    remains.closing.push(outcome);
+                    over.insert(id, attempt.objects);
+                }
+                None => drop(open.insert(id, attempt)),
+            }
+        }
+        let lent = lent(&open);
+        let wanted: BTreeSet<&str> = open.keys().filter_map(|id| key_of(&id.0)).collect();
+        remains.open = open.keys().cloned().collect();
         for of_attempt in over.into_values().filter(|of_attempt| of_attempt.iter().all(&is_old)) {
             remains.attempts.extend(of_attempt.into_iter().filter(|stat| name(&stat.at) != OUTCOME));
         }
@@ -110,6 +149,9 @@ impl Remains {
     /// # Errors
     /// When the store does not do as asked. What is left then goes the next time.
     pub fn remove(&self, bucket: &dyn Store) -> Result<(), Failure> {
+        for outcome in &self.closing {
+            close(bucket, outcome.clone())?;
+        }
         let objects: Vec<&Stat> = self.objects().collect();
         for some in objects.chunks(AT_ONCE) {
             let removed = join_all(some.iter().map(|stat| bucket.delete(&stat.at)));
@@ -137,18 +179,38 @@ impl Roots {
 }
 
 /// The objects of attempts that are over, and the attempts that are open.
-fn sorted(objects: Vec<Stat>, known: &BTreeSet<AttemptId>) -> (BTreeMap<AttemptId, Vec<Stat>>, BTreeSet<AttemptId>) {
-    let (mut over, mut open) = (BTreeMap::new(), BTreeSet::new());
-    for (id, of_attempt) in by_folder(objects) {
+fn sorted(
+    objects: Vec<Stat>,
+    known: &BTreeSet<AttemptId>,
+    bucket: &dyn Store,
+) -> Result<(BTreeMap<AttemptId, Vec<Stat>>, BTreeMap<AttemptId, Open>), Failure> {
+    let (mut over, mut open) = (BTreeMap::new(), BTreeMap::new());
+    for (id, objects) in by_folder(objects) {
         let id = AttemptId(id);
         let outcome = place(&id, OUTCOME);
-        if of_attempt.iter().any(|stat| stat.at == outcome) && !known.contains(&id) {
-            over.insert(id, of_attempt);
+        if objects.iter().any(|stat| stat.at == outcome) && !known.contains(&id) {
+            over.insert(id, objects);
         } else {
-            open.insert(id);
+            let described = described(bucket, &id)?;
+            open.insert(id, Open { objects, described });
         }
     }
-    (over, open)
+    Ok((over, open))
+}
+
+/// The outcome of an attempt whose key has a result; `None` where it has none after all, or where the attempt is to make it anew.
+fn made(bucket: &dyn Store, id: &AttemptId, attempt: &Open) -> Result<Option<Outcome>, Failure> {
+    let described = attempt.described.as_ref().filter(|described| !described.anew);
+    let Some(fingerprint) = described.and_then(|described| described.fingerprint.as_ref()) else { return Ok(None) };
+    let text = match blocking(bucket.get(&manifest::place(fingerprint))) {
+        Ok(text) => text,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(store_failed(error)),
+    };
+    // What cannot be read is for those to judge who want that result.
+    let Ok(Made { files, result }) = serde_json::from_slice(&text) else { return Ok(None) };
+    let (id, items) = (id.clone(), ItemCount::default());
+    Ok(Some(Outcome { version: VERSION, id, failure: None, files, result, items, usage: None }))
 }
 
 /// Objects by the second part of their paths: an attempt, or a key.
@@ -164,25 +226,27 @@ fn by_folder(objects: Vec<Stat>) -> BTreeMap<String, Vec<Stat>> {
 }
 
 /// The digests of files that open attempts take.
-fn lent(bucket: &dyn Store, open: &BTreeSet<AttemptId>) -> Result<BTreeSet<String>, Failure> {
-    let mut lent = BTreeSet::new();
-    for id in open {
-        let at = place(id, ATTEMPT);
-        let text = match blocking(bucket.get(&at)) {
-            Ok(text) => text,
-            // Its description is on its way out, or never was there.
-            Err(StoreError::Missing { .. }) => continue,
-            Err(error) => return Err(store_failed(error)),
-        };
-        let described: Described = serde_json::from_slice(&text).map_err(|e| {
-            Failure::failed("bad_attempt", "an attempt that is open cannot be read, so which files it needs is not known")
-                .on(at)
-                .source(e)
-                .help("use the newest version of pipe that works with this store, or remove that attempt when its job is over")
-        })?;
-        lent.extend(described.files.into_values().filter(|file| file.remote.is_none()).map(|file| file.blake3));
-    }
-    Ok(lent)
+fn lent(open: &BTreeMap<AttemptId, Open>) -> BTreeSet<&str> {
+    let files =
+        open.values().filter_map(|attempt| attempt.described.as_ref()).flat_map(|described| described.files.values());
+    files.filter(|file| file.remote.is_none()).map(|file| file.blake3.as_str()).collect()
+}
+
+/// What an attempt is described as. Its description may be on its way out, or never was there.
+fn described(bucket: &dyn Store, id: &AttemptId) -> Result<Option<Described>, Failure> {
+    let at = place(id, ATTEMPT);
+    let text = match blocking(bucket.get(&at)) {
+        Ok(text) => text,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(store_failed(error)),
+    };
+    let described = serde_json::from_slice(&text).map_err(|e| {
+        Failure::failed("bad_attempt", "an attempt that is open cannot be read, so which files it needs is not known")
+            .on(at)
+            .source(e)
+            .help("use the newest version of pipe that works with this store, or remove that attempt when its job is over")
+    })?;
+    Ok(Some(described))
 }
 
 /// The last part of a path.

@@ -106,6 +106,32 @@ fn an_open_attempt_keeps_all_that_is_its_own_and_the_files_that_it_takes() {
 }
 
 #[test]
+fn an_old_attempt_whose_key_has_a_result_is_over_unless_somebody_may_go_on_with_it() {
+    let fingerprint = format!("{DONE}{}", "0".repeat(44));
+    let described = |more: &str| format!(r#"{{"fingerprint": "{fingerprint}", {more} "files": {{}}}}"#);
+    let (left, anew, young) = (format!("{DONE}-1"), format!("{DONE}-2"), format!("{DONE}-3"));
+    let bucket = Bucket::with(&[]);
+    bucket.put(&of(&left, "attempt.json"), &described(""), 3);
+    bucket.put(&of(&left, "claim"), "{}", 3);
+    bucket.put(&of(&anew, "attempt.json"), &described(r#""anew": true,"#), 3);
+    bucket.put(&of(&young, "attempt.json"), &described(""), 3);
+    bucket.put(&of(&young, "segments/000001.jsonl"), "{}", 0);
+    assert_eq!(bucket.goes(&[], &[]), [""; 0], "there is no result yet");
+    bucket.put(&format!("results/01/{fingerprint}.json"), r#"{"files": [], "result": {"plays": 7}}"#, 3);
+    for (known, open) in [(vec![left.as_str()], vec![]), (vec![], vec![DONE])] {
+        assert_eq!(bucket.goes(&known, &open), [""; 0], "a run goes on with it");
+    }
+    assert_eq!(bucket.goes(&[], &[]), [of(&left, "attempt.json"), of(&left, "claim")]);
+    let remains = bucket.remains(&[], &[]);
+    assert_eq!(remains.open, BTreeSet::from([AttemptId(anew), AttemptId(young)]));
+    remains.remove(&bucket.store).unwrap();
+    let outcome = blocking(bucket.store.get(&of(&left, "outcome.json"))).unwrap();
+    let outcome: serde_json::Value = serde_json::from_slice(&outcome).unwrap();
+    assert_eq!((&outcome["result"]["plays"], outcome.get("failure")), (&7.into(), None));
+    assert!(!bucket.all().contains(&of(&left, "attempt.json")), "{:?}", bucket.all());
+}
+
+#[test]
 fn what_was_reached_goes_when_there_is_a_result_or_nobody_has_gone_on_with_it_for_long() {
     let shelf = |key: &str| format!("checkpoints/{key}/000001-000001.json");
     let bucket = Bucket::with(&[]);
