@@ -1,6 +1,5 @@
 //! The secrets of a stage: references -> where each value is, and which of them are not there.
 
-use super::choice::AUTO;
 use super::places::Place;
 use super::{Plan, Request, Settings, code};
 use crate::backend::LOCAL;
@@ -57,8 +56,8 @@ pub(super) fn out_of_reach(settings: &Settings, at: &Place) -> Option<String> {
 
 /// The secrets that nobody can fetch where the tasks run.
 pub(super) fn too_far(stage: &StageSpec, settings: &Settings, at: &Place) -> Vec<Diagnostic> {
-    // What is wrong with a backend is no problem of the stages that name it.
-    let is_here = at.is_local() && [LOCAL, AUTO].contains(&settings.backend.as_str());
+    // What is wrong with a backend is no problem of the stages that name it; and `auto` says itself why it takes no place.
+    let is_here = at.is_local() && settings.backend == LOCAL;
     let told = |name: &String, source: &Source| match source {
         Source::Cloud(_) if is_here => {
             let message = format!("the secret `{name}` is in Google Cloud, and this pipe cannot fetch it from there");

@@ -162,6 +162,11 @@ fn auto_takes_no_place_where_nobody_can_fetch_a_secret() {
     let planned = choosing([1, 1], &format!("{GPU}\nsecrets = {{ TOKEN = \"env:HOME\" }}")).plan();
     assert_eq!(planned.codes(), [BUCKET, "P0502"]);
     assert!(planned.shown().contains(&format!("one: {why}")), "{}", planned.shown());
+    // Nor is one for a secret of Google's that only this machine would be large enough for: that is told once.
+    let alone = "[stages.a]\nkind = \"toy\"\nbackend = \"auto\"\nsecrets = { TOKEN = \"gcp:projects/p/secrets/s/versions/3\" }\n";
+    let planned = Desk::with_spec(alone).plan();
+    assert_eq!(planned.codes(), ["P0502"]);
+    assert!(planned.shown().contains("local: the secret `TOKEN` is in Google Cloud"), "{}", planned.shown());
 }
 
 #[test]
