@@ -1,6 +1,6 @@
 //! What one task of a Cloud Run Job can hold: the table beside this file, with its sources and the day they were read.
 
-use super::config::Config;
+use super::config::{Config, Scratch};
 use pipe_engine::backend::{Beyond, Capability, Need};
 use pipe_engine::resources::Gpu;
 use pipe_engine::text::one_of;
@@ -17,11 +17,14 @@ pub(super) struct Limits {
     timeout: Option<Millis>,
     /// The longest a task with a GPU may run.
     gpu_timeout: Option<Millis>,
+    /// The most `resources.disk` that an instance has on a disk.
+    disk: Option<Bytes>,
 }
 
 #[derive(Deserialize)]
 struct Table {
     timeout: Millis,
+    disk: Bytes,
     shapes: Vec<Step>,
     gpu: Gpus,
 }
@@ -78,7 +81,8 @@ pub(super) fn capability(config: &Config) -> Capability {
     Capability {
         cpu: Some(largest().cpu),
         memory: Some(largest().most),
-        disk: None,
+        // What is in memory is held against the memory.
+        disk: (config.scratch == Scratch::Disk).then(|| config.limits.disk.unwrap_or(TABLE.disk)),
         gpus: Some(vec![(TABLE.gpu.model.clone(), TABLE.gpu.count)]),
         timeout: Some(config.limits.timeout.unwrap_or(TABLE.timeout)),
         parallel: Some(config.at_once()),
@@ -143,6 +147,14 @@ mod tests {
             let expected = Shape { cpu: Cpu(shape_cpu), memory: Bytes(shape_memory << 20) };
             assert_eq!(shape(&need(cpu, memory, false)), expected, "{cpu} {memory}");
         }
+    }
+
+    #[test]
+    fn a_disk_has_its_documented_limit_unless_the_project_has_another_or_it_is_memory() {
+        let disk = |settings: serde_json::Value| capability(&serde_json::from_value(settings).unwrap()).disk;
+        assert_eq!(disk(serde_json::json!({})), Some(Bytes(10 << 30)));
+        assert_eq!(disk(serde_json::json!({ "limits": { "disk": "50 GiB" } })), Some(Bytes(50 << 30)));
+        assert_eq!(disk(serde_json::json!({ "scratch": "memory" })), None);
     }
 
     #[test]

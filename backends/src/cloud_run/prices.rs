@@ -1,10 +1,10 @@
 //! What a task of a Cloud Run Job costs: the table beside this file, with its sources and the days they were read.
 
-use super::config::Config;
+use super::config::{Config, Scratch};
 use super::limits;
 use crate::money::{self, charged, usd};
 use pipe_engine::backend::{Need, Startup};
-use pipe_engine::units::{Millis, Usd};
+use pipe_engine::units::{Bytes, Millis, Usd};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ pub(super) struct Prices {
     /// Of one GPU.
     #[schemars(range(min = 0.0))]
     gpu: Option<f64>,
+    /// Of one GiB of disk.
+    #[schemars(range(min = 0.0))]
+    disk: Option<f64>,
     /// The time that is charged for at least, such as `"1m"`.
     least: Option<Millis>,
 }
@@ -40,6 +43,8 @@ struct Table {
     per_cpu_second: f64,
     /// US dollars.
     per_gib_second: f64,
+    /// US dollars.
+    per_disk_gib_hour: f64,
     /// US dollars, by region.
     per_gpu_second: BTreeMap<String, f64>,
 }
@@ -61,21 +66,28 @@ pub(super) fn price(config: &Config, need: &Need, time: Millis) -> Option<Usd> {
         None => 0.0,
         Some(gpu) => f64::from(gpu.count) * own.gpu.or(TABLE.per_gpu_second.get(region).copied())?,
     };
+    let disk = match need.disk.filter(|_| config.scratch == Scratch::Disk) {
+        None => 0.0,
+        Some(asked) => gib(asked) * own.disk.or(is_listed.then_some(TABLE.per_disk_gib_hour / 3600.0))?,
+    };
     // What is paid for is the instance, and not what was asked of it.
     let shape = limits::shape(&config.of_instance(need));
-    let gib = shape.memory.0 as f64 / f64::from(1 << 30);
-    let second = f64::from(shape.cpu.0) / 1000.0 * cpu + gib * memory + gpu;
+    let second = f64::from(shape.cpu.0) / 1000.0 * cpu + gib(shape.memory) * memory + gpu + disk;
     let least = own.least.unwrap_or(Millis(TABLE.least_seconds * 1000));
     // What never ran is not charged.
     let time = if time == Millis(0) { time } else { time.max(least) };
     Some(usd(second * charged(time, STEP)))
 }
 
+fn gib(bytes: Bytes) -> f64 {
+    bytes.0 as f64 / f64::from(1 << 30)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use pipe_engine::resources::Gpu;
-    use pipe_engine::units::{Bytes, Cpu};
+    use pipe_engine::units::Cpu;
     use serde_json::json;
 
     fn config(value: serde_json::Value) -> Config {
@@ -104,6 +116,17 @@ mod tests {
         let need = Need { memory: Bytes(4 << 30), disk: Some(Bytes(2 << 30)), ..need };
         let in_memory = config(json!({ "region": "us-central1", "scratch": "memory" }));
         assert_eq!(price(&in_memory, &need, Millis(100_000)), Some(Usd(4_800)));
+    }
+
+    #[test]
+    fn a_disk_is_charged_for_what_was_asked_of_it() {
+        // 0.1584 USD as above, and 10 x 0.000109589.
+        let need = Need { cpu: Cpu(2000), memory: Bytes(4 << 30), disk: Some(Bytes(10 << 30)), ..Need::default() };
+        assert_eq!(price(&in_region("us-central1"), &need, HOUR), Some(Usd(159_496)));
+        let own = json!({ "region": "moon-north1", "prices": { "cpu": 0, "memory": 0, "disk": 0.000001 } });
+        assert_eq!(price(&config(own), &need, HOUR), Some(Usd(36_000)));
+        let half = json!({ "region": "moon-north1", "prices": { "cpu": 0, "memory": 0 } });
+        assert_eq!(price(&config(half), &need, HOUR), None, "of its disk none is known");
     }
 
     #[test]
