@@ -1,6 +1,8 @@
 //! Buckets behind the engine's [`Store`](pipe_engine::store::Store) trait: any service that an `opendal` operator speaks
-//! to, with Google's own client beside it for Cloud Storage, and those that a URI names. Sources elsewhere behind its [`Remotes`](pipe_engine::remote::Remotes).
+//! to, with Google's own client beside it for Cloud Storage, and those that a URI names. Sources elsewhere behind its
+//! [`Remotes`](pipe_engine::remote::Remotes).
 
+mod checksum;
 mod google;
 mod object;
 mod open;

@@ -2,6 +2,7 @@
 //! before.
 
 use crate::ObjectStore;
+use crate::checksum::Checksums;
 use crate::google::Bucket;
 use opendal::layers::{RetryLayer, TimeoutLayer};
 use opendal::services::{Gcs, S3};
@@ -67,8 +68,14 @@ fn operator(place: &Place<'_>, runtime: &Handle) -> io::Result<Operator> {
 
 /// As a store is opened, for those who try again by themselves.
 pub(crate) fn reading(place: &Place<'_>, runtime: &Handle, client: reqwest::Client) -> io::Result<Operator> {
-    let transport = HttpTransporter::new(ReqwestTransport::new(client));
-    let operator = if place.scheme == "gs" { gs(place) } else { s3(place, runtime, &transport) }?;
+    let way = ReqwestTransport::new(client);
+    let (transport, operator) = if place.scheme == "gs" {
+        (HttpTransporter::new(Checksums::on(way)), gs(place)?)
+    } else {
+        let transport = HttpTransporter::new(way);
+        let operator = s3(place, runtime, &transport)?;
+        (transport, operator)
+    };
     let context = OperationContext::default().with_http_transport(transport);
     let timeout = TimeoutLayer::new().with_timeout(ANSWER).with_io_timeout(ANSWER);
     Ok(operator.with_context(context).layer(timeout))

@@ -2,14 +2,22 @@
 //! Behind the feature `testing`; it panics at the first promise that is not kept.
 
 use super::{Stat, Store, StoreError, blocking};
+use crate::world::World;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What a store may lack without being refused by the suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// It can replace an object on the condition that it is still the one that was read.
     pub replaces: bool,
+    /// It tells when an object was last written.
+    pub tells_time: bool,
+}
+
+impl Abilities {
+    /// Of a store that can all of it.
+    pub const ALL: Self = Self { replaces: true, tells_time: true };
 }
 
 /// Holds `store`, which must be empty, against everything [`Store`] promises.
@@ -25,9 +33,14 @@ pub fn behaves(store: &dyn Store, abilities: Abilities) {
     lets_one_of_two_create(store);
     takes_files_in_whole(store);
     lets_one_of_two_put_a_file(store);
+    if abilities.tells_time {
+        tells_when_it_was_written(store);
+    }
     if abilities.replaces {
         replaces_only_what_was_expected(store);
         lets_one_of_two_replace(store);
+        shows_a_reader_what_was_or_what_is(store);
+        tells_that_an_object_is_another(store);
     }
 }
 
@@ -201,6 +214,61 @@ fn lets_one_of_two_replace(store: &dyn Store) {
         put(store, &at, b"start");
         let won = two(|me| blocking(store.replace_if(&at, b"start", me)));
         assert_eq!(get(store, &at), won);
+    }
+}
+
+/// An object changes under a reader: each read is of one version, from its first byte to its last, and none is of an older one than the
+/// read before.
+fn shows_a_reader_what_was_or_what_is(store: &dyn Store) {
+    const VERSIONS: u8 = 12;
+    let at = "changing/object";
+    let version = |number: u8| vec![number; 300_000 + usize::from(number)];
+    put(store, at, &version(0));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut newest = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let read = get(store, at);
+                let number = *read.first().expect("no version is empty");
+                assert!(number >= newest, "version {number} is read after version {newest}");
+                assert!(read == version(number), "a read is of one version");
+                newest = number;
+                let part = blocking(store.get_range(at, 1000, 200_000)).expect("the object is there");
+                let number = part.first().copied().unwrap_or(u8::MAX);
+                assert!(number >= newest && part == vec![number; 200_000], "a range is of one version");
+                newest = number;
+            }
+        });
+        let replaced =
+            (1..VERSIONS).try_for_each(|number| blocking(store.replace_if(at, &version(number - 1), &version(number))));
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().expect("a reader sees what was or what is");
+        replaced.expect("nobody else writes it");
+    });
+    assert!(get(store, at) == version(VERSIONS - 1));
+}
+
+fn tells_that_an_object_is_another(store: &dyn Store) {
+    put(store, "another/object", b"old");
+    let tag = || list(store, "another/").pop().expect("it is there").tag;
+    let (first, again) = (tag(), tag());
+    assert_eq!(first, again, "an object that stays has the tag that it had");
+    blocking(store.replace_if("another/object", b"old", b"new")).expect("it is what was expected");
+    assert!(first.is_none() || tag() != first, "an object that was replaced has another tag: {first:?}");
+}
+
+/// To the second, since some services tell no more.
+fn tells_when_it_was_written(store: &dyn Store) {
+    let now = || World::real().now().0 / 1000;
+    let before = now();
+    put(store, "time/object", b"x");
+    let after = now();
+    let stat = blocking(store.stat("time/object")).expect("a stat works");
+    for told in [stat, list(store, "time/").pop()] {
+        let told = told.expect("it is there");
+        let changed = told.changed.map(|time| time.0 / 1000);
+        assert!(changed.is_some_and(|time| (before..=after).contains(&time)), "{told:?} of {before} to {after}");
     }
 }
 

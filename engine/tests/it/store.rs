@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[test]
 fn a_folder_does_what_every_store_must() {
     let folder = tempfile::tempdir().unwrap();
-    behaves(&Folder::open(folder.path()).unwrap(), Abilities { replaces: true });
+    behaves(&Folder::open(folder.path()).unwrap(), Abilities::ALL);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod bucket;
 mod remote;
+mod spoilt;
 mod wire;
 
 use opendal::layers::CapabilityOverrideLayer;
@@ -30,7 +31,7 @@ fn refused(operator: Operator) -> String {
 fn a_service_in_memory_does_what_every_store_must() {
     let runtime = runtime();
     let store = ObjectStore::open(memory(), runtime.handle().clone()).unwrap();
-    behaves(&store, Abilities { replaces: false });
+    behaves(&store, Abilities { replaces: false, tells_time: false });
 }
 
 #[test]

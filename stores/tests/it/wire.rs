@@ -11,7 +11,7 @@ use pipe_standin::{Definitions, Fault, Standin};
 use pipe_stores::{WebAndBuckets, open};
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const STORE: &str = "PIPE_TEST_STORE";
 /// Where the stand-in is, in such a process.
 const EMULATOR: &str = "STORAGE_EMULATOR_HOST";
 
-fn cloud_storage() -> Standin {
+pub(crate) fn cloud_storage() -> Standin {
     let standin = Standin::serve(&Definitions::fetched().unwrap(), 0).unwrap();
     standin.make_bucket("films");
     standin
@@ -30,7 +30,7 @@ fn cloud_storage() -> Standin {
 /// Runs a test of this file in a process that has a store. What it says must end well.
 fn inside(test: &str, uri: &str, variables: &[(&str, String)]) {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("wire::{test}"), "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(STORE, uri)
         .env_remove("AWS_SESSION_TOKEN")
         .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -41,11 +41,16 @@ fn inside(test: &str, uri: &str, variables: &[(&str, String)]) {
 }
 
 fn in_cloud_storage(test: &str, standin: &Standin) {
-    inside(test, "gs://films/results", &[(EMULATOR, standin.address().to_string())]);
+    in_cloud_storage_by(&standin.address(), &format!("wire::{test}"));
+}
+
+/// The same by another way to the stand-in.
+pub(crate) fn in_cloud_storage_by(way: &SocketAddr, test: &str) {
+    inside(test, "gs://films/results", &[(EMULATOR, way.to_string())]);
 }
 
 /// The store of this process, if it was started to use one.
-fn given() -> Option<(String, impl Store)> {
+pub(crate) fn given() -> Option<(String, impl Store)> {
     let uri = std::env::var(STORE).ok()?;
     let store = open(&uri).unwrap();
     Some((uri, store))
@@ -53,16 +58,16 @@ fn given() -> Option<(String, impl Store)> {
 
 /// Tells whoever started this process that it did anything.
 #[expect(clippy::print_stdout, reason = "whoever started it is to see that it did anything")]
-fn held() {
+pub(crate) fn held() {
     println!("it held");
 }
 
-fn bytes(count: u32) -> Vec<u8> {
+pub(crate) fn bytes(count: u32) -> Vec<u8> {
     (0..count).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
 /// A file of so many bytes, in a folder that goes with it, and its digest.
-fn file(count: u32) -> (tempfile::TempDir, PathBuf, String) {
+pub(crate) fn file(count: u32) -> (tempfile::TempDir, PathBuf, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::write(&path, bytes(count)).unwrap();
@@ -72,7 +77,7 @@ fn file(count: u32) -> (tempfile::TempDir, PathBuf, String) {
 #[test]
 fn a_folder_does_what_every_store_must() {
     let folder = tempfile::tempdir().unwrap();
-    behaves(&Folder::open(folder.path()).unwrap(), Abilities { replaces: true });
+    behaves(&Folder::open(folder.path()).unwrap(), Abilities::ALL);
 }
 
 #[test]
@@ -85,7 +90,7 @@ fn a_bucket_of_s3_does_what_every_store_must() {
         ("AWS_ACCESS_KEY_ID", "somebody".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "a-secret".to_owned()),
     ];
-    inside("a_store_that_is_given_does_it", "s3://films/results", &variables);
+    inside("wire::a_store_that_is_given_does_it", "s3://films/results", &variables);
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn a_bucket_of_cloud_storage_does_what_every_store_must() {
 #[test]
 fn a_store_that_is_given_does_it() {
     let Some((_, store)) = given() else { return };
-    behaves(&store, Abilities { replaces: true });
+    behaves(&store, Abilities::ALL);
     held();
 }
 
