@@ -37,6 +37,8 @@ impl Said {
             Some(401) => failed(io::ErrorKind::PermissionDenied, format!("{EXPIRED}: {words}")),
             Some(403) => failed(io::ErrorKind::PermissionDenied, words),
             Some(429) => away(Class::Throttled, words),
+            // It was spoilt on its way, and may not be the next time.
+            Some(400) if words.contains("CRC32C") => away(Class::Transient, words),
             Some(400..500) => failed(io::ErrorKind::Other, words),
             _ if self.is_nobody() => failed(io::ErrorKind::PermissionDenied, NO_CREDENTIALS.to_owned()),
             _ => away(Class::Transient, words),
