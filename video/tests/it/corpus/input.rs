@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use pipe_video::Span;
 
@@ -37,12 +38,23 @@ pub(crate) enum Refused {
 
 /// Makes the hard videos where they are missing.
 pub(crate) fn all() -> Vec<Hard> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/corpus.py");
-    let made = Command::new("python3").arg(&script).stderr(Stdio::inherit()).output().unwrap();
-    assert!(made.status.success(), "{} failed", script.display());
-    let folder = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
+    let folder = told(&[]);
     let table = std::fs::read_to_string(folder.join("corpus.tsv")).unwrap();
     table.lines().map(|line| read(&folder, line)).collect()
+}
+
+/// The program that they are made with, of another version than the libraries.
+pub(crate) fn ffmpeg() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| told(&["ffmpeg"]))
+}
+
+/// The path that the script prints.
+fn told(arguments: &[&str]) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/corpus.py");
+    let made = Command::new("python3").arg(&script).args(arguments).stderr(Stdio::inherit()).output().unwrap();
+    assert!(made.status.success(), "{} failed", script.display());
+    PathBuf::from(String::from_utf8(made.stdout).unwrap().trim())
 }
 
 fn read(folder: &Path, line: &str) -> Hard {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use ffmpeg_next::{Rational, format, media};
 use pipe_video::{CutMode, CutOptions, CutPlan, CutReport, Media, Span, VideoError, VideoErrorKind};
 
 use super::expected::{Expected, expected, is_wanted};
-use super::input::{Hard, Refused};
+use super::input::{self, Hard, Refused};
 use super::pictures::{Film, Picture, film, minus, seconds, to_f64};
 use super::{alike, structure};
 
@@ -130,8 +131,20 @@ fn hold(
     };
     let packets = if let Heard::Copied(packets) = sound { Some(packets) } else { None };
     structure::check(out, frames.len(), packets)?;
+    if report.mode == CutMode::Smart {
+        another_decodes(out)?;
+    }
     let how = if report.mode == CutMode::Encode { How::Whole(report.why.clone()) } else { How::Joined };
     Ok(Came::Right { frames: frames.len(), same, least, sound, how })
+}
+
+/// Has another version of FFmpeg decode pictures and sound of a clip to their end, and give up at the first error.
+fn another_decodes(clip: &Path) -> Result<(), String> {
+    let mut ffmpeg = Command::new(input::ffmpeg());
+    ffmpeg.args(["-nostdin", "-v", "error", "-xerror", "-i"]).arg(clip).args(["-f", "null", "-"]);
+    let done = ffmpeg.output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    if done.status.success() && said.is_empty() { Ok(()) } else { Err(format!("ffmpeg -xerror: {said}")) }
 }
 
 /// Cuts in a thread of its own, so that a panic and a hang are findings. Gives what was told of each clip.
