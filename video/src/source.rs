@@ -1,10 +1,13 @@
 //! One opened video: seeks, decodes frames in display order, and lays audio packets of the wanted span aside.
 //! Knows ticks and packets; knows nothing of encoders, clips or tensors.
 
+mod opened;
+mod peeking;
 mod seeking;
 mod shared;
 mod sound;
 
+use std::cell::OnceCell;
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,6 +30,7 @@ use crate::ranges::Guide;
 use crate::steady::Steady;
 use crate::sure::{Place, Sure};
 use crate::time::Moment;
+use opened::Opened;
 use shared::Shared;
 use sound::Heard;
 
@@ -82,8 +86,12 @@ pub(crate) struct Source {
     /// Whether pictures tell that no other is made of them, and whether a closed group is decoded.
     tells_unreferenced: bool,
     is_closed: bool,
+    /// Whether key frames behind the first begin open groups, where somebody has looked.
+    has_open_groups: OnceCell<bool>,
     /// Whether decoding began some key frames earlier, since it failed from the last one on.
     is_early: bool,
+    /// Where decoding began at a key frame that leaves pictures before it in use: how many more may have those let go.
+    opened: Opened,
     /// When the last picture is decoded that is decoded before the span's end, where an index tells that others follow; and whether
     /// the decoder has all of the span.
     last_listed: Option<i64>,
@@ -157,7 +165,9 @@ impl Source {
             only: None,
             tells_unreferenced,
             is_closed: false,
+            has_open_groups: OnceCell::new(),
             is_early: false,
+            opened: Opened::default(),
             last_listed: None,
             has_all: false,
             trouble: None,
@@ -406,6 +416,9 @@ impl Source {
         if packet.is_key() {
             self.is_closed = self.begins_closed(packet);
         }
+        if packet.is_key() && self.key_pts.is_none() {
+            self.opened = if self.leaves_others(packet) { Opened::at(packet) } else { Opened::default() };
+        }
         if packet.is_key() && (self.key_pts.is_none() || is_due) {
             self.key_pts = packet.pts();
             if self.is_fresh(packet) && packet.pts().is_some() {
@@ -415,7 +428,10 @@ impl Source {
         self.spare(packet);
         self.latest = self.latest.max(packet.pts().unwrap_or(i64::MIN));
         let complaints = libav::complaints();
-        let mut sent = self.decoder.send_packet(packet);
+        let mut sent = match self.opened.takes(packet) {
+            true => opened::send(&mut self.decoder, packet),
+            false => self.decoder.send_packet(packet),
+        };
         if sent.is_ok() && libav::complaints() > complaints && self.sure.as_ref().is_some_and(Sure::counts) {
             sent = Err(AvError::InvalidData);
         }
@@ -467,6 +483,12 @@ impl Source {
     /// Whether a packet begins a closed group, as far as H.264 tells it: what is decoded behind it is shown behind it.
     fn begins_closed(&self, packet: &Packet) -> bool {
         self.tells_unreferenced && packet.data().is_some_and(h264::is_idr)
+    }
+
+    /// Whether a key frame of H.264 has no picture before it let go: those that lead it may be made of them.
+    fn leaves_others(&self, packet: &Packet) -> bool {
+        let is_open = |data: &[u8]| !h264::is_idr(data) && h264::is_intra(data);
+        self.decoder.id() == codec::Id::H264 && self.sure.is_none() && packet.data().is_some_and(is_open)
     }
 
     /// Whether what is decoded from a key frame on is right whatever was wrong before. Some have it only say that blocks

@@ -32,6 +32,7 @@ const LONGEST_GROUP_MS: u64 = 20_000;
 const MOST_BYTES: usize = 96 << 20;
 
 pub(super) const NOTHING_TO_COPY: &str = "no group of pictures begins inside the clip";
+const NOT_CLOSED: &str = "no closed group of pictures begins before the clip";
 
 /// A clip that is wanted.
 pub(super) struct Want {
@@ -171,7 +172,7 @@ impl Feeder {
         };
         feeder.want_only_what_is_read();
         // What is read for itself is read by whoever does that.
-        let fed = feeder.wants.iter().zip(&feeder.states).filter(|(_, state)| state.usage != Use::Left);
+        let fed = feeder.wants.iter().zip(&feeder.states).filter(|(_, state)| state.usage.is_read());
         feeder.source.want(route(&feeder.source, &feeder.clock, mode, fed.map(|(want, _)| want)));
         feeder
     }
@@ -194,8 +195,8 @@ impl Feeder {
     fn step(&mut self) -> bool {
         let more_frames = self.open.iter().any(|&want| !self.states[want].all_frames);
         // A clip that is left to others has no part in what is read, and does not end it.
-        if self.states.get(self.next).is_some_and(|state| state.usage == Use::Left) {
-            self.refuse(self.next, NOTHING_TO_COPY);
+        if self.states.get(self.next).is_some_and(|state| !state.usage.is_read()) {
+            self.refuse(self.next, NOT_CLOSED);
             self.next += 1;
             return true;
         }
@@ -263,7 +264,7 @@ impl Feeder {
     }
 
     fn checked_key(&self, key: Packet) -> Result<Packet, String> {
-        if self.check(&key)? { Ok(key) } else { Err("no closed group of pictures begins before the clip".into()) }
+        if self.check(&key)? { Ok(key) } else { Err(NOT_CLOSED.into()) }
     }
 
     /// The next packet of pictures; sound on the way is given to the clips it belongs to.
@@ -531,7 +532,7 @@ impl Feeder {
         let state = &mut self.states[want];
         state.inbox = Vec::new();
         // It is known before of the others that they are encoded whole, whatever became of the group they were to share.
-        let why = if state.usage == Use::Copied { why } else { NOTHING_TO_COPY };
+        let why = if matches!(state.usage, Use::Copied | Use::Open) { why } else { NOTHING_TO_COPY };
         self.ready.push_back(Fed::Refused { clip: self.wants[want].clip, why: why.to_owned() });
     }
 }

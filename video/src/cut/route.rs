@@ -97,7 +97,7 @@ pub(super) fn places(source: &Source, clock: &Clock, spans: impl Iterator<Item =
 
 /// The key frame from which a clip is decoded. One that is decoded just before the clip's start may be shown after it; then it is the
 /// one before. It is shown when so many more pictures are decoded, at the latest.
-fn key_before(pictures: &[Sample], start: i64, late: usize) -> usize {
+pub(super) fn key_before(pictures: &[Sample], start: i64, late: usize) -> usize {
     let decoded = pictures.partition_point(|sample| sample.dts <= start);
     let shown = decoded.saturating_sub(late);
     pictures[..shown].iter().rposition(|sample| sample.is_key).unwrap_or(0)

@@ -9,8 +9,9 @@ use crate::cut::CutMode;
 use crate::cut::batch::Place;
 use crate::cut::feed::Want;
 use crate::cut::gate::Joinable;
-use crate::cut::route::most_reordered;
+use crate::cut::route::{key_before, most_reordered};
 use crate::cut::ticks::Clock;
+use crate::libav::raw;
 use crate::source::Source;
 
 /// What is done with a clip's groups.
@@ -22,6 +23,15 @@ pub(super) enum Use {
     Shared,
     /// Nothing can be copied, and nobody else needs them.
     Left,
+    /// The first of them is open, so that nothing is copied.
+    Open,
+}
+
+impl Use {
+    /// Whether they are read for the clip to be joined.
+    pub(super) fn is_read(self) -> bool {
+        matches!(self, Use::Copied | Use::Shared)
+    }
 }
 
 /// What is done with the groups of each clip. `places`: where each clip of the plan lies; empty where nothing can be shared.
@@ -31,21 +41,34 @@ pub(super) fn uses(
     mode: CutMode,
     (wants, places): (&[Want], &[Place]),
 ) -> Vec<Use> {
+    let open = begin_open(source, wants);
     if mode != CutMode::Smart {
-        return vec![Use::Copied; wants.len()];
+        return open.into_iter().map(|is_open| if is_open { Use::Open } else { Use::Copied }).collect();
     }
     let late = delay_of_keys(source, clock.frame_ticks, &joinable.dts)
         .unwrap_or_else(|| 0..longest(&joinable.dts, most_reordered(source), clock.frame_ticks));
     let may_copy: Vec<bool> = wants.iter().map(|want| holds_key(&joinable.keys, &late, &want.ticks)).collect();
     let place = |want: &Want| places.get(want.clip).map(|place| place.pictures.clone());
-    let copied = wants.iter().zip(&may_copy).filter(|(_, may_copy)| **may_copy);
+    let all = || wants.iter().zip(may_copy.iter().zip(&open));
+    let copied = all().filter(|(_, (may_copy, is_open))| **may_copy && !**is_open);
     let read = Read::of(copied.filter_map(|(want, _)| place(want)).collect());
-    let of_want = |(want, may_copy): (&Want, &bool)| match place(want) {
+    let of_want = |(want, (may_copy, is_open)): (&Want, (&bool, &bool))| match place(want) {
+        _ if *may_copy && *is_open => Use::Open,
         _ if *may_copy => Use::Copied,
-        Some(pictures) if read.has_some_of(&pictures) => Use::Shared,
+        Some(pictures) if !is_open && read.has_some_of(&pictures) => Use::Shared,
         _ => Use::Left,
     };
-    wants.iter().zip(&may_copy).map(of_want).collect()
+    all().map(of_want).collect()
+}
+
+/// Whether the key frame before each clip begins an open group. Where all groups are closed, one look tells.
+fn begin_open(source: &Source, wants: &[Want]) -> Vec<bool> {
+    if !source.has_open_groups() {
+        return vec![false; wants.len()];
+    }
+    let (pictures, late) = (raw::samples(&source.stream()), most_reordered(source));
+    let key = |want: &Want| pictures.get(key_before(&pictures, want.ticks.start, late));
+    wants.iter().map(|want| key(want).is_some_and(|key| source.begins_open(key))).collect()
 }
 
 /// The longest that it takes until so many more pictures are decoded. At an uneven rate that is more than their number says.

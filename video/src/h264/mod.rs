@@ -7,5 +7,5 @@ mod nal;
 mod sps;
 
 pub(crate) use avcc::AvcC;
-pub(crate) use nal::{Units, annex_b, is_idr, is_intra, is_picture, is_unreferenced};
+pub(crate) use nal::{Units, annex_b, begins_idr, is_idr, is_intra, is_picture, is_unreferenced};
 pub(crate) use sps::Sps;

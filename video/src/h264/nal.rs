@@ -84,6 +84,19 @@ pub(crate) fn is_idr(packet: &[u8]) -> bool {
     parts.peek().is_some() && parts.all(|unit| kind(unit) == IDR)
 }
 
+/// Whether the first picture of a packet out of MP4, of which these are the first bytes, begins a closed group. `None`: it lies further
+/// back.
+pub(crate) fn begins_idr(bytes: &[u8]) -> Option<bool> {
+    let mut rest = bytes;
+    loop {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        if is_picture(&after[..after.len().min(1)]) {
+            return Some(kind(after) == IDR);
+        }
+        rest = after.get(usize::try_from(u32::from_be_bytes(*length)).ok()?..)?;
+    }
+}
+
 /// Whether a packet is a picture that is made of no other.
 pub(crate) fn is_intra(packet: &[u8]) -> bool {
     // A slice names its first block and its type: 2 and 7 are I, 4 and 9 are SI.
@@ -121,6 +134,16 @@ mod tests {
         assert!(Units::of(&[0, 0, 1, 0x65]).is_none());
         // The first bit of a unit is always zero.
         assert!(Units::of(&[0, 0, 0, 1, 0xe5]).is_none());
+    }
+
+    #[test]
+    fn the_first_bytes_tell_whether_a_closed_group_begins() {
+        assert_eq!(begins_idr(&[0, 0, 0, 2, 0x09, 0xf0, 0, 0, 9, 9, 0x65, 0x88]), Some(true));
+        assert_eq!(begins_idr(&[0, 0, 0, 1, 0x06, 0, 0, 0, 9, 0x41]), Some(false));
+        // The slice lies behind a message that is longer than what is there.
+        assert_eq!(begins_idr(&[0, 0, 0, 99, 0x06, 5, 4]), None);
+        assert_eq!(begins_idr(&[0, 0, 0, 9]), None);
+        assert_eq!(begins_idr(&[]), None);
     }
 
     #[test]

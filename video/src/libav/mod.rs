@@ -54,6 +54,11 @@ pub(crate) fn complaints() -> u64 {
     raw::COMPLAINTS.get()
 }
 
+/// How many of them say only that a picture of H.264 had one let go that was not there.
+pub(crate) fn let_go() -> u64 {
+    raw::LET_GO.get()
+}
+
 /// Whether there is memory for another picture of this size. Some decoders call a picture damaged that they got no memory for,
 /// and x264 says nothing at all; one that fails for another reason leaves room for others.
 pub(crate) fn has_room(width: u32, height: u32) -> bool {

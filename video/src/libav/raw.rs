@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use ffmpeg_next::codec::{self, packet::side_data};
@@ -15,19 +15,29 @@ use ffmpeg_next::{Codec, Packet, Rational, ffi, frame};
 thread_local! {
     /// Errors that FFmpeg has logged on this thread.
     pub(super) static COMPLAINTS: Cell<u64> = const { Cell::new(0) };
+    /// How many of them say that H.264 has a picture let go that was not there.
+    pub(super) static LET_GO: Cell<u64> = const { Cell::new(0) };
 }
+
+/// What FFmpeg's decoder of H.264 says then.
+const NOT_THERE: &CStr = c"mmco: unref short failure\n";
 
 /// Has FFmpeg count its errors instead of printing them.
 pub(crate) fn count_complaints() {
-    // SAFETY: the function is of the type that FFmpeg calls, looks at the level alone and cannot panic; a thread's own
-    // count is reachable until the thread is gone.
+    // SAFETY: the function is of the type that FFmpeg calls, looks at the level and the message's form, and cannot panic; a
+    // thread's own counts are reachable until the thread is gone.
     unsafe { ffi::av_log_set_callback(Some(complain)) }
 }
 
 /// `Rest`: the arguments of the message, whose type is another one on each machine.
-unsafe extern "C" fn complain<Rest>(_: *mut c_void, level: c_int, _: *const c_char, _: Rest) {
-    if (0..=ffi::AV_LOG_ERROR).contains(&level) {
-        let _ = COMPLAINTS.try_with(|count| count.set(count.get() + 1));
+unsafe extern "C" fn complain<Rest>(_: *mut c_void, level: c_int, form: *const c_char, _: Rest) {
+    if !(0..=ffi::AV_LOG_ERROR).contains(&level) {
+        return;
+    }
+    let _ = COMPLAINTS.try_with(|count| count.set(count.get() + 1));
+    // SAFETY: FFmpeg's forms of messages are constants that end with a zero.
+    if !form.is_null() && unsafe { CStr::from_ptr(form) } == NOT_THERE {
+        let _ = LET_GO.try_with(|count| count.set(count.get() + 1));
     }
 }
 

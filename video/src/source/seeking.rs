@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ffmpeg_next::frame;
 
+use super::opened::Opened;
 use super::shared::Shared;
 use super::{BEGINS_ANEW, CLOCKS_BEGIN_ANEW, Source, TickSpan};
 use crate::error::{VideoError, VideoErrorKind};
@@ -133,6 +134,7 @@ impl Source {
         (self.key_pts, self.draining, self.promised) = (None, false, 0);
         (self.first, self.trouble) = (None, None);
         (self.is_closed, self.has_all) = (false, false);
+        self.opened = Opened::default();
         self.heard.iter_mut().for_each(|heard| heard.is_done = heard.ticks.is_empty());
         (self.is_at_end, self.latest) = (false, i64::MIN);
     }

@@ -41,7 +41,7 @@ impl Source {
     /// access point of H.265, as their packets tell, and where no picture is made of others.
     pub(crate) fn may_be_shared(&self) -> bool {
         let is_known = match self.decoder.id() {
-            Id::H264 => self.tells_unreferenced,
+            Id::H264 => self.tells_unreferenced && !self.has_open_groups(),
             // The record tells how many bytes a unit's length has.
             Id::HEVC => raw::extradata(&self.stream()).get(21).is_some_and(|byte| byte & 3 == 3),
             id => INTRA.contains(&id),

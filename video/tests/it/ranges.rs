@@ -145,12 +145,13 @@ fn little_more_is_read_than_the_groups_of_the_clips_and_the_index() {
     }
 }
 
-/// What is read of a video for clips that have no group in common, the last of which ends where a group does: how many bytes, and
-/// how many their groups and the index have.
-fn read_and_needed(source: &Path, mode: CutMode, is_far: bool) -> (u64, u64, u64) {
+/// Clips that have no group in common where a key frame comes every two seconds. The last one ends where a group does.
+const APART: [(u64, u64); 3] = [(3100, 3900), (6500, 7700), (9300, 12_000)];
+
+/// What is read of a video for clips: how many bytes, and how many their groups and the index have.
+fn read_and_needed(source: &Path, spans: [(u64, u64); 3], mode: CutMode, is_far: bool) -> (u64, u64, u64) {
     let folder = folder();
-    // A key frame every two seconds.
-    let spans = [(3100, 3900), (6500, 7700), (9300, 12_000)].map(|(start_ms, end_ms)| Span { start_ms, end_ms });
+    let spans = spans.map(|(start_ms, end_ms)| Span { start_ms, end_ms });
     let (groups, index) = groups_and_index(source, &spans);
     let counted = Arc::new(Counted { bytes: fs::read(source).unwrap(), is_far, ..Counted::default() });
     run_as(mode, &counted, &spans, folder.path()).into_iter().for_each(|outcome| drop(outcome.unwrap()));
@@ -164,10 +165,26 @@ fn clips_of_every_mode_cost_little_more_than_their_groups_and_the_index() {
     let source = folder.path().join("source.mp4");
     Film { times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
     for (mode, is_far) in CutMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
-        let (read, groups, index) = read_and_needed(&source, mode, is_far);
+        let (read, groups, index) = read_and_needed(&source, APART, mode, is_far);
         let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {groups} and an index of {index}");
         assert!(read * 10 <= groups * 11 + index * 10, "{what}");
         assert!(read > groups / 2, "{what}");
+    }
+}
+
+/// Pictures before a key frame may be made of those behind it. The first group is closed, as nothing is before it.
+#[test]
+fn of_open_groups_little_more_is_read_either_and_they_are_begun_where_closed_ones_are() {
+    let folder = folder();
+    let source = folder.path().join("open.mp4");
+    let x264 = "open-gop=1:scenecut=0:bframes=3:b-adapt=0";
+    Film { x264, times: (0..480).collect(), scale: 3, ..Film::default() }.write(&source);
+    // Where a clip ends with a group, its last pictures lie behind the next key frame.
+    let spans = [(3100, 3900), (6500, 7700), (9300, 11_500)];
+    for (mode, is_far) in CutMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let (read, groups, index) = read_and_needed(&source, spans, mode, is_far);
+        let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {groups} and an index of {index}");
+        assert!(read * 10 <= groups * 11 + index * 10, "{what}");
     }
 }
 
@@ -251,7 +268,7 @@ fn where_sound_lies_a_second_behind_its_pictures_little_more_is_read_either() {
     Made { frames: 480, ..Made::default() }.write(&sound).unwrap();
     in_seconds(&pictures, &sound, &source);
     for (mode, is_far) in CutMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
-        let (read, groups, rest) = read_and_needed(&source, mode, is_far);
+        let (read, groups, rest) = read_and_needed(&source, APART, mode, is_far);
         let what = format!("{mode}, far: {is_far}: {read} bytes for groups of {groups} and {rest} of sound and index");
         assert!(rest * 10 < groups, "{what}");
         assert!(read * 10 <= groups * 11 + rest * 10, "{what}");
