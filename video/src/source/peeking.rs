@@ -1,6 +1,8 @@
 //! The first bytes of a key frame that an index lists -> whether a closed group begins there. So nothing of a group is read only to
 //! find out that it is not to be copied.
 
+use ffmpeg_next::codec;
+
 use super::Source;
 use crate::h264;
 use crate::libav::raw::{self, Sample};
@@ -10,12 +12,12 @@ const LOOK: u64 = 1 << 10;
 
 impl Source {
     /// Whether key frames of H.264 begin open groups, as the second one tells: the first has nothing before it. An encoder makes all
-    /// of them alike.
+    /// of them alike. Units have lengths of four bytes here.
     pub(crate) fn has_open_groups(&self) -> bool {
         let look = || {
             let samples = raw::samples(&self.stream());
             let second = samples.iter().filter(|sample| sample.is_key).nth(1);
-            self.tells_unreferenced && second.is_some_and(|key| self.begins_open(key))
+            self.decoder.id() == codec::Id::H264 && second.is_some_and(|key| self.begins_open(key))
         };
         *self.has_open_groups.get_or_init(look)
     }
