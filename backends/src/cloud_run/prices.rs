@@ -134,8 +134,10 @@ mod tests {
         // 3600 s x (4 x 0.000018 + 16 x 0.000002 + 0.0001867) = 3600 x 0.0002907 = 1.04652 USD, by hand.
         let gpu = Some(Gpu { model: None, count: 1, memory: None });
         let need = Need { cpu: Cpu(1000), memory: Bytes(512 << 20), gpu, ..Need::default() };
-        assert_eq!(price(&in_region("us-central1"), &need, HOUR), Some(Usd(1_046_520)));
-        assert_eq!(price(&in_region("europe-west1"), &need, HOUR), None, "no price of its GPUs is known");
+        for region in ["us-central1", "europe-west1"] {
+            assert_eq!(price(&in_region(region), &need, HOUR), Some(Usd(1_046_520)), "{region}");
+        }
+        assert_eq!(price(&in_region("europe-west4"), &need, HOUR), None, "no price of its GPUs is known");
     }
 
     #[test]
