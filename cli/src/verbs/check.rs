@@ -207,7 +207,7 @@ impl<'a> Asking<'a> {
             let asked = patiently("the image's worker", || {
                 self.runtime.block_on(ask(backend, store, sort[0], (self.root.as_str(), name.as_str())))
             });
-            findings.extend(judged(asked.map(|versions| versions.judge(stages)), sort[0]));
+            findings.extend(judged(asked.map(|versions| versions.judge(stages)), &sort));
         }
         findings
     }
@@ -230,8 +230,10 @@ fn by_image<'a>(trials: &[&'a Trial]) -> Vec<Vec<&'a Trial>> {
     sorts
 }
 
-fn judged(asked: Result<Vec<Finding>, Failure>, trial: &Trial) -> Vec<Finding> {
-    let stages: Vec<&str> = trial.stages.iter().map(|Tried { stage, .. }| stage.as_str()).collect();
+/// `sort`: the trials whose image was asked.
+fn judged(asked: Result<Vec<Finding>, Failure>, sort: &[&Trial]) -> Vec<Finding> {
+    let tried = sort.iter().flat_map(|trial| &trial.stages);
+    let stages: Vec<&str> = tried.map(|Tried { stage, .. }| stage.as_str()).collect();
     let image = format!("the image of {}", stages.join(", "));
     let on = |finding: Finding| if finding.on.is_some() { finding } else { finding.on(image.as_str()) };
     asked.unwrap_or_else(|failure| vec![Finding::error(failure)]).into_iter().map(on).collect()
