@@ -42,7 +42,7 @@ pub(super) fn run(uri: &str, is_dry: bool, printer: &Printer) -> Result<Exit, Re
     let id = AttemptId(id.to_owned());
     let worker = std::env::current_exe()
         .map_err(|error| Refusal::new(Exit::Unavailable, format!("cannot find the file of this program: {error}")))?;
-    let scratch = scratch(&id, is_dry);
+    let scratch = scratch(root, &id, is_dry);
     let errand = Errand {
         root: root.to_owned(),
         bucket: buckets::open(root)?,
@@ -124,11 +124,15 @@ fn job() -> String {
     named.unwrap_or_else(|| format!("{}-{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id()))
 }
 
-/// A folder of our own. On a volume it has the attempt's name, so that the same job finds there what it has brought.
-fn scratch(id: &AttemptId, is_dry: bool) -> PathBuf {
+/// A folder of our own. On a volume it has the attempt's name, so that the same job finds there what it has brought; and its store's,
+/// since a volume may be there for several, whose attempts at one key have one name.
+fn scratch(root: &str, id: &AttemptId, is_dry: bool) -> PathBuf {
     let volume = std::env::var_os(SCRATCH).filter(|folder| !folder.is_empty() && !is_dry);
     match volume {
-        Some(folder) => PathBuf::from(folder).join(&id.0),
+        Some(folder) => {
+            let store = blake3::hash(root.trim_end_matches('/').as_bytes()).to_hex();
+            PathBuf::from(folder).join(format!("{id}-{}", &store[..8]))
+        }
         None => std::env::temp_dir().join(format!("pipe-{id}-{}", std::process::id())),
     }
 }
