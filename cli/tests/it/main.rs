@@ -16,6 +16,8 @@ mod bomb;
 mod bucket;
 mod cache;
 #[cfg(feature = "cloud")]
+mod canary;
+#[cfg(feature = "cloud")]
 mod checking;
 mod choosing;
 mod ci;
@@ -46,10 +48,14 @@ mod jobs;
 #[cfg(feature = "cloud")]
 mod killed;
 #[cfg(feature = "cloud")]
+mod leaving;
+#[cfg(feature = "cloud")]
 mod midway;
 mod moving;
 mod mutants;
 mod output;
+#[cfg(feature = "cloud")]
+mod pace;
 mod pages;
 #[cfg(all(feature = "cloud", feature = "video", feature = "trainer"))]
 mod parity;

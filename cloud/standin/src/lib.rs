@@ -16,6 +16,7 @@ mod tokens;
 mod process;
 
 mod doors;
+mod ear;
 mod machine;
 
 mod registry;

@@ -5,6 +5,7 @@ use crate::call::{Arriving, Call};
 use crate::control;
 use crate::definitions::{Definitions, DefinitionsError, Place};
 use crate::doors::{Door, Doors};
+use crate::ear::{Ear, Heard};
 use crate::jobs::Jobs;
 use crate::machine::Machine;
 use crate::mischief::{Asked, Fault, Mischief};
@@ -43,6 +44,7 @@ pub struct Standin {
 pub(crate) struct Cloud {
     pub(crate) address: String,
     pub(crate) mischief: Mischief,
+    heard: Heard,
     pub(crate) machine: Machine,
     pub(crate) storage: Storage,
     pub(crate) jobs: Jobs,
@@ -98,6 +100,16 @@ impl Standin {
     /// Everything that was asked so far, in order.
     pub fn asked(&self) -> Vec<Asked> {
         self.cloud.mischief.asked()
+    }
+
+    /// From now on every word is kept that is said to it.
+    pub fn listen(&self) {
+        self.cloud.heard.listen();
+    }
+
+    /// All that was said to it since: requests with their heads and bodies, of one connection among those of others.
+    pub fn heard(&self) -> Vec<u8> {
+        self.cloud.heard.all()
     }
 
     /// Makes a bucket, if there is none of that name.
@@ -237,8 +249,8 @@ impl Cloud {
             service("aiplatform.v1", Manner::Status, vertex.methods())?,
             service("secretmanager.v1", Manner::Status, secrets.methods())?,
         ];
-        let (mischief, tokens) = (Mischief::default(), Tokens::default());
-        Ok(Self { address, mischief, machine, storage, jobs, vertex, tokens, services })
+        let (mischief, heard, tokens) = (Mischief::default(), Heard::default(), Tokens::default());
+        Ok(Self { address, mischief, heard, machine, storage, jobs, vertex, tokens, services })
     }
 }
 
@@ -264,6 +276,7 @@ async fn open(door: TcpListener, by: By, cloud: Arc<Cloud>) {
 
 async fn converse(socket: TcpStream, by: By, cloud: Arc<Cloud>) {
     let _ = socket.set_nodelay(true);
+    let socket = Ear { socket, heard: cloud.heard.clone() };
     let service = service_fn(move |request| {
         let (cloud, by) = (cloud.clone(), by.clone());
         // In a task of its own: what was begun is brought to its end, also when whoever asked is gone.
