@@ -19,6 +19,7 @@ use pipe_engine::failure::{Class, Failure};
 use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -31,7 +32,7 @@ const SIDE_BY_SIDE: usize = 16;
 const LOOKS: u32 = 30;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// What the name of an execution ends with that begins together with its job.
-const TOKEN: &str = "1";
+pub(super) const TOKEN: &str = "1";
 
 /// Cloud Run, as one spec and one store use it.
 pub(super) struct CloudRunJobs {
@@ -41,6 +42,8 @@ pub(super) struct CloudRunJobs {
     pub(super) regions: Vec<Where>,
     clients: OnceCell<Clients>,
     pins: Pins,
+    /// Whether a job that was asked began as it was made, once one was.
+    pub(super) begins_by_token: OnceLock<bool>,
 }
 
 impl CloudRunJobs {
@@ -49,7 +52,14 @@ impl CloudRunJobs {
         let project = config.project.clone().unwrap_or_default();
         let at = |region: &str| Where { project: project.clone(), region: region.to_owned() };
         let regions = config.regions().map(at).collect();
-        Self { config, store: store.to_owned(), regions, clients: OnceCell::new(), pins: Pins::default() }
+        Self {
+            config,
+            store: store.to_owned(),
+            regions,
+            clients: OnceCell::new(),
+            pins: Pins::default(),
+            begins_by_token: OnceLock::new(),
+        }
     }
 
     /// Where a thing is that has this whole name.
@@ -80,7 +90,7 @@ impl CloudRunJobs {
 
     /// Whether a job was ever run. It tells of its newest execution itself, and a list of its executions may be late; so
     /// both are asked.
-    async fn has_run(&self, job: &Described) -> Result<bool, Failure> {
+    pub(super) async fn has_run(&self, job: &Described) -> Result<bool, Failure> {
         if job.latest_created_execution.is_some() || job.execution_count > 0 {
             return Ok(true);
         }
@@ -93,7 +103,7 @@ impl CloudRunJobs {
     }
 
     /// Makes the job of an attempt. Returns whether it was not there yet.
-    async fn make(&self, at: &Where, id: &str, job: Described) -> Result<bool, Failure> {
+    pub(super) async fn make(&self, at: &Where, id: &str, job: Described) -> Result<bool, Failure> {
         let create = self.clients().await?.jobs.create_job().set_parent(at.to_string()).set_job_id(id).set_job(job);
         match create.send().await {
             Ok(_) => Ok(true),
@@ -103,7 +113,7 @@ impl CloudRunJobs {
     }
 
     /// A job as soon as Cloud Run has looked at all that it names.
-    async fn ready(&self, name: &str) -> Result<Described, Failure> {
+    pub(super) async fn ready(&self, name: &str) -> Result<Described, Failure> {
         for _ in 0..LOOKS {
             match self.job(name).await? {
                 Some(job) if job.reconciling && job.latest_created_execution.is_none() => {
@@ -357,6 +367,10 @@ impl Backend for CloudRunJobs {
 
     fn ask<'a>(&'a self, trial: &'a Attempt, words: &'a [String]) -> BoxFuture<'a, Result<Job, Failure>> {
         Box::pin(self.asked(trial, words))
+    }
+
+    fn learned(&self) -> Vec<Finding> {
+        self.about_tokens()
     }
 
     fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobThere>, Failure>> {

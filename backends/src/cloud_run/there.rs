@@ -1,7 +1,7 @@
 //! The jobs of a store that are there, where a person finds one, and jobs that only answer a question.
 
-use super::backend::CloudRunJobs;
-use super::errors::failed;
+use super::backend::{CloudRunJobs, TOKEN};
+use super::config::Start;
 use super::job::{description, id};
 use super::standing::{Look, log_of, look};
 use crate::google::about;
@@ -10,10 +10,13 @@ use pipe_engine::attempt::Attempt;
 use pipe_engine::backend::{Job, JobThere, Standing};
 use pipe_engine::event::JobPage;
 use pipe_engine::failure::Failure;
+use pipe_engine::finding::Finding;
 use pipe_engine::ids::AttemptId;
 
 /// The label of a job that says whose it is.
 const ATTEMPT: &str = "pipe-attempt";
+/// The code of a failure when the service does not take what it is sent.
+const REFUSED: &str = "refused";
 
 impl CloudRunJobs {
     /// The jobs of this store: those whose names are made of the attempt that a label names, and of the store.
@@ -52,9 +55,29 @@ impl CloudRunJobs {
             container.args = words.to_vec();
         }
         let name = self.name(at, &trial.id);
-        let create = self.clients().await?.jobs.create_job().set_parent(at.to_string());
-        let made = create.set_job_id(id(&trial.id, &self.store)).set_job(self.beginning(job)).send().await;
-        made.map_err(|error| failed(&error, "make a job", at))?;
+        let id = id(&trial.id, &self.store);
+        // Whether a project has start tokens must be tried, and this is the job to try it with.
+        let made = match self.make(at, &id, job.clone().set_start_execution_token(TOKEN)).await {
+            Err(failure) if failure.code == REFUSED && self.config.start == Start::Run => self.make(at, &id, job).await,
+            made => made,
+        };
+        made?;
+        let has_begun = self.has_run(&self.ready(&name).await?).await?;
+        let _ = self.begins_by_token.set(has_begun);
         self.run(&name).await.map(|()| Job(name))
+    }
+
+    /// Whether jobs begin as they are made, once that was tried.
+    pub(super) fn about_tokens(&self) -> Vec<Finding> {
+        let message = match (self.begins_by_token.get(), self.config.start) {
+            (Some(true), Start::Run) => {
+                "a job began as it was made, by a start token: `start = \"token\"` of the backend begins each so"
+            }
+            (Some(true), Start::Token) => "a job began as it was made, by a start token, as each will",
+            (Some(false), Start::Run) => "start tokens are not heeded here: each job is begun by a call of its own",
+            // One that was to begin so and did not has failed for that.
+            (Some(false), Start::Token) | (None, _) => return Vec::new(),
+        };
+        vec![Finding::good("start", message)]
     }
 }

@@ -209,6 +209,7 @@ impl<'a> Asking<'a> {
             });
             findings.extend(judged(asked.map(|versions| versions.judge(stages)), &sort));
         }
+        findings.extend(backend.learned());
         findings
     }
 }

@@ -152,8 +152,11 @@ fn the_image_says_which_worker_it_holds_when_it_is_asked_to() {
     let project = Project::doing(SOON);
     let (code, told) = check(&project, &["--run-worker"]);
     assert_eq!(code, Some(0), "{told:#}");
-    assert_eq!(codes(&told, "good").last(), Some(&("backend", "worker")), "{told:#}");
-    assert_eq!((project.asked("run"), project.asked("delete")), (1, 1), "its job is gone");
+    let good = codes(&told, "good");
+    assert_eq!(good[good.len() - 2..], [("backend", "worker"), ("backend", "start")], "{told:#}");
+    let start = told["findings"].as_array().unwrap().last().unwrap()["message"].as_str().unwrap();
+    assert!(start.contains("`start = \"token\"`"), "{start}");
+    assert_eq!((project.asked("run"), project.asked("delete")), (0, 1), "it began as it was made, and is gone");
     assert_eq!(project.objects(""), [""; 0], "and so is its answer");
     // A worker that does not know the question.
     project.standin.image(IMAGE, &["sh", "-c", "exit 2"]);

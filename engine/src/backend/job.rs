@@ -94,6 +94,11 @@ pub trait Backend: Send + Sync {
         Box::pin(ready(Err(cannot)))
     }
 
+    /// What was seen of the place itself as jobs were asked; nothing before.
+    fn learned(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+
     /// All jobs that are there of attempts of its store, whoever has made them and whether or not they are over.
     fn jobs(&self) -> BoxFuture<'_, Result<Vec<JobThere>, Failure>> {
         Box::pin(ready(Err(Failure::failed("no_list", "this place does not tell which jobs it has"))))

@@ -70,7 +70,26 @@ fn an_image_is_asked_by_a_job_that_begins_in_either_way() {
         assert_eq!(bench.end(&job), None, "{start}");
         bench.wait(bench.place.forget(&job)).unwrap();
         assert_eq!(bench.told(&job.0), None, "{start}");
+        assert_eq!(codes(&bench.place.learned()), [(Level::Good, "start")], "{start}: it began as it was made");
+        assert_eq!((bench.asked("jobs.create"), bench.asked("jobs.run")), (1, 0), "{start}");
     }
+}
+
+#[test]
+fn where_there_are_no_start_tokens_a_job_is_begun_by_a_call_and_that_is_told() {
+    let bench = Bench::running("exit 0");
+    assert_eq!(bench.place.learned(), []);
+    let mut is_first = true;
+    bench.standin.befalls(move |asked| {
+        let refused = is(asked, "jobs.create") && std::mem::take(&mut is_first);
+        refused
+            .then(|| Fault::Say(400, "Invalid JSON payload received. Unknown name \"startExecutionToken\"".to_owned()))
+    });
+    let job = bench.wait(bench.place.ask(&attempt("asked"), &["worker".to_owned()])).unwrap();
+    assert_eq!(bench.end(&job), None);
+    assert_eq!((bench.asked("jobs.create"), bench.asked("jobs.run")), (2, 1));
+    let learned = bench.place.learned();
+    assert!(learned.len() == 1 && learned[0].message.contains("not heeded here"), "{learned:?}");
 }
 
 #[test]
