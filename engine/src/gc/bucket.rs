@@ -79,6 +79,9 @@ struct Made {
     result: Json,
 }
 
+/// What lies there of attempts that are over.
+type Over = BTreeMap<AttemptId, Vec<Stat>>;
+
 /// An attempt without an outcome: what lies there of it, and its description, if that is there.
 struct Open {
     objects: Vec<Stat>,
@@ -111,14 +114,9 @@ impl Remains {
                 known.contains(id) || key_of(&id.0).is_none_or(|key| !done.contains(key) || roots.has_key(key));
             !is_known && attempt.objects.iter().all(&is_old)
         };
-        for (id, attempt) in open.extract_if(.., |id, attempt| is_left(id, attempt)).collect::<Vec<_>>() {
-            match made(bucket, &id, &attempt)? {
-                Some(outcome) => {
-                    remains.closing.push(outcome);
-                    over.insert(id, attempt.objects);
-                }
-                None => drop(open.insert(id, attempt)),
-            }
+        for (outcome, objects) in settled(bucket, &mut open, is_left)? {
+            over.insert(outcome.id.clone(), objects);
+            remains.closing.push(outcome);
         }
         let lent = lent(&open);
         let wanted: BTreeSet<&str> = open.keys().filter_map(|id| key_of(&id.0)).collect();
@@ -183,7 +181,7 @@ fn sorted(
     objects: Vec<Stat>,
     known: &BTreeSet<AttemptId>,
     bucket: &dyn Store,
-) -> Result<(BTreeMap<AttemptId, Vec<Stat>>, BTreeMap<AttemptId, Open>), Failure> {
+) -> Result<(Over, BTreeMap<AttemptId, Open>), Failure> {
     let (mut over, mut open) = (BTreeMap::new(), BTreeMap::new());
     for (id, objects) in by_folder(objects) {
         let id = AttemptId(id);
@@ -196,6 +194,23 @@ fn sorted(
         }
     }
     Ok((over, open))
+}
+
+/// Takes those out of the open attempts that have a result, of the ones that are left. Returns the outcome of each, and what lies there
+/// of it.
+fn settled(
+    bucket: &dyn Store,
+    open: &mut BTreeMap<AttemptId, Open>,
+    is_left: impl Fn(&AttemptId, &Open) -> bool,
+) -> Result<Vec<(Outcome, Vec<Stat>)>, Failure> {
+    let mut settled = Vec::new();
+    for (id, attempt) in open.extract_if(.., |id, attempt| is_left(id, attempt)).collect::<Vec<_>>() {
+        match made(bucket, &id, &attempt)? {
+            Some(outcome) => settled.push((outcome, attempt.objects)),
+            None => drop(open.insert(id, attempt)),
+        }
+    }
+    Ok(settled)
 }
 
 /// The outcome of an attempt whose key has a result; `None` where it has none after all, or where the attempt is to make it anew.
