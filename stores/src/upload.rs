@@ -63,6 +63,7 @@ impl Upload {
             return Err(Error::new(ErrorKind::ConditionNotMatch, "it is there already").into());
         }
         if let Some(google) = &self.google {
+            drop(first);
             file.rewind().map_err(UploadError::File)?;
             return google.create(at, file, &self.blake3).await;
         }
