@@ -1,22 +1,29 @@
 //! The command line as types. Knows nothing of what a verb does with them.
 
+mod again;
 mod cache;
 mod doctor;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod image;
+mod looking;
+mod plans;
+mod schedule;
 
+pub(crate) use again::*;
 pub(crate) use cache::*;
 pub(crate) use doctor::*;
 #[cfg(feature = "cuda")]
 pub(crate) use gpu::*;
 pub(crate) use image::*;
+pub(crate) use looking::*;
+pub(crate) use plans::*;
+pub(crate) use schedule::*;
 
 use crate::printer::ColorChoice;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-use pipe_engine::units::Millis;
 use pipe_engine::world::Timestamp;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -233,88 +240,6 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Group)]
-pub(crate) struct ScheduleArgs {
-    #[command(subcommand)]
-    pub(crate) what: ScheduleVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScheduleVerb {
-    /// Show when a spec falls due next
-    Next(NextArgs),
-    /// Look after a folder: run each spec in it that has a `schedule` when it falls due, until stopped
-    Run(LookAfterArgs),
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe schedule next specs/night.toml
-  pipe schedule next specs/night.toml -n 400 --json | jq -r '.slots[].utc'")]
-pub(crate) struct NextArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    /// How many times to show
-    #[arg(short = 'n', long = "number", value_name = "N", default_value = "5")]
-    pub(crate) number: NonZeroU32,
-    /// Count from this time, such as 2027-03-27T00:00:00Z [default: now]
-    #[arg(long, value_name = "TIME", value_parser = pipe_clock::parse)]
-    pub(crate) from: Option<Timestamp>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe schedule run specs
-  pipe schedule run /srv/pipelines --profile nightly --json
-
-Looks after the specs in the folder and in the folders directly in it, and reads them again when they change. Each slot
-is run once, whatever happens to this process or the machine. Ctrl-C or SIGTERM once: start nothing more, ask the runs
-that go on to end, and wait for them. Twice: end them now.")]
-pub(crate) struct LookAfterArgs {
-    /// The folder
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: PathBuf,
-    /// Lay a profile over every spec that is run [env: PIPE_PROFILE]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// One state folder for all specs [default: .pipe beside each]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    #[command(flatten)]
-    pub(crate) asked: Asked,
-    /// One line for each task
-    #[arg(long)]
-    pub(crate) tasks: bool,
-    /// Show instead what it would cost: by stage, or with `--tasks` by task
-    #[arg(long)]
-    pub(crate) cost: bool,
-    /// Show instead where every value of the spec comes from: file, line and what set it
-    #[arg(long)]
-    pub(crate) origins: bool,
-    /// CPU slots the time is estimated for [default: those of this machine]
-    #[arg(long, value_name = "N")]
-    pub(crate) cpu: Option<NonZeroU32>,
-    /// How it is written
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: PlanFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PlanFormat {
-    /// For terminals
-    Text,
-    /// For a comment on a pull request
-    Markdown,
-}
-
-#[derive(Debug, Group)]
 #[command(after_help = "\
 Examples:
   pipe init                              pipeline.toml here
@@ -346,279 +271,6 @@ pub(crate) enum Template {
 pub(crate) struct ValidateArgs {
     #[command(flatten)]
     pub(crate) spec: SpecArgs,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe status specs/demo.toml
-  pipe status specs/demo.toml latest~1
-  pipe status specs/demo.toml --watch && echo made
-  pipe status specs/demo.toml --watch --json       the run's events, one a line, until it ends")]
-pub(crate) struct StatusArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// List every task: how it stands, whether its result was there already, and why not
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) tasks: bool,
-    /// Keep showing it until it ends, and end with the exit code of the run; Ctrl-C leaves and the run goes on
-    #[arg(short, long)]
-    pub(crate) watch: bool,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe report specs/demo.toml                      the newest run, as report-RUN.html here
-  pipe report specs/demo.toml latest~1 -o night.html
-  pipe report specs/demo.toml --json | jq .chain
-
-The page is one file: it needs no other, no network and no JavaScript. Looks only: a run that goes on is not disturbed, \
-and is told of as far as it has come.")]
-pub(crate) struct ReportArgs {
-    /// The spec: a TOML or YAML file; it need not be sound any more
-    #[arg(value_name = "SPEC")]
-    pub(crate) spec: PathBuf,
-    /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// The page [default: report-RUN.html here; none with --json]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-    /// The state folder [default: .pipe beside the spec]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe costs specs/demo.toml                       by stage
-  pipe costs specs/demo.toml --by month
-  pipe costs specs/demo.toml --by game --json | jq '.groups'
-
-Of all runs of the state folder: how long each attempt ran, by the price that was known when it was handed over. What Google \
-puts on the invoice besides, such as traffic and storage, is not in it.")]
-pub(crate) struct CostsArgs {
-    /// The spec: a TOML or YAML file; it need not be sound any more
-    #[arg(value_name = "SPEC")]
-    pub(crate) spec: PathBuf,
-    /// What to add up by: `stage`, `month`, or a key of the matrix, such as `game`
-    #[arg(long, value_name = "WHAT", default_value = "stage")]
-    pub(crate) by: String,
-    /// The state folder [default: .pipe beside the spec]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe runs specs/demo.toml
-  pipe runs specs/demo.toml -n 100 --json | jq -r '.[] | select(.state == \"failed\") | .run'")]
-pub(crate) struct RunsArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    /// How many to show
-    #[arg(short = 'n', long = "number", value_name = "N", default_value = "20")]
-    pub(crate) number: NonZeroUsize,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe cancel specs/demo.toml
-  pipe cancel specs/demo.toml --now                kill what runs
-  pipe cancel specs/demo.toml 20261122-0107        only if it is this run that goes on
-
-Results that are finished are kept: `pipe resume` does the rest.")]
-pub(crate) struct CancelArgs {
-    /// The spec: a TOML or YAML file
-    #[arg(value_name = "SPEC")]
-    pub(crate) spec: PathBuf,
-    /// The run, or how its name begins [default: the one that goes on]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// End it at once, as a second Ctrl-C does: what runs is killed
-    #[arg(long)]
-    pub(crate) now: bool,
-    /// Ask, and do not wait until it has ended
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// The state folder [default: .pipe beside the spec]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe resume specs/demo.toml                      the newest run
-  pipe resume specs/demo.toml 20261122-0107        the run whose name begins so
-  pipe resume 20261122-0107                        with the state folder .pipe here, or --state
-
-What is finished is kept, so a run that was cut short is gone on with. Parameters are those of that run, whatever the \
-spec says by now. The spec is read as it is now; that of a run of a revision (`--at`) as of the same commit.")]
-pub(crate) struct ResumeArgs {
-    /// The spec and the run, or one of the two [default: the newest run]
-    #[arg(value_name = "SPEC RUN", num_args = 1..=2, required = true)]
-    pub(crate) what: Vec<String>,
-    /// The state folder [default: .pipe beside the spec]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) how: HowAgain,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe rerun specs/demo.toml --failed              of the newest run
-  pipe rerun specs/demo.toml --failed latest~1     of the one before
-  pipe rerun specs/demo.toml --failed -P epochs=5
-
-The spec is read as it is now, so that what was wrong with it can be put right; what the run was given from outside it \
-(-P, --params, PIPE_PARAM_X, profile, revision, --only, --until, --force, --fail-fast) is given again.")]
-pub(crate) struct RerunArgs {
-    /// The spec: a TOML or YAML file
-    #[arg(value_name = "SPEC")]
-    pub(crate) spec: PathBuf,
-    /// The run: how its name begins, `latest`, or `latest~1` for the one before [default: the newest]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// The tasks that failed in that run, and what follows from them
-    #[arg(long)]
-    pub(crate) failed: bool,
-    /// Set a parameter of the spec, whatever it was in that run; may be given several times
-    #[arg(short = 'P', long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(crate) params: Vec<(String, String)>,
-    /// The state folder [default: .pipe beside the spec]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) how: HowAgain,
-}
-
-/// What of a run that is done again is not that of the run before.
-#[derive(Debug, Group)]
-pub(crate) struct HowAgain {
-    /// Wait while another run uses the state folder
-    #[arg(long)]
-    pub(crate) wait: bool,
-    /// Also show why each task runs, and what it writes
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-    /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub(crate) cpu: Option<NonZeroU32>,
-    /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trace: Option<PathBuf>,
-    /// Write a page about the run when it has ended, however it has: see `pipe report`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe logs specs/demo.toml model
-  pipe logs specs/demo.toml 'clips[game=g1]'       the clips of every angle of that game
-  pipe logs specs/demo.toml model --attempt 1
-  pipe logs specs/demo.toml model -f --tail 20     follow it while it runs
-  pipe logs specs/demo.toml clips --since 10m      of the attempts that wrote something in the last ten minutes
-
-With several tasks each line begins with its task.")]
-pub(crate) struct LogsArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    /// A stage, or a task such as `clips[game=g1]`; keys left out match all
-    #[arg(value_name = "TASK")]
-    pub(crate) task: String,
-    /// Which attempt of the task, as numbered in its name [default: the newest]
-    #[arg(long, value_name = "N")]
-    pub(crate) attempt: Option<u32>,
-    /// Follow what it writes until the task ends, one attempt after the other
-    #[arg(short, long, conflicts_with = "attempt")]
-    pub(crate) follow: bool,
-    /// Only the last lines of each attempt
-    #[arg(long, value_name = "N")]
-    pub(crate) tail: Option<usize>,
-    /// Only attempts that wrote something in the time before now, such as 10m or 2h; lines themselves have no times
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<Millis>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe graph specs/demo.toml -o graph.svg          what is up to date, what would run
-  pipe graph specs/demo.toml -o graph.svg --tasks  each task by itself
-  pipe graph specs/demo.toml --format mermaid      for a page in Markdown
-  pipe graph specs/demo.toml | dot -Tpdf > graph.pdf")]
-pub(crate) struct GraphArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    /// How it is drawn [default: as the file's name says, else dot]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<GraphFormat>,
-    /// Write a file: .svg, .dot or .mmd
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Draw each task; SVG only
-    #[arg(long)]
-    pub(crate) tasks: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GraphFormat {
-    /// For Graphviz
-    Dot,
-    /// For Markdown pages
-    Mermaid,
-    /// For browsers and pages
-    Svg,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct ExplainArgs {
-    #[command(flatten)]
-    pub(crate) spec: SpecArgs,
-    /// A stage, or a task such as `clips[game=g1]`; keys left out match all
-    #[arg(value_name = "TASK")]
-    pub(crate) task: String,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe explain-error P0203
-  pipe explain-error              all codes")]
-pub(crate) struct ExplainErrorArgs {
-    /// The code, such as P0203 [default: list all]
-    #[arg(value_name = "CODE")]
-    pub(crate) code: Option<String>,
-}
-
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Examples:
-  pipe diff specs/demo.toml                    the newest run and the one before
-  pipe diff latest~3 latest specs/demo.toml
-  pipe diff 20261121-2354 20261122-0107 specs/demo.toml
-  pipe diff v1..v2 specs/demo.toml             what another revision makes of the spec
-  pipe diff main.. specs/demo.toml             a revision and the files as they are
-
-Ends with 0 whether or not anything differs.")]
-pub(crate) struct DiffArgs {
-    /// Two runs or two revisions, A B or A..B, and the spec [default: the two newest runs]
-    #[arg(value_name = "A B SPEC", num_args = 1..)]
-    pub(crate) what: Vec<String>,
-    #[command(flatten)]
-    pub(crate) given: Given,
 }
 
 #[derive(Debug, Group)]
