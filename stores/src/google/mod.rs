@@ -124,7 +124,7 @@ async fn client() -> Result<Storage, Said> {
         Some(address) => Storage::builder().with_endpoint(address).with_credentials(anonymous::Builder::new().build()),
         None => Storage::builder(),
     };
-    builder.build().await.map_err(|error| Said::NoClient(error.to_string()))
+    builder.build().await.map_err(Said::NoClient)
 }
 
 fn pauses() -> ExponentialBackoff {

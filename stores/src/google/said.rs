@@ -2,6 +2,7 @@
 
 use crate::refused::{EXPIRED, NO_CREDENTIALS};
 use crate::remote::{Trouble, cause};
+use google_cloud_gax::client_builder;
 use google_cloud_gax::error::{CredentialsError, Error};
 use pipe_engine::failure::Class;
 use pipe_engine::store::StoreError;
@@ -13,8 +14,8 @@ use std::io;
 pub(crate) enum Said {
     /// It did not answer in time.
     Nothing,
-    /// There is nobody to ask as.
-    NoClient(String),
+    /// There is nothing to ask it with.
+    NoClient(client_builder::Error),
     Error(Box<Error>),
 }
 
@@ -64,7 +65,7 @@ impl Said {
     fn is_nobody(&self) -> bool {
         match self {
             Self::Nothing => false,
-            Self::NoClient(_) => true,
+            Self::NoClient(error) => error.is_default_credentials(),
             Self::Error(error) => error
                 .source()
                 .and_then(|source| source.downcast_ref::<CredentialsError>())
@@ -75,8 +76,47 @@ impl Said {
     fn words(&self) -> String {
         match self {
             Self::Nothing => "the service says nothing".to_owned(),
-            Self::NoClient(why) => why.clone(),
+            Self::NoClient(error) => cause(error),
             Self::Error(error) => error.status().map_or_else(|| cause(&**error), |status| status.message.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use google_cloud_gax::error::rpc::{Code, Status};
+
+    fn said(status: u16, words: &str) -> Said {
+        let told = Status::default().set_code(Code::Unknown).set_message(words);
+        Error::service_with_http_metadata(told, Some(status), None).into()
+    }
+
+    /// Source: https://cloud.google.com/storage/docs/json_api/v1/status-codes, read 2026-11.
+    #[test]
+    fn what_a_status_means_is_told_as_every_store_tells_it() {
+        let told = |status, words| match said(status, words).store_error("write", "a") {
+            StoreError::Missing { .. } => "missing".to_owned(),
+            StoreError::Conflict { .. } => "conflict".to_owned(),
+            StoreError::Away { class, .. } => format!("{class:?}"),
+            StoreError::Failed { source, .. } => format!("{:?}", source.kind()),
+            other => other.to_string(),
+        };
+        let spoilt = "Provided CRC32C \"a\" doesn't match calculated CRC32C \"b\".";
+        for (status, words, expected) in [
+            (404, "No such object", "missing"),
+            (412, "At least one of the pre-conditions did not hold.", "conflict"),
+            (401, "Invalid Credentials", "PermissionDenied"),
+            (403, "does not have storage.objects.create access", "PermissionDenied"),
+            (429, "rate limit exceeded", "Throttled"),
+            (400, spoilt, "Transient"),
+            (400, "Invalid bucket name", "Other"),
+            (503, "try again", "Transient"),
+        ] {
+            assert_eq!(told(status, words), expected, "{status} {words}");
+        }
+        assert!(matches!(said(412, "").trouble(), Trouble::Changed));
+        assert!(matches!(said(404, "").trouble(), Trouble::Lost(_)));
+        assert!(matches!(said(503, "").trouble(), Trouble::Broken(_)));
     }
 }
