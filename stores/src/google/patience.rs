@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub(super) struct Patience {
     watch: Watch,
-    /// How far it was at the last failure, and how many there were there.
+    /// How much had arrived at the last failure, and how many failures there were since that had.
     failures: Mutex<(u64, u32)>,
 }
 
@@ -24,10 +24,10 @@ impl Patience {
 
     /// Takes note of one more failure.
     fn is_at_its_end(&self) -> bool {
-        let furthest = self.watch.furthest();
+        let arrived = self.watch.arrived();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let (place, count) = *failures;
-        *failures = if furthest > place { (furthest, 1) } else { (place, count + 1) };
+        *failures = if arrived > place { (arrived, 1) } else { (place, count + 1) };
         failures.1 >= TRIES || self.watch.is_troubled()
     }
 }

@@ -25,14 +25,14 @@ pub(super) struct Watch(Arc<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    furthest: AtomicU64,
+    arrived: AtomicU64,
     trouble: Mutex<Option<UploadError>>,
 }
 
 impl Watch {
-    /// How many bytes from the front on were given away so far.
-    pub(super) fn furthest(&self) -> u64 {
-        self.0.furthest.load(Ordering::Relaxed)
+    /// How many bytes from the front on have arrived, as the service has said where sending went on.
+    pub(super) fn arrived(&self) -> u64 {
+        self.0.arrived.load(Ordering::Relaxed)
     }
 
     /// Whether the file could not be read.
@@ -86,7 +86,6 @@ impl Source {
             return Err(UploadError::Changed);
         }
         self.at += read as u64;
-        self.watch.0.furthest.fetch_max(self.at, Ordering::Relaxed);
         Ok(Some(bytes.into()))
     }
 
@@ -117,6 +116,7 @@ impl Seek for Source {
     type Error = io::Error;
 
     async fn seek(&mut self, offset: u64) -> io::Result<()> {
+        self.watch.0.arrived.fetch_max(offset, Ordering::Relaxed);
         let moved = self.file.seek(SeekFrom::Start(offset)).map_err(UploadError::File);
         self.at = self.noted(moved)?;
         Ok(())

@@ -28,12 +28,22 @@ pub(super) async fn read(
     into: &mut Vec<u8>,
 ) -> Result<(), Trouble> {
     let generation = stat.identity.strip_prefix(GENERATION).and_then(|number| number.parse().ok());
-    if let (Some(google), Some(generation)) = (&opened.google, generation) {
-        google.read((path, generation), (at, most), opened.silence, into).await.map_err(Said::trouble)?;
-        into.truncate(most);
-        return if into.is_empty() { Err(Trouble::Broken("the service gave nothing".into())) } else { Ok(()) };
+    match (&opened.google, generation) {
+        (Some(google), Some(generation)) => {
+            google.read((path, generation), (at, most), opened.silence, into).await.map_err(Said::trouble)?;
+        }
+        _ => read_tagged((&opened.operator, path), stat, (at, most), into).await?,
     }
-    let operator = &opened.operator;
+    into.truncate(most);
+    if into.is_empty() { Err(Trouble::Broken("the service gave nothing".into())) } else { Ok(()) }
+}
+
+async fn read_tagged(
+    (operator, path): (&Operator, &str),
+    stat: &RemoteStat,
+    (at, most): (u64, usize),
+    into: &mut Vec<u8>,
+) -> Result<(), Trouble> {
     let reader = match stat.identity.strip_prefix(TAG) {
         Some(tag) => operator.reader_with(path).if_match(tag).await,
         None => operator.reader(path).await,
@@ -48,8 +58,7 @@ pub(super) async fn read(
     while let Some(chunk) = stream.next().await {
         into.extend_from_slice(&chunk.map_err(trouble)?.to_vec());
     }
-    into.truncate(most);
-    if into.is_empty() { Err(Trouble::Broken("the service gave nothing".into())) } else { Ok(()) }
+    Ok(())
 }
 
 /// What tells whether it is still the same.
