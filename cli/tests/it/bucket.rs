@@ -35,7 +35,7 @@ on_each! {
     of_two_machines_that_race_one_is_first_and_both_have_the_result
     a_result_that_was_spoilt_in_the_bucket_is_made_anew_where_it_is_needed
     what_is_made_anew_takes_the_place_of_what_was_there
-    a_large_file_goes_in_parts_and_comes_back_whole
+    a_large_file_goes_as_its_service_likes_it_and_comes_back_whole
     stages_of_our_own_write_into_the_copy_and_read_what_another_machine_made
     rows_are_read_out_of_the_bucket_and_made_anew_where_they_were_spoilt
     what_is_published_comes_out_of_the_bucket
@@ -345,7 +345,7 @@ fn what_is_made_anew_takes_the_place_of_what_was_there(kind: Kind) {
     assert_eq!(sums, ["5\n5\n", "6\n6\n"], "nothing that is there is written over");
 }
 
-fn a_large_file_goes_in_parts_and_comes_back_whole(kind: Kind) {
+fn a_large_file_goes_as_its_service_likes_it_and_comes_back_whole(kind: Kind) {
     let spec = r#"
         version = 1
         name = "sum"
@@ -369,7 +369,11 @@ fn a_large_file_goes_in_parts_and_comes_back_whole(kind: Kind) {
     });
     let said = remote.pipe(&["run", "spec.toml", "--state", "here", "--until", "large"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert_eq!(parts.load(Ordering::Relaxed), 3, "22,888,896 bytes in parts of 8 MiB");
+    let requests = match kind {
+        Kind::S3 => 3, // 22,888,896 bytes in parts of 8 MiB.
+        Kind::Gs => 1, // In one, which would go on where it broke.
+    };
+    assert_eq!(parts.load(Ordering::Relaxed), requests);
     assert_eq!(remote.run("there"), (1, 1));
     assert_eq!(remote.results("last", "last"), ["3000000\n"]);
 }
