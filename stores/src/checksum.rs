@@ -1,4 +1,4 @@
-//! Uploads to Cloud Storage, as they leave -> the same with the checksum of all that was sent. The service makes no object of bytes
+//! Uploads to Cloud Storage, as they leave opendal -> the same with the checksum of what they bring. The service makes no object of bytes
 //! that have another one, so what was spoilt on its way is refused there, and not found years later by whoever reads it.
 //!
 //! Source: https://cloud.google.com/storage/docs/data-validation, and the last request of a resumable upload as Google's clients
@@ -8,8 +8,6 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use http::header::{CONTENT_RANGE, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
 use opendal::{Buffer, HttpBody, HttpTransport};
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the path of uploads has in it.
 const UPLOADS: &str = "/upload/storage/v1/";
@@ -18,106 +16,44 @@ const HASH: HeaderName = HeaderName::from_static("x-goog-hash");
 /// A way to Cloud Storage that adds checksums.
 pub(crate) struct Checksums<T> {
     way: T,
-    /// Uploads that go part by part, by their addresses.
-    sessions: Mutex<HashMap<String, Sent>>,
-}
-
-/// What was sent of an upload: up to where its newest part begins, and up to where it ends. A part whose answer was lost is sent again.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    before: Point,
-    after: Point,
-}
-
-/// So many bytes, and their checksum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Point {
-    at: u64,
-    sum: u32,
-}
-
-/// What a request brings.
-#[derive(Debug, PartialEq, Eq)]
-enum Brings {
-    /// All bytes of an object.
-    All,
-    /// Some, from here on; whether they are the last ones.
-    Part { from: u64, is_last: bool },
-    /// Nothing that is an object's: another question, or the end of an upload that is given up.
-    Nothing,
 }
 
 impl<T> Checksums<T> {
     pub(crate) fn on(way: T) -> Self {
-        Self { way, sessions: Mutex::default() }
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Sent>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The checksum that belongs to a request.
-    fn sum(&self, request: &Request<Buffer>) -> Option<u32> {
-        match brings(request) {
-            Brings::Nothing => None,
-            Brings::All => Some(added(0, request.body())),
-            Brings::Part { from, is_last } => {
-                let after = self.part(&request.uri().to_string(), from, request.body())?;
-                is_last.then_some(after.sum)
-            }
-        }
-    }
-
-    /// All that was sent of an upload, with this part. `None` for one that does not go on from there.
-    fn part(&self, session: &str, from: u64, body: &Buffer) -> Option<Point> {
-        let mut sessions = self.sessions();
-        let sent = sessions.entry(session.to_owned()).or_default();
-        let before = [sent.after, sent.before].into_iter().find(|point| point.at == from)?;
-        let after = Point { at: from + body.len() as u64, sum: added(before.sum, body) };
-        *sent = Sent { before, after };
-        Some(after)
+        Self { way }
     }
 }
 
 impl<T: HttpTransport> HttpTransport for Checksums<T> {
     async fn fetch(&self, mut request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
-        let sum = self.sum(&request);
-        if let Some(value) = sum.and_then(|sum| HeaderValue::from_str(&written(sum)).ok()) {
+        let sum = brings_all(&request).then(|| written(sum_of(request.body())));
+        if let Some(value) = sum.and_then(|sum| HeaderValue::from_str(&sum).ok()) {
             request.headers_mut().insert(HASH, value);
         }
-        let is_over = request.method() == Method::DELETE || (sum.is_some() && request.method() == Method::PUT);
-        let session = is_over.then(|| request.uri().to_string());
-        let answer = self.way.fetch(request).await;
-        if let (Some(session), Ok(answer)) = (session, &answer)
-            && !answer.status().is_server_error()
-        {
-            self.sessions().remove(&session);
-        }
-        answer
+        self.way.fetch(request).await
     }
 }
 
-fn brings(request: &Request<Buffer>) -> Brings {
+/// Whether a request brings all bytes of an object. What is large goes by Google's own client, so what comes here has one part.
+fn brings_all(request: &Request<Buffer>) -> bool {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let asks = |pair: &str| query.split('&').any(|part| part.starts_with(pair));
     match *request.method() {
-        _ if !path.contains(UPLOADS) => Brings::Nothing,
-        Method::POST if asks("uploadType=media") => Brings::All,
-        Method::PUT if asks("upload_id=") => part(request).unwrap_or(Brings::Nothing),
-        _ => Brings::Nothing,
+        _ if !path.contains(UPLOADS) => false,
+        Method::POST => asks("uploadType=media"),
+        Method::PUT => asks("upload_id=") && is_whole(request),
+        _ => false,
     }
 }
 
-/// `bytes 0-8388607/*`, `bytes 8388608-9000000/9000001`, and of a request that only asks how far it is `bytes */9000001`.
-fn part(request: &Request<Buffer>) -> Option<Brings> {
-    let range = request.headers().get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
-    let (range, of) = range.split_once('/')?;
-    let (from, _) = range.split_once('-')?;
-    Some(Brings::Part { from: from.parse().ok()?, is_last: of != "*" })
+/// `bytes 0-8388607/8388608`, and not `bytes 0-8388607/*`, behind which more comes, nor `bytes */9000001`, which only asks.
+fn is_whole(request: &Request<Buffer>) -> bool {
+    let range = request.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    range.is_some_and(|range| range.starts_with("bytes 0-") && !range.ends_with("/*"))
 }
 
-fn added(sum: u32, body: &Buffer) -> u32 {
-    body.clone().fold(sum, |sum, bytes| crc32c::crc32c_append(sum, &bytes))
+fn sum_of(body: &Buffer) -> u32 {
+    body.clone().fold(0, |sum, bytes| crc32c::crc32c_append(sum, &bytes))
 }
 
 fn written(sum: u32) -> String {
@@ -128,7 +64,7 @@ fn written(sum: u32) -> String {
 mod tests {
     use super::*;
     use opendal::{Error, ErrorKind};
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     const SESSION: &str =
         "https://storage.googleapis.com/upload/storage/v1/b/b/o?uploadType=resumable&name=a&upload_id=1";
@@ -169,19 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_part_says_what_all_of_them_add_up_to_however_often_each_was_sent() {
+    fn one_part_that_is_all_says_what_it_adds_up_to_however_often_it_is_sent() {
         let part = |range, body: &'static str| (Method::PUT, SESSION, Some(range), body);
         let told = sums(vec![
-            part("bytes 0-3/*", "1234"),
-            part("bytes 0-3/*", "1234"),
-            part("bytes 4-5/*", "56"),
-            part("bytes 4-5/*", "56"),
-            part("bytes 6-8/9", "789"),
+            part("bytes 0-8/9", "123456789"),
             part("bytes */9", ""),
-            part("bytes 6-8/9", "789"),
+            part("bytes 0-8/9", "123456789"),
+            part("bytes 0-8/*", "123456789"),
         ]);
         let all = Some(NINE.to_owned());
-        assert_eq!(told, [None, None, None, None, all.clone(), None, all]);
+        assert_eq!(told, [all.clone(), None, all, None]);
     }
 
     #[test]
@@ -192,7 +125,7 @@ mod tests {
             (Method::POST, begin, None, "{}"),
             (Method::GET, read, None, ""),
             (Method::DELETE, SESSION, None, ""),
-            // It goes on from where nobody has been.
+            // It goes on behind others.
             (Method::PUT, SESSION, Some("bytes 4-8/9"), "56789"),
         ]);
         assert_eq!(told, [None, None, None, None]);

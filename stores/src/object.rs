@@ -133,7 +133,8 @@ impl Store for ObjectStore {
         })
     }
 
-    /// A file that fits into one part goes at once; another goes part by part, and appears when the last one is there.
+    /// A file that fits into one part goes at once; another goes part by part, or by Google's own client, and appears when all of it is
+    /// there.
     fn put_file<'a>(&'a self, at: &'a str, file: &'a Path, blake3: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             check_path(at)?;

@@ -3,7 +3,7 @@
 use crate::google::{Bucket, Said};
 use opendal::{Error, ErrorKind, Operator, Writer};
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -51,6 +51,14 @@ impl Upload {
     /// Creates the object. Nothing is there when this fails.
     pub(crate) async fn to(&self, operator: &Operator, at: &str) -> Result<(), UploadError> {
         let mut file = File::open(&self.file).map_err(UploadError::File)?;
+        let is_large = file.metadata().map_err(UploadError::File)?.len() >= PART as u64;
+        if let Some(google) = self.google.as_ref().filter(|_| is_large) {
+            let _turn = self.large.acquire().await;
+            if operator.exists(at).await? {
+                return Err(there_already().into());
+            }
+            return google.create(at, file, &self.blake3).await;
+        }
         let mut hasher = blake3::Hasher::new();
         let first = part(&mut file, &mut hasher)?;
         if first.len() < PART {
@@ -60,12 +68,7 @@ impl Upload {
         let _turn = self.large.acquire().await;
         // The condition is asked last, when all the bytes have gone.
         if operator.exists(at).await? {
-            return Err(Error::new(ErrorKind::ConditionNotMatch, "it is there already").into());
-        }
-        if let Some(google) = &self.google {
-            drop(first);
-            file.rewind().map_err(UploadError::File)?;
-            return google.create(at, file, &self.blake3).await;
+            return Err(there_already().into());
         }
         let mut writer = operator.writer_with(at).if_not_exists(true).chunk(PART).concurrent(PARTS).await?;
         let sent = self.send(&mut writer, first, (file, hasher)).await;
@@ -101,6 +104,10 @@ impl Upload {
     fn check(&self, hasher: &blake3::Hasher) -> Result<(), UploadError> {
         if hasher.finalize().to_hex().as_str() == self.blake3 { Ok(()) } else { Err(UploadError::Changed) }
     }
+}
+
+fn there_already() -> Error {
+    Error::new(ErrorKind::ConditionNotMatch, "it is there already")
 }
 
 /// The next part of a file; less than a whole one at its end.
