@@ -11,17 +11,32 @@ pub(super) struct Place {
     pub(super) ticks: Range<i64>,
 }
 
-/// The clips to be read together with the first one: each shares a group with one before it. No more than `most_open` are under way at
-/// a time, and no more than `most` are chosen: others are left for other threads. `places`: of the clips that wait, by their starts.
-pub(super) fn choose(places: &[Place], most_open: usize, most: usize) -> Vec<usize> {
+/// How many clips are read together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Under way at a time, at most.
+    pub(super) open: usize,
+    /// A thread's share of those that wait.
+    pub(super) share: usize,
+    /// In one reading, at most: others are left for other threads.
+    pub(super) most: usize,
+}
+
+/// The clips to be read together with the first one: each shares a group with one before it. Once there is a share of them, one is left
+/// that has more pictures of its own than in common: it would be encoded after them, and another thread can do it beside them.
+/// `places`: of the clips that wait, by their starts.
+pub(super) fn choose(places: &[Place], limits: Limits) -> Vec<usize> {
     let mut chosen: Vec<usize> = Vec::new();
-    let mut reach = 0;
+    let mut reach = 0_usize;
     for (number, place) in places.iter().enumerate() {
-        if !chosen.is_empty() && (chosen.len() >= most || place.pictures.start >= reach) {
+        let in_common = reach.saturating_sub(place.pictures.start);
+        let has_more = in_common < place.pictures.len().div_ceil(2);
+        let is_left = in_common == 0 || chosen.len() >= limits.most || chosen.len() >= limits.share && has_more;
+        if !chosen.is_empty() && is_left {
             break;
         }
         let together = chosen.iter().map(|&other| &places[other]).chain([place]);
-        if chosen.is_empty() || most_at_once(together.map(|place| &place.ticks)) <= most_open {
+        if chosen.is_empty() || most_at_once(together.map(|place| &place.ticks)) <= limits.open {
             chosen.push(number);
             reach = reach.max(place.pictures.end);
         }
@@ -69,22 +84,37 @@ mod tests {
         clips.iter().map(place).collect()
     }
 
+    fn limits(open: usize, share: usize, most: usize) -> Limits {
+        Limits { open, share, most }
+    }
+
     #[test]
     fn clips_that_share_a_group_are_read_together() {
-        assert_eq!(choose(&places(&[5..25, 15..35, 41..50]), 9, 9), [0, 1]);
+        assert_eq!(choose(&places(&[5..25, 15..35, 41..50]), limits(9, 9, 9)), [0, 1]);
         // They have no picture in common, and one group.
-        assert_eq!(choose(&places(&[5..12, 17..25, 28..29, 30..35]), 9, 9), [0, 1, 2]);
-        assert_eq!(choose(&places(&[5..20, 20..25]), 9, 9), [0]);
-        assert_eq!(choose(&places(&[]), 9, 9), [0; 0]);
+        assert_eq!(choose(&places(&[5..12, 17..25, 28..29, 30..35]), limits(9, 9, 9)), [0, 1, 2]);
+        assert_eq!(choose(&places(&[5..20, 20..25]), limits(9, 9, 9)), [0]);
+        assert_eq!(choose(&places(&[]), limits(9, 9, 9)), [0; 0]);
     }
 
     #[test]
     fn no_more_are_chosen_than_may_be_open_at_once_and_others_are_left() {
         let clips = places(&[0..30, 5..15, 6..16, 16..26, 17..27]);
-        assert_eq!(choose(&clips, 2, 9), [0, 1, 3]);
-        assert_eq!(choose(&clips, 3, 9), [0, 1, 2, 3, 4]);
-        assert_eq!(choose(&clips, 9, 2), [0, 1]);
-        assert_eq!(choose(&clips, 1, 9), [0]);
+        assert_eq!(choose(&clips, limits(2, 9, 9)), [0, 1, 3]);
+        assert_eq!(choose(&clips, limits(3, 9, 9)), [0, 1, 2, 3, 4]);
+        assert_eq!(choose(&clips, limits(9, 2, 2)), [0, 1]);
+        assert_eq!(choose(&clips, limits(1, 9, 9)), [0]);
+    }
+
+    #[test]
+    fn beyond_a_share_clips_with_more_of_their_own_than_in_common_are_left() {
+        // One behind the other, and overlapping a little.
+        assert_eq!(choose(&places(&[5..35, 36..65, 66..95]), limits(3, 1, 9)), [0]);
+        assert_eq!(choose(&places(&[5..35, 33..65, 58..95, 88..120]), limits(3, 2, 9)), [0, 1]);
+        assert_eq!(choose(&places(&[5..35, 33..65, 58..95, 88..120]), limits(3, 4, 9)), [0, 1, 2, 3]);
+        // Overlapping by much, and in one group to the end.
+        assert_eq!(choose(&places(&[5..35, 15..45, 25..50]), limits(3, 1, 9)), [0, 1, 2]);
+        assert_eq!(choose(&places(&[1..4, 5..7, 8..9]), limits(3, 1, 9)), [0, 1, 2]);
     }
 
     #[test]

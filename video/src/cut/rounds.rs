@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::ThreadId;
 
-use crate::cut::batch::{Claim, Place, choose, is_safe, most_at_once};
+use crate::cut::batch::{Claim, Limits, Place, choose, is_safe, most_at_once};
 use crate::cut::clip::ClipWriter;
 use crate::cut::report::CutReport;
 use crate::cut::together::{Event, Reading};
@@ -160,8 +160,7 @@ impl State {
             false => {
                 let jobs: Vec<usize> = (0..self.waiting.len()).filter(|&at| !is_alone(&self.waiting[at])).collect();
                 let of_jobs: Vec<Place> = jobs.iter().map(|&at| places[self.waiting[at].clip].clone()).collect();
-                let most = self.waiting.len().div_ceil(threads).max(2 * most_open(threads));
-                choose(&of_jobs, most_open(threads), most).into_iter().map(|chosen| jobs[chosen]).collect()
+                choose(&of_jobs, self.limits(threads)).into_iter().map(|chosen| jobs[chosen]).collect()
             }
         };
         let spans = jobs.iter().filter_map(|&at| places.get(self.waiting[at].clip)).map(|place| &place.ticks);
@@ -182,6 +181,11 @@ impl State {
         let clips = jobs.iter().map(|job| job.clip).collect();
         self.rounds.push(Round::of(self.begun, jobs, places));
         Some(Task::Begin { round: self.begun, clips })
+    }
+
+    fn limits(&self, threads: usize) -> Limits {
+        let (open, share) = (most_open(threads), self.waiting.len().div_ceil(threads));
+        Limits { open, share, most: share.max(2 * open) }
     }
 
     fn claims(&self) -> Vec<Claim> {
