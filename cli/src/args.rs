@@ -196,6 +196,26 @@ pub(crate) struct Given {
     pub(crate) as_before: bool,
 }
 
+/// How a run is done, whatever it makes.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct How {
+    /// Wait while another run uses the state folder
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Also show why each task runs, and what it writes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
+    #[arg(short = 'j', long, value_name = "N")]
+    pub(crate) cpu: Option<NonZeroU32>,
+    /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Write a page about the run when it has ended, however it has: see `pipe report`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+}
+
 #[derive(Debug, Group)]
 #[command(after_help = "\
 Examples:
@@ -219,21 +239,8 @@ pub(crate) struct RunArgs {
     /// Go on with all that does not need what failed; this is the default
     #[arg(long, conflicts_with = "fail_fast")]
     pub(crate) keep_going: bool,
-    /// Wait while another run uses the state folder
-    #[arg(long)]
-    pub(crate) wait: bool,
-    /// Also show why each task runs, and what it writes
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-    /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub(crate) cpu: Option<NonZeroU32>,
-    /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trace: Option<PathBuf>,
-    /// Write a page about the run when it has ended, however it has: see `pipe report`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: How,
     /// Run for a slot of the schedule, such as 2026-11-22T02:00:00Z: does nothing when a run for it, or a later one, has begun
     #[arg(long, value_name = "TIME", value_parser = pipe_clock::parse)]
     pub(crate) slot: Option<Timestamp>,

@@ -1,7 +1,7 @@
 //! A run that is asked for -> what the last one of the same stood on, and what of that does not stand any more. The engine
 //! keeps the record; here is told which runs are the same, and what is left of one.
 
-use crate::args::{Asked, Given, RunArgs};
+use crate::args::{Asked, Given, How, RunArgs};
 use crate::exit::Refusal;
 use crate::printer::Printer;
 use crate::rooms::Rooms;
@@ -68,7 +68,7 @@ impl Place {
     pub(crate) fn recall(&self, args: &RunArgs, now: Timestamp, printer: &Printer) -> Result<Recalled, Refusal> {
         let record = Settled::read(&self.state, &self.name).filter(Settled::has_same_texts);
         let Some(mut record) = record else { return Ok(Recalled::All) };
-        let rooms = Rooms::take(&self.state, Path::new(record.store()), args.wait, printer)?;
+        let rooms = Rooms::take(&self.state, Path::new(record.store()), args.how.wait, printer)?;
         if !OpenJob::all(&rooms.state.journal())?.is_empty() {
             return Ok(Recalled::All);
         }
@@ -136,7 +136,7 @@ pub(crate) struct Ended<'a> {
 /// A name that is the same for runs that are asked for in the same way: of this spec, from this folder, with these words and
 /// these variables, by this program.
 fn name_of(args: &RunArgs) -> Option<String> {
-    let RunArgs { spec, asked, fail_fast, trace: None, slot: None, .. } = args else { return None };
+    let RunArgs { spec, asked, fail_fast, how: How { trace: None, .. }, slot: None, .. } = args else { return None };
     let Asked { only, from, until, force: false, inputs } = asked else { return None };
     if !(only.is_empty() && from.is_empty() && until.is_empty() && inputs.is_empty()) {
         return None;

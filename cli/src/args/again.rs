@@ -1,8 +1,7 @@
 //! What is typed after verbs that stop a run, go on with one, or do one again.
 
-use super::key_value;
+use super::{How, key_value};
 use clap::Args as Group;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 #[derive(Debug, Group)]
@@ -48,7 +47,7 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) how: HowAgain,
+    pub(crate) how: How,
 }
 
 #[derive(Debug, Group)]
@@ -77,25 +76,5 @@ pub(crate) struct RerunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) how: HowAgain,
-}
-
-/// What of a run that is done again is not that of the run before.
-#[derive(Debug, Group)]
-pub(crate) struct HowAgain {
-    /// Wait while another run uses the state folder
-    #[arg(long)]
-    pub(crate) wait: bool,
-    /// Also show why each task runs, and what it writes
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-    /// CPU slots for tasks, so how many small ones run at once [default: those of this machine]
-    #[arg(short = 'j', long, value_name = "N")]
-    pub(crate) cpu: Option<NonZeroU32>,
-    /// Write what ran when, and what waited for what, for ui.perfetto.dev or about:tracing
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trace: Option<PathBuf>,
-    /// Write a page about the run when it has ended, however it has: see `pipe report`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
+    pub(crate) how: How,
 }

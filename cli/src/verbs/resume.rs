@@ -1,6 +1,6 @@
 //! `pipe resume`: a run of the journal -> a new one, of the same spec with the same parameters and wishes.
 
-use crate::args::{Asked, Given, HowAgain, ResumeArgs, RunArgs, SpecArgs};
+use crate::args::{Asked, Given, How, ResumeArgs, RunArgs, SpecArgs};
 use crate::exit::{Exit, Refusal, let_go_on};
 use crate::life::Life;
 use crate::paths;
@@ -98,13 +98,7 @@ fn recorded_spec(view: &RunView) -> Result<PathBuf, Refusal> {
 }
 
 /// The arguments of a run that is asked for what another was, with these parameters.
-pub(super) fn again(
-    view: &RunView,
-    spec: PathBuf,
-    place: &Place,
-    params: &Map<String, Json>,
-    how: &HowAgain,
-) -> RunArgs {
+pub(super) fn again(view: &RunView, spec: PathBuf, place: &Place, params: &Map<String, Json>, how: &How) -> RunArgs {
     let asked = view.asked.clone().unwrap_or_default();
     // A name such as `main` may mean another commit by now.
     let commit = || view.revision.as_ref().filter(|revision| revision.at.is_some()).map(|revision| &revision.commit);
@@ -125,11 +119,7 @@ pub(super) fn again(
         },
         fail_fast: asked.fail_fast,
         keep_going: false,
-        wait: how.wait,
-        verbose: how.verbose,
-        cpu: how.cpu,
-        trace: how.trace.clone(),
-        report: how.report.clone(),
+        how: how.clone(),
         // The slot of a schedule is claimed once.
         slot: None,
     }

@@ -84,7 +84,7 @@ fn once(args: &RunArgs, with: Option<&RunView>, before: u32, printer: &Printer) 
         Recalled::Part(part) => Work::of(*part),
         Recalled::All => Work::whole(args, with, printer)?,
     };
-    let trace = args.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
+    let trace = args.how.trace.as_deref().map(Recorder::into).transpose()?.map(Arc::new);
     let page = page(args)?;
     let rooms = work.rooms(args, printer)?;
     if before == 0 && !claims_its_slot(args, &rooms, printer)? {
@@ -172,7 +172,7 @@ impl Work {
     fn rooms(&mut self, args: &RunArgs, printer: &Printer) -> Result<Rooms, Refusal> {
         let Project { state, .. } = &self.project;
         let store = self.project.store_here();
-        self.rooms.take().map_or_else(|| Rooms::take(state, &store, args.wait, printer), Ok)
+        self.rooms.take().map_or_else(|| Rooms::take(state, &store, args.how.wait, printer), Ok)
     }
 }
 
@@ -200,7 +200,7 @@ fn make(
     let workshop = Workshop::open(&project, rooms, hints, &clock.machine)?;
     let finder = with_given(&project, &workshop, clock.machine.now(), printer)?;
     let state = workshop.local.state.clone();
-    let progress = Arc::new(Progress::new(&project.plan, &beside.tasks, state.clone(), printer, args.verbose));
+    let progress = Arc::new(Progress::new(&project.plan, &beside.tasks, state.clone(), printer, args.how.verbose));
     let (hears, damage) = (progress.clone(), Arc::new(Damage::default()));
     let watches = damage.clone();
     let tell = workshop.locks.teller()?;
@@ -220,7 +220,7 @@ fn make(
         shared: workshop.shared,
         elsewhere: workshop.elsewhere,
         left: workshop.left,
-        limits: machine::limits(args.cpu, &project.store_here()),
+        limits: machine::limits(args.how.cpu, &project.store_here()),
         gpus: machine::gpus(),
         fail_fast: args.fail_fast,
         beside,
@@ -329,7 +329,7 @@ fn claims_its_slot(args: &RunArgs, rooms: &Rooms, printer: &Printer) -> Result<b
 
 /// The page that was asked for.
 fn page(args: &RunArgs) -> Result<Option<Whole>, Refusal> {
-    args.report.as_deref().map(|path| Whole::at(path, "report")).transpose()
+    args.how.report.as_deref().map(|path| Whole::at(path, "report")).transpose()
 }
 
 /// The arguments that lead to what is known of the run.

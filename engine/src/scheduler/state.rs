@@ -1,10 +1,12 @@
 //! The state of a run and the one place that changes it.
 
+mod filling;
 mod follow;
 mod growth;
 mod machine;
 mod purse;
 mod ready;
+mod stopping;
 mod time;
 
 pub(super) use purse::Job;
@@ -12,10 +14,10 @@ pub(super) use purse::Job;
 use super::{Because, Command, Expand, Found, Growth, Limits, Node, Record, Stop, TaskIndex, Waiting};
 use crate::event::{Counts, RunLimit};
 use crate::failure::{Class, Failure};
-use crate::plan::{Follow, Part, not_asked_for};
+use crate::plan::{Part, not_asked_for};
 use crate::planted::{Fault, planted};
 use crate::world::Timestamp;
-use purse::{Fit, Purse};
+use purse::Purse;
 use ready::{Ready, Turn, Where};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -316,78 +318,6 @@ impl State {
         }
     }
 
-    pub(super) fn cancel(&mut self, how: Stop, todo: &mut Vec<Command>) {
-        if self.finished || self.asked >= Some(how) {
-            return;
-        }
-        if self.asked.is_none() {
-            todo.push(Command::Journal(Record::CancelRequested));
-        }
-        self.asked = Some(how);
-        // A limit may have stopped it before.
-        if self.cancelling < Some(how) {
-            self.stop_all(how, todo);
-        }
-    }
-
-    /// Stops what runs and cancels what waits.
-    fn stop_all(&mut self, how: Stop, todo: &mut Vec<Command>) {
-        self.cancelling = Some(how);
-        for task in 0..self.tasks.len() {
-            match self.tasks[task].phase {
-                Phase::Starting | Phase::Submitted | Phase::Running(_) => self.stop(task, how, todo),
-                Phase::Waiting | Phase::Looking | Phase::Ready | Phase::Resting(_) => self.cancel_task(task, todo),
-                Phase::Publishing | Phase::Ended(_) => {}
-            }
-        }
-        if !planted(Fault::StartedAfterCancel) {
-            self.ready.clear();
-        }
-        self.to_find.clear();
-        self.waiting.clear();
-        self.expanding = None;
-    }
-
-    /// What runs may end, and that is written down with what is left; nothing else is begun.
-    pub(super) fn disk_full(&mut self, left: u64, todo: &mut Vec<Command>) {
-        if !self.paused && !self.finished {
-            self.paused = true;
-            todo.push(Command::Journal(Record::DiskFull(left)));
-        }
-    }
-
-    pub(super) fn disk_free(&mut self, todo: &mut Vec<Command>) {
-        if self.paused && !self.finished {
-            self.paused = false;
-            todo.push(Command::Journal(Record::DiskFree));
-        }
-    }
-
-    /// After a failure in a run that fails fast: what runs goes on, what follows a failure is still to run, and all else
-    /// is cancelled.
-    pub(super) fn halt(&mut self, todo: &mut Vec<Command>) {
-        if !self.fail_fast || self.halted || self.counts.failed == 0 || self.cancelling.is_some() {
-            return;
-        }
-        self.halted = true;
-        for task in 0..self.tasks.len() {
-            let waits = match self.tasks[task].phase {
-                Phase::Waiting | Phase::Looking | Phase::Ready => true,
-                Phase::Resting(_) => !planted(Fault::RestOutlivesFailFast),
-                _ => false,
-            };
-            if waits && self.nodes[task].follow == Follow::Success {
-                self.cancel_task(task, todo);
-            }
-        }
-        let tasks = &self.tasks;
-        self.ready.retain(|task| tasks[task].phase == Phase::Ready);
-        self.to_find.retain(|task| tasks[*task].phase == Phase::Looking);
-        self.waiting.clear();
-        self.expanding = None;
-        self.follow(todo);
-    }
-
     /// Replay: takes over what a record says and decides nothing.
     pub(super) fn apply(&mut self, record: &Record) {
         match record {
@@ -422,72 +352,6 @@ impl State {
             | Record::DiskFree => {}
         }
         self.touched.clear();
-    }
-
-    /// Asks the store about what has become possible and starts what there is room for.
-    pub(super) fn look_up_and_fill(&mut self, todo: &mut Vec<Command>) {
-        if self.paused && !planted(Fault::PauseIgnored) {
-            return;
-        }
-        if !self.to_find.is_empty() {
-            todo.push(Command::Find(mem::take(&mut self.to_find)));
-        }
-        self.fill_elsewhere(todo);
-        while let Some((line, task)) = self.ready.first(&[Where::Here]) {
-            if !self.free.fits(self.wanted(task)) {
-                return;
-            }
-            self.start(line, task, todo);
-        }
-    }
-
-    /// What runs elsewhere needs no room here, and waits for nobody who does. What somebody pays for waits for money, and is
-    /// not overtaken by what costs less; what costs nothing goes on meanwhile.
-    fn fill_elsewhere(&mut self, todo: &mut Vec<Command>) {
-        let mut from = &[Where::Elsewhere, Where::Paid][..];
-        while let Some((line, task)) = self.ready.first(from) {
-            match self.affords(task) {
-                Fit::Now => self.start(line, task, todo),
-                Fit::Later => from = &[Where::Elsewhere],
-                Fit::Never => {
-                    self.leave(line, task, todo);
-                    self.follow(todo);
-                }
-            }
-        }
-        // What runs whatever became of what was left.
-        if !self.to_find.is_empty() {
-            todo.push(Command::Find(mem::take(&mut self.to_find)));
-        }
-    }
-
-    fn start(&mut self, line: usize, task: TaskIndex, todo: &mut Vec<Command>) {
-        let wanted = self.wanted(task);
-        self.ready.start(line);
-        self.free.take(wanted);
-        self.put_aside(task);
-        self.tasks[task].number += 1;
-        self.set(task, Phase::Starting);
-        let is_afar = self.nodes[task].elsewhere && !planted(Fault::MemoryOfThisMachine);
-        let memory = if is_afar { self.tasks[task].memory } else { wanted.memory };
-        todo.push(Command::Start { task, number: self.tasks[task].number, memory, machine: self.machine(task) });
-    }
-
-    /// What an attempt had of the machine and of its pools is free again.
-    fn give_back(&mut self, task: TaskIndex) {
-        self.free.give_back(self.wanted(task));
-        if self.tasks[task].retries.is_empty() || !planted(Fault::SlotKeptByRetry) {
-            self.ready.give_back(self.tasks[task].line);
-        }
-    }
-
-    /// Whoever comes after us must know that a job elsewhere was to be stopped.
-    fn stop(&self, task: TaskIndex, how: Stop, todo: &mut Vec<Command>) {
-        let is_there = matches!(self.tasks[task].phase, Phase::Submitted | Phase::Running(_));
-        if is_there && self.nodes[task].elsewhere && !planted(Fault::StopNotJournaled) {
-            todo.push(Command::Journal(Record::Stopping(task, self.tasks[task].number)));
-        }
-        todo.push(Command::Stop(task, how));
     }
 
     pub(super) fn finish(&mut self, todo: &mut Vec<Command>) {
@@ -557,14 +421,6 @@ impl State {
         self.ready.push(self.tasks[task].line, turn);
     }
 
-    /// What an attempt takes of this machine.
-    fn wanted(&self, task: TaskIndex) -> Limits {
-        if self.nodes[task].elsewhere {
-            return Limits::default();
-        }
-        self.whole.clamp(Limits { memory: self.tasks[task].memory, ..self.nodes[task].takes })
-    }
-
     fn retry_or_fail(&mut self, task: TaskIndex, failure: Failure, now: Timestamp, todo: &mut Vec<Command>) {
         let class = match failure.class {
             Class::Preempted if planted(Fault::PreemptionCountedAsFailure) => Class::Failed,
@@ -595,10 +451,5 @@ impl State {
     fn fail(&mut self, task: TaskIndex, failure: Failure, todo: &mut Vec<Command>) {
         todo.push(Command::Journal(Record::Failed(task, failure)));
         self.end(task, End::Failed);
-    }
-
-    fn cancel_task(&mut self, task: TaskIndex, todo: &mut Vec<Command>) {
-        todo.push(Command::Journal(Record::Cancelled(task)));
-        self.end(task, End::Cancelled);
     }
 }

@@ -1,7 +1,7 @@
 //! What an attempt elsewhere says -> passing events of the run, and a log where those of attempts on this machine lie, so
 //! that whoever looks for one finds it.
 
-use super::{LINES_UNHEARD, Message};
+use super::Message;
 use crate::attempt::Outcome;
 use crate::elsewhere::Listener;
 use crate::event::{Body, Doubles};
@@ -15,6 +15,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
+
+/// Lines of children that may be on their way here. A program that talks faster than it is listened to is heard in
+/// part; its log has every line.
+pub(super) const LINES_UNHEARD: usize = 256;
 
 /// Hears one attempt.
 pub(super) struct Heard {
